@@ -1,0 +1,65 @@
+# Every target makes what it needs. `make demo` and `make test` work from a fresh clone.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check format coverage lock wheel clean system help
+.DEFAULT_GOAL := help
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+demo: $(VENV)/run ## Ring the bell: a whole incident on 100 simulated devices, in build/demo
+	@$(BIN)/tocsin demo --devices 100 --workspace build/demo $(ARGS)
+
+test: $(VENV)/dev system ## Run all tests
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+coverage: $(VENV)/dev system ## Run all tests and hold line and branch coverage of the pure rooms
+	.ci/coverage
+
+check: $(VENV)/dev ## Format, lint, types, floors, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/check.py
+
+format: $(VENV)/dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+system: ## Install the system packages that tests use, where this user may
+	@.ci/system
+
+wheel: $(VENV)/dev ## Build the wheel into dist/
+	rm -rf dist && $(BIN)/python -m hatchling build -t wheel -d dist
+
+lock: ## Renew requirements*.lock from pyproject.toml (needs uv)
+	uv pip compile -q --upgrade --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  pyproject.toml --group build -o requirements.lock
+	uv pip compile -q --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+$(VENV)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tocsin needs Python 3.11 or newer; give it with 'make PYTHON=/path/to/python3 ...'."; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing; install it (Debian, Ubuntu: apt-get install python3-venv)."; exit 2; }
+	@touch $@
+
+$(VENV)/run: requirements.lock pyproject.toml | $(VENV)/pip
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@$(BIN)/pip install -q --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock $(VENV)/run
+	@echo "Installing the locked development tools into $(VENV) ..."
+	@$(BIN)/pip install -q --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean: ## Remove everything that was made
+	rm -rf build dist $(VENV) .coverage* .*_cache

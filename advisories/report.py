@@ -1,0 +1,201 @@
+"""What a device says: its states and hash-chained journal, signed; and what it is missing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+from advisories import limits
+from advisories.states import NoticeState, PatchState, Surface
+from advisories.versions import VERSION, Version
+from keys import cose
+from keys.algorithms import PublicKey
+from keys.cbor import decode
+from keys.codec import at, blob, choice, dump, load, many, record, row, text, uint, unpack
+from keys.errors import RefusedError
+from keys.reasons import Reason
+from keys.root import Body
+from keys.signer import Signer
+
+_ID = text(limits.ID_BYTES_MAX)
+_DIGEST = blob(32)
+_NONCE = blob(16)
+_TYP = "tocsin/report"
+EXTERNAL_AAD = b"tocsin report"
+"""Bound into every report's signature, so that no other signature of a device's key can pass for one."""
+
+
+class Track(IntEnum):
+    """What a journal entry is about."""
+
+    NOTICE = 0
+    PATCH = 1
+    REFUSAL = 2
+    """A document refused before it became a notice or patch: ``name`` is its type."""
+    DEVICE = 3
+    """Boot, reset, clock: ``name`` says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeStatus:
+    """Where one advisory stands on this device now."""
+
+    id: str = at(1, _ID)
+    revision: int = at(2, uint(65_535))
+    digest: bytes = at(3, _DIGEST)
+    state: NoticeState = at(4, choice(NoticeState))
+    time: int = at(5, uint())
+    """UTC seconds of the last transition, by the device's idea of time."""
+    reason: Reason = at(6, choice(Reason))
+    """OK; STALE while shown as "not confirmed current"; a refusal's reason when REJECTED."""
+    surface: Surface = at(7, choice(Surface))
+    language: str | None = at(8, text(35), optional=True)
+    confirmed: int | None = at(9, uint(), optional=True)
+    """UTC seconds when catalogue and timestamp first confirmed it as current."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchStatus:
+    """Where one patch stands on this device now."""
+
+    digest: bytes = at(1, _DIGEST)
+    sequence: int = at(2, uint())
+    state: PatchState = at(3, choice(PatchState))
+    time: int = at(4, uint())
+    reason: Reason = at(5, choice(Reason))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One transition, in the order in which it happened; never changed afterwards."""
+
+    index: int = at(1, uint())
+    time: int = at(2, uint())
+    track: Track = at(3, choice(Track))
+    name: str = at(4, _ID)
+    """Advisory id, first 16 hex digits of a manifest digest, document type, or event."""
+    old: int = at(5, uint(255))
+    new: int = at(6, uint(255))
+    reason: Reason = at(7, choice(Reason))
+    digest: bytes | None = at(8, blob(32), optional=True)
+    """Of the document concerned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Body):
+    """A device's present state; ``subject`` is its id, ``version`` its sequence number."""
+
+    TYPE: ClassVar[str] = "report"
+    BYTES_MAX: ClassVar[int] = limits.REPORT_BYTES_MAX
+
+    product: str = at(10, _ID)
+    installed: Version = at(11, VERSION)
+    """Measured: read from the image that booted."""
+    boot_epoch: int = at(12, uint())
+    root_version: int = at(13, uint())
+    catalogue: bytes | None = at(14, _DIGEST, optional=True)
+    """Digest of the catalogue evaluated."""
+    nonce: bytes = at(15, _NONCE)
+    """The device's own; the answer must carry it."""
+    asked: bytes | None = at(16, _NONCE, optional=True)
+    """The gateway's ``next_nonce``, when it asked."""
+    notices: tuple[NoticeStatus, ...] = at(17, many(record(NoticeStatus), limits.REPORT_STATES_MAX))
+    patches: tuple[PatchStatus, ...] = at(18, many(record(PatchStatus), limits.REPORT_STATES_MAX))
+    journal_count: int = at(19, uint())
+    """Entries written so far in this device's life."""
+    journal_head: bytes = at(20, _DIGEST)
+    """Hash over all of them."""
+    journal: tuple[JournalEntry, ...] = at(21, many(record(JournalEntry), limits.REPORT_JOURNAL_MAX))
+    """The oldest entries that no receipt covers yet, without a gap."""
+    language: str = at(22, text(35))
+
+    @property
+    def device(self) -> str:
+        """The reporting device's id."""
+        return self.subject[0]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """(boot epoch, sequence): the newer report always wins."""
+        return (self.boot_epoch, self.version)
+
+
+def journal_genesis(fleet: bytes, device: str) -> bytes:
+    """Return the head of an empty journal."""
+    return hashlib.sha256(fleet + device.encode()).digest()
+
+
+def journal_head(head: bytes, entries: Iterable[JournalEntry]) -> bytes:
+    """Return the head after ``entries``: SHA-256 of the former head and the entry's bytes, one by one."""
+    for entry in entries:
+        head = hashlib.sha256(head + dump(entry)).digest()
+    return head
+
+
+def seal_report(report: Report, signer: Signer) -> bytes:
+    """Return the report as COSE_Sign1 by the device's key."""
+    return cose.sign1(dump(report), signer, typ=_TYP, external_aad=EXTERNAL_AAD)
+
+
+def report_kid(data: bytes) -> bytes | None:
+    """Return the key id that a report claims, WITHOUT verifying anything."""
+    return cose.parse(data, cose.TAG_SIGN1, size_max=limits.REPORT_BYTES_MAX).signatures[0].kid
+
+
+def open_report(data: bytes, key: PublicKey, *, fleet: bytes, device: str) -> Report:
+    """Verify a report against a device's key and return it.
+
+    Raises:
+        RefusedError: TOO_BIG, MALFORMED, WRONG_TYPE, ALGORITHM_MISMATCH, BAD_SIGNATURE, WRONG_FLEET or
+            WRONG_SUBJECT.
+    """
+    message = cose.parse(data, cose.TAG_SIGN1, size_max=limits.REPORT_BYTES_MAX)
+    if message.header.get(cose.TYP) != _TYP:
+        raise RefusedError(Reason.WRONG_TYPE, f"expected {_TYP}")
+    if message.payload is None:
+        raise RefusedError(Reason.MALFORMED, "payload is detached")
+    cose.check(message, message.signatures[0], key, payload=message.payload, external_aad=EXTERNAL_AAD)
+    report = unpack(Report, decode(message.payload))
+    if report.type != Report.TYPE:
+        raise RefusedError(Reason.WRONG_TYPE, f"body says {report.type}")
+    if report.fleet != fleet:
+        raise RefusedError(Reason.WRONG_FLEET)
+    if report.subject != (device,):
+        raise RefusedError(Reason.WRONG_SUBJECT, f"expected {device}, got {', '.join(report.subject)}")
+    return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """What a device is missing; unsigned, for it asks only for what is public anyway."""
+
+    nonce: bytes = at(1, _NONCE)
+    topics: tuple[str, ...] = at(2, many(text(limits.TOPIC_BYTES_MAX), limits.WANT_TOPICS_MAX))
+    """Retained topics to be published again, below the prefix."""
+    blocks: tuple[bytes, int, int] | None = at(
+        3, row(_DIGEST, uint(limits.IMAGE_BYTES_MAX), uint(limits.BLOCK_WINDOW_MAX)), optional=True
+    )
+    """(payload SHA-256, first byte offset, how many blocks)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A piece of a payload; unsigned, for the manifest's digest covers the whole."""
+
+    digest: bytes = at(1, _DIGEST)
+    """SHA-256 of the whole payload."""
+    offset: int = at(2, uint(limits.IMAGE_BYTES_MAX))
+    data: bytes = at(3, blob(limits.BLOCK_BYTES_MAX, bytes_min=1))
+
+
+def open_want(data: bytes) -> Want:
+    """Decode an untrusted want (RefusedError: TOO_BIG or MALFORMED)."""
+    return load(Want, data, size_max=limits.WANT_BYTES_MAX)
+
+
+def open_block(data: bytes) -> Block:
+    """Decode an untrusted block (RefusedError: TOO_BIG or MALFORMED)."""
+    return load(Block, data, size_max=limits.BLOCK_BYTES_MAX + 64)

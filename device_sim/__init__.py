@@ -1,0 +1,1 @@
+"""A device: the pure core in ``core``, and thin shells for embedded Linux and simulated fleets."""

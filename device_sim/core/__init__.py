@@ -1,0 +1,1 @@
+"""The device core: bytes and ``now`` in, effects out."""

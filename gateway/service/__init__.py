@@ -1,0 +1,1 @@
+"""Thin shells: store, MQTT link, ingest, broker, workspace."""

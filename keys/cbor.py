@@ -1,0 +1,119 @@
+"""Deterministic CBOR (RFC 8949 section 4.2), strict in both directions.
+
+Decides which bytes are a well-formed value; what a value means is decided elsewhere.
+Size is checked before anything is decoded; after decoding only plain values and the tags
+that COSE and SUIT use are let through, and the value must encode to the very same bytes.
+
+    >>> decode(encode({1: "a"}), size_max=16)
+    {1: 'a'}
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cbor2
+
+from keys.errors import RefusedError
+from keys.limits import CBOR_DEPTH_MAX, CBOR_ITEMS_MAX, DOCUMENT_BYTES_MAX
+from keys.reasons import Reason
+
+TAGS_ALLOWED: Final = frozenset({17, 18, 97, 98, 107, 1070})
+"""COSE_Mac0, COSE_Sign1, COSE_Mac, COSE_Sign, SUIT_Envelope, bare SUIT manifest."""
+
+
+def _no_tag(*_: object) -> Any:
+    raise ValueError("this tag has no place here")
+
+
+# Tags for which the decoder would build objects: dates, bignums, decimals, shared references,
+# regular expressions, sets, addresses. They are refused before anything is built.
+_PLAIN_TAGS: Final = dict.fromkeys(
+    (
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        25,
+        28,
+        29,
+        30,
+        35,
+        36,
+        37,
+        52,
+        54,
+        100,
+        104,
+        256,
+        258,
+        260,
+        261,
+        1004,
+        43_000,
+        55_799,
+    ),
+    _no_tag,
+)
+
+
+def encode(value: Any) -> bytes:
+    """Return the one deterministic encoding of ``value``.
+
+    Map keys are ordered length first; for every key that Tocsin uses this is also the
+    bytewise order of RFC 8949 section 4.2.1.
+    """
+    return cbor2.dumps(value, canonical=True)
+
+
+def decode(data: bytes, *, size_max: int = DOCUMENT_BYTES_MAX) -> Any:
+    """Return the value that ``data`` is the deterministic encoding of.
+
+    Args:
+        data: untrusted bytes, exactly one item.
+        size_max: largest accepted length in bytes, checked first.
+
+    Raises:
+        RefusedError: TOO_BIG, or MALFORMED when the bytes are not deterministic CBOR,
+            nest too deep, hold too many items, or use a type or tag that is not allowed.
+    """
+    if len(data) > size_max:
+        raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes, at most {size_max}")
+    try:
+        value = cbor2.loads(
+            data,
+            allow_duplicate_keys=False,
+            allow_indefinite=False,
+            max_depth=CBOR_DEPTH_MAX,
+            semantic_decoders=_PLAIN_TAGS,
+        )
+    except Exception as error:  # noqa: BLE001 - the decoder's own errors have no common base
+        raise RefusedError(Reason.MALFORMED, f"not CBOR that we read ({type(error).__name__})") from None
+    _check(value, CBOR_DEPTH_MAX)
+    if encode(value) != data:
+        raise RefusedError(Reason.MALFORMED, "not the deterministic encoding, or trailing bytes")
+    return value
+
+
+def _check(value: Any, depth: int) -> None:
+    """Let through only the plain types, within the limits on depth and items."""
+    if depth < 0:
+        raise RefusedError(Reason.MALFORMED, f"nested deeper than {CBOR_DEPTH_MAX}")
+    kind = type(value)
+    if kind in (int, bytes, str, bool) or value is None:
+        return
+    if kind in (list, tuple, dict, cbor2.frozendict):
+        if len(value) > CBOR_ITEMS_MAX:
+            raise RefusedError(Reason.MALFORMED, f"more than {CBOR_ITEMS_MAX} items")
+        for item in value:
+            _check(item, depth - 1)
+        if kind in (dict, cbor2.frozendict):
+            for item in value.values():
+                _check(item, depth - 1)
+        return
+    if kind is cbor2.CBORTag and value.tag in TAGS_ALLOWED:
+        _check(value.value, depth - 1)
+        return
+    raise RefusedError(Reason.MALFORMED, f"a {kind.__name__} has no place here")

@@ -1,0 +1,218 @@
+"""Records as CBOR maps with small integer keys: one declarative table a record.
+
+A record is a frozen dataclass whose fields are declared with :func:`at`; the same table
+encodes, decodes and refuses. Unknown keys are refused, so a reader never ignores what a
+later writer meant to be obeyed.
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Point:
+        x: int = at(1, uint())
+        name: str | None = at(2, text(16), optional=True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Any, TypeVar
+
+from keys.cbor import decode, encode
+from keys.errors import RefusedError
+from keys.limits import VERSION_MAX
+from keys.reasons import Reason
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How one value looks on the wire: ``pack`` to CBOR values, ``unpack`` checks and rebuilds."""
+
+    pack: Callable[[Any], Any]
+    unpack: Callable[[Any], Any]
+
+
+def _refuse(what: str) -> Any:
+    raise RefusedError(Reason.MALFORMED, what)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def uint(maximum: int = VERSION_MAX) -> Shape:
+    """An unsigned integer of at most ``maximum``."""
+
+    def unpack(value: Any) -> int:
+        if type(value) is not int or not 0 <= value <= maximum:
+            _refuse(f"expected an integer from 0 to {maximum}")
+        return int(value)
+
+    return Shape(_same, unpack)
+
+
+def text(bytes_max: int, *, bytes_min: int = 1) -> Shape:
+    """A text of ``bytes_min`` to ``bytes_max`` UTF-8 bytes."""
+
+    def unpack(value: Any) -> str:
+        if type(value) is not str or not bytes_min <= len(value.encode()) <= bytes_max:
+            _refuse(f"expected a text of {bytes_min} to {bytes_max} bytes")
+        return str(value)
+
+    return Shape(_same, unpack)
+
+
+def blob(bytes_max: int, *, bytes_min: int | None = None) -> Shape:
+    """A byte string; of exactly ``bytes_max`` bytes unless ``bytes_min`` is given."""
+    least = bytes_max if bytes_min is None else bytes_min
+
+    def unpack(value: Any) -> bytes:
+        if type(value) is not bytes or not least <= len(value) <= bytes_max:
+            _refuse(f"expected {least} to {bytes_max} bytes")
+        return bytes(value)
+
+    return Shape(_same, unpack)
+
+
+def boolean() -> Shape:
+    """True or false."""
+
+    def unpack(value: Any) -> bool:
+        return bool(value) if type(value) is bool else bool(_refuse("expected true or false"))
+
+    return Shape(_same, unpack)
+
+
+def choice(enum: type[IntEnum]) -> Shape:
+    """A member of an integer enumeration, by number."""
+
+    def unpack(value: Any) -> IntEnum:
+        if type(value) is not int or value not in enum._value2member_map_:
+            _refuse(f"no such {enum.__name__}")
+        return enum(value)
+
+    return Shape(int, unpack)
+
+
+def nullable(shape: Shape) -> Shape:
+    """``shape``, or null for None."""
+    return Shape(
+        lambda value: None if value is None else shape.pack(value),
+        lambda value: None if value is None else shape.unpack(value),
+    )
+
+
+def many(shape: Shape, items_max: int, *, items_min: int = 0) -> Shape:
+    """An array of ``items_min`` to ``items_max`` values of one shape; a tuple in Python."""
+
+    def unpack(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or not items_min <= len(value) <= items_max:
+            _refuse(f"expected an array of {items_min} to {items_max} items")
+        return tuple(shape.unpack(item) for item in value)
+
+    return Shape(lambda values: [shape.pack(value) for value in values], unpack)
+
+
+def row(*shapes: Shape) -> Shape:
+    """An array with one value for each shape; a tuple in Python."""
+
+    def unpack(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or len(value) != len(shapes):
+            _refuse(f"expected an array of {len(shapes)} items")
+        return tuple(shape.unpack(item) for shape, item in zip(shapes, value, strict=True))
+
+    return Shape(
+        lambda values: [shape.pack(value) for shape, value in zip(shapes, values, strict=True)], unpack
+    )
+
+
+def mapping(key: Shape, value: Shape, items_max: int, *, items_min: int = 0) -> Shape:
+    """A map of ``items_min`` to ``items_max`` entries; a dict in Python."""
+
+    def unpack(item: Any) -> dict[Any, Any]:
+        if not isinstance(item, Mapping) or not items_min <= len(item) <= items_max:
+            _refuse(f"expected a map of {items_min} to {items_max} entries")
+        return {key.unpack(k): value.unpack(v) for k, v in item.items()}
+
+    return Shape(lambda item: {key.pack(k): value.pack(v) for k, v in item.items()}, unpack)
+
+
+def record(cls: type[Any]) -> Shape:
+    """A nested record."""
+    return Shape(pack, lambda value: unpack(cls, value))
+
+
+def at(key: int, shape: Shape, *, optional: bool = False) -> Any:
+    """Declare a record's field: its map key and shape. An absent optional field is None."""
+    metadata = {"key": key, "shape": shape, "optional": optional}
+    return field(default=None, metadata=metadata) if optional else field(metadata=metadata)
+
+
+_Row = tuple[int, str, Shape, bool]
+_TABLES: dict[type[Any], tuple[_Row, ...]] = {}
+
+
+def _table(cls: type[Any]) -> tuple[_Row, ...]:
+    """Return (key, name, shape, optional) of each field, read from the class once."""
+    if cls not in _TABLES:
+        rows = [
+            (f.metadata["key"], f.name, f.metadata["shape"], f.metadata["optional"])
+            for f in fields(cls)
+            if "key" in f.metadata
+        ]
+        assert len({row[0] for row in rows}) == len(rows), f"{cls.__name__} declares a key twice"
+        _TABLES[cls] = tuple(rows)
+    return _TABLES[cls]
+
+
+def pack(value: Any) -> dict[int, Any]:
+    """Return the CBOR map of a record."""
+    packed: dict[int, Any] = {}
+    for key, name, shape, optional in _table(type(value)):
+        item = getattr(value, name)
+        if not (optional and item is None):
+            packed[key] = shape.pack(item)
+    return packed
+
+
+def unpack(cls: type[R], value: Any) -> R:
+    """Rebuild a record from its CBOR map.
+
+    Raises:
+        RefusedError: MALFORMED, naming the record and field.
+    """
+    if not isinstance(value, Mapping):
+        _refuse(f"{cls.__name__} is not a map")
+    table = _table(cls)
+    unknown = set(value) - {key for key, _, _, _ in table}
+    if unknown:
+        _refuse(f"{cls.__name__} has no key {min(map(repr, unknown))}")
+    found: dict[str, Any] = {}
+    for key, name, shape, optional in table:
+        if key not in value:
+            if not optional:
+                _refuse(f"{cls.__name__} lacks {name} (key {key})")
+            continue
+        try:
+            found[name] = shape.unpack(value[key])
+        except RefusedError as error:
+            raise RefusedError(error.reason, f"{cls.__name__}.{name}: {error.detail}") from None
+    try:
+        return cls(**found)
+    except ValueError as error:  # a record's own __post_init__ refuses what shapes cannot say
+        raise RefusedError(Reason.MALFORMED, f"{cls.__name__}: {error}") from None
+
+
+def dump(value: Any) -> bytes:
+    """Return the deterministic bytes of a record."""
+    return encode(pack(value))
+
+
+def load(cls: type[R], data: bytes, *, size_max: int) -> R:
+    """Decode a record from untrusted bytes of at most ``size_max`` bytes.
+
+    Raises:
+        RefusedError: TOO_BIG or MALFORMED.
+    """
+    return unpack(cls, decode(data, size_max=size_max))

@@ -1,0 +1,196 @@
+"""COSE_Sign and COSE_Sign1 (RFC 9052 section 4): structure and signature checks, no policy.
+
+Attached or detached payload, protected headers only: what stands in an unprotected header is
+ignored by every decision. The caller decides which keys count and which algorithms it allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cbor2
+
+from keys.algorithms import PublicKey
+from keys.cbor import decode, encode
+from keys.errors import RefusedError
+from keys.limits import DOCUMENT_BYTES_MAX, SIGNATURES_MAX
+from keys.reasons import Reason
+from keys.signer import Signer
+
+TAG_SIGN1: Final = 18
+TAG_SIGN: Final = 98
+ALG, CRIT, KID, TYP = 1, 2, 4, 16
+"""Header labels: alg, crit, kid (RFC 9052) and typ (RFC 9596)."""
+
+_PROTECTED_BYTES_MAX = 512
+_UNDERSTOOD = frozenset({ALG, CRIT, KID, TYP})
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature with its decoded protected header."""
+
+    protected: bytes
+    header: dict[Any, Any]
+    value: bytes
+
+    @property
+    def alg(self) -> int | None:
+        """The algorithm label, from the protected header only."""
+        alg = self.header.get(ALG)
+        return alg if type(alg) is int else None
+
+    @property
+    def kid(self) -> bytes | None:
+        """The key identifier, from the protected header only."""
+        kid = self.header.get(KID)
+        return kid if type(kid) is bytes else None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A decoded COSE_Sign or COSE_Sign1; ``payload`` is None when detached."""
+
+    tag: int
+    protected: bytes
+    header: dict[Any, Any]
+    payload: bytes | None
+    signatures: tuple[Signature, ...]
+
+    def to_be_signed(self, signature: Signature, payload: bytes, external_aad: bytes = b"") -> bytes:
+        """Return the Sig_structure bytes (RFC 9052 section 4.4)."""
+        if self.tag == TAG_SIGN1:
+            return encode(["Signature1", _canonical(self.protected), external_aad, payload])
+        return _sign_tbs(self.protected, signature.protected, external_aad, payload)
+
+
+def _canonical(protected: bytes) -> bytes:
+    """An empty map stands for the empty string (RFC 9052 section 3)."""
+    return b"" if protected == b"\xa0" else protected
+
+
+def _sign_tbs(body: bytes, signer: bytes, external_aad: bytes, payload: bytes) -> bytes:
+    return encode(["Signature", _canonical(body), _canonical(signer), external_aad, payload])
+
+
+def _header(protected: Any) -> dict[Any, Any]:
+    if type(protected) is not bytes:
+        raise RefusedError(Reason.MALFORMED, "protected header is not a byte string")
+    if protected in {b"", b"\xa0"}:
+        return {}
+    header = decode(protected, size_max=_PROTECTED_BYTES_MAX)
+    if type(header) is not dict:
+        raise RefusedError(Reason.MALFORMED, "protected header is not a map")
+    critical = header.get(CRIT, [])
+    if CRIT in header and (not isinstance(critical, list | tuple) or not critical):
+        raise RefusedError(Reason.MALFORMED, "crit is not a list of labels")
+    for label in critical:
+        if label not in _UNDERSTOOD or label not in header:
+            raise RefusedError(Reason.UNSUPPORTED, f"critical header {label!r}")
+    return header
+
+
+def _parts(value: Any, count: int) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or len(value) != count or not hasattr(value[1], "items"):
+        raise RefusedError(Reason.MALFORMED, "not a COSE signature structure")
+    return tuple(value)
+
+
+def parse(data: bytes, tag: int, *, size_max: int = DOCUMENT_BYTES_MAX, tagged: bool = True) -> Message:
+    """Decode a COSE_Sign (98) or COSE_Sign1 (18) message.
+
+    Args:
+        data: untrusted bytes.
+        tag: the kind expected.
+        size_max: largest accepted length in bytes.
+        tagged: False where the context already says the kind and the tag is left out.
+
+    Raises:
+        RefusedError: TOO_BIG, MALFORMED, or UNSUPPORTED for a critical header we do not know.
+    """
+    value = decode(data, size_max=size_max)
+    if tagged:
+        if not isinstance(value, cbor2.CBORTag) or value.tag != tag:
+            raise RefusedError(Reason.MALFORMED, f"not tagged {tag}")
+        value = value.value
+    protected, _, payload, last = _parts(value, 4)
+    if payload is not None and type(payload) is not bytes:
+        raise RefusedError(Reason.MALFORMED, "payload is not a byte string")
+    if tag == TAG_SIGN1:
+        signatures = [_signature(protected, last)]
+    else:
+        if not isinstance(last, list | tuple) or not 1 <= len(last) <= SIGNATURES_MAX:
+            raise RefusedError(Reason.MALFORMED, f"expected 1 to {SIGNATURES_MAX} signatures")
+        signatures = [_signature(part[0], part[2]) for part in (_parts(item, 3) for item in last)]
+    return Message(tag, protected, _header(protected), payload, tuple(signatures))
+
+
+def _signature(protected: Any, value: Any) -> Signature:
+    if type(value) is not bytes:
+        raise RefusedError(Reason.MALFORMED, "signature is not a byte string")
+    return Signature(protected, _header(protected), value)
+
+
+def check(
+    message: Message,
+    signature: Signature,
+    key: PublicKey,
+    *,
+    payload: bytes,
+    external_aad: bytes = b"",
+    deprecated: bool = False,
+) -> None:
+    """Check one signature against one key.
+
+    Raises:
+        RefusedError: ALGORITHM_MISMATCH when the label is not the key's, BAD_SIGNATURE otherwise.
+    """
+    if signature.alg is None or not key.accepts(signature.alg, deprecated=deprecated):
+        raise RefusedError(Reason.ALGORITHM_MISMATCH, f"label {signature.alg}, key {key.algorithm.value}")
+    if not key.verify(signature.value, message.to_be_signed(signature, payload, external_aad)):
+        raise RefusedError(Reason.BAD_SIGNATURE, f"key {key.thumbprint.hex()[:16]}")
+
+
+def _protected(signer: Signer, typ: str | None = None) -> bytes:
+    header: dict[int, Any] = {ALG: signer.public.algorithm.value, KID: signer.public.thumbprint}
+    if typ is not None:
+        header[TYP] = typ
+    return encode(header)
+
+
+def sign1(
+    payload: bytes,
+    signer: Signer,
+    *,
+    typ: str | None = None,
+    external_aad: bytes = b"",
+    detached: bool = False,
+) -> bytes:
+    """Return a tagged COSE_Sign1; ``typ`` goes into the protected header when given."""
+    protected = _protected(signer, typ)
+    value = signer.sign(encode(["Signature1", protected, external_aad, payload]))
+    return encode(cbor2.CBORTag(TAG_SIGN1, [protected, {}, None if detached else payload, value]))
+
+
+def sign(payload: bytes, signers: list[Signer], *, typ: str) -> bytes:
+    """Return a tagged COSE_Sign with one signature for each signer, in that order."""
+    body = encode({TYP: typ})
+    signatures = [_sign_one(body, payload, signer) for signer in signers]
+    return encode(cbor2.CBORTag(TAG_SIGN, [body, {}, payload, signatures]))
+
+
+def add_signature(data: bytes, signer: Signer) -> bytes:
+    """Return the COSE_Sign ``data`` with one more signature; a key that already signed changes nothing."""
+    message = parse(data, TAG_SIGN)
+    if message.payload is None:
+        raise RefusedError(Reason.MALFORMED, "payload is detached")
+    old = [[s.protected, {}, s.value] for s in message.signatures]
+    if signer.public.thumbprint not in {s.kid for s in message.signatures}:
+        old.append(_sign_one(message.protected, message.payload, signer))
+    return encode(cbor2.CBORTag(TAG_SIGN, [message.protected, {}, message.payload, old]))
+
+
+def _sign_one(body: bytes, payload: bytes, signer: Signer) -> list[Any]:
+    protected = _protected(signer)
+    return [protected, {}, signer.sign(_sign_tbs(body, protected, b"", payload))]

@@ -1,0 +1,163 @@
+"""Private keys behind one seam: a :class:`Signer` signs bytes, a key URI says where it lives.
+
+``file:PATH`` is an encrypted PKCS#8 PEM file; ``env:NAME`` holds such a PEM in an environment
+variable, for automation. Other schemes add a row to the table. A private key or passphrase
+never appears in an error, a log or a representation.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from keys.algorithms import Algorithm, PublicKey
+from keys.errors import InputError
+
+Passphrase = Callable[[str], bytes]
+"""Given a name to ask for ("key legal-1"), return the passphrase; empty means none."""
+
+
+class Signer(Protocol):
+    """Anything that can sign with one key."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public key, with its algorithm."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the raw signature over ``data`` (64 bytes)."""
+        ...
+
+
+class LocalSigner:
+    """A private key held in this process's memory."""
+
+    def __init__(self, private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> None:
+        self._private = private
+        self._public = _public(private)
+
+    def __repr__(self) -> str:
+        return f"LocalSigner({self._public.thumbprint.hex()[:16]})"
+
+    @property
+    def public(self) -> PublicKey:
+        """The public key, with its algorithm."""
+        return self._public
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the raw signature over ``data``; P-256 deterministically (RFC 6979), as r and s."""
+        if isinstance(self._private, ed25519.Ed25519PrivateKey):
+            return self._private.sign(data)
+        r, s = decode_dss_signature(
+            self._private.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+        )
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def to_pem(self, passphrase: bytes) -> bytes:
+        """Return encrypted PKCS#8; an empty passphrase leaves it unencrypted (exercise and device keys)."""
+        encryption: serialization.KeySerializationEncryption = (
+            serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+        )
+        return self._private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+        )
+
+
+def _public(private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> PublicKey:
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return PublicKey(Algorithm.ED25519, private.public_key().public_bytes_raw())
+    numbers = private.public_key().public_numbers()
+    return PublicKey(Algorithm.ESP256, numbers.x.to_bytes(32, "big"), numbers.y.to_bytes(32, "big"))
+
+
+def generate(algorithm: Algorithm = Algorithm.ED25519) -> LocalSigner:
+    """Make a new key pair with the operating system's random numbers."""
+    if algorithm is Algorithm.ED25519:
+        return LocalSigner(ed25519.Ed25519PrivateKey.generate())
+    return LocalSigner(ec.generate_private_key(ec.SECP256R1()))
+
+
+def from_seed(seed: bytes) -> LocalSigner:
+    """Make the Ed25519 key of a 32-byte seed; for simulators and tests only."""
+    return LocalSigner(ed25519.Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def from_pem(pem: bytes, passphrase: bytes, *, where: str) -> LocalSigner:
+    """Read a PKCS#8 PEM.
+
+    Raises:
+        InputError: KEY_PASSPHRASE, KEY_UNREADABLE or KEY_UNSUPPORTED, naming ``where``.
+    """
+    try:
+        private = serialization.load_pem_private_key(pem, passphrase or None)
+    except TypeError:
+        mend = "Give it with TOCSIN_PASSPHRASE or at the prompt." if not passphrase else "Give none."
+        needs = "needs a passphrase" if not passphrase else "has no passphrase"
+        raise InputError("KEY_PASSPHRASE", f"The key {needs}.", mend=mend, where=where) from None
+    except ValueError as error:
+        if "password" in str(error).lower() or b"ENCRYPTED" in pem:
+            raise InputError(
+                "KEY_PASSPHRASE", "The passphrase does not open this key.", mend="Try again.", where=where
+            ) from None
+        raise InputError(
+            "KEY_UNREADABLE", "This is not a PKCS#8 PEM key.", mend="Restore the file.", where=where
+        ) from None
+    match private:
+        case ed25519.Ed25519PrivateKey():
+            return LocalSigner(private)
+        case ec.EllipticCurvePrivateKey(curve=ec.SECP256R1()):
+            return LocalSigner(private)
+    raise InputError(
+        "KEY_UNSUPPORTED",
+        "The key is neither Ed25519 nor P-256.",
+        mend="Make one with 'tocsin key new'.",
+        where=where,
+    )
+
+
+def _read_file(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise InputError(
+            "KEY_MISSING",
+            f"The key file cannot be read ({error.strerror}).",
+            mend="Check the path.",
+            where=name,
+        ) from None
+
+
+def _read_env(name: str) -> bytes:
+    value = os.environ.get(name)
+    if value is None:
+        raise InputError("KEY_MISSING", f"The variable {name} is not set.", mend="Export the PEM in it.")
+    return value.encode()
+
+
+_SCHEMES: dict[str, Callable[[str], bytes]] = {"file": _read_file, "env": _read_env}
+
+
+def open_signer(uri: str, passphrase: Passphrase) -> LocalSigner:
+    """Open the private key behind a key URI.
+
+    Args:
+        uri: ``file:PATH`` or ``env:NAME``.
+        passphrase: asked only when the key is encrypted.
+
+    Raises:
+        InputError: KEY_URI, KEY_MISSING, KEY_PASSPHRASE, KEY_UNREADABLE or KEY_UNSUPPORTED.
+    """
+    scheme, _, name = uri.partition(":")
+    if scheme not in _SCHEMES or not name:
+        known = ", ".join(f"{known}:" for known in _SCHEMES)
+        raise InputError("KEY_URI", f"'{uri}' is not a key URI.", mend=f"Start it with one of {known}.")
+    pem = _SCHEMES[scheme](name)
+    secret = passphrase(name) if b"ENCRYPTED" in pem else b""
+    return from_pem(pem, secret, where=name)
