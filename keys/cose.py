@@ -6,6 +6,7 @@ ignored by every decision. The caller decides which keys count and which algorit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -173,7 +174,7 @@ def sign1(
     return encode(cbor2.CBORTag(TAG_SIGN1, [protected, {}, None if detached else payload, value]))
 
 
-def sign(payload: bytes, signers: list[Signer], *, typ: str) -> bytes:
+def sign(payload: bytes, signers: Sequence[Signer], *, typ: str) -> bytes:
     """Return a tagged COSE_Sign with one signature for each signer, in that order."""
     body = encode({TYP: typ})
     signatures = [_sign_one(body, payload, signer) for signer in signers]

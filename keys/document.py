@@ -11,6 +11,7 @@ added, so approvals, catalogues and check codes can name it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -42,7 +43,7 @@ def typ(type_: str) -> str:
     return f"tocsin/{type_}"
 
 
-def seal(body: Body, signers: list[Signer]) -> bytes:
+def seal(body: Body, signers: Sequence[Signer]) -> bytes:
     """Return the document: ``body`` signed by each signer."""
     return cose.sign(dump(body), signers, typ=typ(body.type))
 

@@ -1,0 +1,1 @@
+"""Tests, by room. Shared fixtures stand in :mod:`tests.helpers`."""
