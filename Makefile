@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format coverage lock wheel clean system help
+.PHONY: demo test check format lock wheel clean system help
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -14,11 +14,10 @@ help: ## Say what can be made
 demo: $(VENV)/run ## Ring the bell: a whole incident on 100 simulated devices, in build/demo
 	@$(BIN)/tocsin demo --devices 100 --workspace build/demo $(ARGS)
 
-test: $(VENV)/dev system ## Run all tests
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
-
-coverage: $(VENV)/dev system ## Run all tests and hold line and branch coverage of the pure rooms
-	.ci/coverage
+test: $(VENV)/dev system ## Run all tests; hold line and branch coverage of the pure rooms
+	@mkdir -p build
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=json:build/coverage.json $(ARGS)
+	@$(BIN)/python .ci/coverage
 
 check: $(VENV)/dev ## Format, lint, types, floors, docs
 	$(BIN)/ruff format --check .
