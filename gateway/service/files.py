@@ -1,0 +1,255 @@
+"""Files of a workspace: atomic writes, strict TOML with line numbers, and errors that name the place."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from keys.errors import DamagedError, InputError, UnavailableError
+
+
+@contextlib.contextmanager
+def os_errors(path: Path, doing: str) -> Iterator[None]:
+    """Turn an OSError into an UnavailableError that names the file and what was being done.
+
+    Args:
+        path: the file or folder concerned, used when the error itself names none.
+        doing: completes "cannot be ...", e.g. "written".
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(
+            "FILE",
+            f"This cannot be {doing} ({error.strerror or type(error).__name__}).",
+            mend="Check that the path exists and that you may use it.",
+            where=str(error.filename or path),
+        ) from None
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file so that after a crash there is the old content or the new, never a part.
+
+    Raises:
+        UnavailableError: FILE, when the folder may not be written.
+    """
+    with os_errors(path, "written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fchmod(stream.fileno(), mode)
+                os.fsync(stream.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder last through a power failure."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_bytes(path: Path, *, what: str, mend: str) -> bytes:
+    """Read a file that a person named.
+
+    Raises:
+        InputError: FILE_MISSING, when it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        message = f"The {what} cannot be read ({reason})."
+        raise InputError("FILE_MISSING", message, mend=mend, where=str(path)) from None
+
+
+def read_stored(path: Path, *, what: str, mend: str) -> bytes:
+    """Read a file that Tocsin wrote itself.
+
+    Raises:
+        DamagedError: STORED_FILE, when it is not there or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"The {what} cannot be read ({error.strerror or type(error).__name__})."
+        raise DamagedError("STORED_FILE", message, mend=mend, where=str(path)) from None
+
+
+def near(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str:
+    """Return a mend that names the nearest known word, or all of them."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(known)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of a TOML table: what it must be, and what stands in when it is left out."""
+
+    read: Callable[[Any], Any]
+    """Returns the value, or raises ValueError saying what is wrong."""
+    required: bool = True
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Toml:
+    """A TOML file as it was read, with its text kept so that errors can name lines."""
+
+    path: Path
+    text: str = field(repr=False)
+    data: dict[str, Any]
+
+    def where(self, table: str, key: str = "") -> str:
+        """Return ``file:line`` of a key in a table ("" is the top), or of the table itself."""
+        inside = table == ""
+        start = 1
+        for number, line in enumerate(self.text.splitlines(), 1):
+            header = re.match(r"\s*\[\s*\"?([^\]\"]+)\"?\s*\]", line)
+            if header:
+                inside = header.group(1).strip() == table
+                if inside:
+                    start = number
+                    if not key:
+                        break
+            elif inside and key and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
+                return f"{self.path}:{number}"
+        return f"{self.path}:{start}"
+
+    def fields(self, table: str, fields: Mapping[str, Field]) -> dict[str, Any]:
+        """Read one table strictly.
+
+        Raises:
+            InputError: UNKNOWN_KEY (with the nearest known one), MISSING_KEY or BAD_VALUE, with file:line.
+        """
+        source = self.data if table == "" else self.data[table]
+        if not isinstance(source, dict):
+            message = f"'{table}' is not a table."
+            raise InputError(
+                "BAD_VALUE", message, mend=f"Write it as [{table}].", where=self.where("", table)
+            )
+        for key in source:
+            if key not in fields:
+                message = f"'{key}' is not a known key."
+                raise InputError("UNKNOWN_KEY", message, mend=near(key, fields), where=self.where(table, key))
+        found: dict[str, Any] = {}
+        for key, spec in fields.items():
+            if key not in source:
+                if spec.required:
+                    message = f"The key '{key}' is missing."
+                    raise InputError(
+                        "MISSING_KEY", message, mend=f"Add '{key} = ...'.", where=self.where(table)
+                    )
+                found[key] = spec.default
+                continue
+            try:
+                found[key] = spec.read(source[key])
+            except ValueError as error:
+                message = f"'{key}': {error}."
+                raise InputError(
+                    "BAD_VALUE", message, mend="Mend the value.", where=self.where(table, key)
+                ) from None
+        return found
+
+
+def read_toml(path: Path, *, what: str) -> Toml:
+    """Read a TOML file.
+
+    Raises:
+        DamagedError: STORED_FILE, when it is not there.
+        InputError: BAD_TOML with file:line, when it cannot be parsed.
+    """
+    raw = read_stored(path, what=what, mend="Restore it from a copy or from git.")
+    try:
+        text = raw.decode()
+        return Toml(path, text, tomllib.loads(text))
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InputError(
+            "BAD_TOML", "This is not UTF-8 text.", mend="Save it as UTF-8.", where=f"{path}:{line}"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        line = int(found.group(1)) if found else raw.count(b"\n") + 1
+        reason = re.sub(r" \(at .*\)$", "", str(error))
+        raise InputError(
+            "BAD_TOML", f"This is not TOML: {reason}.", mend="Mend that line.", where=f"{path}:{line}"
+        ) from None
+
+
+def toml_value(value: Any) -> str:
+    """Write a text, number, truth value or list of texts as TOML, on one line."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(toml_value(item) for item in value)}]"
+    if isinstance(value, str):
+        # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)
+
+
+def toml_table(name: str, values: Mapping[str, Any]) -> str:
+    """Write one TOML table, ready to be appended to a file so that comments in it stay."""
+    header = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
+    lines = [f"{key} = {toml_value(value)}" for key, value in values.items() if value is not None]
+    return "\n".join([f"[{header}]", *lines, ""])
+
+
+def a_text(value: Any) -> str:
+    """Accept a text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("expected a text in quotes")
+    return value
+
+
+def a_bool(value: Any) -> bool:
+    """Accept true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")  # noqa: TRY004 - Field.read promises ValueError
+    return value
+
+
+def an_int(low: int, high: int) -> Callable[[Any], int]:
+    """Accept an integer from ``low`` to ``high``."""
+
+    def read(value: Any) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"expected an integer from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Accept a list of at least one text."""
+    if not isinstance(value, list) or not value:
+        raise ValueError('expected a list of texts such as ["en", "de"]')
+    return tuple(a_text(item) for item in value)
+
+
+def one_of(*known: str) -> Callable[[Any], str]:
+    """Accept one of some words."""
+
+    def read(value: Any) -> str:
+        if value not in known:
+            raise ValueError(f"'{value}' is not one of {', '.join(known)}")
+        return str(value)
+
+    return read
