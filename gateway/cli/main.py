@@ -34,7 +34,7 @@ def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the fla
 @app.callback()
 def _options(
     *,
-    version: Annotated[  # noqa: ARG001 - the callback acts on it before any command runs
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:

@@ -157,7 +157,7 @@ def key_list(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) 
     """List the keys, and whether the newest root knows each."""
     opened = open_workspace(workspace)
     known = opened.trusted().root.by_kid if opened.root_documents() else {}
-    entries = list(opened.keys().values())
+    entries = list(opened.key_entries().values())
     rows = [
         (e.name, ", ".join(e.roles), e.holder, e.kid, "yes" if e.public.thumbprint in known else "no")
         for e in entries
