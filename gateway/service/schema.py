@@ -106,7 +106,8 @@ device_states = Table(  # the newest report of each device, decoded
     Column("root_version", Integer, nullable=False),
     Column("catalogue", LargeBinary(32)),
     Column("journal_count", BigInteger, nullable=False),  # entries committed
-    Column("journal_head", LargeBinary(32), nullable=False),  # after those
+    Column("journal_head", LargeBinary(32), nullable=False),  # after those; empty: not known after a gap
+    Column("journal_life", Integer, nullable=False),  # rises when a device starts a journal anew
     Column("next_nonce", LargeBinary(16), nullable=False),
     Column("seen", Float, nullable=False),
 )
@@ -126,6 +127,7 @@ notice_states = Table(
     Column("shown", Float),
     Column("acknowledged", Float),
     Column("confirmed", Float),
+    Column("shown_received", Float),  # the gateway's clock when a report first said SHOWN or beyond
     Index("ix_notice_states_advisory", "advisory", "state"),
 )
 
@@ -138,6 +140,7 @@ patch_states = Table(
     Column("state", Integer, nullable=False),
     Column("reason", Integer, nullable=False),
     Column("time", BigInteger, nullable=False),
+    Column("changed", Float, nullable=False),  # the gateway's clock when a report last changed the state
     Index("ix_patch_states_digest", "digest", "state"),
 )
 
@@ -145,6 +148,7 @@ journal = Table(  # every transition, in each device's own order
     "journal",
     metadata,
     Column("device", String(64), ForeignKey("devices.id"), primary_key=True),
+    Column("life", Integer, primary_key=True),
     Column("index", BigInteger, primary_key=True),
     Column("time", BigInteger, nullable=False),
     Column("track", Integer, nullable=False),
@@ -212,6 +216,7 @@ rollout_devices = Table(
     Column("rollout", String(64), ForeignKey("rollouts.id"), primary_key=True),
     Column("device", String(64), ForeignKey("devices.id"), primary_key=True),
     Column("group", Integer, nullable=False),
-    Column("offered", Float),  # UTC seconds of the newest offer
+    Column("offered", Float),  # UTC seconds of the offer
+    Column("cancelled", Float),  # UTC seconds of the offer that took it back
     Index("ix_rollout_devices_group", "rollout", "group"),
 )
