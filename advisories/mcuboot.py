@@ -1,0 +1,173 @@
+"""MCUboot images: a 32-byte header, the body, and type-length-value records behind it.
+
+Little-endian throughout. The SHA-256 record covers header, body and protected records; what is
+outside it (signatures for other boot loaders) is carried and ignored. Who may sign an image is the
+business of :mod:`advisories.suit`; this module only says whether an image is whole, and what it is.
+
+>>> parse(pack(b"code", (1, 4, 2, 0))).version
+(1, 4, 2, 0)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from advisories.limits import IMAGE_BYTES_MAX
+from advisories.versions import Version
+from keys.errors import RefusedError
+from keys.reasons import Reason
+
+HEADER_BYTES: Final = 32
+
+_MAGIC: Final = 0x96F3B83D
+_HEADER: Final = struct.Struct("<IIHHIIBBHII")
+_RECORD: Final = struct.Struct("<HH")  # type and length; an area starts with its magic and whole length
+_AREA_PROTECTED, _AREA_PLAIN = 0x6908, 0x6907
+_SHA256, _SECURITY_COUNTER = 0x10, 0x50
+_COUNTER: Final = struct.Struct("<I")
+_FLAGS_ALLOWED: Final = 0x1 | 0x20 | 0x100
+"""Position independent, loaded to RAM, fixed in ROM. Encrypted, compressed or not bootable is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A whole image: every length fits and the SHA-256 record is right."""
+
+    version: Version
+    header_size: int
+    """Bytes before the body: 32, or more where a boot loader wants the body aligned."""
+    body_size: int
+    """Bytes of code."""
+    security_counter: int | None
+    """The anti-rollback counter; None when the image carries none."""
+    digest: bytes
+    """SHA-256 over header, body and protected records, as a boot loader checks it."""
+
+
+def pack(body: bytes, version: Version, *, security_counter: int = 0) -> bytes:
+    """Return an unsigned MCUboot image of ``body``; equal arguments give equal bytes.
+
+    Args:
+        body: the code, at least one byte.
+        version: major, minor, revision, build.
+        security_counter: 0 to 2**32 - 1, written as a protected record.
+
+    Raises:
+        RefusedError: TOO_BIG above ``IMAGE_BYTES_MAX``, MALFORMED when empty or a number does not fit.
+    """
+    counter_size = 2 * _RECORD.size + _COUNTER.size
+    total = HEADER_BYTES + len(body) + counter_size + 2 * _RECORD.size + 32
+    if total > IMAGE_BYTES_MAX:
+        raise RefusedError(Reason.TOO_BIG, f"an image of {total} bytes, at most {IMAGE_BYTES_MAX}")
+    if not body:
+        raise RefusedError(Reason.MALFORMED, "an image without a body")
+    try:
+        header = _HEADER.pack(_MAGIC, 0, HEADER_BYTES, counter_size, len(body), 0, *version, 0)
+        counter = _COUNTER.pack(security_counter)
+    except struct.error:
+        raise RefusedError(Reason.MALFORMED, "a version or security counter that does not fit") from None
+    protected = _RECORD.pack(_AREA_PROTECTED, counter_size)
+    protected += _RECORD.pack(_SECURITY_COUNTER, _COUNTER.size) + counter
+    hashed = header + body + protected
+    digest = hashlib.sha256(hashed).digest()
+    plain = _RECORD.pack(_AREA_PLAIN, 2 * _RECORD.size + len(digest))
+    return hashed + plain + _RECORD.pack(_SHA256, len(digest)) + digest
+
+
+def header_version(header: bytes) -> Version:
+    """Return the version that the first 32 bytes of an image state, without checking the image.
+
+    Raises:
+        RefusedError: MALFORMED when it is shorter or has not MCUboot's magic number.
+    """
+    return _header(header)[4]
+
+
+def parse(data: bytes) -> Image:
+    """Return what a whole image is, to its last byte.
+
+    Args:
+        data: untrusted bytes.
+
+    Raises:
+        RefusedError: TOO_BIG; MALFORMED when a length does not fit, a record is missing, stands twice or
+            bytes follow; UNSUPPORTED for an encrypted, compressed or not bootable image;
+            DIGEST_MISMATCH when the SHA-256 record is not that of the bytes.
+    """
+    if len(data) > IMAGE_BYTES_MAX:
+        raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes, at most {IMAGE_BYTES_MAX}")
+    header_size, protected_size, body_size, flags, version = _header(data)
+    if flags & ~_FLAGS_ALLOWED:
+        raise RefusedError(Reason.UNSUPPORTED, f"image flags {flags:#x}")
+    if header_size < HEADER_BYTES or body_size == 0:
+        raise RefusedError(Reason.MALFORMED, "header size or body size")
+    body_end = header_size + body_size
+    hashed_end = body_end
+    protected: dict[int, bytes] = {}
+    if protected_size:
+        protected, hashed_end = _area(data, body_end, _AREA_PROTECTED)
+    if hashed_end - body_end != protected_size:
+        raise RefusedError(Reason.MALFORMED, "the header and the protected records differ in length")
+    plain, end = _area(data, hashed_end, _AREA_PLAIN)
+    if end != len(data):
+        raise RefusedError(Reason.MALFORMED, f"{len(data) - end} bytes after the image")
+    digest = hashlib.sha256(data[:hashed_end]).digest()
+    if _SHA256 not in plain:
+        raise RefusedError(Reason.MALFORMED, "the image has no SHA-256 record")
+    if plain[_SHA256] != digest:
+        raise RefusedError(Reason.DIGEST_MISMATCH, "the image's own SHA-256 record")
+    return Image(version, header_size, body_size, _counter(protected), digest)
+
+
+def _header(data: bytes) -> tuple[int, int, int, int, Version]:
+    if len(data) < HEADER_BYTES:
+        raise RefusedError(Reason.MALFORMED, "shorter than an image header")
+    magic, _, header_size, protected_size, body_size, flags, *version, _ = _HEADER.unpack_from(data)
+    if magic != _MAGIC:
+        raise RefusedError(Reason.MALFORMED, "not an MCUboot image")
+    major, minor, revision, build = version
+    return header_size, protected_size, body_size, flags, (major, minor, revision, build)
+
+
+def _counter(protected: dict[int, bytes]) -> int | None:
+    value = protected.get(_SECURITY_COUNTER)
+    if value is None:
+        return None
+    if len(value) != _COUNTER.size:
+        raise RefusedError(Reason.MALFORMED, "the security counter is not four bytes")
+    return int.from_bytes(value, "little")
+
+
+def _area(data: bytes, start: int, magic: int) -> tuple[dict[int, bytes], int]:
+    """Return the records of one area by type, and where it ends."""
+    if start + _RECORD.size > len(data):
+        raise RefusedError(Reason.MALFORMED, "the image is cut short")
+    found, size = _RECORD.unpack_from(data, start)
+    if found != magic:
+        raise RefusedError(Reason.MALFORMED, f"expected the records {magic:#x}, got {found:#x}")
+    end = start + size
+    if size < _RECORD.size or end > len(data):
+        raise RefusedError(Reason.MALFORMED, "the image is cut short")
+    records: dict[int, bytes] = {}
+    for kind, value in _records(data[start + _RECORD.size : end]):
+        if kind in {_SHA256, _SECURITY_COUNTER} and kind in records:
+            raise RefusedError(Reason.MALFORMED, f"the record {kind:#x} stands twice")
+        records[kind] = value
+    return records, end
+
+
+def _records(area: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(area):
+        if at + _RECORD.size > len(area):
+            raise RefusedError(Reason.MALFORMED, "a record is cut short")
+        kind, size = _RECORD.unpack_from(area, at)
+        at += _RECORD.size
+        if at + size > len(area):
+            raise RefusedError(Reason.MALFORMED, "a record is longer than its area")
+        yield kind, area[at : at + size]
+        at += size
