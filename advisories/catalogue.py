@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from advisories import limits
 from keys.algorithms import PublicKey
-from keys.codec import Shape, at, blob, boolean, many, record, row, text, uint
+from keys.codec import Shape, at, blob, boolean, ident, many, record, row, uint
 from keys.root import Body
 
-_ID = text(limits.ID_BYTES_MAX)
+_ID = ident(limits.ID_BYTES_MAX)
 _DIGEST = blob(32)
 
 

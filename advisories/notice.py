@@ -9,11 +9,11 @@ from typing import ClassVar
 
 from advisories import limits
 from advisories.versions import RANGE, Range, Version, contains
-from keys.codec import at, blob, boolean, choice, dump, many, mapping, row, text, uint
+from keys.codec import at, blob, boolean, choice, dump, ident, many, mapping, row, text, uint
 from keys.root import Body
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ID = text(limits.ID_BYTES_MAX)
+_ID = ident(limits.ID_BYTES_MAX)
 _DIGEST = blob(32)
 
 
@@ -79,6 +79,10 @@ class Notice(Body):
     """Product -> manifest digests of the patches that mend it."""
     release_list: bytes = at(21, _DIGEST)
     """SHA-256 of the release list: every customer-facing output approved with this header."""
+
+    def names(self) -> tuple[str, ...]:
+        """Versions of a notice are counted under its advisory id."""
+        return (self.id,)
 
     def affects(self, product: str, version: Version) -> bool:
         """Decide from the installed version whether the owner of this device is concerned."""

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 from advisories import limits
-from keys.codec import at, blob, boolean, choice, row, text, uint
+from keys.codec import at, blob, boolean, choice, ident, row, uint
 from keys.root import Body
 
 
@@ -25,7 +25,7 @@ class Offer(Body):
     TYPE: ClassVar[str] = "offer"
     BYTES_MAX: ClassVar[int] = limits.OFFER_BYTES_MAX
 
-    product: str = at(10, text(limits.ID_BYTES_MAX))
+    product: str = at(10, ident(limits.ID_BYTES_MAX))
     sequence: int = at(11, uint())
     """Names the topic of the patch."""
     digest: bytes = at(12, blob(32))

@@ -14,7 +14,7 @@ from advisories.versions import VERSION, Version
 from keys import cose
 from keys.algorithms import PublicKey
 from keys.cbor import decode
-from keys.codec import at, blob, choice, dump, load, many, record, row, text, uint, unpack
+from keys.codec import at, blob, choice, dump, ident, load, many, record, row, text, uint, unpack
 from keys.errors import RefusedError
 from keys.reasons import Reason
 from keys.root import Body
@@ -91,7 +91,7 @@ class Report(Body):
     TYPE: ClassVar[str] = "report"
     BYTES_MAX: ClassVar[int] = limits.REPORT_BYTES_MAX
 
-    product: str = at(10, _ID)
+    product: str = at(10, ident(limits.ID_BYTES_MAX))
     installed: Version = at(11, VERSION)
     """Measured: read from the image that booted."""
     boot_epoch: int = at(12, uint())
@@ -152,7 +152,7 @@ def open_report(data: bytes, key: PublicKey, *, fleet: bytes, device: str) -> Re
         RefusedError: TOO_BIG, MALFORMED, WRONG_TYPE, ALGORITHM_MISMATCH, BAD_SIGNATURE, WRONG_FLEET or
             WRONG_SUBJECT.
     """
-    message = cose.parse(data, cose.TAG_SIGN1, size_max=limits.REPORT_BYTES_MAX)
+    message = cose.parse(data, cose.TAG_SIGN1, size_max=limits.REPORT_BYTES_MAX, unprotected=False)
     if message.header.get(cose.TYP) != _TYP:
         raise RefusedError(Reason.WRONG_TYPE, f"expected {_TYP}")
     if message.payload is None:

@@ -40,6 +40,11 @@ _CURVE_P256, _CURVE_ED25519 = 1, 6  # COSE elliptic curves
 _ED25519_BYTES, _P256_BYTES = 32, 32
 _SIGNATURE_BYTES = 64
 
+_P25519 = 2**255 - 19
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_LOW_ORDER = frozenset({0, 1, _P25519 - 1, _ORDER_8, _P25519 - _ORDER_8})
+"""The y coordinates of Ed25519's eight points of low order: anybody can sign for those."""
+
 
 @dataclass(frozen=True)
 class PublicKey:
@@ -88,15 +93,21 @@ class PublicKey:
                 key = PublicKey(Algorithm.ESP256, value.get(-2, b""), value.get(-3, b""))
             case pair:
                 raise RefusedError(Reason.UNSUPPORTED, f"COSE key type and curve {pair}")
-        if key.to_cose() != value or not key._is_well_formed():
+        # Compared by type too: in Python True equals 1, on the wire it does not.
+        same = key.to_cose() == value and all(type(k) is int for k in value)
+        if not same or not all(type(value[k]) is int for k in (1, -1)) or not key._is_well_formed():
             raise RefusedError(Reason.MALFORMED, "COSE_Key members")
         return key
 
     def _is_well_formed(self) -> bool:
-        """Say whether the coordinates have the right length and lie on the curve."""
+        """Say whether the coordinates are of the right length, and a point that only its owner signs for."""
         sizes = (32, 0) if self.algorithm is Algorithm.ED25519 else (32, 32)
         if type(self.x) is not bytes or type(self.y) is not bytes or (len(self.x), len(self.y)) != sizes:
             return False
+        if self.algorithm is Algorithm.ED25519:
+            # The same point written otherwise would be a second key; a point of low order has no owner.
+            y = int.from_bytes(self.x, "little") & (2**255 - 1)
+            return y < _P25519 and y not in _LOW_ORDER
         try:
             _ = self._key
         except ValueError:

@@ -110,6 +110,7 @@ def _check(value: Any, depth: int) -> None:
         for item in value:
             _check(item, depth - 1)
         if kind in (dict, cbor2.frozendict):
+            _check_keys(value)
             for item in value.values():
                 _check(item, depth - 1)
         return
@@ -117,3 +118,10 @@ def _check(value: Any, depth: int) -> None:
         _check(value.value, depth - 1)
         return
     raise RefusedError(Reason.MALFORMED, f"a {kind.__name__} has no place here")
+
+
+def _check_keys(keys: Any) -> None:
+    """Let through only keys that no reader can take for another: Python holds True and 1 to be equal."""
+    for key in keys:
+        if type(key) not in (int, str, bytes, tuple):
+            raise RefusedError(Reason.MALFORMED, f"a {type(key).__name__} cannot be a map key")

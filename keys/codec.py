@@ -12,6 +12,7 @@ later writer meant to be obeyed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
@@ -23,6 +24,9 @@ from keys.limits import VERSION_MAX
 from keys.reasons import Reason
 
 R = TypeVar("R")
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,43 @@ def uint(maximum: int = VERSION_MAX) -> Shape:
 
 
 def text(bytes_max: int, *, bytes_min: int = 1) -> Shape:
-    """A text of ``bytes_min`` to ``bytes_max`` UTF-8 bytes."""
+    """A text of ``bytes_min`` to ``bytes_max`` UTF-8 bytes, without control characters but new line.
+
+    Words of the wire end on consoles: an escape sequence in them would draw what nobody signed off.
+    """
 
     def unpack(value: Any) -> str:
         if type(value) is not str or not bytes_min <= len(value.encode()) <= bytes_max:
             _refuse(f"expected a text of {bytes_min} to {bytes_max} bytes")
+        if _CONTROL.search(value):
+            _refuse("a control character stands in a text")
+        return str(value)
+
+    return Shape(_same, unpack)
+
+
+def name(bytes_max: int) -> Shape:
+    """A name of 1 to ``bytes_max`` UTF-8 bytes on one line, without space at its ends."""
+    words = text(bytes_max)
+
+    def unpack(value: Any) -> str:
+        found = str(words.unpack(value))
+        if found != found.strip() or "\n" in found:
+            _refuse("a name is one line without space at its ends")
+        return found
+
+    return Shape(_same, unpack)
+
+
+def ident(bytes_max: int) -> Shape:
+    """An id of 1 to ``bytes_max`` characters: letters, digits, dot, underscore, hyphen; the first is no mark.
+
+    Such an id is safe as one level of a topic, of a URL and of a path.
+    """
+
+    def unpack(value: Any) -> str:
+        if type(value) is not str or len(value) > bytes_max or not _IDENT.fullmatch(value):
+            _refuse(f"expected an id of 1 to {bytes_max} letters, digits, dots, underscores or hyphens")
         return str(value)
 
     return Shape(_same, unpack)
@@ -185,9 +221,10 @@ def unpack(cls: type[R], value: Any) -> R:
     if not isinstance(value, Mapping):
         _refuse(f"{cls.__name__} is not a map")
     table = _table(cls)
-    unknown = set(value) - {key for key, _, _, _ in table}
+    known = {key for key, _, _, _ in table}
+    unknown = [key for key in value if type(key) is not int or key not in known]
     if unknown:
-        _refuse(f"{cls.__name__} has no key {min(map(repr, unknown))}")
+        _refuse(f"{cls.__name__} has no key {unknown[0]!r}")
     found: dict[str, Any] = {}
     for key, name, shape, optional in table:
         if key not in value:

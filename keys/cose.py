@@ -83,11 +83,13 @@ def _header(protected: Any) -> dict[Any, Any]:
     header = decode(protected, size_max=_PROTECTED_BYTES_MAX)
     if type(header) is not dict:
         raise RefusedError(Reason.MALFORMED, "protected header is not a map")
+    if not all(type(label) in (int, str) for label in header):
+        raise RefusedError(Reason.MALFORMED, "a header label is neither a number nor a text")
     critical = header.get(CRIT, [])
     if CRIT in header and (not isinstance(critical, list | tuple) or not critical):
         raise RefusedError(Reason.MALFORMED, "crit is not a list of labels")
     for label in critical:
-        if label not in _UNDERSTOOD or label not in header:
+        if type(label) is not int or label not in _UNDERSTOOD or label not in header:
             raise RefusedError(Reason.UNSUPPORTED, f"critical header {label!r}")
     return header
 
@@ -98,7 +100,14 @@ def _parts(value: Any, count: int) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def parse(data: bytes, tag: int, *, size_max: int = DOCUMENT_BYTES_MAX, tagged: bool = True) -> Message:
+def parse(
+    data: bytes,
+    tag: int,
+    *,
+    size_max: int = DOCUMENT_BYTES_MAX,
+    tagged: bool = True,
+    unprotected: bool = True,
+) -> Message:
     """Decode a COSE_Sign (98) or COSE_Sign1 (18) message.
 
     Args:
@@ -106,6 +115,7 @@ def parse(data: bytes, tag: int, *, size_max: int = DOCUMENT_BYTES_MAX, tagged: 
         tag: the kind expected.
         size_max: largest accepted length in bytes.
         tagged: False where the context already says the kind and the tag is left out.
+        unprotected: False refuses a message with anything in its unprotected headers.
 
     Raises:
         RefusedError: TOO_BIG, MALFORMED, or UNSUPPORTED for a critical header we do not know.
@@ -115,15 +125,20 @@ def parse(data: bytes, tag: int, *, size_max: int = DOCUMENT_BYTES_MAX, tagged: 
         if not isinstance(value, cbor2.CBORTag) or value.tag != tag:
             raise RefusedError(Reason.MALFORMED, f"not tagged {tag}")
         value = value.value
-    protected, _, payload, last = _parts(value, 4)
+    protected, loose, payload, last = _parts(value, 4)
     if payload is not None and type(payload) is not bytes:
         raise RefusedError(Reason.MALFORMED, "payload is not a byte string")
     if tag == TAG_SIGN1:
         signatures = [_signature(protected, last)]
+        extra = [loose]
     else:
         if not isinstance(last, list | tuple) or not 1 <= len(last) <= SIGNATURES_MAX:
             raise RefusedError(Reason.MALFORMED, f"expected 1 to {SIGNATURES_MAX} signatures")
-        signatures = [_signature(part[0], part[2]) for part in (_parts(item, 3) for item in last)]
+        parts = [_parts(item, 3) for item in last]
+        signatures = [_signature(part[0], part[2]) for part in parts]
+        extra = [loose, *(part[1] for part in parts)]
+    if not unprotected and any(extra):
+        raise RefusedError(Reason.MALFORMED, "an unprotected header is not empty")
     return Message(tag, protected, _header(protected), payload, tuple(signatures))
 
 
@@ -182,14 +197,33 @@ def sign(payload: bytes, signers: Sequence[Signer], *, typ: str) -> bytes:
 
 
 def add_signature(data: bytes, signer: Signer) -> bytes:
-    """Return the COSE_Sign ``data`` with one more signature; a key that already signed changes nothing."""
+    """Return the COSE_Sign ``data`` with one more signature; a key that already signed changes nothing.
+
+    A wrong signature that stands under the signer's own key id gives way: else anybody could keep a
+    signer out by putting rubbish there.
+
+    Raises:
+        RefusedError: TOO_BIG or MALFORMED; LIMIT_REACHED when it holds SIGNATURES_MAX signatures already.
+    """
     message = parse(data, TAG_SIGN)
     if message.payload is None:
         raise RefusedError(Reason.MALFORMED, "payload is detached")
-    old = [[s.protected, {}, s.value] for s in message.signatures]
-    if signer.public.thumbprint not in {s.kid for s in message.signatures}:
-        old.append(_sign_one(message.protected, message.payload, signer))
-    return encode(cbor2.CBORTag(TAG_SIGN, [message.protected, {}, message.payload, old]))
+    kid = signer.public.thumbprint
+    kept = [s for s in message.signatures if s.kid != kid or _is_good(message, s, signer.public)]
+    signatures: list[Any] = [[s.protected, {}, s.value] for s in kept]
+    if kid not in {s.kid for s in kept}:
+        if len(kept) >= SIGNATURES_MAX:
+            raise RefusedError(Reason.LIMIT_REACHED, f"{SIGNATURES_MAX} signatures")
+        signatures.append(_sign_one(message.protected, message.payload, signer))
+    return encode(cbor2.CBORTag(TAG_SIGN, [message.protected, {}, message.payload, signatures]))
+
+
+def _is_good(message: Message, signature: Signature, key: PublicKey) -> bool:
+    try:
+        check(message, signature, key, payload=message.payload or b"")
+    except RefusedError:
+        return False
+    return True
 
 
 def _sign_one(body: bytes, payload: bytes, signer: Signer) -> list[Any]:

@@ -67,7 +67,7 @@ def digest(document: bytes) -> bytes:
 
 def peek(document: bytes, cls: type[B]) -> B:
     """Decode a document's body WITHOUT verifying it; for showing and signing, never for believing."""
-    return unpack(cls, decode(body_bytes(document)))
+    return unpack(cls, decode(body_bytes(document), size_max=cls.BYTES_MAX or DOCUMENT_BYTES_MAX))
 
 
 def open_document(
@@ -88,7 +88,8 @@ def open_document(
         root: the trusted root.
         fleet: digest of root 1 of this fleet (empty while opening root 1 itself).
         subject: a product or device id that the document must be about; None compares nothing.
-        product: whose policy row to use, where that is not ``subject`` itself.
+        product: whose policy row to use, where that is not ``subject`` itself. With neither, the rows of
+            all the body's subjects must be met.
         now: UTC seconds; None skips the expiry (a device without any idea of time).
 
     Raises:
@@ -96,7 +97,10 @@ def open_document(
     """
     # 1. Size, before anything is decoded.
     # 2. Structure: one tagged COSE_Sign in deterministic CBOR, payload attached.
-    message = cose.parse(document, cose.TAG_SIGN, size_max=cls.BYTES_MAX or DOCUMENT_BYTES_MAX)
+    #    Nothing unsigned: what the unprotected headers could carry would be anybody's words.
+    message = cose.parse(
+        document, cose.TAG_SIGN, size_max=cls.BYTES_MAX or DOCUMENT_BYTES_MAX, unprotected=False
+    )
     if message.payload is None:
         raise RefusedError(Reason.MALFORMED, "payload is detached")
     # 3. Type, from the protected header: keeps one type's signature from serving another.
@@ -108,7 +112,7 @@ def open_document(
     body = unpack(cls, decode(message.payload))
     _compare(body, cls, fleet, subject)
     # 6. Policy: enough different holders for every role of the row.
-    missing = root.missing(root.demands(cls.TYPE, product or subject), signed, body.author)
+    missing = root.missing(root.demanded(body, product or subject), signed, body.author)
     if missing:
         raise RefusedError(Reason.THRESHOLD_NOT_MET, f"no signature for {', '.join(missing)}")
     # 7. Time.

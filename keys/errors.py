@@ -13,9 +13,17 @@ Nothing secret may ever be put into an error.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from keys.reasons import Reason
+
+_DETAIL_CHARACTERS_MAX: Final = 200
+
+
+def _plain(detail: str) -> str:
+    """Return one short printable line: a detail may quote what an attacker wrote."""
+    line = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in detail[: _DETAIL_CHARACTERS_MAX + 1])
+    return line if len(line) <= _DETAIL_CHARACTERS_MAX else line[:_DETAIL_CHARACTERS_MAX] + "..."
 
 
 class TocsinError(Exception):
@@ -51,7 +59,8 @@ class RefusedError(TocsinError):
     exit_status = 3
 
     def __init__(self, reason: Reason, detail: str = "", *, where: str = "") -> None:
-        """``detail`` carries the values expected and got."""
+        """``detail`` carries the values expected and got; it is cut and escaped for the reader's terminal."""
+        detail = _plain(detail)
         message = f"Refused ({reason.name}): {reason.means}" + (f": {detail}" if detail else "") + "."
         super().__init__(reason.name, message, where=where)
         self.reason = reason

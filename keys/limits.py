@@ -16,3 +16,6 @@ NAME_BYTES_MAX: Final = 64  # role, holder, product, device id, advisory id
 SUBJECTS_MAX: Final = 64  # products or devices that one document is about
 VERSION_MAX: Final = 2**53 - 1  # above any UTC second; larger is refused, exact in every JSON reader
 FLOORS_MAX: Final = 256  # version floors that one trusted set keeps
+STATE_BYTES_MAX: Final = (
+    1_048_576  # a trusted set as stored: a root and FLOORS_MAX floors, each at its largest
+)

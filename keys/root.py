@@ -7,13 +7,13 @@ these signatures, when a holder may count for one role of a row only?
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from keys.algorithms import PublicKey
-from keys.codec import Shape, at, blob, boolean, many, mapping, nullable, record, row, text, uint
+from keys.codec import Shape, at, blob, boolean, ident, many, mapping, name, record, row, uint
 from keys.errors import RefusedError
 from keys.limits import (
     NAME_BYTES_MAX,
@@ -27,7 +27,7 @@ from keys.limits import (
 )
 from keys.reasons import Reason
 
-NAME = text(NAME_BYTES_MAX)
+NAME = name(NAME_BYTES_MAX)
 ROLE_ROOT = "root"
 
 DEFAULT_POLICY: Mapping[str, Mapping[str, int]] = {
@@ -53,10 +53,10 @@ class Body:
     TYPE: ClassVar[str] = ""
     BYTES_MAX: ClassVar[int] = 0
 
-    type: str = at(1, NAME)
+    type: str = at(1, ident(NAME_BYTES_MAX))
     fleet: bytes = at(2, blob(32, bytes_min=0))
     """Digest of root 1; empty in root 1 itself."""
-    subject: tuple[str, ...] = at(3, many(NAME, SUBJECTS_MAX))
+    subject: tuple[str, ...] = at(3, many(ident(NAME_BYTES_MAX), SUBJECTS_MAX))
     """Products or device ids; empty when the whole fleet is meant."""
     version: int = at(4, uint(VERSION_MAX))
     """max(last + 1, UTC seconds); a root counts 1, 2, 3."""
@@ -66,6 +66,10 @@ class Body:
     """UTC seconds; from this second on the document is not valid."""
     author: tuple[str, str] | None = at(7, row(NAME, NAME), optional=True)
     """Holder and role: the author counts only for the author's own role."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names under which versions of this document may be counted; empty: any."""
+        return self.subject
 
 
 _PUBLIC_KEY = Shape(lambda key: key.to_cose(), PublicKey.from_cose)
@@ -84,9 +88,9 @@ class RootKey:
 class PolicyRow:
     """What one document type demands, for one product or (None) for all."""
 
-    type: str = at(1, NAME)
+    type: str = at(1, ident(NAME_BYTES_MAX))
     demands: dict[str, int] = at(2, mapping(NAME, uint(SIGNATURES_MAX), ROLES_MAX))
-    product: str | None = at(3, nullable(NAME), optional=True)
+    product: str | None = at(3, ident(NAME_BYTES_MAX), optional=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +116,32 @@ class Root(Body):
         Raises:
             RefusedError: NO_POLICY_ROW.
         """
-        rows = {row.product: row.demands for row in self.policy if row.type == type_}
-        found = rows.get(product) or rows.get(None)
+        found = self.policy_row(type_, product)
+        if found is None:
+            found = self.policy_row(type_, None)
         if not found:
             raise RefusedError(Reason.NO_POLICY_ROW, type_)
         return found
+
+    def policy_row(self, type_: str, product: str | None) -> dict[str, int] | None:
+        """Return what the row of exactly this type and product demands, or None when there is no such row."""
+        return next((r.demands for r in self.policy if (r.type, r.product) == (type_, product)), None)
+
+    def demanded(self, body: Body, product: str | None) -> dict[str, int]:
+        """Return what a document must meet: the row of ``product``, or the rows of all that it is about.
+
+        Raises:
+            RefusedError: NO_POLICY_ROW.
+        """
+        if product is not None:
+            return self.demands(body.TYPE, product)
+        # A row narrowed to one product is stricter for a reason: a reader without a product of its own
+        # must not get round it. Whoever meets the highest threshold of each role meets every row.
+        merged: dict[str, int] = {}
+        for subject in body.subject or (None,):
+            for role, count in self.demands(body.TYPE, subject).items():
+                merged[role] = max(count, merged.get(role, 0))
+        return merged
 
     def missing(
         self, demands: Mapping[str, int], signed: Iterable[bytes], author: tuple[str, str] | None = None
@@ -126,8 +151,11 @@ class Root(Body):
         Args:
             demands: role -> threshold.
             signed: thumbprints of keys whose signatures have been verified.
-            author: holder and role of the author, who counts for that role only.
+            author: holder and role of the author, who counts for that role only (not in an exercise, where
+                one holder may act for several).
         """
+        if self.exercise:
+            author = None
         entries = [self.by_kid[kid] for kid in set(signed) if kid in self.by_kid]
         able: dict[str, set[str]] = {}
         for entry in entries:
@@ -163,33 +191,39 @@ def checked(root: Root) -> Root:
     Raises:
         RefusedError: BAD_ROOT with the first fault found.
     """
-    faults = list(_faults(root))
-    if faults:
-        raise RefusedError(Reason.BAD_ROOT, faults[0])
+    fault = next(_faults(root), None)
+    if fault is not None:
+        raise RefusedError(Reason.BAD_ROOT, fault)
     return root
 
 
-def _faults(root: Root) -> Iterable[str]:
+def _faults(root: Root) -> Iterator[str]:
     if len(root.by_kid) != len(root.keys):
         yield "a key is listed twice"
     if not root.expires or root.expires <= root.issued:
         yield "it does not say when it expires"
     if (root.fleet == b"") != (root.version == 1):
         yield "root 1, and only root 1, leaves the fleet empty"
-    seen: set[tuple[str, str | None]] = set()
-    for line in root.policy:
-        name = f"the row for {line.type}" + (f" of {line.product}" if line.product else "")
-        if (line.type, line.product) in seen:
-            yield f"{name} stands twice"
-        seen.add((line.type, line.product))
-        if not line.demands or any(count < 1 for count in line.demands.values()):
-            yield f"{name} is empty or has a threshold below 1"
-        elif root.missing(line.demands, root.by_kid):
-            yield f"{name} demands more holders than there are"
-    root_row: dict[str, Any] = next(
-        (r.demands for r in root.policy if r.type == ROLE_ROOT and r.product is None), {}
-    )
+    if root.subject or any(line.type == ROLE_ROOT and line.product for line in root.policy):
+        yield "a root is about the whole fleet, never about one product"
+    yield from _row_faults(root)
+    root_row = root.policy_row(ROLE_ROOT, None) or {}
     if set(root_row) != {ROLE_ROOT}:
         yield "the row for root must demand the role root and no other"
     elif sum(ROLE_ROOT in entry.roles for entry in root.keys) <= root_row[ROLE_ROOT]:
         yield "it has fewer root keys than the threshold plus one"
+
+
+def _row_faults(root: Root) -> Iterator[str]:
+    seen: set[tuple[str, str | None]] = set()
+    for line in root.policy:
+        label = f"the row for {line.type}" + (f" of {line.product}" if line.product else "")
+        if (line.type, line.product) in seen:
+            yield f"{label} stands twice"
+        seen.add((line.type, line.product))
+        if not line.demands or any(count < 1 for count in line.demands.values()):
+            yield f"{label} is empty or has a threshold below 1"
+        elif sum(line.demands.values()) > SIGNATURES_MAX:
+            yield f"{label} demands more than {SIGNATURES_MAX} signatures"
+        elif root.missing(line.demands, root.by_kid):
+            yield f"{label} demands more holders than there are"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -21,6 +22,9 @@ from keys.errors import InputError
 
 Passphrase = Callable[[str], bytes]
 """Given a name to ask for ("key legal-1"), return the passphrase; empty means none."""
+
+
+_PEM_BYTES_MAX = 65_536
 
 
 class Signer(Protocol):
@@ -101,6 +105,13 @@ def from_pem(pem: bytes, passphrase: bytes, *, where: str) -> LocalSigner:
         mend = "Give it with TOCSIN_PASSPHRASE or at the prompt." if not passphrase else "Give none."
         needs = "needs a passphrase" if not passphrase else "has no passphrase"
         raise InputError("KEY_PASSPHRASE", f"The key {needs}.", mend=mend, where=where) from None
+    except UnsupportedAlgorithm:
+        raise InputError(
+            "KEY_UNSUPPORTED",
+            "The key, or the cipher that protects it, is not one that we know.",
+            mend="Make one with 'tocsin key new'.",
+            where=where,
+        ) from None
     except ValueError as error:
         if "password" in str(error).lower() or b"ENCRYPTED" in pem:
             raise InputError(
@@ -124,21 +135,21 @@ def from_pem(pem: bytes, passphrase: bytes, *, where: str) -> LocalSigner:
 
 def _read_file(name: str) -> bytes:
     try:
-        return Path(name).read_bytes()
-    except OSError as error:
+        with Path(name).open("rb") as file:  # no more than a key can be: it might be a device without an end
+            return file.read(_PEM_BYTES_MAX)
+    except (OSError, ValueError) as error:  # ValueError: a path that no system can have
+        why = getattr(error, "strerror", None) or "not a path"
         raise InputError(
-            "KEY_MISSING",
-            f"The key file cannot be read ({error.strerror}).",
-            mend="Check the path.",
-            where=name,
+            "KEY_MISSING", f"The key file cannot be read ({why}).", mend="Check the path.", where=name
         ) from None
 
 
 def _read_env(name: str) -> bytes:
+    # The name is not repeated in the message: whoever mixes things up has put the key itself here.
     value = os.environ.get(name)
     if value is None:
-        raise InputError("KEY_MISSING", f"The variable {name} is not set.", mend="Export the PEM in it.")
-    return value.encode()
+        raise InputError("KEY_MISSING", "The variable named is not set.", mend="Export the PEM in it.")
+    return os.fsencode(value)
 
 
 _SCHEMES: dict[str, Callable[[str], bytes]] = {"file": _read_file, "env": _read_env}
@@ -157,7 +168,7 @@ def open_signer(uri: str, passphrase: Passphrase) -> LocalSigner:
     scheme, _, name = uri.partition(":")
     if scheme not in _SCHEMES or not name:
         known = ", ".join(f"{known}:" for known in _SCHEMES)
-        raise InputError("KEY_URI", f"'{uri}' is not a key URI.", mend=f"Start it with one of {known}.")
+        raise InputError("KEY_URI", "This is not a key URI.", mend=f"Start it with one of {known}.")
     pem = _SCHEMES[scheme](name)
     secret = passphrase(name) if b"ENCRYPTED" in pem else b""
     return from_pem(pem, secret, where=name)
