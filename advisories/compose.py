@@ -1,0 +1,166 @@
+"""From facts to what is signed: one header, a text for each language, and every output approved with it.
+
+Pure: the same arguments give the same bytes, always. The header names the digest of each text and of
+the release list; the release list names the digest of every output. So whoever signs the header has
+approved all of them, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from advisories import limits
+from advisories.facts import TEXT_FIELDS, Facts
+from advisories.notice import Notice, ReleaseList, Text
+from advisories.render import console, led, small
+from keys.codec import dump, load
+from keys.errors import InputError, RefusedError
+
+SLOT: Final = "***"
+"""Stands in approved outputs for what each device fills in by itself: product and installed version."""
+CODE_SLOT: Final = "***-***"
+"""The same for the check code, which is known only when the header is complete."""
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Everything that one revision says."""
+
+    header: Notice
+    texts: dict[str, bytes]
+    """Language -> encoded :class:`Text`."""
+    outputs: dict[str, bytes]
+    """Name -> UTF-8 bytes of every customer-facing output, e.g. ``en/console.txt``."""
+    release_list: bytes
+    """Encoded :class:`ReleaseList`; the header carries its SHA-256."""
+
+
+def compose(
+    facts: Facts,
+    *,
+    fleet: bytes,
+    issued: int,
+    revision: int,
+    exercise: bool,
+    version: int,
+    patches: Mapping[str, tuple[bytes, ...]] | None = None,
+) -> Release:
+    """Compose one revision.
+
+    Args:
+        facts: as written.
+        fleet: digest of root 1.
+        issued: UTC seconds; the notice expires ``facts.expires_days`` later.
+        revision: 1, 2, 3: one for each approved phase.
+        exercise: True under an exercise root; an advisory marked as one stays one anywhere.
+        version: of the signed body, max(last + 1, UTC seconds).
+        patches: product -> manifest digests of the patches that mend it.
+
+    Raises:
+        InputError: TEXT_TOO_LONG or NOTICE_TOO_LONG, with ``file:line``.
+    """
+    texts = {language: text_of(facts, language) for language in sorted(facts.texts)}
+    encoded = {language: _encoded(facts, text) for language, text in texts.items()}
+    draft = header_of(
+        facts, fleet=fleet, issued=issued, revision=revision, exercise=exercise, version=version
+    )
+    outputs = _outputs(draft, texts)
+    release_list = dump(ReleaseList(outputs={name: _digest(data) for name, data in sorted(outputs.items())}))
+    header = header_of(
+        facts,
+        fleet=fleet,
+        issued=issued,
+        revision=revision,
+        exercise=exercise,
+        version=version,
+        texts={language: _digest(data) for language, data in encoded.items()},
+        patches=dict(sorted(patches.items())) if patches else None,
+        release_list=_digest(release_list),
+    )
+    try:
+        load(Notice, dump(header), size_max=limits.NOTICE_BYTES_MAX)
+    except RefusedError as error:
+        raise InputError(
+            "NOTICE_TOO_LONG", f"The notice's header cannot be sent: {error.detail}.", where=facts.place("id")
+        ) from None
+    return Release(header, encoded, outputs, release_list)
+
+
+def text_of(facts: Facts, language: str) -> Text:
+    """Return one language's text as it goes over the wire."""
+    written = facts.texts[language]
+    return Text(language=language, **{name: getattr(written, name) for name in TEXT_FIELDS})
+
+
+def header_of(
+    facts: Facts,
+    *,
+    fleet: bytes = b"",
+    issued: int = 0,
+    revision: int = 1,
+    exercise: bool = False,
+    version: int = 1,
+    texts: dict[str, bytes] | None = None,
+    patches: dict[str, tuple[bytes, ...]] | None = None,
+    release_list: bytes = bytes(32),
+) -> Notice:
+    """Return the header of some facts; without digests it serves to draw screens."""
+    reminder = facts.reminder
+    return Notice(
+        type=Notice.TYPE,
+        fleet=fleet,
+        subject=tuple(sorted(facts.products)),
+        version=version,
+        issued=issued,
+        expires=issued + facts.expires_days * _DAY_SECONDS,
+        author=(facts.author.holder, facts.author.role),
+        id=facts.id,
+        revision=revision,
+        phase=facts.phase,
+        exercise=exercise or facts.exercise,
+        severity=facts.severity,
+        affected={product: facts.products[product].ranges for product in sorted(facts.products)},
+        action=facts.action,
+        next_update=facts.next_update_seconds,
+        reminder=(reminder.every_hours * 3_600, reminder.at_most) if reminder else None,
+        texts=texts or {},
+        patches=patches,
+        release_list=release_list,
+    )
+
+
+def _encoded(facts: Facts, text: Text) -> bytes:
+    data = dump(text)
+    try:
+        load(Text, data, size_max=limits.NOTICE_TEXT_BYTES_MAX)
+    except RefusedError as error:
+        raise InputError(
+            "TEXT_TOO_LONG",
+            f"The text in '{text.language}' cannot be sent: {error.detail}.",
+            mend="Shorten it.",
+            where=facts.place("texts", text.language),
+        ) from None
+    return data
+
+
+def _outputs(notice: Notice, texts: Mapping[str, Text]) -> dict[str, bytes]:
+    """Return every output by name, with stars where a device fills in its own."""
+    outputs = {"led.txt": _lines([led.pattern(notice.action)])}
+    for language, text in texts.items():
+        screen = console.render(notice, text, product=SLOT, installed=SLOT, code=CODE_SLOT, confirmed=True)
+        outputs[f"{language}/console.txt"] = _lines(screen)
+        for number, page in enumerate(small.pages(notice, text, code=CODE_SLOT, confirmed=True), 1):
+            outputs[f"{language}/small-{number}.txt"] = _lines(page)
+    return outputs
+
+
+def _lines(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()

@@ -1,0 +1,1 @@
+"""What an owner sees: lamp, small screen, console. Pure: a notice and its text in, lines or pixels out."""
