@@ -1,0 +1,236 @@
+"""A device's folder: what it was made with, what it remembers, and its flash.
+
+    devices/<id>/device.toml    what it is; its owner may edit the wishes in it
+                 key.pem        its private key
+                 root-1.cose    the root it was provisioned with
+                 state.cbor     what its agent remembers; empty in a factory-new device
+                 boot.cbor      which slot boots
+                 slot-0.bin, slot-1.bin   image slots; an empty file is erased flash
+
+State and boot record are replaced whole or not at all. Slots are written in place, as flash is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from device_sim.core.limits import STATE_BYTES_MAX
+from device_sim.core.profile import Profile
+from device_sim.core.slots import RECORD_BYTES_MAX, BootRecord
+from device_sim.toml import read_profile, write_profile
+from keys.codec import dump
+from keys.errors import DamagedError, InputError, UnavailableError
+from keys.limits import ROOT_BYTES_MAX
+from keys.signer import LocalSigner, from_pem
+
+_TOML: Final = "device.toml"
+_KEY: Final = "key.pem"
+_ROOT: Final = "root-1.cose"
+_STATE: Final = "state.cbor"
+_BOOT: Final = "boot.cbor"
+_KEY_BYTES_MAX: Final = 16_384
+_RESTORE: Final = "Restore it from a backup, or make the device anew with 'tocsin device new'."
+
+
+@lru_cache(maxsize=16)
+def _shared(data: bytes) -> bytes:
+    """Return one object for equal bytes: ten thousand devices have the same root."""
+    return data
+
+
+class Home:
+    """One device's folder, opened.
+
+    Args:
+        path: the folder.
+        profile: what ``device.toml`` says.
+        signer: the device's key.
+        root_1: bytes of the provisioned root.
+        durable: wait until every write is on the disk; a fleet in a test bed does without.
+    """
+
+    __slots__ = ("durable", "path", "profile", "root_1", "signer")
+
+    def __init__(
+        self, path: Path, profile: Profile, signer: LocalSigner, root_1: bytes, *, durable: bool = True
+    ) -> None:
+        self.path = path
+        self.profile = profile
+        self.signer = signer
+        self.root_1 = root_1
+        self.durable = durable
+
+    @staticmethod
+    def create(
+        path: Path,
+        profile: Profile,
+        signer: LocalSigner,
+        root_1: bytes,
+        image: bytes,
+        *,
+        durable: bool = True,
+    ) -> Home:
+        """Make the folder of a factory-new device that runs ``image``; whole or not at all.
+
+        Raises:
+            InputError: HOME_EXISTS, or HOME_IMAGE when the image does not fit a slot.
+            UnavailableError: HOME_WRITE.
+        """
+        if path.exists():
+            raise InputError(
+                "HOME_EXISTS", "This device exists already.", mend="Choose another id.", where=str(path)
+            )
+        if not 0 < len(image) <= profile.slot_bytes:
+            raise InputError(
+                "HOME_IMAGE",
+                f"An image of {len(image)} bytes does not fit a slot of {profile.slot_bytes} bytes.",
+                where=str(path),
+            )
+        draft = path.with_name(f".{path.name}.new")
+        home = Home(path, profile, signer, _shared(root_1), durable=durable)
+        try:
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+            key = os.open(draft / _KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(key, "wb") as file:
+                file.write(signer.to_pem(b""))
+            (draft / _TOML).write_text(write_profile(profile), encoding="utf-8")
+            (draft / _ROOT).write_bytes(root_1)
+            (draft / _STATE).write_bytes(b"")
+            (draft / _BOOT).write_bytes(dump(BootRecord(active=0)))
+            (draft / "slot-0.bin").write_bytes(image)
+            (draft / "slot-1.bin").write_bytes(b"")
+            if durable:
+                for entry in (*draft.iterdir(), draft):
+                    _sync(entry)
+            draft.rename(path)
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        return home
+
+    @staticmethod
+    def open(path: Path, *, durable: bool = True) -> Home:
+        """Open a device's folder.
+
+        Raises:
+            InputError: DEVICE_TOML with file and line.
+            DamagedError: HOME_DAMAGED, naming the file.
+        """
+        text = _read(path / _TOML, STATE_BYTES_MAX)
+        try:
+            profile = read_profile(text.decode(), where=str(path / _TOML))
+        except UnicodeDecodeError:
+            raise _damaged(path / _TOML, "it is not UTF-8") from None
+        root_1 = _shared(_read(path / _ROOT, ROOT_BYTES_MAX))
+        pem = _read(path / _KEY, _KEY_BYTES_MAX)
+        try:
+            signer = from_pem(pem, b"", where=str(path / _KEY))
+        except InputError as error:
+            raise _damaged(path / _KEY, error.message) from None
+        for name in (_STATE, _BOOT, "slot-0.bin", "slot-1.bin"):
+            if not (path / name).is_file():
+                raise _damaged(path / name, "it is missing")
+        return Home(path, profile, signer, root_1, durable=durable)
+
+    def read_state(self) -> bytes | None:
+        """Return what the agent saved last; None in a factory-new device.
+
+        Raises:
+            DamagedError: HOME_DAMAGED.
+        """
+        return _read(self.path / _STATE, STATE_BYTES_MAX, empty=True) or None
+
+    def save_state(self, state: bytes) -> None:
+        """Replace the agent's state (UnavailableError: HOME_WRITE)."""
+        self._replace(_STATE, state)
+
+    def read_boot(self) -> bytes:
+        """Return the boot record (DamagedError: HOME_DAMAGED)."""
+        return _read(self.path / _BOOT, RECORD_BYTES_MAX)
+
+    def save_boot(self, record: bytes) -> None:
+        """Replace the boot record; the slots it speaks of are on the disk before (UnavailableError)."""
+        if self.durable:
+            for slot in range(self.profile.slots):
+                _sync(self._slot(slot))
+        self._replace(_BOOT, record)
+
+    def read_slot(self, slot: int, size: int | None = None) -> bytes:
+        """Read a slot back, or its first ``size`` bytes; erased flash is empty (DamagedError)."""
+        try:
+            with self._slot(slot).open("rb") as file:
+                return file.read(self.profile.slot_bytes if size is None else size)
+        except OSError as error:
+            raise _damaged(self._slot(slot), error.strerror or "it cannot be read") from None
+
+    def erase_slot(self, slot: int) -> None:
+        """Empty a slot (UnavailableError: HOME_WRITE)."""
+        try:
+            self._slot(slot).write_bytes(b"")
+        except OSError as error:
+            raise _unwritable(self._slot(slot), error) from None
+
+    def write_slot(self, slot: int, offset: int, data: bytes) -> None:
+        """Write bytes into a slot at ``offset`` (UnavailableError: HOME_WRITE)."""
+        assert offset + len(data) <= self.profile.slot_bytes, "the core writes beyond its slot"
+        try:
+            with self._slot(slot).open("r+b") as file:
+                file.seek(offset)
+                file.write(data)
+        except OSError as error:
+            raise _unwritable(self._slot(slot), error) from None
+
+    def _slot(self, slot: int) -> Path:
+        return self.path / f"slot-{slot}.bin"
+
+    def _replace(self, name: str, data: bytes) -> None:
+        target, draft = self.path / name, self.path / f".{name}.new"
+        try:
+            draft.write_bytes(data)
+            if self.durable:
+                _sync(draft)
+            draft.replace(target)
+            if self.durable:
+                _sync(self.path)
+        except OSError as error:
+            raise _unwritable(target, error) from None
+
+
+def _read(path: Path, size_max: int, *, empty: bool = False) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(size_max + 1)
+    except OSError as error:
+        raise _damaged(path, "it is missing" if not path.exists() else error.strerror or "") from None
+    if len(data) > size_max or (not data and not empty):
+        raise _damaged(
+            path, f"its size cannot be right (at most {size_max} bytes)" if data else "it is empty"
+        )
+    return data
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _damaged(path: Path, why: str) -> DamagedError:
+    return DamagedError(
+        "HOME_DAMAGED", f"A file of the device is not whole: {why}.", mend=_RESTORE, where=str(path)
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> UnavailableError:
+    return UnavailableError(
+        "HOME_WRITE",
+        f"The device's file cannot be written ({error.strerror}).",
+        mend="Check the disk's space and the folder's permissions.",
+        where=str(path),
+    )

@@ -1,0 +1,216 @@
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisories.states import Surface
+from advisories.topics import Topics
+from device_sim.core.profile import Profile
+from device_sim.core.slots import load_record
+from device_sim.home import Home
+from device_sim.toml import read_profile, write_profile
+from keys.errors import DamagedError, InputError, UnavailableError
+from tests.helpers import key
+
+PROFILE = Profile(
+    id="d-1",
+    product="thermostat",
+    vendor_id=b"v" * 16,
+    class_id=b"c" * 16,
+    languages=("de", "en"),
+    slot_bytes=4_096,
+)
+IMAGE = bytes(range(256))
+
+
+@pytest.fixture(params=[False, True], ids=["fleet", "durable"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
+    return Home.create(tmp_path / "d-1", PROFILE, key("d-1"), b"root", IMAGE, durable=request.param)
+
+
+def test_a_created_device_opens_again_as_it_was_made(home: Home) -> None:
+    again = Home.open(home.path)
+    assert again.profile == PROFILE
+    assert again.signer.public == key("d-1").public
+    assert again.root_1 == b"root"
+    assert again.read_state() is None
+    assert again.read_slot(0) == IMAGE
+    assert again.read_slot(1) == b""
+    assert load_record(again.read_boot()).active == 0
+
+
+def test_the_private_key_is_for_its_owner_only(home: Home) -> None:
+    assert stat.S_IMODE((home.path / "key.pem").stat().st_mode) == 0o600
+
+
+def test_state_and_boot_record_are_replaced(home: Home) -> None:
+    home.save_state(b"one")
+    home.save_state(b"two")
+    home.save_boot(b"\xa1\x01\x01")
+    again = Home.open(home.path)
+    assert again.read_state() == b"two"
+    assert again.read_boot() == b"\xa1\x01\x01"
+    assert sorted(path.name for path in home.path.iterdir()) == [
+        "boot.cbor", "device.toml", "key.pem", "root-1.cose", "slot-0.bin", "slot-1.bin", "state.cbor",
+    ]  # fmt: skip
+
+
+def test_a_slot_is_erased_written_in_place_and_read_back(home: Home) -> None:
+    home.write_slot(1, 0, b"abcd")
+    home.write_slot(1, 4, b"efgh")
+    home.write_slot(1, 2, b"CD")
+    assert home.read_slot(1) == b"abCDefgh"
+    assert home.read_slot(1, 3) == b"abC"
+    home.erase_slot(1)
+    assert home.read_slot(1) == b""
+
+
+def test_what_a_power_cut_left_behind_is_no_part_of_a_device(tmp_path: Path) -> None:
+    (tmp_path / ".d-1.new").mkdir()
+    (tmp_path / ".d-1.new" / "junk").write_bytes(b"x")
+    home = Home.create(tmp_path / "d-1", PROFILE, key("d-1"), b"root", IMAGE)
+    (home.path / ".state.cbor.new").write_bytes(b"torn")
+    assert Home.open(home.path).read_state() is None
+    home.save_state(b"whole")
+    assert Home.open(home.path).read_state() == b"whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["d-1"]
+
+
+def test_a_device_is_not_made_over_another(home: Home) -> None:
+    with pytest.raises(InputError) as caught:
+        Home.create(home.path, PROFILE, key("d-1"), b"root", IMAGE)
+    assert caught.value.code == "HOME_EXISTS"
+
+
+@pytest.mark.parametrize("size", [0, 4_097])
+def test_an_image_that_does_not_fit_is_refused_and_leaves_nothing(size: int, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="slot"):
+        Home.create(tmp_path / "d", PROFILE, key("d"), b"root", bytes(size))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["device.toml", "key.pem", "root-1.cose", "state.cbor", "boot.cbor", "slot-0.bin", "slot-1.bin"]
+)
+def test_a_missing_file_is_named_with_the_mend(home: Home, name: str) -> None:
+    (home.path / name).unlink()
+    with pytest.raises(DamagedError) as caught:
+        Home.open(home.path)
+    assert caught.value.where == str(home.path / name)
+    assert "missing" in caught.value.message
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("device.toml", b""),
+        ("device.toml", b"id = '\xff'"),
+        ("key.pem", b"not a key"),
+        ("root-1.cose", b""),
+        ("root-1.cose", bytes(200_000)),
+    ],
+)
+def test_a_damaged_file_is_named(home: Home, name: str, data: bytes) -> None:
+    (home.path / name).write_bytes(data)
+    with pytest.raises(DamagedError) as caught:
+        Home.open(home.path)
+    assert caught.value.code == "HOME_DAMAGED"
+    assert caught.value.where == str(home.path / name)
+
+
+def test_damage_that_shows_only_when_it_is_read_is_named_too(home: Home) -> None:
+    (home.path / "state.cbor").write_bytes(bytes(300_000))
+    with pytest.raises(DamagedError, match=r"state\.cbor"):
+        home.read_state()
+    (home.path / "boot.cbor").write_bytes(b"")
+    with pytest.raises(DamagedError, match="empty"):
+        home.read_boot()
+    (home.path / "slot-1.bin").unlink()
+    with pytest.raises(DamagedError, match=r"slot-1\.bin"):
+        home.read_slot(1)
+    with pytest.raises(UnavailableError, match=r"slot-1\.bin"):
+        home.write_slot(1, 0, b"x")
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(home: Home, tmp_path: Path) -> None:
+    (home.path / "state.cbor").unlink()
+    (home.path / "state.cbor").mkdir()
+    with pytest.raises(UnavailableError) as caught:
+        home.save_state(b"x")
+    assert caught.value.code == "HOME_WRITE"
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UnavailableError):
+        Home.create(tmp_path / "file" / "d", PROFILE, key("d"), b"root", IMAGE)
+    (home.path / "slot-0.bin").unlink()
+    (home.path / "slot-0.bin").mkdir()
+    with pytest.raises(UnavailableError):
+        home.erase_slot(0)
+
+
+@given(
+    st.builds(
+        Profile,
+        id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True),
+        product=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True),
+        vendor_id=st.binary(min_size=16, max_size=16),
+        class_id=st.binary(min_size=16, max_size=16),
+        languages=st.lists(st.sampled_from(["en", "de", "ja", "zh-Hant"]), min_size=1).map(tuple),
+        surface=st.sampled_from(Surface),
+        auto_consent=st.booleans(),
+        defer_max=st.integers(0, 255),
+        defer_seconds=st.integers(1, 31_536_000),
+        topics=st.sampled_from([Topics(), Topics("a/b")]),
+        slot_bytes=st.integers(1, 2**31 - 1),
+    )
+)
+def test_every_profile_is_read_as_it_was_written(profile: Profile) -> None:
+    assert read_profile(write_profile(profile), where="device.toml") == profile
+
+
+GOOD = write_profile(PROFILE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("languages", "langauges", 10, "Did you mean 'languages'?"),
+        ("surface = ", "colour = ", 11, "Known keys: id, product"),
+        ("slot_bytes = 4096", "slot_bytes = 'big'", 6, "'slot_bytes' is wrong. Write a number from 1"),
+        ("slot_bytes = 4096", "slot_bytes = true", 6, "a number"),
+        ("defer_max = 3", "defer_max = 256", 13, "a number from 0 to 255"),
+        ('"console"', '"telepathy"', 11, "one of none, screen, console, led, companion"),
+        ('"console"', "3", 11, "one of none"),
+        ("auto_consent = false", "auto_consent = 'no'", 12, "true or false"),
+        ('id = "d-1"', 'id = "d/1"', 2, "letters, digits"),
+        ('id = "d-1"', "id = 1", 2, "letters, digits"),
+        ('["de", "en"]', "[]", 10, "a list of language tags"),
+        ('["de", "en"]', '["d e"]', 10, "a list of language tags"),
+        ('"tocsin/v1"', '"tocsin/#"', 7, "topic levels"),
+        (PROFILE.vendor_id.hex(), "00", 4, "32 hexadecimal digits"),
+        ("slot_bytes = 4096", "slot_bytes = ", 6, "not TOML"),
+        ("slot_bytes = 4096", "slot_bytes = 4096\n[more]\nx = 1\n[end]", 7, "'more' is unknown"),
+    ],
+)
+def test_a_wrong_profile_is_refused_with_its_line(old: str, new: str, line: int, says: str) -> None:
+    assert old in GOOD
+    with pytest.raises(InputError) as caught:
+        read_profile(GOOD.replace(old, new, 1), where="device.toml")
+    assert caught.value.where == f"device.toml:{line}"
+    assert says in str(caught.value)
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(InputError, match="'product' is missing"):
+        read_profile(GOOD.replace('product = "thermostat"\n', ""), where="device.toml")
+
+
+def test_equal_parts_of_many_devices_are_one_object() -> None:
+    one = read_profile(GOOD, where="a")
+    two = read_profile(write_profile(replace(PROFILE, id="d-2")), where="b")
+    assert one.languages is two.languages
+    assert one.topics is two.topics
+    assert one.vendor_id is two.vendor_id
