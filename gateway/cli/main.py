@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Abort, TyperException
 
-from gateway.cli import setup
+from gateway.cli import device, setup
 from gateway.cli.output import group
 from keys.errors import TocsinError, UnavailableError
 
@@ -23,6 +23,7 @@ app = group(
     "Tell the owners of embedded devices the truth about their security, signed, and bring the patch."
 )
 setup.register(app)
+device.register(app)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the flag

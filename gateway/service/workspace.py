@@ -22,6 +22,7 @@ from typing import Final
 from advisories.topics import DEFAULT_PREFIX, Topics, is_id
 from gateway.service import files
 from gateway.service.entries import FORMAT, KEY, PRODUCT, SETTINGS, KeyEntry, Product, Settings, check_prefix
+from gateway.service.store import Store
 from keys.cbor import encode
 from keys.document import digest
 from keys.errors import DamagedError, InputError, RefusedError, UnavailableError
@@ -85,6 +86,8 @@ class Workspace:
             for folder in ("roots", "keys", "advisories", "patches", "artefacts", "devices"):
                 (path / folder).mkdir(parents=True, exist_ok=True)
             (path / "keys").chmod(0o700)
+        if not (path / "store.sqlite").exists():
+            Store.create(path / "store.sqlite").close()
         for name, text in ((".gitignore", _GITIGNORE), ("products.toml", _PRODUCTS), ("keys.toml", _KEYS)):
             if not (path / name).exists():
                 files.write_atomic(path / name, text.encode())
@@ -124,6 +127,15 @@ class Workspace:
     def store_path(self) -> Path:
         """The SQLite file of the store."""
         return self.path / "store.sqlite"
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[Store]:
+        """Open the store and close it afterwards (errors of :meth:`Store.open`)."""
+        store = Store.open(self.store_path)
+        try:
+            yield store
+        finally:
+            store.close()
 
     @contextlib.contextmanager
     def lock(self, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:

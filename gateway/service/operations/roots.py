@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.service import files
 from gateway.service.operations.signing import Approvals, Signed, approvals, missing_error, sign, verified
+from gateway.service.trust import publish_root
 from gateway.service.workspace import Workspace
 from keys.cbor import decode
 from keys.codec import dump, unpack
@@ -202,6 +203,9 @@ def publish(workspace: Workspace, *, now: int, dry_run: bool = False) -> RootVie
         else:
             workspace.trusted().update_root(document, now)
         if not dry_run:
+            # The store first: it refuses what does not verify, and takes the very same root twice.
+            with workspace.store() as store:
+                publish_root(store, document, now, topics=workspace.topics)
             files.write_atomic(workspace.path / "roots" / f"{root.version}.cose", document)
             _draft_body(workspace).unlink()
             _draft_document(workspace).unlink(missing_ok=True)

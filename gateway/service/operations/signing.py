@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.service.workspace import Workspace
 from keys import cose
 from keys.document import body_bytes
-from keys.errors import RefusedError
+from keys.errors import InputError, RefusedError
 from keys.reasons import Reason
 from keys.root import Root, RootKey
 from keys.signer import Signer
@@ -81,3 +81,25 @@ def missing_error(found: Approvals, command: str, workspace: Workspace) -> Refus
     error = RefusedError(Reason.THRESHOLD_NOT_MET, f"no signature for {', '.join(found.missing)}")
     error.mend = f"Get it with {' and '.join(hints)}."
     return error
+
+
+def require_role(workspace: Workspace, root: Root, key: str, roles: set[str]) -> None:
+    """Refuse a key that could not help, before its passphrase is asked.
+
+    Raises:
+        InputError: NO_KEY, KEY_NOT_IN_ROOT, WRONG_ROLE.
+    """
+    entry = workspace.key(key)
+    known = root.by_kid.get(entry.public.thumbprint)
+    if known is None:
+        raise InputError(
+            "KEY_NOT_IN_ROOT",
+            f"Root {root.version} does not list the key '{key}'.",
+            mend="Publish a root that does: 'tocsin root new', 'root sign', 'root publish'.",
+        )
+    if not roles & set(known.roles):
+        raise InputError(
+            "WRONG_ROLE",
+            f"The key '{key}' ({', '.join(known.roles)}) has no say in this.",
+            mend=f"A key of {' or '.join(sorted(roles))} is needed.",
+        )

@@ -1,0 +1,85 @@
+"""``tocsin device`` and ``tocsin fleet``: simulated devices, made, listed and run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from advisories.versions import parse_version
+from gateway.cli import homes
+from gateway.cli.output import (
+    JsonOption,
+    OperatorKeyOption,
+    WorkspaceOption,
+    ask_passphrase,
+    emit,
+    example,
+    group,
+    now,
+    open_workspace,
+    say,
+    table,
+    utc,
+)
+from gateway.service.operations import devices
+from gateway.service.operations.keys import signer_for
+from keys.errors import InputError
+
+app = group("Which devices there are.")
+
+
+def register(parent: typer.Typer) -> None:
+    """Add this module's commands to the application."""
+    parent.add_typer(app, name="device")
+
+
+@app.command("add", epilog=example("device add --product thermostat --count 10 --version 1.4.1"))
+def add(
+    *,
+    product: Annotated[str, typer.Option(help="What they are.")],
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 1,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(help="Preferred by their owners, dealt out in turn; the product's if left out."),
+    ] = None,
+    version: Annotated[str, typer.Option(help="Firmware they are made with.")] = "1.0.0",
+    key: OperatorKeyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make simulated devices and register their keys, signed by the operator."""
+    opened = open_workspace(workspace)
+    entry = opened.product(product)
+    try:
+        numbers = parse_version(version)
+    except ValueError as error:
+        raise InputError("BAD_VALUE", f"{error}.", mend="Give another --version.") from None
+    for tag in language or []:
+        if tag not in entry.languages:
+            message = f"'{tag}' is not a language of '{product}'."
+            raise InputError("BAD_VALUE", message, mend=f"Choose from {', '.join(entry.languages)}.")
+    operator = signer_for(opened, "operator", ask_passphrase, key)
+    planned = homes.wishes(entry, count, version=numbers, languages=language or ())
+    made = homes.make(opened, planned, operator, now=now())
+    many = "devices" if count > 1 else "device"
+    emit(
+        as_json,
+        {"product": product, "version": version, "devices": [home.profile.id for home in made]},
+        say(f"Made {count} {many} of {product} {version}, registered by the operator."),
+    )
+
+
+@app.command("list", epilog=example("device list"))
+def list_(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
+    """List the registered devices and what they reported last."""
+    rows = devices.rows(open_workspace(workspace))
+    cells = [
+        (r.id, r.product, r.installed or "-", r.language or "-", utc(r.seen), "revoked" if r.revoked else "")
+        for r in rows
+    ]
+    emit(
+        as_json,
+        {"devices": rows},
+        lambda out: out.print(table(("device", "product", "runs", "language", "seen", ""), cells)),
+    )
