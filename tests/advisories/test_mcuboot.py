@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from imgtool.image import Image as ToolImage
+from imgtool.image import VerifyResult
+from imgtool.version import decode_version
+
+from advisories import limits
+from advisories.mcuboot import HEADER_BYTES, header_version, pack, parse
+from keys.errors import RefusedError
+from keys.reasons import Reason
+from tests.advisories.suit_case import refused
+
+VERSION = (1, 4, 2, 7)
+IMAGE = pack(b"code" * 10, VERSION, security_counter=5)
+VERSIONS = st.tuples(*(st.integers(0, 2**bits - 1) for bits in (8, 8, 16, 32)))
+
+
+def tool_image(body, version="1.4.2+7", *, counter=5, header_size=32, **options):
+    """An image as imgtool makes it, without a signature."""
+    image = ToolImage(
+        version=decode_version(version),
+        header_size=header_size,
+        security_counter=counter,
+        pad_header=True,
+        slot_size=1 << 20,
+        **options,
+    )
+    image.payload = bytes(header_size) + body
+    image.image_size = len(body)
+    image.create(None, "hash", None)
+    return bytes(image.payload)
+
+
+def rebuilt(header, body, protected=b"", plain=None):
+    hashed = struct.pack("<IIHHIIBBHII", *header) + body + protected
+    digest = hashlib.sha256(hashed).digest()
+    return hashed + (struct.pack("<HHHH", 0x6907, 40, 0x10, 32) + digest if plain is None else plain)
+
+
+def header(**changes):
+    fields = {
+        "magic": 0x96F3B83D, "load": 0, "header": 32, "protected": 0, "body": 4, "flags": 0,
+        "major": 1, "minor": 4, "revision": 2, "build": 7, "pad": 0,
+    }  # fmt: skip
+    return tuple({**fields, **changes}.values())
+
+
+def plain(*records, size=None):
+    area = b"".join(struct.pack("<HH", kind, len(value)) + value for kind, value in records)
+    return struct.pack("<HH", 0x6907, 4 + len(area) if size is None else size) + area
+
+
+def protected(*records):
+    area = plain(*records)
+    return struct.pack("<H", 0x6908) + area[2:]
+
+
+@given(body=st.binary(min_size=1, max_size=300), version=VERSIONS, counter=st.integers(0, 2**32 - 1))
+def test_an_image_is_read_as_it_was_packed(body, version, counter):
+    data = pack(body, version, security_counter=counter)
+    image = parse(data)
+    assert (image.version, image.body_size, image.security_counter) == (version, len(body), counter)
+    assert image.header_size == HEADER_BYTES
+    assert data[32 : 32 + len(body)] == body
+    assert header_version(data[:32]) == version
+
+
+@pytest.mark.parametrize("size", [1, 15, 4096])
+def test_imgtool_accepts_our_images(tmp_path, size):
+    path = tmp_path / "image.bin"
+    path.write_bytes(pack(bytes(size), VERSION, security_counter=9))
+    result, version, digest, _ = ToolImage.verify(str(path), None)
+    assert result is VerifyResult.OK
+    assert version == VERSION
+    assert digest == parse(path.read_bytes()).digest
+
+
+def test_our_image_is_byte_for_byte_what_imgtool_makes():
+    assert pack(b"code" * 10, VERSION, security_counter=5) == tool_image(b"code" * 10)
+
+
+@pytest.mark.parametrize("header_size", [32, 0x200])
+@pytest.mark.parametrize("counter", [None, 0, 77])
+def test_imgtools_images_are_read(header_size, counter):
+    image = parse(tool_image(b"body", counter=counter, header_size=header_size))
+    assert (image.version, image.body_size, image.security_counter) == (VERSION, 4, counter)
+    assert image.header_size == header_size
+
+
+def test_equal_arguments_give_equal_bytes():
+    assert (
+        hashlib.sha256(IMAGE).hexdigest()
+        == hashlib.sha256(pack(b"code" * 10, VERSION, security_counter=5)).hexdigest()
+    )
+    assert len(IMAGE) == 32 + 40 + 12 + 40
+
+
+def test_an_image_cut_at_any_length_is_refused():
+    for size in range(len(IMAGE)):
+        assert refused(parse, IMAGE[:size])[0] is Reason.MALFORMED
+
+
+def test_bytes_after_the_image_are_refused():
+    for extra in (1, 4, 100):
+        assert refused(parse, IMAGE + bytes(extra))[0] is Reason.MALFORMED
+
+
+def test_one_flipped_bit_anywhere_is_refused():
+    for at in range(len(IMAGE)):
+        for bit in range(8):
+            damaged = bytearray(IMAGE)
+            damaged[at] ^= 1 << bit
+            with pytest.raises(RefusedError):
+                parse(bytes(damaged))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data):
+    for candidate in (data, IMAGE[:32] + data, IMAGE[:72] + data):
+        with contextlib.suppress(RefusedError):
+            assert parse(candidate).body_size > 0
+
+
+SHA = (0x10, bytes(32))
+CASES = {
+    "not an image at all": (rebuilt(header(magic=1), b"code"), Reason.MALFORMED),
+    "the body claims 4 GiB": (rebuilt(header(body=2**32 - 1), b"code"), Reason.MALFORMED),
+    "no body": (rebuilt(header(body=0), b""), Reason.MALFORMED),
+    "the header claims to be shorter than it is": (rebuilt(header(header=31), b"code"), Reason.MALFORMED),
+    "the header claims 64 KiB": (rebuilt(header(header=65_535), b"code"), Reason.MALFORMED),
+    "encrypted": (rebuilt(header(flags=0x4), b"code"), Reason.UNSUPPORTED),
+    "compressed": (rebuilt(header(flags=0x400), b"code"), Reason.UNSUPPORTED),
+    "not bootable": (rebuilt(header(flags=0x10), b"code"), Reason.UNSUPPORTED),
+    "a hash of other bytes": (rebuilt(header(), b"code", plain=plain(SHA)), Reason.DIGEST_MISMATCH),
+    "no hash": (rebuilt(header(), b"code", plain=plain((0x24, bytes(64)))), Reason.MALFORMED),
+    "two hashes": (rebuilt(header(), b"code", plain=plain(SHA, SHA)), Reason.MALFORMED),
+    "an area smaller than its own head": (rebuilt(header(), b"code", plain=plain(size=3)), Reason.MALFORMED),
+    "an area longer than the file": (rebuilt(header(), b"code", plain=plain(SHA, size=99)), Reason.MALFORMED),
+    "half a record": (rebuilt(header(), b"code", plain=plain(size=6) + b"\x10\x00"), Reason.MALFORMED),
+    "a record longer than its area": (
+        rebuilt(header(), b"code", plain=plain(size=8) + struct.pack("<HH", 0x10, 32)),
+        Reason.MALFORMED,
+    ),
+    "protected records that the header does not announce": (
+        rebuilt(header(), b"code", protected((0x50, bytes(4)))),
+        Reason.MALFORMED,
+    ),
+    "protected records of another length than announced": (
+        rebuilt(header(protected=16), b"code", protected((0x50, bytes(4)))),
+        Reason.MALFORMED,
+    ),
+    "a security counter of three bytes": (
+        rebuilt(header(protected=11), b"code", protected((0x50, bytes(3)))),
+        Reason.MALFORMED,
+    ),
+    "two security counters": (
+        rebuilt(header(protected=20), b"code", protected((0x50, bytes(4)), (0x50, bytes(4)))),
+        Reason.MALFORMED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), CASES.values(), ids=CASES.keys())
+def test_a_wrong_image_is_refused(data, reason):
+    assert refused(parse, data)[0] is reason
+
+
+def test_records_for_other_boot_loaders_are_ignored():
+    digest = hashlib.sha256(rebuilt(header(flags=0x20), b"code", plain=b"")).digest()
+    records = plain((0x01, bytes(32)), (0x10, digest), (0x24, bytes(64)))
+    assert parse(rebuilt(header(flags=0x20), b"code", plain=records)).security_counter is None
+
+
+def test_a_header_that_is_too_short_or_of_something_else_has_no_version():
+    assert refused(header_version, IMAGE[:31])[0] is Reason.MALFORMED
+    assert refused(header_version, bytes(32))[0] is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_the_largest_image(extra):
+    body = bytes(limits.IMAGE_BYTES_MAX - len(pack(b"x", VERSION)) + 1 + extra)
+    if extra > 0:
+        assert refused(pack, body, VERSION)[0] is Reason.TOO_BIG
+        assert refused(parse, bytes(limits.IMAGE_BYTES_MAX + extra))[0] is Reason.TOO_BIG
+    else:
+        assert parse(pack(body, VERSION)).body_size == len(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "version", "counter"),
+    [(b"", VERSION, 0), (b"x", (256, 0, 0, 0), 0), (b"x", (0, 0, 0, -1), 0), (b"x", VERSION, 2**32)],
+)
+def test_what_does_not_fit_cannot_be_packed(body, version, counter):
+    assert refused(pack, body, version, security_counter=counter)[0] is Reason.MALFORMED
