@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Abort, TyperException
 
-from gateway.cli import device, setup
+from gateway.cli import advisory, device, patch, rollout, setup, verify
 from gateway.cli.output import group
 from keys.errors import TocsinError, UnavailableError
 
@@ -22,8 +22,8 @@ EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 app = group(
     "Tell the owners of embedded devices the truth about their security, signed, and bring the patch."
 )
-setup.register(app)
-device.register(app)
+for module in (setup, device, advisory, patch, rollout, verify):
+    module.register(app)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the flag

@@ -1,0 +1,214 @@
+"""``tocsin advisory``: write, check, approve, publish and look at an advisory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from advisories.facts import TEXT_FIELDS
+from advisories.limits import NOTICE_TEXT_BYTES_MAX
+from advisories.notice import Text
+from advisories.versions import format_range
+from gateway.cli.output import (
+    DryRunOption,
+    JsonOption,
+    KeyOption,
+    OperatorKeyOption,
+    WorkspaceOption,
+    ask_passphrase,
+    confirm,
+    emit,
+    example,
+    group,
+    now,
+    open_workspace,
+    say,
+    table,
+    utc,
+)
+from gateway.service.operations import advisories, template
+from gateway.service.operations.keys import signer_for
+from keys.codec import load
+
+app = group("What owners are told.")
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Advisory id, e.g. EX-2026-0001.")]
+
+
+def register(parent: typer.Typer) -> None:
+    """Add this module's commands to the application."""
+    parent.add_typer(app, name="advisory")
+
+
+@app.command("new", epilog=example("advisory new EX-2026-0001"))
+def new(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE|ID", help="A file of facts to take over, or the id of a new one.")
+    ],
+    workspace: WorkspaceOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin an advisory: take over a file of facts, or write a new one to fill in."""
+    opened = open_workspace(workspace)
+    if "/" in source or source.endswith((".yaml", ".yml")):
+        path = advisories.add(opened, Path(source))
+    else:
+        path = advisories.draft(opened, source, template.advisory(opened, source))
+    emit(
+        as_json,
+        {"advisory": path.stem, "path": path},
+        say(f"Wrote {path}. Next: tocsin advisory check {path.stem}."),
+    )
+
+
+@app.command("check", epilog=example("advisory check EX-2026-0001"))
+def check(
+    source: Annotated[str, typer.Argument(metavar="ID|FILE", help="Advisory id, or a file of facts.")],
+    workspace: WorkspaceOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an advisory as a compiler would; exit status 1 when something blocks approval."""
+    is_file = "/" in source or source.endswith((".yaml", ".yml"))
+    checked = advisories.load(open_workspace(workspace), Path(source) if is_file else source)
+    blocking = sum(finding.severity == "block" for finding in checked.findings)
+
+    def human(out: Console) -> None:
+        for finding in checked.findings:
+            mend = f" {finding.mend}" if finding.mend else ""
+            line = f"{finding.where}: {finding.severity}: {finding.message}{mend} [{finding.rule}]"
+            out.print(line, markup=False)
+        advice = len(checked.findings) - blocking
+        out.print(f"{checked.facts.id}: {blocking} blocking, {advice} advice.", markup=False)
+
+    emit(
+        as_json,
+        {"advisory": checked.facts.id, "blocking": blocking, "findings": list(checked.findings)},
+        human,
+    )
+    if blocking:
+        raise typer.Exit(1)
+
+
+def _data(reviewed: advisories.Review) -> dict[str, Any]:
+    notice = reviewed.notice
+    return {
+        "advisory": notice.id,
+        "revision": notice.revision,
+        "digest": reviewed.digest,
+        "check_code": reviewed.code,
+        "exercise": notice.exercise,
+        "phase": notice.phase,
+        "severity": notice.severity,
+        "action": notice.action,
+        "products": list(notice.subject),
+        "issued": notice.issued,
+        "expires": notice.expires,
+        "texts": {
+            language: load(Text, data, size_max=NOTICE_TEXT_BYTES_MAX)
+            for language, data in reviewed.release.texts.items()
+        },
+        "outputs": sorted(reviewed.release.outputs),
+        "signed": list(reviewed.approvals.signed),
+        "missing": list(reviewed.approvals.missing),
+    }
+
+
+def _print(reviewed: advisories.Review, out: Console) -> None:
+    notice = reviewed.notice
+    drill = " (exercise)" if notice.exercise else ""
+    out.print(f"{notice.id} revision {notice.revision}{drill}, check code {reviewed.code}", markup=False)
+    out.print(f"digest {reviewed.digest.hex()}")
+    out.print(
+        f"{notice.phase.name.lower()}, severity {notice.severity.name.lower()}, issued "
+        f"{utc(notice.issued)}, expires {utc(notice.expires)}"
+    )
+    rows = [(product, "; ".join(str(r) for r in _ranges(reviewed, product))) for product in notice.subject]
+    out.print(table(("product", "affected"), rows))
+    for language, data in reviewed.release.texts.items():
+        words = load(Text, data, size_max=NOTICE_TEXT_BYTES_MAX)
+        out.print(f"--- {language} ---")
+        for name in TEXT_FIELDS:
+            out.print(f"{name}: {getattr(words, name)}", markup=False)
+    out.print(f"--- and {len(reviewed.release.outputs)} outputs made of these ---")
+    signed = ", ".join(f"{s.holder} ({', '.join(s.roles)})" for s in reviewed.approvals.signed)
+    out.print(f"signed by: {signed or 'nobody yet'}", markup=False)
+    out.print(f"still missing: {', '.join(reviewed.approvals.missing) or 'nobody'}")
+
+
+def _ranges(reviewed: advisories.Review, product: str) -> list[str]:
+
+    return [format_range(bounds) for bounds in reviewed.notice.affected.get(product, ())] or ["none"]
+
+
+@app.command("approve", epilog=example("advisory approve EX-2026-0001 --key legal-1"))
+def approve(
+    advisory: IdArgument,
+    *,
+    key: KeyOption,
+    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking; you have read it.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Leave the approvals so far aside and start over.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show exactly what is signed, then sign it with one role's key."""
+    opened = open_workspace(workspace)
+    reviewed = advisories.review(opened, advisory, now=now(), restart=restart)
+    if not as_json:
+        emit(as_json, {}, lambda out: _print(reviewed, out))
+    confirm(f"Sign these exact bytes with the key {key}?", yes=yes)
+    done = advisories.approve(opened, reviewed, key, ask_passphrase)
+    missing = done.approvals.missing
+    rest = (
+        f"still missing: {', '.join(missing)}"
+        if missing
+        else f"complete. Next: tocsin advisory publish {advisory}"
+    )
+    emit(as_json, _data(done), say(f"{key} approved {advisory} revision {done.notice.revision}; {rest}."))
+
+
+@app.command("publish", epilog=example("advisory publish EX-2026-0001 --dry-run"))
+def publish(
+    advisory: IdArgument,
+    *,
+    dry_run: DryRunOption = False,
+    key: OperatorKeyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish the approved revision; the operator signs the catalogues that list it."""
+    opened = open_workspace(workspace)
+    operator = signer_for(opened, "operator", ask_passphrase, key)
+    done = advisories.publish(opened, advisory, operator, now=now(), dry_run=dry_run)
+    notice = done.notice
+
+    def human(out: Console) -> None:
+        verb = "would be published" if dry_run else "is published" if done.changed else "was published before"
+        out.print(f"{notice.id} revision {notice.revision} {verb}: digest {done.digest.hex()}", markup=False)
+        for topic in done.topics:
+            out.print(f"  {topic}", markup=False)
+
+    emit(
+        as_json,
+        {
+            "advisory": notice.id,
+            "revision": notice.revision,
+            "digest": done.digest,
+            "topics": list(done.topics),
+            "changed": done.changed and not dry_run,
+            "dry_run": dry_run,
+        },
+        human,
+    )
+
+
+@app.command("show", epilog=example("advisory show EX-2026-0001"))
+def show(advisory: IdArgument, workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
+    """Show what an approval signs, and who signed so far."""
+    reviewed = advisories.review(open_workspace(workspace), advisory, now=now())
+    emit(as_json, _data(reviewed), lambda out: _print(reviewed, out))
