@@ -28,6 +28,19 @@ FILE_BYTES_MAX: Final = 262_144  # an advisory of 64 languages is a fifth of it
 DEPTH_MAX: Final = 32  # levels of nesting
 _TAG = "tag:yaml.org,2002:"
 _BOOLEANS = {"true": True, "false": False}
+_KINDS = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "dict_type": "a map of keys and values",
+    "model_type": "a map of keys and values",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "datetime_type": "a time like 2026-11-24T09:00:00Z",
+    "date_type": "a date like 2026-11-22",
+}
+"""What pydantic's kinds of faults ask for, in words."""
+_KIND_MENDS = {"string_type": 'Put it in quotes: "1.4.2".'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,13 +236,13 @@ def explain(model: type[BaseModel], fault: Mapping[str, Any], lines: Lines) -> I
             mend=near_miss(context["value"], context["known"]),
             where=place,
         )
-    if kind == "string_type":
-        message, mend = f"{name} must be a text.", 'Put it in quotes: "1.4.2".'
+    mend = ""
+    if kind in _KINDS:
+        message, mend = f"{name} must be {_KINDS[kind]}.", _KIND_MENDS.get(kind, "")
     elif kind == "value_error":
-        message, mend = f"{name}: {fault['ctx']['error']}.", ""
+        message = f"{name}: {fault['ctx']['error']}."
     else:
-        said = str(fault["msg"])
-        message, mend = f"{name}: {said[:1].lower()}{said[1:].replace('Input', 'it')}.", ""
+        message = f"{name}: {str(fault['msg']).replace('Input', 'it')}."
     return InputError("BAD_VALUE", message, mend=mend, where=place)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,10 +80,12 @@ def pages(notice: Notice, text: Text, *, code: str, confirmed: bool) -> list[lis
     """
     own = words(text.language)
     shape = geometry(text)
-    sections = [
-        _wrap(paragraphs, shape) for paragraphs in _sections(notice, text, own, code, confirmed=confirmed)
-    ]
-    bodies = _packed(sections, shape.lines - 1)
+    sections = _sections(notice, text, own, code, confirmed=confirmed)
+    lines = [[line for part in section for line in wrapped(part, shape)] for section in sections]
+    title = wrapped(text.title, shape)
+    if len(lines[0]) < shape.lines - 1:  # room for air between the title and what to do
+        lines[0] = [*title, "", *lines[0][len(title) :]]
+    bodies = _packed(lines, shape.lines - 1)
     return [
         [_bar(notice, own, f"{number}/{len(bodies)}", shape), *body] + [""] * (shape.lines - 1 - len(body))
         for number, body in enumerate(bodies, 1)
@@ -99,9 +100,10 @@ def _sections(notice: Notice, text: Text, own: Words, code: str, *, confirmed: b
     return [[text.title, text.action], [text.happened], update, [*proof, state]]
 
 
-def _wrap(paragraphs: Sequence[str], shape: Geometry) -> list[str]:
-    plain = (part.translate(_PLAIN) if shape is LATIN else part for part in map(clean, paragraphs))
-    return [line for part in plain for line in wrap(part, shape.columns)]
+def wrapped(paragraph: str, shape: Geometry) -> list[str]:
+    """Return the lines of a paragraph as the small screen breaks them."""
+    plain = clean(paragraph)
+    return wrap(plain.translate(_PLAIN) if shape is LATIN else plain, shape.columns)
 
 
 def _packed(sections: list[list[str]], lines: int) -> list[list[str]]:

@@ -1,0 +1,59 @@
+"""Every faulty example has the one fault that its first line names, and the good one has none."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from advisories.checks import Level, check
+from advisories.facts import Facts, load_facts
+from advisories.rules import RULES
+from keys.errors import InputError
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "advisories"
+BAD = sorted((EXAMPLES / "bad").glob("*.yaml"))
+SERVED = {"thermostat": {"en", "de", "ja"}, "doorbell": {"en", "de", "ja"}}
+
+
+def expected(path: Path) -> str:
+    found = re.match(rb"# One fault: ([\w-]+)\.\n", path.read_bytes())
+    assert found, path
+    return found.group(1).decode()
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_faulty_advisory_is_told_its_one_fault_with_file_and_line(path: Path) -> None:
+    code = expected(path)
+    try:
+        facts = load_facts(path.read_bytes(), where=path.name)
+    except InputError as error:
+        assert error.code == code
+        assert re.fullmatch(rf"{path.name}:\d+", error.where)
+        assert error.message.endswith(".")
+        assert "\n" not in str(error)
+        return
+    languages = {"doorbell": {*facts.texts, *facts.waived_languages}}
+    assert {finding.rule for finding in check(facts, languages=languages)} == {code}
+
+
+def test_every_rule_has_a_faulty_example() -> None:
+    codes = {expected(path) for path in BAD}
+    assert set(RULES) <= codes
+
+
+def test_the_good_example_has_nothing_to_mend_in_any_language(example: Facts) -> None:
+    assert check(example, languages=SERVED) == []
+    assert set(example.texts) == {"en", "de", "ja"}
+
+
+def test_blocking_findings_name_a_practice_and_a_way_to_mend() -> None:
+    for path in BAD:
+        try:
+            facts = load_facts(path.read_bytes(), where=path.name)
+        except InputError:
+            continue
+        for finding in check(facts, languages={"doorbell": {"en", "fr"}}):
+            assert finding.severity in {Level.BLOCK, Level.ADVICE}
+            assert 1 <= finding.practice <= 57
+            assert finding.message.endswith(".")
+            assert finding.mend.endswith((".", "'."))
