@@ -1,0 +1,219 @@
+"""The agent of one device: bytes and ``now`` in, effects out.
+
+It routes messages and events to the rooms beside it, lets time pass for each of them, and hands over
+what they ask for. It decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from advisories import mcuboot
+from advisories.report import Track
+from advisories.versions import Version, format_version
+from device_sim.core import effects as do
+from device_sim.core.currency import Currency
+from device_sim.core.fetch import Fetcher
+from device_sim.core.inbox import Inbox, Rooms
+from device_sim.core.notices import Notices
+from device_sim.core.patches import Answer, Patches
+from device_sim.core.profile import Profile
+from device_sim.core.reporter import Reporter
+from device_sim.core.session import Session
+from device_sim.core.state import NoticeTrack, PatchTrack, State
+from keys.errors import RefusedError
+from keys.reasons import Reason
+from keys.signer import Signer
+from keys.trusted import TrustedSet
+
+
+class Agent:
+    """One device's decisions. Not thread-safe; call one method at a time."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        signer: Signer,
+        state: bytes | None,
+        *,
+        root_1: bytes,
+        entropy: bytes,
+        now: float,
+    ) -> None:
+        """Restore an agent, or make a factory-new one.
+
+        Args:
+            profile: what the device is.
+            signer: the device's key.
+            state: the bytes of the last ``Save``; None on a factory-new device.
+            root_1: the root that was provisioned; it is pinned.
+            entropy: fresh random bytes, 16 or more, for nonces and jitter.
+            now: UTC seconds.
+
+        Raises:
+            DamagedError: DEVICE_STATE, when ``state`` is not whole or belongs to another fleet.
+            RefusedError: ``root_1`` is not a valid root 1.
+        """
+        restored = State.new(root_1, profile.id) if state is None else State.load(state, root_1)
+        self._session = Session(profile, signer, restored, entropy=entropy, now=now)
+        self._reporter = Reporter(self._session)
+        self._fetcher = Fetcher(self._session, self._reporter)
+        self._currency = Currency(self._session)
+        self._notices = Notices(self._session, self._currency)
+        self._patches = Patches(self._session, self._currency, self._notices, self._reporter)
+        self._inbox = Inbox(
+            self._session,
+            Rooms(
+                catalogue=self._currency.catalogue,
+                timestamp=self._currency.timestamp,
+                notice=self._notices.header,
+                text=self._notices.text,
+                patch=self._patches.envelope,
+                offer=self._patches.offer,
+                answer=self._reporter.answer,
+                block=self._patches.block,
+            ),
+        )
+        self._wake: float | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """What the device is."""
+        return self._session.profile
+
+    @property
+    def notices(self) -> tuple[NoticeTrack, ...]:
+        """Every advisory that the device remembers."""
+        return tuple(self._session.state.notices.values())
+
+    @property
+    def patches(self) -> tuple[PatchTrack, ...]:
+        """Every patch that the device remembers, the one touched last at the end."""
+        return tuple(self._session.state.patches.values())
+
+    @property
+    def installed(self) -> Version:
+        """The version measured in the image that booted; (0, 0, 0, 0) before :meth:`booted`."""
+        return self._session.installed
+
+    @property
+    def trusted(self) -> TrustedSet:
+        """Root and floors."""
+        return self._session.state.trusted
+
+    @property
+    def is_current(self) -> bool:
+        """True when a fresh timestamp names the catalogue in hand."""
+        return self._currency.current() is not None
+
+    def booted(self, slot: int, image: bytes | mcuboot.Image, now: float) -> list[do.Effect]:
+        """Say which slot the boot loader started, and give its image; call it once, before anything else.
+
+        Args:
+            slot: what :func:`device_sim.core.slots.select` said.
+            image: the slot's bytes, or what :func:`advisories.mcuboot.parse` made of them.
+            now: UTC seconds.
+        """
+
+        def start() -> None:
+            session = self._session
+            session.state.boot_epoch += 1
+            session.slot = slot
+            session.touch()
+            session.record(Track.DEVICE, "boot", Reason.OK, new=slot)
+            measured = self._measure(image)
+            self._notices.booted()
+            if not self._patches.booted(measured):
+                self._notices.installed()
+
+        return self._call(now, start)
+
+    def connected(self, now: float) -> list[do.Effect]:
+        """The link is up and the seven filters are subscribed."""
+
+        def start() -> None:
+            self._session.connected = True
+            self._reporter.connected()
+            self._patches.connected()
+
+        return self._call(now, start)
+
+    def disconnected(self, now: float) -> list[do.Effect]:
+        """The link is down."""
+
+        def stop() -> None:
+            self._session.connected = False
+            self._fetcher.disconnected()
+
+        return self._call(now, stop)
+
+    def receive(self, topic: str, payload: bytes, now: float) -> list[do.Effect]:
+        """Take a message: any topic, any bytes, any order. A refusal becomes a journal entry and a Log."""
+        return self._call(now, lambda: self._inbox.receive(topic, payload))
+
+    def measured(self, slot: int, data: bytes, now: float) -> list[do.Effect]:
+        """Answer a ``MeasureSlot`` with the bytes read back from flash."""
+        return self._call(now, lambda: self._patches.measured(slot, data))
+
+    def tested(self, ok: bool, now: float) -> list[do.Effect]:  # noqa: FBT001 - the answer is a plain yes or no
+        """Answer a ``SelfTest``."""
+
+        def finish() -> None:
+            if self._patches.tested(ok=ok):
+                self._notices.installed()
+
+        return self._call(now, finish)
+
+    def acknowledge(self, now: float, advisory: str | None = None) -> list[do.Effect]:
+        """The owner took note of one advisory, or of all that are shown."""
+        return self._call(now, lambda: self._notices.acknowledge(advisory))
+
+    def consent(self, answer: Answer, now: float) -> list[do.Effect]:
+        """The owner's answer to ``AskConsent``: "yes", "defer" or "no"."""
+        return self._call(now, lambda: self._patches.consent(answer))
+
+    def tick(self, now: float) -> list[do.Effect]:
+        """Let time pass; the last ``WakeAt`` says when it matters."""
+        return self._call(now, lambda: None)
+
+    def _call(self, now: float, event: Callable[[], None]) -> list[do.Effect]:
+        """Run one event, then let every room go on as far as it can."""
+        session = self._session
+        session.begin(now)
+        event()
+        absent = self._fetcher.expire()
+        self._inbox.step(absent)
+        self._currency.step()
+        self._notices.step()
+        self._patches.step()
+        missing = [*self._inbox.missing(), *self._currency.missing(), *self._patches.missing()]
+        self._fetcher.step([*missing, *self._notices.missing()], absent)
+        self._reporter.step()
+        self._set_alarm()
+        if session.rebooting:
+            session.emit(do.Reboot())
+        return session.finish()
+
+    def _measure(self, image: bytes | mcuboot.Image) -> mcuboot.Image | None:
+        """Learn the installed version from the image that booted; None when it cannot be read."""
+        session = self._session
+        try:
+            measured = mcuboot.parse(image) if isinstance(image, bytes) else image
+        except RefusedError as error:
+            digest = hashlib.sha256(error.message.encode()).digest()
+            session.refuse(Track.REFUSAL, "image", error.reason, digest)
+            return None
+        session.installed = measured.version
+        session.log(Reason.OK, f"slot {session.slot} runs {format_version(measured.version)}")
+        return measured
+
+    def _set_alarm(self) -> None:
+        """Ask to be woken for the earliest thing that waits, unless that has been asked already."""
+        session = self._session
+        if self._wake is not None and self._wake <= session.now:
+            self._wake = None
+        earliest = min((time for time in session.wakes if time > session.now), default=None)
+        if earliest is not None and earliest != self._wake:
+            self._wake = earliest
+            session.emit(do.WakeAt(earliest))

@@ -1,0 +1,33 @@
+"""Limits and times of the device core, with units."""
+
+from __future__ import annotations
+
+from typing import Final
+
+STATE_BYTES_MAX: Final = 262_144  # stored state that is read back; it is a few KiB in normal life
+TRUSTED_BYTES_MAX: Final = 65_536  # root and floors within the state
+NOTICE_TRACKS_MAX: Final = 32  # advisories remembered on one device
+PATCH_TRACKS_MAX: Final = 8  # patches remembered on one device
+JOURNAL_MAX: Final = 512  # entries kept until a receipt covers them
+JOURNAL_REFUSALS_MAX: Final = 384  # above this, refusals are no longer journaled, transitions still are
+REFUSALS_PER_BOOT_MAX: Final = 32  # refused documents journaled in one boot
+
+WAITING_PIECES_MAX: Final = 16  # texts that wait for their header
+WAITING_SECONDS: Final = 10.0  # before a text that fits no header counts as wrong
+HELD_DOCUMENTS_MAX: Final = 8  # documents that wait for a newer root
+REMEMBERED_MAX: Final = 256  # digests of documents that need no second look
+
+FETCH_SECONDS: Final = 3.0  # a retained message comes within this time, or is not there
+PROBE_SECONDS: Final = 60.0  # how long "there is no newer root" is believed
+WANT_GRACE_SECONDS: Final = 2.0  # what is missing may be under way
+RETRY_SECONDS_MIN: Final = 10.0  # first pause before asking again; doubles
+RETRY_SECONDS_MAX: Final = 300.0
+
+BLOCK_SECONDS: Final = 3.0  # without a block, the window is asked for again
+BLOCK_SECONDS_MAX: Final = 60.0  # the pause doubles up to this
+DOWNLOAD_ATTEMPTS_MAX: Final = 3  # whole downloads that did not match, before FAILED
+
+REPORT_SECONDS_MIN: Final = 0.2  # between two reports of changes
+RECEIPT_SECONDS_MIN: Final = 5.0  # before a report without a receipt is repeated; doubles
+RECEIPT_SECONDS_MAX: Final = 300.0
+NONCES_MAX: Final = 4  # of the last reports, and of the last wants, that an answer may name

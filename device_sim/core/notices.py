@@ -1,0 +1,290 @@
+"""The notice track: from a header that is genuine to a notice that the owner has acknowledged.
+
+A warning is never held up by metadata. It is shown as soon as header and text are in hand; a fresh
+catalogue and timestamp only change whether it is drawn as current.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from advisories import limits as wire
+from advisories.notice import Notice, Phase, Text, check_code
+from advisories.report import Track
+from advisories.states import NOTICE_DONE, NOTICE_TRANSITIONS, NoticeState, Surface
+from device_sim.core import effects as do
+from device_sim.core import limits
+from device_sim.core.currency import Currency
+from device_sim.core.fetch import Missing
+from device_sim.core.session import Session
+from device_sim.core.state import NoticeTrack
+from keys.codec import dump, load
+from keys.document import open_document
+from keys.errors import RefusedError
+from keys.reasons import Reason
+
+_S = NoticeState
+_ON_SCREEN = frozenset({_S.SHOWN, _S.ACKNOWLEDGED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A text that fits no header yet."""
+
+    advisory: str
+    language: str
+    data: bytes
+    until: float
+
+
+class Notices:
+    """All advisories of one device."""
+
+    def __init__(self, session: Session, currency: Currency) -> None:
+        self._session = session
+        self._currency = currency
+        self._waiting: OrderedDict[bytes, _Piece] = OrderedDict()
+        self._drawn: dict[str, bool] = {}
+        """Advisory id -> whether it was last drawn as confirmed; of this boot."""
+
+    def header(self, payload: bytes, advisory: str) -> None:
+        """Take a header that arrived under an advisory's topic.
+
+        Raises:
+            RefusedError: not genuine, for another product or advisory, older than what is known, or
+                LIMIT_REACHED.
+        """
+        session, state = self._session, self._session.state
+        trusted, product = state.trusted, session.profile.product
+        # Verified before its id is believed: else a genuine notice under another's topic would raise
+        # that one's floor.
+        body = open_document(payload, Notice, trusted.root, fleet=trusted.fleet, subject=product).body
+        if body.id != advisory:
+            raise RefusedError(Reason.WRONG_SUBJECT, f"expected {advisory}, got {body.id}")
+        if advisory not in state.notices:
+            self._make_room()
+        genuine = trusted.accept(payload, Notice, name=advisory, subject=product, expiring=False)
+        old = state.notices.get(advisory)
+        if old is not None and old.digest == genuine.digest:
+            return
+        told = False
+        if old is not None:
+            told = old.told or old.shown is not None
+            if old.state not in NOTICE_DONE:
+                self._move(old, _S.SUPERSEDED, Reason.SUPERSEDED)
+        track = NoticeTrack(
+            id=advisory,
+            body=dump(genuine.body),
+            digest=genuine.digest,
+            state=_S.SENT,
+            time=session.time,
+            reason=Reason.OK,
+            reminders=0,
+            told=told,
+        )
+        state.notices.pop(advisory, None)
+        self._drawn.pop(advisory, None)
+        self._assess(self._move(track, _S.DELIVERED))
+
+    def text(self, payload: bytes, language: str, advisory: str) -> None:
+        """Take a text; one that fits no header yet waits for a while.
+
+        Raises:
+            RefusedError: TOO_BIG, or the text that its header names is MALFORMED.
+        """
+        if len(payload) > wire.NOTICE_TEXT_BYTES_MAX:
+            raise RefusedError(Reason.TOO_BIG, f"{len(payload)} bytes, at most {wire.NOTICE_TEXT_BYTES_MAX}")
+        digest = hashlib.sha256(payload).digest()
+        track = self._session.state.notices.get(advisory)
+        if track is not None and track.header.texts.get(language) == digest:
+            self._take_text(track, language, payload)
+            return
+        if digest not in self._waiting:
+            until = self._session.now + limits.WAITING_SECONDS
+            self._waiting[digest] = _Piece(advisory, language, payload, until)
+            if len(self._waiting) > limits.WAITING_PIECES_MAX:
+                self._waiting.popitem(last=False)
+
+    def acknowledge(self, advisory: str | None) -> None:
+        """The owner has taken note of one advisory, or of all that are shown."""
+        for track in list(self._session.state.notices.values()):
+            if track.state is _S.SHOWN and advisory in {None, track.id}:
+                self._move(track, _S.ACKNOWLEDGED, track.reason)
+
+    def booted(self) -> None:
+        """Draw what was on the screen and has not been acknowledged."""
+        for track in list(self._session.state.notices.values()):
+            if track.state is _S.SHOWN:
+                self._draw(track)
+
+    def installed(self) -> None:
+        """Another version runs, confirmed: decide again whether each notice concerns this owner."""
+        for track in list(self._session.state.notices.values()):
+            if track.state not in NOTICE_DONE:
+                self._assess(track)
+
+    def mended_by(self, digest: bytes) -> Notice | None:
+        """Return the notice that names a patch, if this device knows one."""
+        product = self._session.profile.product
+        for track in self._session.state.notices.values():
+            if digest in (track.header.patches or {}).get(product, ()):
+                return track.header
+        return None
+
+    def step(self) -> None:
+        """Let time pass: expiry, confirmation, reminders, and texts that never fitted."""
+        for track in list(self._session.state.notices.values()):
+            if track.state not in NOTICE_DONE:
+                self._pass_time(track)
+        for digest, piece in list(self._waiting.items()):
+            if self._session.now >= piece.until:
+                del self._waiting[digest]
+                self._discard(piece, digest)
+            else:
+                self._session.wake(piece.until)
+
+    def missing(self) -> list[Missing]:
+        """Return headers that the catalogue names, and texts of headers in hand."""
+        session = self._session
+        topics, product, languages = session.topics, session.profile.product, session.profile.languages
+        found = [Missing(topics.notice(product, name), subscribe=False) for name in self._currency.unseen()]
+        for track in session.state.notices.values():
+            language = self._language(track.header)
+            if self._needs_text(track) and language is not None:
+                topic = topics.text(product, language, track.id)
+                found.append(Missing(topic, subscribe=language != languages[0]))
+        return found
+
+    def _needs_text(self, track: NoticeTrack) -> bool:
+        """Say whether something would be shown if only the text were here."""
+        wanted = track.state is _S.VERIFIED or (track.state is _S.WITHDRAWN and track.told)
+        return wanted and track.words is None and self._session.profile.surface is not Surface.NONE
+
+    def _language(self, header: Notice) -> str | None:
+        """Return the owner's first language in which there is a text."""
+        return next((tag for tag in self._session.profile.languages if tag in header.texts), None)
+
+    def _make_room(self) -> None:
+        """Forget the oldest notice that has ended, or else the oldest that never applied."""
+        tracks = self._session.state.notices
+        if len(tracks) < limits.NOTICE_TRACKS_MAX:
+            return
+        for ends in (NOTICE_DONE, frozenset({_S.NOT_APPLICABLE})):
+            ended = [track for track in tracks.values() if track.state in ends]
+            if ended:
+                del tracks[min(ended, key=lambda track: track.time).id]
+                return
+        raise RefusedError(Reason.LIMIT_REACHED, f"{limits.NOTICE_TRACKS_MAX} advisories that still apply")
+
+    def _move(self, track: NoticeTrack, state: NoticeState, reason: Reason = Reason.OK) -> NoticeTrack:
+        """Make one transition of the table, journaled."""
+        assert state in NOTICE_TRANSITIONS[track.state], f"{track.state.name} -> {state.name}"
+        session = self._session
+        moved = replace(track, state=state, time=session.time, reason=reason)
+        session.state.notices[track.id] = moved
+        session.record(Track.NOTICE, track.id, reason, old=track.state, new=state, digest=track.digest)
+        return moved
+
+    def _put(self, track: NoticeTrack) -> NoticeTrack:
+        """Store a change that is no transition."""
+        self._session.state.notices[track.id] = track
+        self._session.news = True
+        self._session.touch()
+        return track
+
+    def _assess(self, track: NoticeTrack) -> None:
+        """Decide from time, phase and installed version how far the notice goes."""
+        session = self._session
+        header = track.header
+        if header.expires is not None and session.time >= header.expires:
+            self._move(track, _S.EXPIRED, Reason.EXPIRED)
+        elif header.phase is Phase.WITHDRAWN:
+            self._find_text(self._move(track, _S.WITHDRAWN))
+        elif not header.affects(session.profile.product, session.installed):
+            if track.state is not _S.NOT_APPLICABLE:
+                self._move(track, _S.NOT_APPLICABLE, Reason.NOT_AFFECTED)
+        elif session.profile.surface is Surface.NONE:
+            # Nobody can be told here: DELIVERED is the end, and the owner goes on the letter list.
+            if track.state is _S.NOT_APPLICABLE:
+                self._move(track, _S.VERIFIED)
+        elif track.state in {_S.DELIVERED, _S.NOT_APPLICABLE}:
+            known = self._language(header) is not None
+            self._find_text(self._move(track, _S.VERIFIED, Reason.OK if known else Reason.NO_LANGUAGE))
+
+    def _find_text(self, track: NoticeTrack) -> None:
+        """Look for the text: in hand already, or among the pieces that wait."""
+        language = self._language(track.header)
+        if language is None:
+            return
+        digest = track.header.texts[language]
+        if track.words is not None:
+            self._show(track)
+        elif digest in self._waiting:
+            self._take_text(track, language, self._waiting.pop(digest).data)
+
+    def _take_text(self, track: NoticeTrack, language: str, payload: bytes) -> None:
+        if language != self._language(track.header) or not self._needs_text(track):
+            return
+        words = load(Text, payload, size_max=wire.NOTICE_TEXT_BYTES_MAX)
+        if words.language != language:
+            raise RefusedError(Reason.MALFORMED, f"a text in {words.language} as one in {language}")
+        self._show(self._put(replace(track, language=language, words=payload)))
+
+    def _show(self, track: NoticeTrack) -> None:
+        """Show a notice for the first time in this revision."""
+        time = self._session.time
+        confirmed = self._currency.names(track.id, track.header.revision, track.digest)
+        if track.state is _S.VERIFIED:
+            reason = Reason.OK if confirmed else Reason.STALE
+            at = time if confirmed and track.confirmed is None else track.confirmed
+            shown = replace(track, shown=time, confirmed=at, reminders=0)
+            track = self._move(shown, _S.SHOWN, reason)
+        self._draw(track)
+
+    def _draw(self, track: NoticeTrack) -> None:
+        confirmed = self._currency.names(track.id, track.header.revision, track.digest)
+        self._drawn[track.id] = confirmed
+        assert track.text is not None
+        self._session.emit(do.Show(track.header, track.text, check_code(track.digest), confirmed))
+
+    def _pass_time(self, track: NoticeTrack) -> None:
+        session = self._session
+        header = track.header
+        if header.expires is not None and session.time >= header.expires:
+            self._move(track, _S.EXPIRED, Reason.EXPIRED)
+            return
+        if header.expires is not None:
+            session.wake(header.expires)
+        confirmed = self._currency.names(track.id, header.revision, track.digest)
+        reason = track.reason
+        if track.state in _ON_SCREEN:
+            reason = Reason.OK if confirmed else Reason.STALE
+        at = session.time if confirmed and track.confirmed is None else track.confirmed
+        if (reason, at) != (track.reason, track.confirmed):
+            track = self._put(replace(track, reason=reason, confirmed=at))
+        if self._drawn.get(track.id, confirmed) != confirmed:
+            self._draw(track)
+        self._remind(track)
+
+    def _remind(self, track: NoticeTrack) -> None:
+        session = self._session
+        if track.header.reminder is None or track.state is not _S.SHOWN or track.shown is None:
+            return
+        pause, count = track.header.reminder
+        due = track.shown + (track.reminders + 1) * pause
+        if track.reminders >= count:
+            return
+        if session.time < due:
+            session.wake(due)
+            return
+        given = min(count, (session.time - track.shown) // max(pause, 1))
+        self._draw(self._put(replace(track, reminders=given)))
+
+    def _discard(self, piece: _Piece, digest: bytes) -> None:
+        """Journal a text that is not the one its header names."""
+        track = self._session.state.notices.get(piece.advisory)
+        expected = track.header.texts.get(piece.language) if track is not None else None
+        if expected is not None and expected != digest:
+            self._session.refuse(Track.REFUSAL, "text", Reason.DIGEST_MISMATCH, digest)

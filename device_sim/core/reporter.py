@@ -1,0 +1,159 @@
+"""Tells the gateway: the present states and the journal, again and again until a receipt comes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from advisories import limits as wire
+from advisories.offer import Answer
+from advisories.report import JournalEntry, NoticeStatus, PatchStatus, Report, seal_report
+from advisories.states import NOTICE_DONE, PATCH_ENDED, NoticeState, Surface
+from device_sim.core import effects as do
+from device_sim.core import limits
+from device_sim.core.session import Session
+from device_sim.core.state import NoticeTrack, PatchTrack
+from keys.errors import RefusedError
+from keys.reasons import Reason
+
+_SEEN_STATES = frozenset({NoticeState.SHOWN, NoticeState.ACKNOWLEDGED})
+
+
+class Reporter:
+    """Builds, sends and repeats reports; takes receipts."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._sequence = 0
+        self._pending = False
+        """A report was sent and no receipt has covered it."""
+        self._last = float("-inf")
+        self._pause = limits.RECEIPT_SECONDS_MIN
+        self._wait = 0.0
+        self._reports: deque[bytes] = deque(maxlen=limits.NONCES_MAX)
+        self._wants: deque[bytes] = deque(maxlen=limits.NONCES_MAX)
+        self._asked: bytes | None = None
+
+    def want_nonce(self) -> bytes:
+        """Return a nonce for a want, and remember it."""
+        self._wants.append(self._session.random(16))
+        return self._wants[-1]
+
+    def connected(self) -> None:
+        """Report at once: whatever was sent before may be lost."""
+        self._session.news = True
+        self._last = float("-inf")
+
+    def answer(self, payload: bytes) -> None:
+        """Take a receipt.
+
+        Raises:
+            RefusedError: not genuine, not for this device, or WRONG_NONCE.
+        """
+        session, state = self._session, self._session.state
+        device = session.profile.id
+        body = state.trusted.accept(payload, Answer, name=device, subject=device, now=int(session.now)).body
+        if body.nonce not in self._reports and body.nonce not in self._wants:
+            raise RefusedError(Reason.WRONG_NONCE, "none of the last nonces")
+        self._asked = body.next_nonce
+        kept = [entry for entry in state.journal if entry.index >= body.journal_count]
+        if len(kept) != len(state.journal):
+            state.journal = kept
+            session.touch()
+        if body.receipt is not None and body.receipt >= (state.boot_epoch, self._sequence):
+            self._pending = False
+            self._pause = limits.RECEIPT_SECONDS_MIN
+            if kept:
+                session.news = True
+
+    def step(self) -> None:
+        """Send what is due."""
+        session = self._session
+        if not session.connected or not (session.news or self._pending):
+            return
+        due = self._last + limits.REPORT_SECONDS_MIN if session.news else self._last + self._wait
+        if session.now < due:
+            session.wake(due)
+            return
+        if not session.news:
+            self._pause = min(self._pause * 2, limits.RECEIPT_SECONDS_MAX)
+        self._send()
+        session.wake(self._last + self._wait)
+
+    def _send(self) -> None:
+        session = self._session
+        session.news = False
+        self._pending = True
+        self._last = session.now
+        self._wait = self._pause * (0.75 + session.random(1)[0] / 512)
+        self._sequence += 1
+        self._reports.append(session.random(16))
+        data = seal_report(self.build(), session.signer)
+        session.emit(do.Publish(session.topics.device(session.profile.id, "report"), data))
+
+    def build(self) -> Report:
+        """Return the report of this moment."""
+        session, state, profile = self._session, self._session.state, self._session.profile
+        notices, patches = _statuses(session)
+        catalogue = state.trusted.floor("catalogue", profile.product) if state.catalogue_body else None
+        return Report(
+            type=Report.TYPE,
+            fleet=state.trusted.fleet,
+            subject=(profile.id,),
+            version=self._sequence,
+            issued=session.time,
+            product=profile.product,
+            installed=session.installed,
+            boot_epoch=state.boot_epoch,
+            root_version=state.trusted.root.version,
+            catalogue=catalogue.digest if catalogue else None,
+            nonce=self._reports[-1] if self._reports else bytes(16),
+            asked=self._asked,
+            notices=notices,
+            patches=patches,
+            journal_count=state.journal_count,
+            journal_head=state.journal_head,
+            journal=_first_run(state.journal),
+            language=profile.languages[0],
+        )
+
+
+def _first_run(journal: list[JournalEntry]) -> tuple[JournalEntry, ...]:
+    """Return the oldest kept entries up to the first gap, as many as one report may carry."""
+    run = [entry for place, entry in enumerate(journal) if entry.index == journal[0].index + place]
+    return tuple(run[: wire.REPORT_JOURNAL_MAX])
+
+
+def _statuses(session: Session) -> tuple[tuple[NoticeStatus, ...], tuple[PatchStatus, ...]]:
+    """Return the states that one report carries: what goes on before what has ended, the newest first."""
+    state = session.state
+    tracks = [(track.state in NOTICE_DONE, -track.time, track) for track in state.notices.values()]
+    ends = [(track.state in PATCH_ENDED, -track.time, track) for track in state.patches.values()]
+    order = sorted([*tracks, *ends], key=lambda item: item[:2])[: wire.REPORT_STATES_MAX]
+    chosen = [track for _, _, track in order]
+    notices = tuple(
+        NoticeStatus(
+            id=track.id,
+            revision=track.header.revision,
+            digest=track.digest,
+            state=track.state,
+            time=track.time,
+            reason=track.reason,
+            surface=session.profile.surface if track.state in _SEEN_STATES else Surface.NONE,
+            language=track.language,
+            confirmed=track.confirmed,
+        )
+        for track in chosen
+        if isinstance(track, NoticeTrack)
+    )
+    patches = tuple(
+        PatchStatus(
+            digest=track.digest,
+            sequence=track.sequence,
+            state=track.state,
+            time=track.time,
+            reason=track.reason,
+        )
+        for track in chosen
+        if isinstance(track, PatchTrack)
+    )
+    return notices, patches

@@ -1,0 +1,400 @@
+"""A pure world around one agent: broker, gateway, owner, flash and boot loader, in virtual time.
+
+Nothing here waits or opens anything. A power cut is an exception raised after the n-th effect that
+changes what is stored; ``start`` then boots from what was stored, as a device would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from advisories import mcuboot, suit
+from advisories.catalogue import Catalogue, Timestamp
+from advisories.notice import Notice
+from advisories.offer import Offer
+from advisories.report import Block, JournalEntry, Report, Track, open_report, open_want
+from advisories.states import NOTICE_TRANSITIONS, PATCH_TRANSITIONS, NoticeState, PatchState
+from advisories.versions import Version
+from device_sim.core import effects as do
+from device_sim.core.agent import Agent
+from device_sim.core.profile import Profile
+from device_sim.core.slots import select
+from keys.codec import dump
+from keys.document import seal
+from keys.reasons import Reason
+from tests.helpers import DEVICE, HOUR, NOW, PRODUCT, Fleet, make_fleet
+from tests.helpers import answer as make_answer
+from tests.helpers import catalogue as make_catalogue
+from tests.helpers import notice as make_notice
+from tests.helpers import offer as make_offer
+from tests.helpers import text as make_text
+from tests.helpers import timestamp as make_timestamp
+
+VENDOR, CLASS = suit.identifiers("example.com", "thermostat")
+OLD, NEW = (1, 4, 1, 0), (1, 4, 2, 0)
+FLEET = make_fleet()
+
+
+def image(version: Version = OLD, *, size: int = 6_000, counter: int = 1, fill: int = 0) -> bytes:
+    """A firmware image whose body depends on its version."""
+    body = hashlib.sha256(repr((version, fill)).encode()).digest() * (size // 32 + 1)
+    return mcuboot.pack(body[:size], version, security_counter=counter)
+
+
+class PowerCutError(Exception):
+    """The power failed."""
+
+
+class World:
+    def __init__(self, fleet: Fleet = FLEET, *, start: bool = True, **profile: Any) -> None:
+        self.fleet = fleet
+        base: dict[str, Any] = {
+            "id": DEVICE,
+            "product": PRODUCT,
+            "vendor_id": VENDOR,
+            "class_id": CLASS,
+            "languages": ("en",),
+            "auto_consent": True,
+            "slot_bytes": 1 << 20,
+        }
+        self.profile = Profile(**{**base, **profile})
+        self.topics = self.profile.topics
+        self.now: float = NOW + 60
+        self.roots = {1: fleet.root_document}
+        self.retained: dict[str, bytes] = {}
+        self.payloads: dict[bytes, bytes] = {}
+        self.slots: list[bytearray] = [bytearray(image()), bytearray()]
+        self.state: bytes | None = None
+        self.boot = b""
+        self.agent: Agent = None  # type: ignore[assignment]
+        self.online = False
+        self.extra: set[str] = set()
+        self.most_filters = 7
+        self.queue: deque[Callable[[], list[do.Effect]]] = deque()
+        self.wake_at: float | None = None
+        self.shows: list[do.Show] = []
+        self.asks: list[do.AskConsent] = []
+        self.logs: list[do.Log] = []
+        self.effects: list[do.Effect] = []
+        self.reports: list[Report] = []
+        self.wants: list[Any] = []
+        self.journal: dict[int, JournalEntry] = {}
+        self.serving = True
+        self.receipting = True
+        self.healthy = True
+        self.durable = 0
+        self.cut_at: int | None = None
+        self.boots = 0
+        self.deaf: Callable[[Block], Block | None] = lambda block: block
+        self.version = NOW
+        if start:
+            self.start()
+
+    # The device.
+
+    def start(self) -> None:
+        """Switch on."""
+        self.queue.clear()
+        self.wake_at = None
+        self.online = False
+        self.extra.clear()
+        self.boots += 1
+        assert self.boots < 200, "the device restarts for ever"
+        slot, self.boot = select(self.boot)
+        self.agent = Agent(
+            self.profile,
+            self.fleet.device(self.profile.id, self.profile.product),
+            self.state,
+            root_1=self.roots[1],
+            entropy=b"entropy",
+            now=self.now,
+        )
+        self.run(self.agent.booted(slot, bytes(self.slots[slot]), self.now))
+        self.pump()
+
+    def connect(self) -> None:
+        self.online = True
+        self.queue.append(lambda: self.agent.connected(self.now))
+        for topic, payload in list(self.retained.items()):
+            if self.hears(topic):
+                self.deliver(topic, payload)
+        self.pump()
+
+    def disconnect(self) -> None:
+        self.online = False
+        self.extra.clear()
+        self.run(self.agent.disconnected(self.now))
+        self.pump()
+
+    def restart(self) -> None:
+        self.start()
+        self.connect()
+
+    def run(self, effects: list[do.Effect]) -> None:
+        for effect in effects:
+            self.effects.append(effect)
+            self.carry_out(effect)
+
+    def pump(self) -> None:
+        rounds = 0
+        while self.queue:
+            rounds += 1
+            assert rounds < 20_000, "the device never comes to rest"
+            self.run(self.queue.popleft()())
+
+    def carry_out(self, effect: do.Effect) -> None:
+        match effect:
+            case do.Save(state):
+                self.state = state
+            case do.SaveBoot(record):
+                self.boot = record
+            case do.EraseSlot(slot):
+                assert slot != self.running, "erases the image that runs"
+                self.slots[slot] = bytearray()
+            case do.WriteSlot(slot, offset, data):
+                assert slot != self.running, "writes over the image that runs"
+                assert offset <= len(self.slots[slot])
+                self.slots[slot][offset : offset + len(data)] = data
+            case do.Publish(topic, payload):
+                self.gateway(topic, payload)
+            case do.Subscribe(topic):
+                self.extra.add(topic)
+                self.most_filters = max(self.most_filters, 7 + len(self.extra))
+                for found, payload in list(self.retained.items()):
+                    if found == topic:
+                        self.deliver(found, payload)
+            case do.Unsubscribe(topic):
+                self.extra.discard(topic)
+            case do.MeasureSlot(slot, size):
+                data = bytes(self.slots[slot][:size])
+                self.queue.append(lambda: self.agent.measured(slot, data, self.now))
+            case do.SelfTest():
+                self.queue.append(lambda: self.agent.tested(self.healthy, self.now))
+            case do.Reboot():
+                online = self.online
+                self.start()
+                if online:
+                    self.connect()
+            case do.WakeAt(time):
+                self.wake_at = time
+            case do.Show():
+                self.shows.append(effect)
+            case do.AskConsent():
+                self.asks.append(effect)
+            case do.Log():
+                self.logs.append(effect)
+        if isinstance(effect, do.Save | do.SaveBoot | do.EraseSlot | do.WriteSlot):
+            self.durable += 1
+            if self.durable == self.cut_at:
+                raise PowerCutError
+
+    @property
+    def running(self) -> int:
+        return self.agent._session.slot
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, waking the agent when it asked for it."""
+        target = self.now + seconds
+        rounds = 0
+        while self.wake_at is not None and self.wake_at <= target:
+            rounds += 1
+            assert rounds < 20_000, "the device never sleeps"
+            self.now, self.wake_at = max(self.now, self.wake_at), None
+            self.run(self.agent.tick(self.now))
+            self.pump()
+        self.now = target
+        self.run(self.agent.tick(self.now))
+        self.pump()
+
+    # The broker.
+
+    def filters(self) -> set[str]:
+        profile = self.profile
+        return {*self.topics.device_filters(profile.product, profile.languages[0], profile.id), *self.extra}
+
+    def hears(self, topic: str) -> bool:
+        return any(
+            topic == found or (found.endswith("/+") and topic.rpartition("/")[0] == found[:-2])
+            for found in self.filters()
+        )
+
+    def deliver(self, topic: str, payload: bytes) -> None:
+        self.queue.append(lambda: self.agent.receive(topic, payload, self.now))
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the device as it is."""
+        self.deliver(topic, payload)
+        self.pump()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Retain a message, and deliver it to a device that is there."""
+        self.retained[topic] = payload
+        if self.online and self.hears(topic):
+            self.send(topic, payload)
+
+    # The gateway.
+
+    def gateway(self, topic: str, payload: bytes) -> None:
+        if not self.online:
+            return
+        leaf = topic.rpartition("/")[2]
+        if leaf == "report":
+            self.take_report(payload)
+            return
+        want = open_want(payload)
+        self.wants.append(want)
+        if not self.serving:
+            return
+        for below in want.topics:
+            found = f"{self.topics.prefix}/{below}"
+            if found in self.retained and self.hears(found):
+                self.deliver(found, self.retained[found])
+        if want.blocks is not None:
+            wanted, offset, count = want.blocks
+            data = self.payloads.get(wanted, b"")
+            for place in range(offset, min(len(data), offset + count * 4_096), 4_096):
+                block = self.deaf(Block(digest=wanted, offset=place, data=data[place : place + 4_096]))
+                if block is not None:
+                    self.deliver(self.topics.device(self.profile.id, "block"), dump(block))
+
+    def take_report(self, payload: bytes) -> None:
+        key = self.fleet.device(self.profile.id, self.profile.product).public
+        report = open_report(payload, key, fleet=self.fleet.id, device=self.profile.id)
+        self.reports.append(report)
+        for entry in report.journal:
+            known = self.journal.setdefault(entry.index, entry)
+            assert known == entry, "the journal was changed"
+        if self.receipting:
+            self.answer(report)
+
+    def answer(self, report: Report, **fields: Any) -> None:
+        self.version += 1
+        count = 0
+        while count in self.journal:
+            count += 1
+        body = make_answer(
+            self.fleet,
+            self.profile.id,
+            **{
+                "version": self.version,
+                "issued": int(self.now),
+                "nonce": report.nonce,
+                "receipt": report.order,
+                "journal_count": count,
+                **fields,
+            },
+        )
+        self.deliver(self.topics.device(self.profile.id, "answer"), self.fleet.seal(body))
+
+    # What people publish.
+
+    def notice(self, header: Notice | None = None, *, texts: tuple[str, ...] = ("en", "de")) -> Notice:
+        header = header or make_notice(self.fleet)
+        self.publish(self.topics.notice(PRODUCT, header.id), self.fleet.seal(header))
+        for language in texts:
+            self.publish(self.topics.text(PRODUCT, language, header.id), dump(make_text(language)))
+        return header
+
+    def current(
+        self, *notices: Notice, patches: tuple[tuple[int, bytes], ...] = (), **fields: Any
+    ) -> Catalogue:
+        """Publish a catalogue and the timestamp that names it."""
+        self.version += 1
+        base = {"version": self.version, "issued": int(self.now), "patches": patches}
+        body = make_catalogue(self.fleet, *notices, **{**base, **fields})
+        self.publish(self.topics.catalogue(PRODUCT), self.fleet.seal(body))
+        self.stamp(body)
+        return body
+
+    def stamp(self, body: Catalogue, **fields: Any) -> Timestamp:
+        self.version += 1
+        base = {"version": self.version, "issued": int(self.now)}
+        stamp = make_timestamp(self.fleet, body, **{**base, **fields})
+        self.publish(self.topics.timestamp(PRODUCT), self.fleet.seal(stamp))
+        return stamp
+
+    def patch(
+        self,
+        sequence: int = 7,
+        data: bytes | None = None,
+        *,
+        version: Version = NEW,
+        signers: tuple[str, ...] = ("release", "security"),
+        **fields: Any,
+    ) -> bytes:
+        """Publish a SUIT envelope and keep its payload; return the patch digest."""
+        data = image(version) if data is None else data
+        base: dict[str, Any] = {"version": version, "uri": "https://example.com/fw"}
+        ids = (fields.pop("vendor_id", VENDOR), fields.pop("class_id", CLASS))
+        envelope = suit.build(sequence, *ids, data, **{**base, **fields})
+        for role in signers:
+            envelope = suit.authenticate(envelope, self.fleet.signer(role))
+        self.payloads[hashlib.sha256(data).digest()] = data
+        self.publish(self.topics.patch(PRODUCT, sequence), envelope)
+        return suit.manifest_digest(envelope)
+
+    def offer(self, patch: bytes, sequence: int = 7, **fields: Any) -> Offer:
+        self.version += 1
+        base = {
+            "version": self.version,
+            "issued": int(self.now),
+            "digest": patch,
+            "sequence": sequence,
+            "deadline": int(self.now) + 72 * HOUR,
+        }
+        body = make_offer(self.fleet, self.profile.id, **{**base, **fields})
+        self.publish(self.topics.device(self.profile.id, "offer"), self.fleet.seal(body))
+        return body
+
+    def roll_out(self, *notices: Notice, sequence: int = 7, **fields: Any) -> bytes:
+        """Publish and offer a patch of the current catalogue."""
+        terms = {key: fields.pop(key) for key in ("deadline", "window", "consent") if key in fields}
+        patch = self.patch(sequence, **fields)
+        self.current(*notices, patches=((sequence, patch),))
+        self.offer(patch, sequence, **terms)
+        return patch
+
+    # What a test asks.
+
+    def notice_track(self, advisory: str = "EX-2026-0001") -> Any:
+        return next(track for track in self.agent.notices if track.id == advisory)
+
+    def patch_track(self, patch: bytes) -> Any:
+        return next(track for track in self.agent.patches if track.digest == patch)
+
+    def entries(self) -> list[JournalEntry]:
+        """Everything journaled so far, as far as the gateway or the device still has it."""
+        own = {entry.index: entry for entry in self.agent._session.state.journal}
+        return [entry for _, entry in sorted({**self.journal, **own}.items())]
+
+    def refusals(self) -> list[tuple[str, Reason]]:
+        rejected = (Track.NOTICE, NoticeState.REJECTED)
+        return [
+            (entry.name, entry.reason)
+            for entry in self.entries()
+            if entry.track is Track.REFUSAL or (entry.track, entry.new) == rejected
+        ]
+
+    def path(self, name: str) -> list[Any]:
+        """The states that one track went through."""
+        found: list[Any] = []
+        for entry in self.entries():
+            if entry.name == name and entry.track is Track.NOTICE and entry.new != NoticeState.REJECTED:
+                assert NoticeState(entry.new) in NOTICE_TRANSITIONS[NoticeState(entry.old)]
+                found.append(NoticeState(entry.new))
+            if entry.name == name and entry.track is Track.PATCH:
+                assert PatchState(entry.new) in PATCH_TRANSITIONS[PatchState(entry.old)]
+                found.append(PatchState(entry.new))
+        return found
+
+    def next_root(self, **changes: Any) -> bytes:
+        """Publish root 2 of the fleet, signed under both policies."""
+        body = self.fleet.next_root(**changes)
+        document = seal(body, [self.fleet.holder(name) for name in ("root-1", "root-2")])
+        self.retained[self.topics.root(2)] = document
+        self.fleet = replace(self.fleet, root=body)
+        return document
