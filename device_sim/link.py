@@ -269,7 +269,7 @@ class MqttLink:
         self._lost(str(reason))
         if reason.value == _SESSION_TAKEN_OVER:
             text, mend = "Another process connected with this device's id.", "Stop one of the two."
-            self._give_up(UnavailableError("SESSION_TAKEN_OVER", text, mend=mend))
+            self.give_up(UnavailableError("SESSION_TAKEN_OVER", text, mend=mend))
 
     def _hang_up(self, why: str) -> None:
         if self._fd >= 0:
@@ -348,9 +348,10 @@ class MqttLink:
         try:
             callback(*arguments)
         except Exception as error:  # noqa: BLE001 - it must not tear paho's packet state
-            self._give_up(error)
+            self.give_up(error)
 
-    def _give_up(self, error: Exception) -> None:
+    def give_up(self, error: Exception) -> None:
+        """Stop for good and tell ``on_failure`` why; nothing under way is acknowledged any more."""
         self._stopping = True
         if self._retry is not None:
             self._retry.cancel()

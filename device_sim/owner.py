@@ -1,0 +1,150 @@
+"""The person who owns a device: simulated with a seed, or real at a terminal."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final, Literal, Protocol, TextIO
+
+from device_sim.core.effects import AskConsent, Show
+from device_sim.faults import GOOD, Behaviour
+
+Answer = Literal["yes", "defer", "no"]
+_ANSWERS: Final[dict[str, Answer]] = {
+    "y": "yes",
+    "yes": "yes",
+    "l": "defer",
+    "later": "defer",
+    "n": "no",
+    "no": "no",
+}
+
+
+class Buttons(Protocol):
+    """What an owner can do to a device."""
+
+    def acknowledge(self, advisory: str | None = None) -> None:
+        """Press "I have read it", for the notice shown last or for this one."""
+        ...
+
+    def consent(self, answer: Answer) -> None:
+        """Answer whether to install."""
+        ...
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something after a while, as long as the device runs."""
+        ...
+
+
+class Owner(Protocol):
+    """Somebody who looks at a device."""
+
+    def shown(self, device: Buttons, show: Show) -> None:
+        """See a notice (again)."""
+        ...
+
+    def asked(self, device: Buttons, question: AskConsent) -> None:
+        """Be asked whether to install a patch."""
+        ...
+
+
+class SimulatedOwner:
+    """Reads, acknowledges and answers after a while.
+
+    Args:
+        dice: decides how long it takes.
+        behaviour: defers or declines, where its script says so.
+        reading_s: (shortest, longest) time before an answer, in seconds.
+    """
+
+    __slots__ = ("_answering", "_behaviour", "_deferred", "_dice", "_reading", "_reading_s")
+
+    def __init__(
+        self,
+        dice: random.Random,
+        behaviour: Behaviour = GOOD,
+        reading_s: tuple[float, float] = (0.05, 1.0),
+    ) -> None:
+        self._dice = dice
+        self._behaviour = behaviour
+        self._reading_s = reading_s
+        self._reading: set[tuple[str, int]] = set()
+        self._answering = False
+        self._deferred = 0
+
+    def shown(self, device: Buttons, show: Show) -> None:
+        """Acknowledge once a showing; a redrawing while reading changes nothing."""
+        which = (show.notice.id, show.notice.revision)
+        if which in self._reading:
+            return
+        self._reading.add(which)
+
+        def read() -> None:
+            self._reading.discard(which)
+            device.acknowledge(show.notice.id)
+
+        device.later(self._dice.uniform(*self._reading_s), read)
+
+    def asked(self, device: Buttons, question: AskConsent) -> None:
+        """Answer as the script says: no; not now, so many times; yes."""
+        if self._answering:
+            return
+        self._answering = True
+
+        def answer() -> None:
+            self._answering = False
+            device.consent(self._answer(question))
+
+        device.later(self._dice.uniform(*self._reading_s), answer)
+
+    def _answer(self, question: AskConsent) -> Answer:
+        if self._behaviour.declines:
+            return "no"
+        if self._deferred < self._behaviour.defers and not question.final:
+            self._deferred += 1
+            return "defer"
+        return "yes"
+
+
+class ConsoleOwner:
+    """A person at a terminal; :meth:`typed` takes each line.
+
+    Args:
+        out: where questions are asked.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._device: Buttons | None = None
+        self._question: AskConsent | None = None
+
+    def shown(self, device: Buttons, show: Show) -> None:
+        """Say how to acknowledge; the display has drawn the notice already."""
+        self._device = device
+        self._say(f"Press Enter when you have read {show.notice.id}.")
+
+    def asked(self, device: Buttons, question: AskConsent) -> None:
+        """Ask whether to install."""
+        self._device = device
+        self._question = question
+        choices = "y(es) or n(o)" if question.final else "y(es), l(ater) or n(o)"
+        self._say(f"Install version {question.version} now? {choices}:")
+
+    def typed(self, line: str) -> None:
+        """Take a line that the person typed."""
+        word = line.strip().lower()
+        if self._device is None:
+            return
+        if not word:
+            self._device.acknowledge()
+        elif self._question is None:
+            self._say("There is nothing to answer now.")
+        elif word not in _ANSWERS:
+            self._say("Type y, l or n.")
+        else:
+            self._question = None
+            self._device.consent(_ANSWERS[word])
+
+    def _say(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()

@@ -1,0 +1,371 @@
+"""A device around its core: carries out effects in order, and nothing else.
+
+    message, timer, button -> Agent -> effects -> flash, screen, broker, owner
+
+One queue of effects a device: what an effect's answer brings (``measured``, ``tested``) is carried out
+after the effects that were asked for before it, so that an older ``Save`` never follows a newer one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Protocol
+
+from device_sim.core import effects as do
+from device_sim.core.agent import Agent
+from device_sim.core.slots import select
+from device_sim.display import Display, NoDisplay
+from device_sim.faults import GOOD, Behaviour, damaged
+from device_sim.home import Home
+from device_sim.owner import Answer, Owner
+from device_sim.timers import Timers
+from keys.errors import TocsinError, UnavailableError
+
+ONLINE: Final = b"1"
+OFFLINE: Final = b"0"
+ENTROPY_BYTES: Final = 32
+
+
+class Link(Protocol):
+    """What carries messages: MQTT, or HTTP for devices that poll."""
+
+    on_connect: Callable[[bool], None] | None
+    on_disconnect: Callable[[str], None] | None
+    on_message: Callable[[str, bytes], None] | None
+    on_failure: Callable[[Exception], None] | None
+
+    @property
+    def connected(self) -> bool:
+        """True while messages go both ways."""
+        ...
+
+    async def connect(self) -> None:
+        """Connect once, and from then on come back after every loss."""
+        ...
+
+    def connect_later(self, delay: float = 0.0) -> None:
+        """Connect in the background and keep trying."""
+        ...
+
+    def start_over(self, *filters: str) -> None:
+        """Receive exactly these filters from the next connect on."""
+        ...
+
+    def subscribe(self, *filters: str) -> Any:
+        """Receive these filters too."""
+        ...
+
+    def unsubscribe(self, *filters: str) -> Any:
+        """Stop receiving these filters."""
+        ...
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Hand a message over."""
+        ...
+
+    def drop(self, pause_s: float = 0.0) -> None:
+        """Lose the connection as a power cut would, and come back."""
+        ...
+
+    def give_up(self, error: Exception) -> None:
+        """Stop for good and tell ``on_failure`` why."""
+        ...
+
+    async def close(self) -> None:
+        """Send what is waiting and stay away."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something an onlooker may want to see, as it happens."""
+
+    device: str
+    kind: str
+    """connected, disconnected, booted, shown, acknowledged, asked, answered, tested, broken, log, display,
+    failed or stopped."""
+    detail: str = ""
+
+
+class DeviceShell:
+    """One running device.
+
+    Args:
+        home: its folder.
+        link: how it reaches the gateway.
+        owner: who looks at it; None nobody.
+        display: where notices are drawn.
+        timers: shared by all devices of one process; None makes one.
+        clock: returns UTC seconds.
+        behaviour: scripted trouble.
+        boot_s: how long a reboot keeps it off the air, in seconds.
+        on_event: told what happens.
+        make_agent: the core.
+    """
+
+    __slots__ = (
+        "_boot_s",
+        "_broke",
+        "_clock",
+        "_effects",
+        "_make_agent",
+        "_on_event",
+        "_running",
+        "_timers",
+        "_wake",
+        "_written",
+        "agent",
+        "behaviour",
+        "display",
+        "failure",
+        "home",
+        "link",
+        "owner",
+    )
+
+    def __init__(
+        self,
+        home: Home,
+        link: Link,
+        *,
+        owner: Owner | None = None,
+        display: Display | None = None,
+        timers: Timers | None = None,
+        clock: Callable[[], float] = time.time,
+        behaviour: Behaviour = GOOD,
+        boot_s: float = 0.0,
+        on_event: Callable[[Event], None] | None = None,
+        make_agent: Callable[..., Agent] = Agent,
+    ) -> None:
+        self.home = home
+        self.link = link
+        self.owner = owner
+        self.display: Display = display or NoDisplay()
+        self.behaviour = behaviour
+        self.agent: Agent | None = None
+        self.failure: Exception | None = None
+        """Why the device stopped by itself."""
+        self._timers = timers or Timers(clock)
+        self._clock = clock
+        self._boot_s = boot_s
+        self._on_event = on_event
+        self._make_agent = make_agent
+        self._effects: deque[do.Effect] | None = None
+        self._running = False
+        self._wake: float | None = None
+        self._written = 0
+        self._broke = False
+
+    # Life.
+
+    def boot(self) -> None:
+        """Boot from flash: the boot loader's choice, a new agent, its first effects.
+
+        Raises:
+            DamagedError: HOME_DAMAGED, BOOT_RECORD or a damaged state, naming the file.
+            UnavailableError: HOME_WRITE.
+        """
+        link = self.link
+        link.on_connect, link.on_disconnect = self._connected, self._disconnected
+        link.on_message, link.on_failure = self._received, self._fail
+        self._running = True
+        self._boot()
+
+    def _boot(self) -> None:
+        home = self.home
+        profile = home.profile
+        self._effects = None  # a reset forgets what it had not done
+        self._wake = None
+        try:
+            slot, record = select(home.read_boot())
+            home.save_boot(record)
+            image = home.read_slot(slot)
+            self.agent = self._make_agent(
+                profile,
+                home.signer,
+                home.read_state(),
+                root_1=home.root_1,
+                entropy=os.urandom(ENTROPY_BYTES),
+                now=self._clock(),
+            )
+        except TocsinError as error:
+            error.where = error.where or str(home.path)
+            raise
+        filters = profile.topics.device_filters(profile.product, profile.languages[0], profile.id)
+        self.link.start_over(*filters)
+        self._tell("booted", f"slot {slot}")
+        self._do(self.agent.booted(slot, image, self._clock()))
+
+    async def stop(self) -> None:
+        """Say goodbye on ``online``, send what is waiting, disconnect. State is on the disk already."""
+        self._running = False
+        if self.link.connected:
+            self.link.publish(self._topic("online"), OFFLINE)
+        await self.link.close()
+        self._tell("stopped")
+
+    def _fail(self, error: Exception) -> None:
+        self._running = False
+        self.failure = error
+        self._tell("failed", str(error))
+
+    def _guarded(self, action: Callable[[float], Sequence[do.Effect]]) -> None:
+        """Ask the core, from a timer or button, and carry out what it says."""
+        if self._running and self.agent is not None:
+            try:
+                self._do(action(self._clock()))
+            except (TocsinError, OSError) as error:
+                self.link.give_up(error)
+
+    # What comes in.
+
+    def _connected(self, _kept: bool) -> None:  # noqa: FBT001 - paho's word, passed on
+        assert self.agent is not None
+        self.link.publish(self._topic("online"), ONLINE)
+        self._tell("connected")
+        self._do(self.agent.connected(self._clock()))
+
+    def _disconnected(self, why: str) -> None:
+        assert self.agent is not None
+        self._tell("disconnected", why)
+        self._do(self.agent.disconnected(self._clock()))
+
+    def _received(self, topic: str, payload: bytes) -> None:
+        assert self.agent is not None
+        if self._running:
+            self._do(self.agent.receive(topic, payload, self._clock()))
+
+    def acknowledge(self, advisory: str | None = None) -> None:
+        """The owner says: I have read it (the notice shown last, or this one)."""
+        agent = self.agent
+        if agent is not None:
+            self._tell("acknowledged", advisory or "")
+            self._guarded(lambda now: agent.acknowledge(now, advisory))
+
+    def consent(self, answer: Answer) -> None:
+        """The owner says whether to install."""
+        agent = self.agent
+        if agent is not None:
+            self._tell("answered", answer)
+            self._guarded(lambda now: agent.consent(answer, now))
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Call ``action`` after a while, as long as the device runs."""
+        self._timers.at(self._clock() + seconds, lambda: action() if self._running else None)
+
+    def _tick(self) -> None:
+        if self._wake is None or self.agent is None:
+            return
+        if self._clock() < self._wake:
+            return  # an older alarm; the right one is set
+        self._wake = None
+        self._guarded(self.agent.tick)
+
+    # What goes out.
+
+    def _do(self, effects: Sequence[do.Effect]) -> None:
+        """Carry out effects in order; answers queue up behind what was asked before."""
+        if self._effects is not None:
+            self._effects.extend(effects)
+            return
+        self._effects = queue = deque(effects)
+        try:
+            while queue and self._effects is queue:
+                effect = queue.popleft()
+                self._CARRY[type(effect)](self, effect)
+        finally:
+            if self._effects is queue:
+                self._effects = None
+
+    def _publish(self, effect: do.Publish) -> None:
+        self.link.publish(effect.topic, effect.payload)
+
+    def _subscribe(self, effect: do.Subscribe) -> None:
+        self.link.subscribe(effect.filter)
+
+    def _unsubscribe(self, effect: do.Unsubscribe) -> None:
+        self.link.unsubscribe(effect.filter)
+
+    def _save(self, effect: do.Save) -> None:
+        self.home.save_state(effect.state)
+
+    def _save_boot(self, effect: do.SaveBoot) -> None:
+        self.home.save_boot(effect.record)
+
+    def _erase(self, effect: do.EraseSlot) -> None:
+        self.home.erase_slot(effect.slot)
+
+    def _write(self, effect: do.WriteSlot) -> None:
+        self._written += 1
+        data = effect.data
+        if self._written == self.behaviour.breaks_block and data and not self._broke:
+            self._broke = True
+            data = damaged(data)
+            self._tell("broken", f"block at {effect.offset}")
+        self.home.write_slot(effect.slot, effect.offset, data)
+
+    def _measure(self, effect: do.MeasureSlot) -> None:
+        assert self.agent is not None
+        data = self.home.read_slot(effect.slot, effect.size)
+        self._do(self.agent.measured(effect.slot, data, self._clock()))
+
+    def _reboot(self, _effect: do.Reboot) -> None:
+        self.link.drop(self._boot_s)
+        self._boot()
+
+    def _self_test(self, _effect: do.SelfTest) -> None:
+        assert self.agent is not None
+        ok = not self.behaviour.fails_self_test
+        self._tell("tested", "passed" if ok else "failed")
+        self._do(self.agent.tested(ok, self._clock()))
+
+    def _show(self, effect: do.Show) -> None:
+        assert self.agent is not None
+        try:
+            self.display.show(effect, self.home.profile, self.agent.installed)
+        except UnavailableError as error:
+            self._tell("display", str(error))
+        confirmed = "confirmed" if effect.confirmed else "not confirmed current"
+        self._tell("shown", f"{effect.notice.id} revision {effect.notice.revision}, {confirmed}")
+        if self.owner is not None:
+            self.owner.shown(self, effect)
+
+    def _ask(self, effect: do.AskConsent) -> None:
+        self._tell("asked", effect.version)
+        if self.owner is not None:
+            self.owner.asked(self, effect)
+
+    def _log(self, effect: do.Log) -> None:
+        self._tell("log", f"{effect.reason.name}: {effect.text}")
+
+    def _wake_at(self, effect: do.WakeAt) -> None:
+        self._wake = effect.time  # the last one counts
+        self._timers.at(effect.time, self._tick)
+
+    def _topic(self, leaf: str) -> str:
+        return self.home.profile.topics.device(self.home.profile.id, leaf)
+
+    def _tell(self, kind: str, detail: str = "") -> None:
+        if self._on_event is not None:
+            self._on_event(Event(self.home.profile.id, kind, detail))
+
+    _CARRY: ClassVar[dict[type[Any], Callable[[Any, Any], None]]] = {
+        do.Publish: _publish,
+        do.Subscribe: _subscribe,
+        do.Unsubscribe: _unsubscribe,
+        do.Save: _save,
+        do.SaveBoot: _save_boot,
+        do.EraseSlot: _erase,
+        do.WriteSlot: _write,
+        do.MeasureSlot: _measure,
+        do.Reboot: _reboot,
+        do.SelfTest: _self_test,
+        do.Show: _show,
+        do.AskConsent: _ask,
+        do.Log: _log,
+        do.WakeAt: _wake_at,
+    }
