@@ -36,7 +36,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trust:
+class Trust:
     """The root and fleet that everything published is held against."""
 
     root: Root
@@ -44,11 +44,13 @@ class _Trust:
     now: int
 
     @staticmethod
-    def of(session: Session, store: Store, now: float) -> _Trust:
+    def of(session: Session, store: Store, now: float) -> Trust:
+        """Read the roots of this store."""
         trusted = load_trusted(session, store.where)
-        return _Trust(trusted.root, trusted.fleet, int(now))
+        return Trust(trusted.root, trusted.fleet, int(now))
 
     def catalogue(self, document: bytes) -> Genuine[Catalogue]:
+        """Open a catalogue, which is about one product."""
         subject = peek(document, Catalogue).subject
         if len(subject) != 1 or not is_id(subject[0]):
             raise RefusedError(Reason.WRONG_SUBJECT, "a catalogue is about one product")
@@ -94,7 +96,7 @@ def publish_advisory(
     """
     topics = topics or Topics()
     with store.write() as session:
-        trust = _Trust.of(session, store, now)
+        trust = Trust.of(session, store, now)
         genuine = trust.notice(header)
         notice = genuine.body
         core.check_texts(notice, texts)
@@ -121,7 +123,7 @@ def publish_advisory(
                 session.retain(topics.notice(product, notice.id), header, notice.expires)
                 for language, data in sorted(texts.items()):
                     session.retain(topics.text(product, language, notice.id), data, notice.expires)
-        changed = [_put_catalogue(session, topics, document, c, now) for document, c in opened]
+        changed = [put_catalogue(session, topics, document, c, now) for document, c in opened]
         if fresh:
             facts = {"digest": genuine.digest.hex(), "id": notice.id, "revision": notice.revision}
             audit.append(session, "advisory.published", facts, now)
@@ -147,14 +149,15 @@ def publish_catalogue(
         RefusedError: with the reason of the first check that failed; REPLAYED, EQUIVOCATION.
     """
     with store.write() as session:
-        genuine = _Trust.of(session, store, now).catalogue(document)
-        changed = _put_catalogue(session, topics or Topics(), document, genuine, now)
+        genuine = Trust.of(session, store, now).catalogue(document)
+        changed = put_catalogue(session, topics or Topics(), document, genuine, now)
     return Published(genuine.digest, genuine.body.version, changed)
 
 
-def _put_catalogue(
+def put_catalogue(
     session: Session, topics: Topics, document: bytes, genuine: Genuine[Catalogue], now: float
 ) -> bool:
+    """Store and retain an opened catalogue; False when this very one was published before."""
     body = genuine.body
     product = body.subject[0]
     last = session.document(Catalogue.TYPE, product)
@@ -179,7 +182,7 @@ def register_devices(store: Store, document: bytes, now: float) -> Published:
         InputError: DEVICE_KEY_TAKEN when two devices would share a key.
     """
     with store.write() as session:
-        trust = _Trust.of(session, store, now)
+        trust = Trust.of(session, store, now)
         genuine = open_document(document, Devices, trust.root, fleet=trust.fleet, now=trust.now)
         body = genuine.body
         same = session.document(Devices.TYPE, "", body.version)

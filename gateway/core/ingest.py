@@ -1,0 +1,364 @@
+"""What a report changes: the stored standing of a device and raw bytes in, a decision out. Pure.
+
+Decides what is believed, what is kept as an anomaly and what is not a report at all. The newer report
+(boot epoch, sequence) always wins; a state that went back is kept as an anomaly, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Final
+
+from advisories.report import (
+    JournalEntry,
+    NoticeStatus,
+    PatchStatus,
+    Report,
+    Track,
+    journal_genesis,
+    journal_head,
+    open_report,
+)
+from advisories.states import NOTICE_TRANSITIONS, PATCH_TRANSITIONS, NoticeState, PatchState, Surface
+from keys.algorithms import PublicKey
+from keys.errors import RefusedError
+from keys.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A row of the register, from an operator-signed record; times are UTC seconds."""
+
+    id: str
+    product: str
+    key: PublicKey
+    valid_from: int
+    valid_to: int
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRow:
+    """Where one advisory stands on a device. Times are the device's, but ``shown_received`` is ours."""
+
+    revision: int
+    digest: bytes
+    state: NoticeState
+    reason: Reason
+    surface: Surface
+    language: str | None
+    verified: float | None = None
+    shown: float | None = None
+    acknowledged: float | None = None
+    confirmed: float | None = None
+    shown_received: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchRow:
+    """Where one patch stands on a device; ``changed`` is by the gateway's clock."""
+
+    sequence: int
+    state: PatchState
+    reason: Reason
+    time: int
+    changed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is committed of one device."""
+
+    order: tuple[int, int]
+    """(boot epoch, sequence) of the newest report."""
+    life: int
+    """Rises when the device starts its journal anew."""
+    count: int
+    """Journal entries committed."""
+    head: bytes
+    """Hash over them; empty when a gap made it unknowable."""
+    next_nonce: bytes
+    notices: Mapping[str, NoticeRow] = field(default_factory=dict)
+    patches: Mapping[bytes, PatchRow] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Something a correct device on a correct transport does not do; the evidence keeps it."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A new report: store it, its journal entries and, when it is the newest, the new standing."""
+
+    report: Report
+    newest: bool
+    standing: Standing
+    notices: Mapping[str, NoticeRow]
+    patches: Mapping[bytes, PatchRow]
+    journal: Sequence[JournalEntry]
+    anomalies: Sequence[Anomaly]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The very report that is stored already: answer it again, change nothing."""
+
+    report: Report
+    standing: Standing
+
+
+Decision = Committed | Repeated
+
+
+def examine(data: bytes, device: Device | None, *, fleet: bytes, now: float) -> Report:
+    """Return the report that ``data`` is, from a registered device.
+
+    Args:
+        data: untrusted bytes.
+        device: the register's row for the id in the topic, None when there is none.
+        fleet: digest of root 1.
+        now: UTC seconds.
+
+    Raises:
+        RefusedError: UNKNOWN_DEVICE, REVOKED, EXPIRED, or a reason of
+            :func:`advisories.report.open_report`; the message goes to the quarantine.
+    """
+    if device is None:
+        raise RefusedError(Reason.UNKNOWN_DEVICE)
+    if device.revoked:
+        raise RefusedError(Reason.REVOKED)
+    if not device.valid_from <= now < device.valid_to:
+        raise RefusedError(Reason.EXPIRED, f"valid {device.valid_from} to {device.valid_to}")
+    report = open_report(data, device.key, fleet=fleet, device=device.id)
+    if report.product != device.product:
+        raise RefusedError(Reason.WRONG_SUBJECT, f"expected a {device.product}, it says {report.product}")
+    return report
+
+
+def judge(
+    report: Report,
+    data: bytes,
+    standing: Standing | None,
+    *,
+    stored: bytes | None,
+    overlap: Mapping[int, JournalEntry],
+    received: float,
+    nonce: bytes,
+) -> Decision:
+    """Decide what a genuine report changes.
+
+    Args:
+        report: what :func:`examine` returned for ``data``.
+        data: its bytes.
+        standing: what is committed of the device, None before its first report.
+        stored: the bytes stored under the same (boot epoch, sequence), if any.
+        overlap: journal entries of this life committed before, by index, as far as the report repeats them.
+        received: UTC seconds by the gateway's clock.
+        nonce: the 16 bytes that the device's next report shall carry.
+
+    Raises:
+        RefusedError: EQUIVOCATION when another content is stored under the same (boot epoch, sequence).
+    """
+    if stored is not None:
+        if stored != data or standing is None:
+            raise RefusedError(Reason.EQUIVOCATION, f"boot {report.boot_epoch}, sequence {report.version}")
+        return Repeated(report, standing)
+    if standing is not None and report.order < standing.order:
+        # Late: kept byte for byte. The newer report has carried the same journal and newer states.
+        return Committed(report, False, standing, {}, {}, (), ())
+    anomalies: list[Anomaly] = []
+    base = standing or Standing(
+        order=(0, 0),
+        life=0,
+        count=0,
+        head=journal_genesis(report.fleet, report.device),
+        next_nonce=nonce,
+    )
+    base, fresh = _journal(report, base, overlap, anomalies)
+    anomalies += _illegal(fresh)
+    notices = {s.id: _notice(s, base.notices.get(s.id), fresh, received, anomalies) for s in report.notices}
+    patches = {
+        s.digest: _patch(s, base.patches.get(s.digest), fresh, received, anomalies) for s in report.patches
+    }
+    after = replace(
+        base,
+        order=report.order,
+        next_nonce=nonce,
+        notices={**base.notices, **notices},
+        patches={**base.patches, **patches},
+    )
+    return Committed(report, True, after, notices, patches, fresh, anomalies)
+
+
+def _journal(
+    report: Report, base: Standing, overlap: Mapping[int, JournalEntry], anomalies: list[Anomaly]
+) -> tuple[Standing, Sequence[JournalEntry]]:
+    """Check the journal against what is committed; return the standing after it and the new entries."""
+    carried = report.journal
+    first = carried[0].index if carried else report.journal_count
+    if [e.index for e in carried] != list(range(first, first + len(carried))) or (
+        first + len(carried) > report.journal_count
+    ):
+        anomalies.append(Anomaly("journal_order", "the entries carried do not follow one another"))
+        return base, ()
+    if report.journal_count < base.count:
+        detail = f"{base.count} entries were committed, it now has {report.journal_count}"
+        anomalies.append(Anomaly("journal_back", detail))
+        genesis = journal_genesis(report.fleet, report.device)
+        base = replace(base, life=base.life + 1, count=0, head=genesis)
+        overlap = {}
+    rewritten = [e.index for e in carried if e.index in overlap and overlap[e.index] != e]
+    if rewritten:
+        anomalies.append(Anomaly("journal_rewritten", f"entry {rewritten[0]} differs from the one committed"))
+    fresh = tuple(e for e in carried if e.index >= base.count)
+    count, head = base.count, base.head
+    if first > count:
+        anomalies.append(Anomaly("journal_gap", f"entries {count} to {first - 1} are missing"))
+        count, head = first, b""
+    if fresh:
+        count, head = fresh[-1].index + 1, journal_head(head, fresh) if head else b""
+    if count == report.journal_count:
+        if head not in {b"", report.journal_head}:
+            anomalies.append(Anomaly("journal_fork", f"the hash over {count} entries is another"))
+        head = report.journal_head  # from here on the device is held to what it says now
+    return replace(base, count=count, head=head), fresh
+
+
+def _closure(table: Mapping[IntEnum, frozenset[IntEnum]]) -> dict[int, frozenset[int]]:
+    """Return every state that can be reached from each, itself included."""
+    found = {}
+    for start in table:
+        seen, todo = {start}, [start]
+        while todo:
+            for state in table[todo.pop()] - seen:
+                seen.add(state)
+                todo.append(state)
+        found[int(start)] = frozenset(int(state) for state in seen)
+    return found
+
+
+_NOTICE_REACH: Final = _closure(NOTICE_TRANSITIONS)  # type: ignore[arg-type] # an enumeration is its base here
+_PATCH_REACH: Final = _closure(PATCH_TRANSITIONS)  # type: ignore[arg-type] # the same
+_STEPS: Final = {
+    Track.NOTICE: {int(old): frozenset(map(int, new)) for old, new in NOTICE_TRANSITIONS.items()},
+    Track.PATCH: {int(old): frozenset(map(int, new)) for old, new in PATCH_TRANSITIONS.items()},
+}
+_FORWARD: Final = (
+    NoticeState.QUEUED,
+    NoticeState.SENT,
+    NoticeState.DELIVERED,
+    NoticeState.VERIFIED,
+    NoticeState.SHOWN,
+    NoticeState.ACKNOWLEDGED,
+)
+
+
+def _illegal(entries: Iterable[JournalEntry]) -> Iterable[Anomaly]:
+    for entry in entries:
+        steps = _STEPS.get(entry.track)
+        if steps is not None and entry.new != entry.old and entry.new not in steps.get(entry.old, ()):
+            yield Anomaly(
+                "transition", f"{entry.track.name} {entry.name}: {entry.old} to {entry.new} is no step"
+            )
+
+
+def _entries(fresh: Iterable[JournalEntry], track: Track, name: str, digest: bytes) -> list[JournalEntry]:
+    return [e for e in fresh if e.track is track and e.name == name and e.digest in {None, digest}]
+
+
+def _notice(
+    status: NoticeStatus,
+    before: NoticeRow | None,
+    fresh: Sequence[JournalEntry],
+    received: float,
+    anomalies: list[Anomaly],
+) -> NoticeRow:
+    mine = _entries(fresh, Track.NOTICE, status.id, status.digest)
+    same = before is not None and (before.revision, before.digest) == (status.revision, status.digest)
+    if before is not None:
+        if status.revision < before.revision:
+            detail = f"{status.id}: revision {before.revision}, now {status.revision}"
+            anomalies.append(Anomaly("notice_back", detail))
+        elif status.revision == before.revision and not same:
+            anomalies.append(Anomaly("notice_other", f"{status.id}: two headers of one revision"))
+        elif same and _went_back(before.state, status.state, explained=bool(mine)):
+            detail = f"{status.id}: {before.state.name}, now {status.state.name}"
+            anomalies.append(Anomaly("notice_back", detail))
+    old = before if same else None
+    times = _times(status, old, mine)
+    shown_received = old.shown_received if old is not None else None
+    if shown_received is None and times[1] is not None:
+        shown_received = received
+    surface = status.surface
+    if surface is Surface.NONE and old is not None:
+        surface = old.surface  # where it was shown stays true after it is no longer shown
+    return NoticeRow(
+        revision=status.revision,
+        digest=status.digest,
+        state=status.state,
+        reason=status.reason,
+        surface=surface,
+        language=status.language or (old.language if old is not None else None),
+        verified=times[0],
+        shown=times[1],
+        acknowledged=times[2],
+        confirmed=(old.confirmed if old is not None else None)
+        or (None if status.confirmed is None else float(status.confirmed)),
+        shown_received=shown_received,
+    )
+
+
+def _times(
+    status: NoticeStatus, old: NoticeRow | None, mine: Sequence[JournalEntry]
+) -> tuple[float | None, float | None, float | None]:
+    """Return when it was verified, shown and acknowledged first: known, journaled, or now at the latest."""
+    known = (None, None, None) if old is None else (old.verified, old.shown, old.acknowledged)
+    rank = _FORWARD.index(status.state) if status.state in _FORWARD else 0
+    entered = {e.new: float(e.time) for e in reversed(mine)}
+    verified, shown, acknowledged = (
+        before
+        if before is not None
+        else entered.get(int(state), float(status.time) if _FORWARD.index(state) <= rank else None)
+        for before, state in zip(
+            known, (NoticeState.VERIFIED, NoticeState.SHOWN, NoticeState.ACKNOWLEDGED), strict=True
+        )
+    )
+    return verified, shown, acknowledged
+
+
+def _went_back(before: NoticeState, now: NoticeState, *, explained: bool) -> bool:
+    """Say whether a state cannot follow; a step back in the row of states needs a journal entry."""
+    if now not in _NOTICE_REACH[before]:
+        return True
+    if before not in _FORWARD or now not in _FORWARD:
+        return False
+    return _FORWARD.index(now) < _FORWARD.index(before) and not explained
+
+
+def _patch(
+    status: PatchStatus,
+    before: PatchRow | None,
+    fresh: Sequence[JournalEntry],
+    received: float,
+    anomalies: list[Anomaly],
+) -> PatchRow:
+    moved = bool(_entries(fresh, Track.PATCH, status.digest.hex()[:16], status.digest))
+    if before is not None and status.state not in _PATCH_REACH[before.state]:
+        detail = f"{status.digest.hex()[:16]}: {before.state.name}, now {status.state.name}"
+        anomalies.append(Anomaly("patch_back", detail))
+    changed = received
+    if before is not None and before.state is status.state and not moved:
+        changed = before.changed
+    return PatchRow(
+        sequence=status.sequence,
+        state=status.state,
+        reason=status.reason,
+        time=status.time,
+        changed=changed,
+    )

@@ -1,0 +1,264 @@
+"""What the store knows of the devices of one batch, read at once and written at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from advisories.report import JournalEntry, Report, Track
+from advisories.states import NoticeState, PatchState, Surface
+from advisories.versions import format_version
+from gateway.core.ingest import Anomaly, Committed, Device, NoticeRow, PatchRow, Standing
+from gateway.service import schema
+from gateway.service.store import Session
+from keys.algorithms import PublicKey
+from keys.cbor import decode
+from keys.reasons import Reason
+
+
+class Evidence:
+    """Devices, standings and reports of one transaction.
+
+    A batch may hold several reports of one device: each is judged against what the one before left.
+    """
+
+    def __init__(self, session: Session, devices: Iterable[str]) -> None:
+        self._connection = session.connection
+        self._ids = sorted(set(devices))
+        self.devices = self._read_devices()
+        self.standings: dict[str, Standing] = self._read_standings()
+        self._new_reports: dict[tuple[str, tuple[int, int]], tuple[bytes, float]] = {}
+        self._new_journal: dict[tuple[str, int, int], JournalEntry] = {}
+        self._newest: dict[str, tuple[Report, float]] = {}
+        self._notices: dict[tuple[str, str], NoticeRow] = {}
+        self._patches: dict[tuple[str, bytes], PatchRow] = {}
+
+    def _read_devices(self) -> dict[str, Device]:
+        t = schema.devices
+        query = sa.select(t.c.id, t.c.product, t.c.key, t.c.valid_from, t.c.valid_to, t.c.revoked)
+        return {
+            row.id: Device(
+                row.id,
+                row.product,
+                PublicKey.from_cose(decode(row.key)),
+                row.valid_from,
+                row.valid_to,
+                row.revoked,
+            )
+            for row in self._connection.execute(query.where(t.c.id.in_(self._ids)))
+        }
+
+    def _read_standings(self) -> dict[str, Standing]:
+        notices: dict[str, dict[str, NoticeRow]] = {}
+        t = schema.notice_states
+        for row in self._connection.execute(sa.select(t).where(t.c.device.in_(self._ids))):
+            notices.setdefault(row.device, {})[row.advisory] = NoticeRow(
+                revision=row.revision,
+                digest=row.digest,
+                state=NoticeState(row.state),
+                reason=Reason(row.reason),
+                surface=Surface(row.surface),
+                language=row.language,
+                verified=row.verified,
+                shown=row.shown,
+                acknowledged=row.acknowledged,
+                confirmed=row.confirmed,
+                shown_received=row.shown_received,
+            )
+        patches: dict[str, dict[bytes, PatchRow]] = {}
+        p = schema.patch_states
+        for row in self._connection.execute(sa.select(p).where(p.c.device.in_(self._ids))):
+            patches.setdefault(row.device, {})[row.digest] = PatchRow(
+                sequence=row.sequence,
+                state=PatchState(row.state),
+                reason=Reason(row.reason),
+                time=row.time,
+                changed=row.changed,
+            )
+        d = schema.device_states
+        return {
+            row.device: Standing(
+                order=(row.epoch, row.sequence),
+                life=row.journal_life,
+                count=row.journal_count,
+                head=row.journal_head,
+                next_nonce=row.next_nonce,
+                notices=notices.get(row.device, {}),
+                patches=patches.get(row.device, {}),
+            )
+            for row in self._connection.execute(sa.select(d).where(d.c.device.in_(self._ids)))
+        }
+
+    def stored(self, device: str, order: tuple[int, int]) -> bytes | None:
+        """Return the bytes stored under (boot epoch, sequence), also those of this batch."""
+        fresh = self._new_reports.get((device, order))
+        if fresh is not None:
+            return fresh[0]
+        t = schema.reports
+        query = sa.select(t.c.bytes).where(
+            t.c.device == device, t.c.epoch == order[0], t.c.sequence == order[1]
+        )
+        found: bytes | None = self._connection.execute(query).scalar()
+        return found
+
+    def overlap(self, report: Report, standing: Standing | None) -> Mapping[int, JournalEntry]:
+        """Return the committed entries that the report carries once more."""
+        if standing is None or not report.journal or report.journal[0].index >= standing.count:
+            return {}
+        first, life, device = report.journal[0].index, standing.life, report.device
+        t = schema.journal
+        query = sa.select(t).where(t.c.device == device, t.c.life == life, t.c.index >= first)
+        entries = (_entry(row) for row in self._connection.execute(query.limit(256)))
+        found = {entry.index: entry for entry in entries}
+        for (owner, age, index), entry in self._new_journal.items():
+            if (owner, age) == (device, life) and index >= first:
+                found[index] = entry
+        return found
+
+    def take(self, device: str, data: bytes, decision: Committed, received: float) -> None:
+        """Remember what a report changes; the next one of this batch is judged against it."""
+        self._new_reports[device, decision.report.order] = (data, received)
+        for entry in decision.journal:
+            self._new_journal[device, decision.standing.life, entry.index] = entry
+        if decision.newest:
+            self.standings[device] = decision.standing
+            self._newest[device] = (decision.report, received)
+            self._notices.update({(device, name): row for name, row in decision.notices.items()})
+            self._patches.update({(device, digest): row for digest, row in decision.patches.items()})
+
+    def write(self) -> None:
+        """Write everything that was taken."""
+        self._insert(
+            schema.reports,
+            [
+                {"device": device, "epoch": order[0], "sequence": order[1], "bytes": data, "received": at}
+                for (device, order), (data, at) in self._new_reports.items()
+            ],
+        )
+        self._insert(
+            schema.journal,
+            [
+                {
+                    "device": device,
+                    "life": life,
+                    "index": index,
+                    "time": entry.time,
+                    "track": int(entry.track),
+                    "name": entry.name,
+                    "old": entry.old,
+                    "new": entry.new,
+                    "reason": int(entry.reason),
+                    "digest": entry.digest,
+                }
+                for (device, life, index), entry in self._new_journal.items()
+            ],
+        )
+        self._replace(schema.device_states, ("device",), [self._state_row(d) for d in self._newest])
+        self._replace(
+            schema.notice_states,
+            ("device", "advisory"),
+            [_notice_values(device, name, row) for (device, name), row in self._notices.items()],
+        )
+        self._replace(
+            schema.patch_states,
+            ("device", "digest"),
+            [_patch_values(device, digest, row) for (device, digest), row in self._patches.items()],
+        )
+
+    def _state_row(self, device: str) -> dict[str, Any]:
+        report, received = self._newest[device]
+        standing = self.standings[device]
+        return {
+            "device": device,
+            "epoch": standing.order[0],
+            "sequence": standing.order[1],
+            "installed": format_version(report.installed),
+            "language": report.language,
+            "root_version": report.root_version,
+            "catalogue": report.catalogue,
+            "journal_life": standing.life,
+            "journal_count": standing.count,
+            "journal_head": standing.head,
+            "next_nonce": standing.next_nonce,
+            "seen": received,
+        }
+
+    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._connection.execute(table.insert(), rows)
+
+    def _replace(self, table: sa.Table, key: Sequence[str], rows: list[dict[str, Any]]) -> None:
+        """Delete and insert: the one form of upsert that every SQL engine has."""
+        if rows:
+            same = [table.c[name] == sa.bindparam(f"key_{name}") for name in key]
+            old = [{f"key_{name}": row[name] for name in key} for row in rows]
+            self._connection.execute(table.delete().where(*same), old)
+            self._connection.execute(table.insert(), rows)
+
+    def keep_anomalies(self, anomalies: Sequence[tuple[str, Anomaly]], now: float) -> None:
+        """Write anomalies."""
+        self._insert(
+            schema.anomalies,
+            [{"device": d, "time": now, "kind": a.kind, "detail": a.detail} for d, a in anomalies],
+        )
+
+    def quarantined(self) -> int:
+        """Return how many messages lie in the quarantine."""
+        return (
+            self._connection.execute(sa.select(sa.func.count()).select_from(schema.quarantine)).scalar() or 0
+        )
+
+    def quarantine(self, messages: Sequence[tuple[str, Reason, str, bytes, float]]) -> None:
+        """Write messages (topic, reason, detail, bytes, UTC seconds) that were no reports."""
+        self._insert(
+            schema.quarantine,
+            [
+                {"topic": topic[:256], "reason": int(reason), "detail": detail, "bytes": data, "time": at}
+                for topic, reason, detail, data, at in messages
+            ],
+        )
+
+
+def _entry(row: Any) -> JournalEntry:
+    return JournalEntry(
+        index=row._mapping["index"],  # noqa: SLF001 - the public name of a row's mapping; 'index' is a method
+        time=row.time,
+        track=Track(row.track),
+        name=row.name,
+        old=row.old,
+        new=row.new,
+        reason=Reason(row.reason),
+        digest=row.digest,
+    )
+
+
+def _notice_values(device: str, advisory: str, row: NoticeRow) -> dict[str, Any]:
+    return {
+        "device": device,
+        "advisory": advisory,
+        "revision": row.revision,
+        "digest": row.digest,
+        "state": int(row.state),
+        "reason": int(row.reason),
+        "surface": int(row.surface),
+        "language": row.language,
+        "verified": row.verified,
+        "shown": row.shown,
+        "acknowledged": row.acknowledged,
+        "confirmed": row.confirmed,
+        "shown_received": row.shown_received,
+    }
+
+
+def _patch_values(device: str, digest: bytes, row: PatchRow) -> dict[str, Any]:
+    return {
+        "device": device,
+        "digest": digest,
+        "sequence": row.sequence,
+        "state": int(row.state),
+        "reason": int(row.reason),
+        "time": row.time,
+        "changed": row.changed,
+    }

@@ -1,0 +1,330 @@
+"""One MQTT 5 connection of the gateway: paho on asyncio socket callbacks, manual acknowledgement.
+
+A :class:`Link` is one connection and never reconnects; the runtime opens the next one. So nothing that
+paho queued for a dead connection is ever sent twice: what has to be published stands in the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from keys.errors import InputError, UnavailableError
+
+SESSION_SECONDS: Final = 3_600  # the broker keeps what arrives while the gateway restarts
+RECEIVE_MAXIMUM: Final = 500  # unacknowledged reports in hand
+INFLIGHT_MAX: Final = 200  # publications without their PUBACK
+KEEPALIVE_SECONDS: Final = 30
+_CONNECT_SECONDS: Final = 10.0
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+_EXPIRY_MAX: Final = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that arrived; ``ack`` releases it (PUBACK) and does nothing once its connection is gone."""
+
+    topic: str
+    payload: bytes
+    ack: Callable[[], None]
+
+
+def parse_url(url: str) -> SplitResult:
+    """Read ``mqtt://host[:port]`` or ``mqtts://[user:password@]host[:port]``.
+
+    Raises:
+        InputError: BROKER_URL.
+    """
+    parts = urlsplit(url)
+    try:
+        good = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise InputError(
+            "BROKER_URL",
+            "This is not the address of a broker.",
+            mend="Write it like mqtt://127.0.0.1:1883 or mqtts://broker.example.com.",
+        )
+    return parts
+
+
+class Link:
+    """A connection that is up; made by :meth:`open`."""
+
+    def __init__(self, url: str, client_id: str, on_message: Callable[[Received], None]) -> None:
+        parts = parse_url(url)
+        self._host, self._port = str(parts.hostname), parts.port or _PORTS[parts.scheme]
+        self._loop = asyncio.get_running_loop()
+        self._on_message = on_message
+        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._published: dict[int, asyncio.Future[None]] = {}
+        self._subscribed: dict[int, asyncio.Future[None]] = {}
+        self._window = asyncio.Semaphore(INFLIGHT_MAX)
+        self.closed = asyncio.Event()
+        """Set when the connection is gone, for whatever reason."""
+        self._client = client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True
+        )
+        if parts.username:
+            client.username_pw_set(parts.username, parts.password)
+        if parts.scheme == "mqtts":
+            client.tls_set()
+        client.max_inflight_messages_set(INFLIGHT_MAX)
+        client.on_connect, client.on_disconnect = self._did_connect, self._did_disconnect
+        client.on_publish, client.on_subscribe = self._did_publish, self._did_subscribe
+        client.on_message = self._did_receive
+        client.on_socket_open, client.on_socket_close = self._socket_open, self._socket_close
+        client.on_socket_register_write = self._write_on
+        client.on_socket_unregister_write = self._write_off
+        self._ticker: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, url: str, client_id: str, on_message: Callable[[Received], None]) -> Link:
+        """Connect, keeping the session of ``client_id`` that the broker may have.
+
+        Raises:
+            InputError: BROKER_URL.
+            UnavailableError: BROKER_UNREACHABLE or BROKER_REFUSED, naming host and port.
+        """
+        link = cls(url, client_id, on_message)
+        properties = _properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = SESSION_SECONDS
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        try:
+            await asyncio.to_thread(
+                link._client.connect,
+                link._host,
+                link._port,
+                KEEPALIVE_SECONDS,
+                clean_start=False,
+                properties=properties,
+            )
+            link._ticker = link._loop.create_task(link._tick())
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await link._connected
+        except (OSError, TimeoutError, ValueError) as error:
+            link.close()
+            raise UnavailableError(
+                "BROKER_UNREACHABLE",
+                f"No MQTT 5 broker answers at {link.where} ({_why(error)}).",
+                mend="Start it, or give the right address with --broker.",
+            ) from None
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    @property
+    def where(self) -> str:
+        """``host:port``."""
+        return f"{self._host}:{self._port}"
+
+    async def subscribe(self, filters: list[str]) -> None:
+        """Subscribe with QoS 1 and wait for the broker to grant it.
+
+        Raises:
+            UnavailableError: BROKER_LOST, BROKER_REFUSED.
+        """
+        code, mid = self._client.subscribe([(f, SubscribeOptions(qos=1)) for f in filters])
+        if code != mqtt.MQTT_ERR_SUCCESS or mid is None:
+            raise self._lost()
+        await self._await(self._subscribed, mid)
+
+    async def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, expiry: int | None = None
+    ) -> None:
+        """Send a message with QoS 1 and wait for its PUBACK.
+
+        Args:
+            topic: where.
+            payload: what; empty and retained clears the topic.
+            retain: the broker keeps it.
+            expiry: seconds after which the broker forgets it.
+
+        Raises:
+            UnavailableError: BROKER_LOST when the connection went before the PUBACK came.
+        """
+        properties = None
+        if expiry is not None:
+            properties = _properties(PacketTypes.PUBLISH)
+            properties.MessageExpiryInterval = min(max(expiry, 1), _EXPIRY_MAX)
+        async with self._window:
+            if self.closed.is_set():
+                raise self._lost()
+            sent = self._client.publish(topic, payload, 1, retain, properties)
+            if sent.rc != mqtt.MQTT_ERR_SUCCESS:
+                raise self._lost()
+            await self._await(self._published, sent.mid)
+
+    def close(self) -> None:
+        """End the connection; the broker keeps the session."""
+        if not self.closed.is_set():
+            self._client.disconnect()
+            self._gone()
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    def _await(self, table: dict[int, asyncio.Future[None]], mid: int) -> Awaitable[None]:
+        future = table[mid] = self._loop.create_future()
+        future.add_done_callback(lambda _: table.pop(mid, None))
+        return future
+
+    def _lost(self) -> UnavailableError:
+        return UnavailableError(
+            "BROKER_LOST",
+            f"The connection to the broker at {self.where} is gone.",
+            mend="Nothing is lost: it is made again by itself.",
+        )
+
+    def _gone(self) -> None:
+        self.closed.set()
+        for future in [*self._published.values(), *self._subscribed.values()]:
+            if not future.done():
+                future.set_exception(self._lost())
+                future.exception()  # whoever waited may be gone too
+        # paho closes its socket when it is collected, maybe after the loop: part them here.
+        client, raw = self._client, self._client.socket()
+        client.on_socket_open = client.on_socket_close = client.on_disconnect = None
+        client.on_socket_register_write = client.on_socket_unregister_write = None
+        if raw is not None:
+            self._forget(raw)
+            raw.close()
+
+    async def _tick(self) -> None:
+        while not self.closed.is_set():
+            if self._client.loop_misc() != mqtt.MQTT_ERR_SUCCESS:
+                self._gone()
+            await asyncio.sleep(1)
+
+    # What paho calls. All but the socket callbacks come from the loop's own thread.
+
+    def _did_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if self._connected.done():
+            return
+        if reason.is_failure:
+            error = UnavailableError(
+                "BROKER_REFUSED",
+                f"The broker at {self.where} refused the gateway ({reason}).",
+                mend="Check the user, the password and that it speaks MQTT 5.",
+            )
+            self._connected.set_exception(error)
+        else:
+            self._connected.set_result(None)
+
+    def _did_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._loop.call_soon_threadsafe(self._ended, str(reason))
+
+    def _ended(self, reason: str) -> None:
+        if not self._connected.done():
+            self._connected.set_exception(ConnectionError(reason))
+        self._gone()
+
+    def _did_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
+        future = self._published.get(mid)
+        if future is None or future.done():
+            return
+        if reason is not None and reason.is_failure:
+            future.set_exception(
+                UnavailableError(
+                    "BROKER_REFUSED",
+                    f"The broker at {self.where} refused a publication ({reason}).",
+                    mend="Give the gateway the right to publish below the prefix.",
+                )
+            )
+        else:
+            future.set_result(None)
+
+    def _did_subscribe(
+        self, _client: Any, _data: Any, mid: int, reasons: list[Any], _properties: Any
+    ) -> None:
+        future = self._subscribed.get(mid)
+        if future is None or future.done():
+            return
+        failed = [reason for reason in reasons if reason.is_failure]
+        if failed:
+            future.set_exception(
+                UnavailableError(
+                    "BROKER_REFUSED",
+                    f"The broker at {self.where} refused a subscription ({failed[0]}).",
+                    mend="Give the gateway the right to read reports, also shared ones.",
+                )
+            )
+        else:
+            future.set_result(None)
+
+    def _did_receive(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        def ack() -> None:
+            if not self.closed.is_set():
+                client.ack(message.mid, message.qos)
+
+        self._on_message(Received(message.topic, bytes(message.payload), ack))
+
+    def _socket_open(self, _client: Any, _data: Any, raw: Any) -> None:
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.call_soon_threadsafe(self._read_on, raw)
+
+    def _read_on(self, raw: Any) -> None:
+        if self.closed.is_set():  # given up while the connection was being made
+            raw.close()
+        elif raw.fileno() >= 0:
+            self._loop.add_reader(raw, self._readable)
+
+    def _readable(self) -> None:
+        while True:
+            if self._client.loop_read() != mqtt.MQTT_ERR_SUCCESS:
+                self._ended("connection lost")
+                return
+            raw: Any = self._client.socket()
+            if raw is None or not hasattr(raw, "pending") or not raw.pending():
+                return  # what TLS has decrypted already would not wake the loop again
+
+    def _writable(self) -> None:
+        if self._client.loop_write() != mqtt.MQTT_ERR_SUCCESS:
+            self._ended("connection lost")
+
+    def _socket_close(self, _client: Any, _data: Any, raw: Any) -> None:
+        self._forget(raw)
+
+    def _forget(self, raw: Any) -> None:
+        if raw.fileno() >= 0:
+            self._loop.remove_reader(raw)
+            self._loop.remove_writer(raw)
+
+    def _write_on(self, _client: Any, _data: Any, raw: Any) -> None:
+        self._loop.call_soon_threadsafe(self._start_writing, raw)
+
+    def _start_writing(self, raw: Any) -> None:
+        if raw.fileno() >= 0:
+            self._loop.add_writer(raw, self._writable)
+
+    def _write_off(self, _client: Any, _data: Any, raw: Any) -> None:
+        self._loop.call_soon_threadsafe(self._stop_writing, raw)
+
+    def _stop_writing(self, raw: Any) -> None:
+        if raw.fileno() >= 0:
+            self._loop.remove_writer(raw)
+
+
+def _properties(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call] # paho leaves this one untyped
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
