@@ -57,7 +57,7 @@ class SimulatedOwner:
         reading_s: (shortest, longest) time before an answer, in seconds.
     """
 
-    __slots__ = ("_answering", "_behaviour", "_deferred", "_dice", "_reading", "_reading_s")
+    __slots__ = ("_answering", "_behaviour", "_deferred", "_dice", "_read", "_reading_s")
 
     def __init__(
         self,
@@ -68,22 +68,17 @@ class SimulatedOwner:
         self._dice = dice
         self._behaviour = behaviour
         self._reading_s = reading_s
-        self._reading: set[tuple[str, int]] = set()
+        self._read: set[tuple[str, int]] = set()
         self._answering = False
         self._deferred = 0
 
     def shown(self, device: Buttons, show: Show) -> None:
-        """Acknowledge once a showing; a redrawing while reading changes nothing."""
+        """Acknowledge each revision once; drawing it again changes nothing."""
         which = (show.notice.id, show.notice.revision)
-        if which in self._reading:
-            return
-        self._reading.add(which)
-
-        def read() -> None:
-            self._reading.discard(which)
-            device.acknowledge(show.notice.id)
-
-        device.later(self._dice.uniform(*self._reading_s), read)
+        if which not in self._read:
+            self._read.add(which)
+            seconds = self._dice.uniform(*self._reading_s)
+            device.later(seconds, lambda: device.acknowledge(show.notice.id))
 
     def asked(self, device: Buttons, question: AskConsent) -> None:
         """Answer as the script says: no; not now, so many times; yes."""
