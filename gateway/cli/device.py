@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from advisories.versions import parse_version
-from gateway.cli import homes
+from gateway.cli import fleet, homes
 from gateway.cli.output import (
     JsonOption,
     OperatorKeyOption,
@@ -31,6 +31,7 @@ app = group("Which devices there are.")
 
 def register(parent: typer.Typer) -> None:
     """Add this module's commands to the application."""
+    app.command("run", epilog=example("device run 3f9a"))(fleet.device_run)
     parent.add_typer(app, name="device")
 
 

@@ -52,7 +52,9 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make it in.")] = Path(),
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", envvar="TOCSIN_WORKSPACE", help="Folder to make it in.")
+    ] = Path(),
     *,
     exercise: Annotated[
         bool,

@@ -38,6 +38,8 @@ _GITIGNORE = """\
 /devices/
 /artefacts/
 /.lock
+/.serve.lock
+/serve.json
 """
 _PRODUCTS = "# Products: one table each. 'tocsin product add' appends; comments of your own stay.\n"
 _KEYS = "# Keys by name: where the private key lies, what it may do, who holds it. No secret stands here.\n"

@@ -1,0 +1,200 @@
+"""``tocsin fleet run`` and ``tocsin device run``: simulated devices, live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from device_sim.display import open_display
+from device_sim.fleet import DEVICES_MAX, Fleet
+from device_sim.home import Home
+from device_sim.owner import ConsoleOwner
+from device_sim.shell import Event
+from gateway.cli.output import JsonOption, WorkspaceOption, console, emit, example, group, open_workspace
+from gateway.cli.running import broker_url, only_one, run
+from gateway.service import files
+from gateway.service.workspace import Workspace
+from keys.errors import InputError
+
+app = group("All simulated devices at once.")
+BrokerOption = Annotated[
+    str | None, typer.Option(help="URL of the MQTT broker; that of tocsin.toml or of 'serve' if left out.")
+]
+IDLE_SECONDS = 3.0  # without any event: nothing more is going to happen
+_TOLD = ("booted", "shown", "acknowledged", "answered", "tested", "failed", "log")
+
+
+def register(parent: typer.Typer) -> None:
+    """Add this module's commands to the application; ``device run`` joins the others of ``device``."""
+    parent.add_typer(app, name="fleet")
+
+
+def homes(workspace: Workspace, count: int | None = None) -> list[Home]:
+    """Open the homes of the workspace's simulated devices, in the order of their ids.
+
+    Raises:
+        InputError: NO_DEVICES, TOO_MANY.
+        DamagedError: HOME_DAMAGED, naming the file.
+    """
+    folder = workspace.path / "devices"
+    found = sorted(path for path in folder.glob("*") if path.is_dir() and not path.name.startswith("."))
+    if count is not None and count > len(found):
+        message = f"There are {len(found)} devices, not {count}."
+        raise InputError("NO_DEVICES", message, mend="Make more with 'tocsin device add'.")
+    chosen = found[:count]
+    if not chosen:
+        raise InputError(
+            "NO_DEVICES", "There are no simulated devices.", mend="Make some with 'tocsin device add'."
+        )
+    if len(chosen) > DEVICES_MAX:
+        message = f"{len(chosen)} devices are more than the {DEVICES_MAX} that one process runs."
+        raise InputError("TOO_MANY", message, mend="Say --count.")
+    return [Home.open(path, durable=False) for path in chosen]
+
+
+@app.command("run", epilog=example("fleet run --until-idle"))
+def fleet_run(
+    *,
+    broker: BrokerOption = None,
+    count: Annotated[int | None, typer.Option(min=1, help="How many; all of them if left out.")] = None,
+    for_: Annotated[float | None, typer.Option("--for", min=0.0, help="End after this many seconds.")] = None,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when nothing has happened for a few seconds.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Decides how long each owner takes to react.")] = 0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the simulated devices, with owners who read, acknowledge and agree; until Ctrl-C."""
+    opened = open_workspace(workspace)
+    url = broker_url(opened, broker)
+    with only_one(opened.path / "devices" / ".lock", "the devices of this workspace"):
+        found = homes(opened, count)
+        watch = _Watch()
+        fleet = Fleet(found, url, seed=seed, on_event=watch)
+        started = time.monotonic()
+        try:
+            run(lambda stop: _run(fleet, stop, watch, for_, until_idle=until_idle))
+        finally:
+            _summary(as_json, len(found), watch.counts, time.monotonic() - started)
+
+
+class _Watch:
+    """Counts events and knows when the last one was."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.last = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        self.counts[event.kind] += 1
+        self.last = time.monotonic()
+
+
+async def _run(
+    fleet: Fleet, stop: asyncio.Event, watch: _Watch, seconds: float | None, *, until_idle: bool
+) -> None:
+    """Run the fleet beside what may end it, and pass on what ends it badly."""
+    end = asyncio.get_running_loop().time() + seconds if seconds is not None else None
+
+    async def ender() -> None:
+        while True:
+            quiet = time.monotonic() - watch.last
+            if until_idle and quiet >= IDLE_SECONDS and fleet.online == len(fleet.shells):
+                break
+            if end is not None and asyncio.get_running_loop().time() >= end:
+                break
+            await asyncio.sleep(0.1)
+        stop.set()
+
+    ending = asyncio.create_task(ender())
+    try:
+        await fleet.run(stop)
+    finally:
+        ending.cancel()
+    for failure in fleet.failures.values():
+        raise failure
+
+
+def _summary(as_json: bool, devices: int, counts: Counter[str], seconds: float) -> None:  # noqa: FBT001 - the flag of every command
+    kinds = {kind: counts[kind] for kind in _TOLD}
+    told = ", ".join(f"{kind} {count}" for kind, count in kinds.items() if count)
+    emit(
+        as_json,
+        {"devices": devices, "events": kinds, "seconds": round(seconds, 1)},
+        lambda out: out.print(f"{devices} devices ran: {told or 'nothing happened'}.", markup=False),
+    )
+
+
+def device_run(
+    device: Annotated[str, typer.Argument(metavar="ID", help="Device id; its first digits will do.")],
+    *,
+    broker: BrokerOption = None,
+    display: Annotated[
+        str, typer.Option(help="console, png, led, none, or the name of a luma.oled driver.")
+    ] = "console",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Be the owner of one simulated device: see its screen, press its button, answer its questions."""
+    opened = open_workspace(workspace)
+    url = broker_url(opened, broker)
+    home = Home.open(_find(opened, device))
+    out = console()
+    with only_one(opened.path / "devices" / ".lock", "the devices of this workspace"):
+        owner = ConsoleOwner(sys.stdout)
+        screen = open_display(
+            display,
+            home.path,
+            languages=home.profile.languages,
+            out=sys.stdout if display == "console" else None,
+        )
+        fleet = Fleet([home], url, display=lambda _: screen, on_event=lambda event: _tell(out, event))
+        fleet.shells[home.profile.id].owner = owner
+        run(lambda stop: _live(fleet, owner, stop))
+
+
+def _find(workspace: Workspace, device: str) -> Path:
+    folder = workspace.path / "devices"
+    with files.os_errors(folder, "read"):
+        names = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    found = [name for name in names if name.startswith(device)]
+    if device in names:
+        found = [device]
+    if len(found) != 1:
+        message = (
+            f"{len(found)} devices begin with '{device}'." if found else f"There is no device '{device}'."
+        )
+        mend = "Type more digits." if found else "See 'tocsin device list'."
+        raise InputError("NO_DEVICE", message, mend=mend, where=str(folder))
+    return folder / found[0]
+
+
+def _tell(out: Console, event: Event) -> None:
+    if event.kind not in {"shown", "asked"}:
+        out.print(f"[{event.kind}] {event.detail}".rstrip(), markup=False)
+
+
+async def _live(fleet: Fleet, owner: ConsoleOwner, stop: asyncio.Event) -> None:
+    """Pass lines from the terminal to the owner while the device runs."""
+    loop = asyncio.get_running_loop()
+
+    def typed() -> None:
+        line = sys.stdin.readline()
+        if line:
+            owner.typed(line)
+        else:
+            loop.remove_reader(sys.stdin)
+
+    with contextlib.suppress(PermissionError, OSError):  # a plain file or /dev/null has nobody typing
+        loop.add_reader(sys.stdin, typed)
+    await fleet.run(stop)
+    for failure in fleet.failures.values():
+        raise failure
