@@ -28,7 +28,7 @@ GRADE_WORDS_MIN: Final = 30
 _PLACEHOLDER = re.compile(
     r"\[[^\]]*\]|<[^<>@]+>|\{[^}]*\}|_{3,}|\b(?:TODO|TBD|TBA|FIXME|XXX+)\b|\blorem ipsum\b", re.IGNORECASE
 )
-_SENTENCE_END = re.compile(r"(?<=[。！？])|(?<!\b\d)(?<!\b\d\d)(?<=[.!?])\s+")  # noqa: RUF001 - Japanese marks
+_SENTENCE_END = re.compile(r"(?<=[。！？])|(?<!\s\d\.)(?<!\s\d\d\.)(?<=[.!?])\s+")  # noqa: RUF001 - Japanese marks
 _LINK = re.compile(
     r"https?://\S*(?:log-?in|sign-?in|account|password|passwort|verify|auth)\S*", re.IGNORECASE
 )

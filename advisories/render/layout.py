@@ -26,6 +26,10 @@ _WIDE = (
     "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f"
     "\uff00-\uff60\uffe0-\uffe6\U0001f300-\U0003fffd"
 )
+_KEPT_UNSEEN = frozenset({SOFT_HYPHEN, "\u200c", "\u200d"})
+_STRAY_HYPHEN = re.compile(
+    rf"(?:(?<=\s)|^){SOFT_HYPHEN}+\s?|{SOFT_HYPHEN}+(?=\s|$)|(?<={SOFT_HYPHEN}){SOFT_HYPHEN}+"
+)
 _KATAKANA = re.compile("[\u30a1-\u30faー]+")
 _RUN = re.compile(rf"{_KATAKANA.pattern}|(?:(?!{_KATAKANA.pattern})[{_WIDE}])+|[^{_WIDE}]+")
 _BREAK = re.compile(rf"(?<={SOFT_HYPHEN})|(?<=[a-zß-ÿ]-)(?=[^\W\d_])|(?<=[/@])(?=\w)")
@@ -44,9 +48,21 @@ def _columns(letter: str) -> int:
 
 
 def clean(text: str) -> str:
-    """Return composed letters and single spaces, without control characters."""
+    """Return composed letters and single spaces, without anything unseen that could turn a text round.
+
+    Control characters become spaces; invisible ones (direction overrides, zero-width spaces) go, but for
+    the joiners that some scripts need and soft hyphens inside a word.
+    """
     composed = unicodedata.normalize("NFC", text)
-    return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in composed).split())
+    seen = "".join(_seen(letter) for letter in composed)
+    return _STRAY_HYPHEN.sub("", " ".join(seen.split())).strip()
+
+
+def _seen(letter: str) -> str:
+    category = unicodedata.category(letter)
+    if category == "Cc":
+        return " "
+    return "" if category == "Cf" and letter not in _KEPT_UNSEEN else letter
 
 
 def pieces(text: str) -> list[tuple[str, bool]]:
@@ -90,7 +106,7 @@ def wrap(text: str, columns: int) -> list[str]:
         line += glue + piece
         while _width_at_end(line) > columns:
             head = _fitting(line, columns)
-            lines.append(_finish(head))
+            lines.append(head.replace(SOFT_HYPHEN, ""))
             line = line[len(head) :]
     return [*lines, _finish(line)] if line else lines
 
