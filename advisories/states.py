@@ -67,16 +67,17 @@ class Surface(IntEnum):
 
 
 _N = NoticeState
-_NOTICE_ENDS = frozenset({_N.EXPIRED, _N.SUPERSEDED, _N.WITHDRAWN})
+NOTICE_ENDS = frozenset({_N.EXPIRED, _N.SUPERSEDED, _N.WITHDRAWN})
+"""What may end the story of a notice from any open state."""
 
 NOTICE_TRANSITIONS: Mapping[NoticeState, frozenset[NoticeState]] = {
-    _N.QUEUED: frozenset({_N.SENT, _N.DELIVERED, _N.REJECTED}) | _NOTICE_ENDS,
-    _N.SENT: frozenset({_N.DELIVERED, _N.REJECTED}) | _NOTICE_ENDS,
-    _N.DELIVERED: frozenset({_N.VERIFIED, _N.REJECTED, _N.NOT_APPLICABLE}) | _NOTICE_ENDS,
-    _N.VERIFIED: frozenset({_N.SHOWN, _N.NOT_APPLICABLE}) | _NOTICE_ENDS,
-    _N.SHOWN: frozenset({_N.ACKNOWLEDGED, _N.NOT_APPLICABLE}) | _NOTICE_ENDS,
-    _N.ACKNOWLEDGED: frozenset({_N.NOT_APPLICABLE}) | _NOTICE_ENDS,
-    _N.NOT_APPLICABLE: frozenset({_N.VERIFIED}) | _NOTICE_ENDS,
+    _N.QUEUED: frozenset({_N.SENT, _N.DELIVERED, _N.REJECTED}) | NOTICE_ENDS,
+    _N.SENT: frozenset({_N.DELIVERED, _N.REJECTED}) | NOTICE_ENDS,
+    _N.DELIVERED: frozenset({_N.VERIFIED, _N.REJECTED, _N.NOT_APPLICABLE}) | NOTICE_ENDS,
+    _N.VERIFIED: frozenset({_N.SHOWN, _N.NOT_APPLICABLE}) | NOTICE_ENDS,
+    _N.SHOWN: frozenset({_N.ACKNOWLEDGED, _N.NOT_APPLICABLE}) | NOTICE_ENDS,
+    _N.ACKNOWLEDGED: frozenset({_N.NOT_APPLICABLE}) | NOTICE_ENDS,
+    _N.NOT_APPLICABLE: frozenset({_N.VERIFIED}) | NOTICE_ENDS,
     _N.REJECTED: frozenset(),
     _N.EXPIRED: frozenset(),
     _N.SUPERSEDED: frozenset(),
@@ -85,10 +86,11 @@ NOTICE_TRANSITIONS: Mapping[NoticeState, frozenset[NoticeState]] = {
 """From -> to. NOT_APPLICABLE -> VERIFIED: an affected version was installed afterwards."""
 
 _P = PatchState
-_PATCH_STOPS = frozenset({_P.CANCELED, _P.SUPERSEDED, _P.TIMED_OUT, _P.FAILED, _P.REJECTED})
+PATCH_STOPS = frozenset({_P.CANCELING, _P.CANCELED, _P.SUPERSEDED, _P.TIMED_OUT, _P.FAILED, _P.REJECTED})
+"""What may stop a patch at any time before it is being installed."""
 
 PATCH_TRANSITIONS: Mapping[PatchState, frozenset[PatchState]] = {
-    _P.QUEUED: frozenset({_P.OFFERED}) | _PATCH_STOPS,
+    _P.QUEUED: frozenset({_P.OFFERED}) | PATCH_STOPS,
     _P.OFFERED: frozenset(
         {
             _P.WAITING_FOR_CONFIRMATION,
@@ -98,14 +100,14 @@ PATCH_TRANSITIONS: Mapping[PatchState, frozenset[PatchState]] = {
             _P.NOT_APPLICABLE,
         }
     )
-    | _PATCH_STOPS,
+    | PATCH_STOPS,
     _P.WAITING_FOR_CONFIRMATION: frozenset({_P.WAITING_FOR_WINDOW, _P.DOWNLOADING, _P.DEFERRED, _P.DECLINED})
-    | _PATCH_STOPS,
-    _P.DEFERRED: frozenset({_P.WAITING_FOR_CONFIRMATION}) | _PATCH_STOPS,
-    _P.WAITING_FOR_WINDOW: frozenset({_P.DOWNLOADING}) | _PATCH_STOPS,
-    _P.DOWNLOADING: frozenset({_P.DOWNLOADED}) | _PATCH_STOPS,
-    _P.DOWNLOADED: frozenset({_P.VERIFIED, _P.DOWNLOADING}) | _PATCH_STOPS,
-    _P.VERIFIED: frozenset({_P.INSTALLING}) | _PATCH_STOPS,
+    | PATCH_STOPS,
+    _P.DEFERRED: frozenset({_P.WAITING_FOR_CONFIRMATION}) | PATCH_STOPS,
+    _P.WAITING_FOR_WINDOW: frozenset({_P.DOWNLOADING}) | PATCH_STOPS,
+    _P.DOWNLOADING: frozenset({_P.DOWNLOADED}) | PATCH_STOPS,
+    _P.DOWNLOADED: frozenset({_P.VERIFIED, _P.DOWNLOADING}) | PATCH_STOPS,
+    _P.VERIFIED: frozenset({_P.INSTALLING}) | PATCH_STOPS,
     _P.INSTALLING: frozenset({_P.INSTALLED, _P.FAILED, _P.CANCEL_REJECTED}),
     _P.INSTALLED: frozenset({_P.REBOOTING, _P.FAILED, _P.CANCEL_REJECTED}),
     _P.REBOOTING: frozenset({_P.TESTING, _P.ROLLED_BACK, _P.FAILED}),
@@ -127,7 +129,7 @@ PATCH_TRANSITIONS: Mapping[PatchState, frozenset[PatchState]] = {
 """From -> to. From INSTALLING on there is no return until the new image has booted or been reverted;
 an end leads on only by a new, higher offer."""
 
-NOTICE_DONE = _NOTICE_ENDS | {_N.REJECTED}
+NOTICE_DONE = NOTICE_ENDS | {_N.REJECTED}
 PATCH_FAILED = frozenset({_P.ROLLED_BACK, _P.FAILED, _P.REJECTED, _P.TIMED_OUT})
 PATCH_ENDED = PATCH_FAILED | {
     _P.SUCCEEDED,

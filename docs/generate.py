@@ -1,0 +1,166 @@
+"""Make the reference pages that follow from tables in the code: ``python docs/generate.py``.
+
+``docs/check.py`` fails when a committed page differs from what is made here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+sys.path.insert(0, str(ROOT))
+
+from advisories import states  # noqa: E402 - the repository's root stands on the path only now
+from keys import reasons  # noqa: E402
+
+_LIMIT = re.compile(r"^(?P<name>[A-Z][A-Z0-9_]*)(: Final)?( = )(?P<value>[^#]+?)(\s+# (?P<meaning>.*))?$")
+
+
+def _mark(source: str) -> str:
+    return f"<!-- Made from {source} by docs/generate.py; edit the source. -->"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]
+
+
+def reasons_page() -> str:
+    """Every reason code with its number, what it means and who must act."""
+    rows = [
+        (row["number"], f"`{name}`", row["means"], row["who"])
+        for name, row in sorted(reasons.table().items(), key=lambda item: int(item[1]["number"]))
+    ]
+    lines = [
+        "# Reasons",
+        "",
+        _mark("keys/reasons.toml"),
+        "",
+        "Why a document was refused, or how a patch ended. A reason travels in device reports, so its number",
+        "never changes and is never used again. 0 to 11 are the update results of LwM2M object 5.",
+        "",
+        *_table(("number", "name", "what happened", "who acts"), rows),
+        "",
+        "*attacker* means that nobody at the fleet has to mend anything, but that somebody should look:",
+        "an honest sender does not send such a document.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def limits_page() -> str:
+    """Every constant of every ``limits`` module, with its unit."""
+    lines = [
+        "# Limits",
+        "",
+        _mark("the limits modules"),
+        "",
+        "Each is checked before anything of that size is kept or done, and tested at one below, at, and above.",
+    ]
+    for path in sorted([*ROOT.glob("*/limits.py"), *ROOT.glob("*/core/limits.py")]):
+        place = path.relative_to(ROOT)
+        module = importlib.import_module(".".join(place.with_suffix("").parts))
+        rows = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            found = _LIMIT.match(line)
+            if found:
+                value = getattr(module, found["name"])
+                shown = f"{value:,}" if isinstance(value, int) else str(value)
+                rows.append((f"`{found['name']}`", shown, found["meaning"] or "as its name says"))
+        lines += ["", f"## {place}", "", *_table(("limit", "value", "what it bounds"), rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _diagram(
+    transitions: Mapping[IntEnum, frozenset[IntEnum]], groups: Mapping[str, frozenset[IntEnum]]
+) -> list[str]:
+    """A Mermaid state diagram; states that share a whole set of targets stand in one box."""
+    inside: dict[IntEnum, str] = {}
+    for name, targets in groups.items():
+        for state, to in transitions.items():
+            if state not in inside and targets <= to:
+                inside[state] = name
+    lines = ["```mermaid", "stateDiagram-v2", f"  [*] --> {next(iter(transitions)).name}"]
+    for name, targets in groups.items():
+        lines.append(f"  state {name} {{")
+        lines += [f"    {state.name}" for state, group in inside.items() if group == name]
+        lines.append("  }")
+        lines += [f"  {name} --> {target.name}" for target in sorted(targets)]
+    for state, to in transitions.items():
+        shared = groups[inside[state]] if state in inside else frozenset()
+        lines += [f"  {state.name} --> {target.name}" for target in sorted(to - shared)]
+        if not to:
+            lines.append(f"  {state.name} --> [*]")
+    return [*lines, "```"]
+
+
+def _section(
+    title: str, transitions: Mapping[IntEnum, frozenset[IntEnum]], groups: Mapping[str, frozenset[IntEnum]]
+) -> list[str]:
+    rows = [
+        (state.value, f"`{state.name}`", ", ".join(f"`{to.name}`" for to in sorted(targets)) or "nothing")
+        for state, targets in transitions.items()
+    ]
+    return [
+        f"## {title}",
+        "",
+        *_diagram(transitions, groups),
+        "",
+        *_table(("number", "state", "may lead to"), rows),
+        "",
+    ]
+
+
+def states_page() -> str:
+    """Both tracks of one device as diagrams and tables."""
+    over = frozenset(states.PATCH_TRANSITIONS[states.PatchState.ROLLED_BACK])
+    lines = [
+        "# States",
+        "",
+        _mark("advisories/states.py"),
+        "",
+        "What one device lives through with one advisory and with one patch. A box stands for every state",
+        "in it. A transition that is not here is illegal: a device never makes one, and the gateway keeps",
+        "one as an anomaly.",
+        "",
+        *_section("Notice", states.NOTICE_TRANSITIONS, {"Open": states.NOTICE_ENDS}),
+        *_section("Patch", states.PATCH_TRANSITIONS, {"Stoppable": states.PATCH_STOPS, "Over": over}),
+        "`SUCCEEDED` follows only a confirmed boot with the measured version. An end leads on only by a new,",
+        "higher offer.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def cli_page() -> str:
+    """Every command, from the application itself."""
+    from gateway.cli.main import app  # noqa: PLC0415 - a broken command must not break the other pages
+    from gateway.cli.reference import reference  # noqa: PLC0415 - the same
+
+    return reference(app)
+
+
+PAGES = {
+    "reasons.md": reasons_page,
+    "limits.md": limits_page,
+    "states.md": states_page,
+    "cli.md": cli_page,
+}
+"""File name under ``docs/reference`` -> what makes it."""
+
+
+def main() -> None:
+    """Write every page."""
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        (REFERENCE / name).write_text(make(), encoding="utf-8")
+        print(f"docs/reference/{name}")
+
+
+if __name__ == "__main__":
+    main()
