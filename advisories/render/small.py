@@ -1,7 +1,7 @@
 """The notice on a 128 x 64 one-bit screen: pages of a title bar and a few lines.
 
-Two geometries. Texts in Latin-1 letters are set in a 6 x 11 bitmap font that comes with Pillow: a bar and
-five lines of 21 columns. Every other script needs GNU Unifont (16 pixels high, 8 or 16 wide): a bar
+Two geometries. Texts in Western Latin letters are set in the face of :mod:`advisories.render.glyphs`: a bar
+and five lines of 21 columns. Every other script needs GNU Unifont (16 pixels high, 8 or 16 wide): a bar
 and three lines of 16 columns, which is eight wide characters.
 
 Order: title, what you must do, what happened, next update, proof.
@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from advisories.languages import Words, words
 from advisories.notice import Notice, Text
-from advisories.render.layout import clean, spread, width, wrap
+from advisories.render import glyphs
+from advisories.render.layout import SOFT_HYPHEN, clean, spread, width, wrap
 from keys.errors import UnavailableError
 
 PAGES_MAX: Final = 4
@@ -52,7 +53,7 @@ _PLAIN = str.maketrans(
     | dict.fromkeys("\u2010\u2011\u2013\u2014", "-")
     | {"\u2026": "...", "\u00a0": " "}
 )
-"""Typographic marks for which a Latin-1 font has a plain sign."""
+"""Typographic marks for which the Latin face has a plain sign."""
 
 
 def geometry(text: Text) -> Geometry:
@@ -63,7 +64,7 @@ def geometry(text: Text) -> Geometry:
 
 
 def _is_latin(text: str) -> bool:
-    return all(ord(letter) < 256 for letter in clean(text).translate(_PLAIN))
+    return glyphs.has(clean(text).translate(_PLAIN).replace(SOFT_HYPHEN, ""))
 
 
 def pages(notice: Notice, text: Text, *, code: str, confirmed: bool) -> list[list[str]]:
@@ -138,7 +139,7 @@ def draw(lines: list[str], language: str, *, font: bytes | None = None) -> Image
     Args:
         lines: one page of :func:`pages`.
         language: of the text, for messages.
-        font: the bytes of GNU Unifont, needed for letters outside Latin-1.
+        font: the bytes of GNU Unifont, needed for letters that the Latin face lacks.
 
     Raises:
         UnavailableError: FONT_MISSING, naming font and package; SCRIPT_UNSUPPORTED for scripts that run from
@@ -151,9 +152,9 @@ def draw(lines: list[str], language: str, *, font: bytes | None = None) -> Image
             f"This screen cannot draw the script of '{language}', which runs from right to left.",
             mend="Show the notice on another surface.",
         )
-    latin = len(lines) != WIDE.lines and all(ord(letter) < 256 for letter in text)
+    latin = len(lines) != WIDE.lines and glyphs.has(text)
     shape = LATIN if latin else WIDE
-    face = _bitmap() if latin else _unifont(text, language, font)
+    face = None if latin else _unifont(text, language, font)
     image = Image.new("1", (WIDTH_PX, HEIGHT_PX), 0)
     pen = ImageDraw.Draw(image)
     pen.fontmode = "1"
@@ -161,28 +162,16 @@ def draw(lines: list[str], language: str, *, font: bytes | None = None) -> Image
     left = (WIDTH_PX - shape.columns * shape.cell_px) // 2
     for index, line in enumerate(lines):
         top = 0 if index == 0 else shape.top_px + (index - 1) * shape.pitch_px
-        _write(pen, (left, top), line, face, shape, ink=0 if index == 0 else 1)
+        column = 0
+        for letter in line:
+            at = (left + column * shape.cell_px, top)
+            if face is None:
+                dots = [(at[0] + x, at[1] + y) for x, y in sorted(glyphs.pixels(letter) or ())]
+                pen.point(dots, fill=int(index > 0))
+            else:
+                pen.text(at, letter, fill=int(index > 0), font=face)
+            column += width(letter)
     return image
-
-
-def _write(
-    pen: ImageDraw.ImageDraw,
-    at: tuple[int, int],
-    line: str,
-    face: ImageFont.ImageFont | ImageFont.FreeTypeFont,
-    shape: Geometry,
-    *,
-    ink: int,
-) -> None:
-    """Write letter by letter on the grid of columns, each with the marks that belong to it."""
-    column = 0
-    for letter in line:
-        pen.text((at[0] + column * shape.cell_px, at[1]), letter, fill=ink, font=face)
-        column += width(letter)
-
-
-def _bitmap() -> ImageFont.ImageFont:
-    return ImageFont.load_default_imagefont()
 
 
 def _unifont(text: str, language: str, font: bytes | None) -> ImageFont.FreeTypeFont:
