@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,7 +34,11 @@ _EXPIRY_MAX: Final = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that arrived; ``ack`` releases it (PUBACK) and does nothing once its connection is gone."""
+    """A message that arrived; ``ack`` releases it, and does nothing once its connection is gone.
+
+    PUBACKs leave in the order in which the messages came (MQTT 5, 4.6.0-2), whatever order they are
+    released in: rumqttd closes the connection otherwise.
+    """
 
     topic: str
     payload: bytes
@@ -71,6 +76,7 @@ class Link:
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._published: dict[int, asyncio.Future[None]] = {}
         self._subscribed: dict[int, asyncio.Future[None]] = {}
+        self._unacked: deque[list[int]] = deque()
         self._window = asyncio.Semaphore(INFLIGHT_MAX)
         self.closed = asyncio.Event()
         """Set when the connection is gone, for whatever reason."""
@@ -265,10 +271,15 @@ class Link:
             future.set_result(None)
 
     def _did_receive(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        def ack() -> None:
-            if not self.closed.is_set():
-                client.ack(message.mid, message.qos)
+        entry = [message.mid, message.qos, False]
 
+        def ack() -> None:
+            entry[2] = True
+            while self._unacked and self._unacked[0][2] and not self.closed.is_set():
+                mid, qos, _ = self._unacked.popleft()
+                client.ack(mid, qos)
+
+        self._unacked.append(entry)
         self._on_message(Received(message.topic, bytes(message.payload), ack))
 
     def _socket_open(self, _client: Any, _data: Any, raw: Any) -> None:

@@ -38,7 +38,6 @@ POLL_SECONDS: Final = 0.2  # how soon the work of another process is noticed
 TEND_SECONDS: Final = 30.0  # how often deadlines and lifetimes are looked at when nothing changes
 RECONNECT_SECONDS: Final = (0.2, 10.0)  # first and longest pause
 OUTBOX_MAX: Final = 10_000  # answers waiting to be sent; a device repeats what gets none
-_SHARED: Final = {"report": "tocsin", "want": "tocsin-want", "online": "tocsin-online"}
 _SENDERS: Final = 64
 _BLOCK_SENDERS: Final = 32
 
@@ -56,6 +55,8 @@ class Gateway:
         fleet: digest of root 1.
         root: the newest root; only to see that ``signer`` may act for the gateway.
         signer: the gateway's key.
+        share: several gateways share the reports by ``$share`` filters. Off unless asked for: iotcore's
+            router ends for good when a client with shared filters leaves with messages in hand.
         clock: UTC seconds.
         entropy: random bytes.
 
@@ -72,6 +73,7 @@ class Gateway:
         root: Root | TrustedSet,
         signer: Signer,
         *,
+        share: bool = False,
         clock: Callable[[], float] = time.time,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -84,7 +86,7 @@ class Gateway:
                 mend="Use the gateway's key, or publish a root that names this one.",
             )
         self.store, self.topics = store, topics
-        self._clock, self._entropy = clock, entropy
+        self._share, self._clock, self._entropy = share, clock, entropy
         self._executor = ThreadPoolExecutor(1, "store")
         self._ingest = Ingest(store, fleet, self._executor, clock=clock, entropy=entropy)
         self._answers = Answers(fleet, signer, clock)
@@ -92,6 +94,7 @@ class Gateway:
         self._desk = Desk(artefacts, topics)
         self._outbox: asyncio.Queue[tuple[str, bytes, bool, int | None]] = asyncio.Queue(OUTBOX_MAX)
         self._changed = asyncio.Event()
+        self._link: Link | None = None
         self._client_id = f"tocsin-gateway-{signer.public.thumbprint.hex()[:16]}"
         self.online: set[str] = set()
         """Devices that are connected, as far as their will messages tell."""
@@ -185,8 +188,11 @@ class Gateway:
             pause = min(pause * 2, RECONNECT_SECONDS[1])
 
     async def _converse(self, link: Link) -> None:
-        # A group for each filter: rumqttd's router ends when a member of one group with two filters leaves.
-        filters = [self.topics.shared(leaf, group) for leaf, group in _SHARED.items()]
+        self._link = link
+        filters = [
+            self.topics.shared(leaf) if self._share else self.topics.device("+", leaf)
+            for leaf in ("report", "want", "online")
+        ]
         try:
             await link.subscribe(filters)
             await self._racing(
@@ -287,7 +293,9 @@ class Gateway:
                     topic = self.topics.device(device, "answer")
                     self._queue(topic, self._answers.receipt(outcome), expiry=600)
 
-            self._ingest.submit(message.topic, device, message.payload, done)
+            taken = self._ingest.submit(message.topic, device, message.payload, done)
+            if not taken and self._link is not None:
+                self._link.close()  # the broker keeps what has no PUBACK, and sends it again
             return
         message.ack()
         if leaf == "want":

@@ -201,7 +201,9 @@ async def test_wants_bring_blocks_missing_topics_and_the_time(url: str, tmp_path
     store.close()
 
 
-async def test_a_stopped_and_restarted_gateway_loses_no_receipted_report(url: str, tmp_path: Path) -> None:
+async def test_a_stopped_and_restarted_gateway_loses_no_receipted_report(
+    url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     store, fleet = scene(tmp_path, 20)
     peers = [await Peer(fleet, f"device-{i:04}").connect(url) for i in range(20)]
     receipted: set[tuple[str, int]] = set()
@@ -221,7 +223,8 @@ async def test_a_stopped_and_restarted_gateway_loses_no_receipted_report(url: st
 
     work = asyncio.gather(*(live(peer) for peer in peers))
     for turn in range(4):
-        gateway = Gateway(store, tmp_path, TOPICS, fleet.id, fleet.root, fleet.signer("gateway"))
+        share = {"share": "mosquitto" in request.node.name}
+        gateway = Gateway(store, tmp_path, TOPICS, fleet.id, fleet.root, fleet.signer("gateway"), **share)
         task = asyncio.ensure_future(gateway.run(url, asyncio.Event()))
         if turn == 3:
             async with asyncio.timeout(60):
