@@ -115,7 +115,8 @@ class Inbox:
         state, session = self._session.state, self._session
         version = state.trusted.root.version
         named = max(self._hinted, state.timestamp.root_version if state.timestamp else 0)
-        if named > version or any(not held.told for held in self._held.values()):
+        waiting = any(not held.told for held in self._held.values())
+        if named > version or waiting or self._is_root_over():
             return [Missing(session.topics.root(version + 1), subscribe=True)]
         return []
 
@@ -173,7 +174,7 @@ class Inbox:
         session = self._session
         trusted = session.state.trusted
         before = trusted.root.version
-        root = trusted.update_root(payload, int(session.now))
+        root = trusted.update_root(payload, None)  # walked even when over: a newer one may follow
         if root.version == before:
             return
         session.record(Track.DEVICE, f"root {root.version}", Reason.OK)
@@ -208,8 +209,10 @@ class Inbox:
             self._journal(self._session.topics.split(held.topic) or (), digest, held.error)
 
     def _is_curable(self, error: RefusedError) -> bool:
-        over = self._session.time >= (self._session.state.trusted.root.expires or 0)
-        return error.reason in _CURABLE or (error.reason is Reason.EXPIRED and over)
+        return error.reason in _CURABLE or (error.reason is Reason.EXPIRED and self._is_root_over())
+
+    def _is_root_over(self) -> bool:
+        return self._session.time >= (self._session.state.trusted.root.expires or 0)
 
     def _journal(self, levels: tuple[str, ...], digest: bytes, error: RefusedError) -> None:
         session = self._session
