@@ -61,7 +61,7 @@ def limits_page() -> str:
         "",
         _mark("the limits modules"),
         "",
-        "Each is checked before anything of that size is kept or done, and tested at one below, at, and above.",
+        "Each is checked before anything of that size is kept or done, and tested at -1, 0 and +1.",
     ]
     for path in sorted([*ROOT.glob("*/limits.py"), *ROOT.glob("*/core/limits.py")]):
         place = path.relative_to(ROOT)
