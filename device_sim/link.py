@@ -17,19 +17,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device_sim.outbox import Ack, Message, Outbox
-from device_sim.sockets import ReadyClient, open_socket, parse_url
+from device_sim.sockets import ReadyClient, make_client, open_socket, parse_url
 from keys.errors import InputError, UnavailableError
 
-PACKET_BYTES_MAX: Final = 128 * 1024
-"""Told to the broker: nothing of ours is bigger than 100 KB."""
 CONNECT_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 3.0
+STEADY_S: Final = 5.0
+"""A connection that stood this long was good; losing one earlier lengthens the pause."""
 BACKOFF_S: Final = (1.0, 60.0)
 """First and longest pause before a new attempt, in seconds; each is drawn from its upper half."""
 _SESSION_TAKEN_OVER: Final = 0x8E
@@ -74,6 +71,7 @@ class MqttLink:
         self._backoff = backoff_s
         self._random = random.Random(client_id)  # noqa: S311 - jitter, not a secret
         self._failures = 0
+        self._since = 0.0
         self._filters: dict[str, None] = {}
         self._outbox = Outbox()
         self._handshake: asyncio.Future[bool] | None = None
@@ -95,26 +93,17 @@ class MqttLink:
         """Called for each message; the broker is told (PUBACK) after it returned."""
         self.on_failure: Callable[[Exception], None] | None = None
         """Called when the link gives up: a callback raised, or another process took the session."""
-        self._client = self._make_client(client_id, will, session_expiry_s, receive_maximum)
-
-    def _make_client(
-        self, client_id: str, will: tuple[str, bytes] | None, session_expiry_s: int, receive_maximum: int
-    ) -> ReadyClient:
-        client = ReadyClient(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5)
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho has no type there
-        properties.MaximumPacketSize = PACKET_BYTES_MAX
-        properties.ReceiveMaximum = receive_maximum
-        if session_expiry_s:
-            properties.SessionExpiryInterval = session_expiry_s
-        where = self._where
-        clean = not session_expiry_s
-        client.connect_async(
-            where.host, where.port, self._keepalive, clean_start=clean, properties=properties
+        self._client = make_client(
+            self._where,
+            client_id,
+            will=will,
+            keepalive=keepalive,
+            session_expiry_s=session_expiry_s,
+            receive_maximum=receive_maximum,
         )
-        if where.user is not None:
-            client.username_pw_set(where.user, where.password)
-        if will is not None:
-            client.will_set(will[0], will[1], qos=1)
+        self._listen(self._client)
+
+    def _listen(self, client: ReadyClient) -> None:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_message = self._received
@@ -124,7 +113,6 @@ class MqttLink:
         client.on_socket_close = self._socket_closed
         client.on_socket_register_write = self._want_write
         client.on_socket_unregister_write = self._wrote
-        return client
 
     # What a shell calls.
 
@@ -196,10 +184,12 @@ class MqttLink:
     async def close(self, timeout: float = CLOSE_TIMEOUT_S) -> None:  # noqa: ASYNC109 - callers bound a shutdown with it
         """Send what is waiting, say DISCONNECT (no will) and stay away. Safe to call twice."""
         self._stopping = True
-        for handle in (self._retry, self._attempt):
-            if handle is not None:
-                handle.cancel()
-        self._retry = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if self._attempt is not None:
+            self._attempt.cancel()
+            await asyncio.gather(self._attempt, return_exceptions=True)
         if self.connected:
             self._closed = asyncio.get_running_loop().create_future()
             with contextlib.suppress(TimeoutError):
@@ -233,7 +223,7 @@ class MqttLink:
                 if not self.connected:
                     self._client.hang_up()
                     self._handshake = None
-        self._failures = 0
+        self._since = asyncio.get_running_loop().time()
 
     def _unreachable(self, why: str) -> UnavailableError:
         return UnavailableError(
@@ -285,6 +275,9 @@ class MqttLink:
         if self._stopping or self._handshake is None:
             return
         self._handshake = None
+        stood = asyncio.get_running_loop().time() - self._since
+        # Two processes with one id throw each other out: do that ever more slowly.
+        self._failures = self._failures + 1 if stood < STEADY_S and not self._resting else 0
         self._guarded(self.on_disconnect, why)
         self.connect_later(self._pause())
 

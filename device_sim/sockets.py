@@ -12,9 +12,14 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from keys.errors import InputError
 
+PACKET_BYTES_MAX: Final = 128 * 1024
+"""Told to the broker: nothing of ours is bigger than 100 KB."""
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _IP_BIND_ADDRESS_NO_PORT: Final = 24  # Linux: choose the source port at connect, not at bind
 
@@ -148,3 +153,28 @@ class ReadyClient(mqtt.Client):
     def hang_up(self) -> None:
         """Close the socket without DISCONNECT, so that the broker publishes the will."""
         self._sock_close()
+
+
+def make_client(
+    where: BrokerUrl,
+    client_id: str,
+    *,
+    will: tuple[str, bytes] | None,
+    keepalive: int,
+    session_expiry_s: int,
+    receive_maximum: int,
+) -> ReadyClient:
+    """Return paho's client with all that CONNECT says (OASIS MQTT 5.0, section 3.1)."""
+    client = ReadyClient(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho has no type there
+    properties.MaximumPacketSize = PACKET_BYTES_MAX
+    properties.ReceiveMaximum = receive_maximum
+    if session_expiry_s:
+        properties.SessionExpiryInterval = session_expiry_s
+    clean = not session_expiry_s
+    client.connect_async(where.host, where.port, keepalive, clean_start=clean, properties=properties)
+    if where.user is not None:
+        client.username_pw_set(where.user, where.password)
+    if will is not None:
+        client.will_set(will[0], will[1], qos=1)
+    return client

@@ -336,3 +336,83 @@ def test_a_wrong_address_is_refused_without_its_password(url: str) -> None:
         parse_url(url)
     assert caught.value.code == "BROKER_URL"
     assert "secret" not in str(caught.value)
+
+
+async def test_the_device_that_runs_twice_is_told_and_gives_up() -> None:
+    over = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        await over.wait()
+        writer.write(b"\xe0\x02\x8e\x00")  # DISCONNECT, session taken over
+
+    async with serving(answer) as port:
+        link = MqttLink(f"mqtt://127.0.0.1:{port}", "d", backoff_s=FAST)
+        told: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+        link.on_failure = told.set_result
+        await link.connect()
+        over.set()
+        async with asyncio.timeout(10):
+            error = await told
+        assert isinstance(error, UnavailableError)
+        assert error.code == "SESSION_TAKEN_OVER"
+        await link.close()
+    assert not link.connected
+
+
+async def test_a_link_that_is_thrown_out_again_and_again_comes_back_ever_more_slowly() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x20\x03\x00\x00\x00")
+
+    async with serving(answer) as port:
+        link = MqttLink(f"mqtt://127.0.0.1:{port}", "d", backoff_s=(0.001, 0.01))
+        third: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        lost: list[str] = []
+
+        def count(why: str) -> None:
+            lost.append(why)
+            if len(lost) == 3:
+                third.set_result(None)
+
+        link.on_disconnect = count
+        await link.connect()
+        async with asyncio.timeout(10):
+            await third
+        assert link._failures == 3
+        await link.close()
+
+
+async def test_a_broker_that_answers_connect_and_nothing_else_is_found_dead_by_its_keepalive() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        while await reader.read(1_000):
+            pass
+
+    async with serving(answer) as port:
+        link = MqttLink(f"mqtt://127.0.0.1:{port}", "d", keepalive=1)
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        link.on_disconnect = lost.set_result
+        await link.connect()
+        async with asyncio.timeout(20):
+            assert "eep" in await lost
+        await link.close()
+
+
+async def test_nonsense_on_an_open_connection_costs_only_the_connection() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        writer.write(b"\x30\x02\xff\xff")  # PUBLISH whose topic is longer than the packet
+
+    async with serving(answer) as port:
+        link = MqttLink(f"mqtt://127.0.0.1:{port}", "d", backoff_s=(5.0, 5.0))
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        link.on_disconnect = lost.set_result
+        await link.connect()
+        async with asyncio.timeout(10):
+            await lost
+        assert not link.connected
+        await link.close()
