@@ -30,6 +30,10 @@ class Download:
         """Blocks of this window that came before their turn."""
         self._due = 0.0
         self._pause = limits.BLOCK_SECONDS
+        self._asked = 0
+        """Offset of the last want."""
+        self._mending = False
+        """This window stalled: its gaps are asked for one by one."""
 
     def restart(self) -> None:
         """Ask afresh at the next step, from the last offset stored."""
@@ -49,6 +53,7 @@ class Download:
             self._digest = facts.image_digest
             self._next = self._end = track.offset
             self._early.clear()
+            self._mending = False
             self._pause = limits.BLOCK_SECONDS
             self._due = session.now
         if self._next >= facts.image_size:
@@ -80,20 +85,25 @@ class Download:
             self._session.emit(do.WriteSlot(track.slot, self._next, data))
             self._next += len(data)
         self._pause = limits.BLOCK_SECONDS
-        self._due = self._session.now + self._pause
+        self._due = self._session.now if self._mending else self._session.now + self._pause
         if self._next >= self._end:
             self._book.put(replace(track, offset=self._next))
-            self._early.clear()
+            self._mending = False
             self._due = self._session.now
 
     def _ask(self, facts: PatchFacts) -> None:
-        """Want the window that begins at the first missing byte."""
+        """Want the next window; or, where this one stalled, no more than the gap at its beginning."""
         session = self._session
         self._due = session.now + self._pause
-        if self._next < self._end:  # asked for before, and stalled
-            self._pause = min(self._pause * 2, limits.BLOCK_SECONDS_MAX)
-        self._end = min(facts.image_size, self._next + BLOCK_WINDOW_MAX * BLOCK_BYTES_MAX)
-        count = -((self._next - self._end) // BLOCK_BYTES_MAX)
+        if self._next < self._end:
+            if not self._mending or self._asked == self._next:
+                self._pause = min(self._pause * 2, limits.BLOCK_SECONDS_MAX)
+            self._mending = True
+            until = min(self._early, default=self._end)
+        else:
+            until = self._end = min(facts.image_size, self._next + BLOCK_WINDOW_MAX * BLOCK_BYTES_MAX)
+        self._asked = self._next
+        count = -((self._next - until) // BLOCK_BYTES_MAX)
         want = Want(
             nonce=self._reporter.want_nonce(), topics=(), blocks=(facts.image_digest, self._next, count)
         )

@@ -26,7 +26,7 @@ from device_sim.core.slots import select
 from keys.codec import dump
 from keys.document import seal
 from keys.reasons import Reason
-from tests.helpers import DEVICE, HOUR, NOW, PRODUCT, Fleet, make_fleet
+from tests.helpers import DEVICE, HOLDERS, HOUR, NOW, PRODUCT, Fleet, key, make_fleet
 from tests.helpers import answer as make_answer
 from tests.helpers import catalogue as make_catalogue
 from tests.helpers import notice as make_notice
@@ -64,7 +64,8 @@ class World:
         self.profile = Profile(**{**base, **profile})
         self.topics = self.profile.topics
         self.now: float = NOW + 60
-        self.roots = {1: fleet.root_document}
+        self.root_1 = fleet.root_document
+        self.holders = dict(HOLDERS)
         self.retained: dict[str, bytes] = {}
         self.payloads: dict[bytes, bytes] = {}
         self.slots: list[bytearray] = [bytearray(image()), bytearray()]
@@ -93,6 +94,7 @@ class World:
         self.version = NOW
         if start:
             self.start()
+            self.pump()
 
     # The device.
 
@@ -109,20 +111,23 @@ class World:
             self.profile,
             self.fleet.device(self.profile.id, self.profile.product),
             self.state,
-            root_1=self.roots[1],
+            root_1=self.root_1,
             entropy=b"entropy",
             now=self.now,
         )
         self.run(self.agent.booted(slot, bytes(self.slots[slot]), self.now))
-        self.pump()
 
     def connect(self) -> None:
+        self.join()
+        self.pump()
+
+    def join(self) -> None:
+        """Connect; what the broker retains arrives afterwards."""
         self.online = True
         self.queue.append(lambda: self.agent.connected(self.now))
         for topic, payload in list(self.retained.items()):
             if self.hears(topic):
                 self.deliver(topic, payload)
-        self.pump()
 
     def disconnect(self) -> None:
         self.online = False
@@ -132,6 +137,7 @@ class World:
 
     def restart(self) -> None:
         self.start()
+        self.pump()
         self.connect()
 
     def run(self, effects: list[do.Effect]) -> None:
@@ -178,7 +184,7 @@ class World:
                 online = self.online
                 self.start()
                 if online:
-                    self.connect()
+                    self.join()
             case do.WakeAt(time):
                 self.wake_at = time
             case do.Show():
@@ -262,8 +268,8 @@ class World:
                     self.deliver(self.topics.device(self.profile.id, "block"), dump(block))
 
     def take_report(self, payload: bytes) -> None:
-        key = self.fleet.device(self.profile.id, self.profile.product).public
-        report = open_report(payload, key, fleet=self.fleet.id, device=self.profile.id)
+        public = self.fleet.device(self.profile.id, self.profile.product).public
+        report = open_report(payload, public, fleet=self.fleet.id, device=self.profile.id)
         self.reports.append(report)
         for entry in report.journal:
             known = self.journal.setdefault(entry.index, entry)
@@ -288,13 +294,18 @@ class World:
                 **fields,
             },
         )
-        self.deliver(self.topics.device(self.profile.id, "answer"), self.fleet.seal(body))
+        self.deliver(self.topics.device(self.profile.id, "answer"), self.seal(body))
 
     # What people publish.
 
+    def seal(self, body: Any) -> bytes:
+        """Sign by the first holder of every role that the newest root's row names."""
+        demanded = self.fleet.root.demands(body.TYPE, None)
+        return seal(body, [key(self.holders[role][0]) for role in demanded])
+
     def notice(self, header: Notice | None = None, *, texts: tuple[str, ...] = ("en", "de")) -> Notice:
         header = header or make_notice(self.fleet)
-        self.publish(self.topics.notice(PRODUCT, header.id), self.fleet.seal(header))
+        self.publish(self.topics.notice(PRODUCT, header.id), self.seal(header))
         for language in texts:
             self.publish(self.topics.text(PRODUCT, language, header.id), dump(make_text(language)))
         return header
@@ -306,7 +317,7 @@ class World:
         self.version += 1
         base = {"version": self.version, "issued": int(self.now), "patches": patches}
         body = make_catalogue(self.fleet, *notices, **{**base, **fields})
-        self.publish(self.topics.catalogue(PRODUCT), self.fleet.seal(body))
+        self.publish(self.topics.catalogue(PRODUCT), self.seal(body))
         self.stamp(body)
         return body
 
@@ -314,7 +325,7 @@ class World:
         self.version += 1
         base = {"version": self.version, "issued": int(self.now)}
         stamp = make_timestamp(self.fleet, body, **{**base, **fields})
-        self.publish(self.topics.timestamp(PRODUCT), self.fleet.seal(stamp))
+        self.publish(self.topics.timestamp(PRODUCT), self.seal(stamp))
         return stamp
 
     def patch(
@@ -347,7 +358,7 @@ class World:
             "deadline": int(self.now) + 72 * HOUR,
         }
         body = make_offer(self.fleet, self.profile.id, **{**base, **fields})
-        self.publish(self.topics.device(self.profile.id, "offer"), self.fleet.seal(body))
+        self.publish(self.topics.device(self.profile.id, "offer"), self.seal(body))
         return body
 
     def roll_out(self, *notices: Notice, sequence: int = 7, **fields: Any) -> bytes:
@@ -393,7 +404,7 @@ class World:
 
     def next_root(self, **changes: Any) -> bytes:
         """Publish root 2 of the fleet, signed under both policies."""
-        body = self.fleet.next_root(**changes)
+        body = self.fleet.next_root(**{"issued": NOW + 1, **changes})
         document = seal(body, [self.fleet.holder(name) for name in ("root-1", "root-2")])
         self.retained[self.topics.root(2)] = document
         self.fleet = replace(self.fleet, root=body)
