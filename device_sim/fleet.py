@@ -76,6 +76,7 @@ class Fleet:
         self._gate = asyncio.Semaphore(CONNECTS_MAX)
         self._timers = Timers(clock)
         self._waiting: list[asyncio.Task[None]] = []
+        self._all_failed = asyncio.Event()
         scripts = behaviours or {}
         addresses = _addresses(parse_url(url).host)
         for index, home in enumerate(homes):
@@ -139,7 +140,7 @@ class Fleet:
         await asyncio.gather(*(shell.stop() for shell in self.shells.values()))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Start, stay until ``stop`` is set, and stop; also when cancelled.
+        """Start, stay until ``stop`` is set or every device has failed, and stop; also when cancelled.
 
         Raises:
             UnavailableError: see :meth:`start`.
@@ -147,7 +148,12 @@ class Fleet:
         """
         try:
             await self.start()
-            await stop.wait()
+            ends = {asyncio.create_task(event.wait()) for event in (stop, self._all_failed)}
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for end in ends:
+                    end.cancel()
         finally:
             await self.stop()
 
@@ -168,6 +174,8 @@ class Fleet:
             failure = self.shells[event.device].failure
             assert failure is not None
             self.failures[event.device] = failure
+            if len(self.failures) == len(self.shells):
+                self._all_failed.set()
         if self._on_event is not None:
             self._on_event(event)
 

@@ -208,6 +208,19 @@ async def test_a_device_whose_disk_fails_stops_alone(
     assert isinstance(fleet.failures["d-0001"], UnavailableError)
 
 
+async def test_a_fleet_whose_devices_all_failed_ends_by_itself(town: Town) -> None:
+    homes = town.homes(2)
+    fleet = Fleet(homes, town.url, reading_s=READING)
+    task = asyncio.create_task(fleet.run(asyncio.Event()))
+    await town.until(lambda: len(town.online) == 2)
+    for home in homes:
+        (home.path / ".state.cbor.new").mkdir()
+    town.publish_notice()
+    async with asyncio.timeout(20):
+        await task
+    assert len(fleet.failures) == 2
+
+
 async def test_a_broker_that_is_not_there_is_told_once(tmp_path: Path, iotcore_broker: RunningBroker) -> None:
     town = Town(tmp_path, iotcore_broker)
     fleet = Fleet(town.homes(3), f"mqtt://127.0.0.1:{free_port()}")
