@@ -93,7 +93,11 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def the_owner_acknowledges(self) -> None:
-        self.live(lambda: self.w.run(self.w.agent.acknowledge(self.w.now)))
+        def act() -> None:
+            self.w.run(self.w.agent.acknowledge(self.w.now))
+            self.w.pump()
+
+        self.live(act)
 
     @rule(seconds=st.sampled_from([1, 5, 61, 7 * HOUR]))
     def time_passes(self, seconds) -> None:

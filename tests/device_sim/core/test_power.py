@@ -17,6 +17,14 @@ def publish_all(w: World) -> bytes:
     return w.roll_out(header, data=IMAGE)
 
 
+def live(w: World) -> None:
+    """Switch on, connect, and let a minute pass."""
+    w.start()
+    w.pump()
+    w.connect()
+    w.advance(60)
+
+
 def run(cut_at: int | None, *, healthy: bool) -> tuple[World, bytes, int]:
     """Run the install with one power cut; return the world at rest."""
     w = World(start=False)
@@ -26,10 +34,7 @@ def run(cut_at: int | None, *, healthy: bool) -> tuple[World, bytes, int]:
     cuts = 0
     while True:
         try:
-            w.start()
-            w.pump()
-            w.connect()
-            w.advance(60)
+            live(w)
         except PowerCutError:
             cuts += 1
             continue
@@ -87,10 +92,7 @@ def test_two_cuts_anywhere_around_the_install_still_end_whole() -> None:
             w.cut_at = first
             while True:
                 try:
-                    w.start()
-                    w.pump()
-                    w.connect()
-                    w.advance(60)
+                    live(w)
                 except PowerCutError:
                     w.cut_at = first + gap if w.cut_at == first else None
                     continue
@@ -107,10 +109,7 @@ def test_a_self_test_that_fails_after_it_was_once_confirmed_still_goes_back() ->
         patch = publish_all(w)
         w.cut_at = cut_at
         with pytest.raises(PowerCutError):
-            w.start()
-            w.pump()
-            w.connect()
-            w.advance(60)
+            live(w)
         stored = State.load(w.state or b"", w.root_1)
         if load_record(w.boot).active == 1 and stored.patches[patch].state is P.TESTING:
             found.append(cut_at)
@@ -137,10 +136,7 @@ def test_a_download_resumes_from_the_last_offset_stored() -> None:
 
     w.deaf = cut
     with pytest.raises(PowerCutError):
-        w.start()
-        w.pump()
-        w.connect()
-        w.advance(60)
+        live(w)
     wants = len(w.wants)
     w.restart()
     w.advance(10)
