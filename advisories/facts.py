@@ -33,6 +33,8 @@ from keys.root import ROLES
 
 EXPIRES_DAYS_MAX = 3_650
 """Ten years; a notice that matters longer is issued again."""
+PROSE_LETTERS_MAX = 4_096
+"""Letters of one field: far above what can be sent, so that the checks can say by how much it is too long."""
 _CJK = "[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]"
 _NO_SPACE = re.compile(rf"(?<={_CJK}) (?={_CJK})")
 TEXT_FIELDS = ("title", "action", "happened", "affected", "doing", "contact")
@@ -80,6 +82,12 @@ def _folded(value: object) -> object:
     return _NO_SPACE.sub("", " ".join(value.split())) if isinstance(value, str) else value
 
 
+def _bounded(value: str) -> str:
+    if len(value) > PROSE_LETTERS_MAX:
+        raise ValueError(f"it has {len(value)} letters, at most {PROSE_LETTERS_MAX}")
+    return value
+
+
 def _instant(value: object) -> object:
     """Read ``2026-11-24T09:00:00Z``; an instant without a zone means something else in every country."""
     if not isinstance(value, str):
@@ -105,7 +113,7 @@ def _day(value: object) -> object:
 Id = Annotated[str, AfterValidator(_id)]
 Name = Annotated[str, AfterValidator(_name)]
 Language = Annotated[str, AfterValidator(_tag)]
-Prose = Annotated[str, BeforeValidator(_folded)]
+Prose = Annotated[str, BeforeValidator(_folded), AfterValidator(_bounded)]
 
 
 class Status(StrEnum):

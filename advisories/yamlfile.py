@@ -101,8 +101,10 @@ def load(text: str | bytes, *, where: str) -> tuple[Any, Lines]:
             mend="Look at this line and the one above: indentation, colon, quotes.",
             where=f"{where}:{line}",
         ) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except RecursionError:
+        raise _too_deep(f"{where}:1") from None
+    except (YAMLError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError("YAML_SYNTAX", f"This is not YAML: {reason}.", where=f"{where}:1") from None
     if node is None:
         raise InputError("YAML_EMPTY", "The file is empty.", where=f"{where}:1")
@@ -129,6 +131,10 @@ def _decode(text: str | bytes, where: str) -> str:
         ) from None
 
 
+def _too_deep(place: str) -> InputError:
+    return InputError("YAML_DEPTH", f"The file nests deeper than {DEPTH_MAX} levels.", where=place)
+
+
 class _Builder:
     """Turns composed nodes into plain values, refusing what could be read in two ways."""
 
@@ -145,7 +151,7 @@ class _Builder:
             raise self._fail("YAML_ALIAS", node, "Anchors and aliases are not used here.", "Write it out.")
         self._seen.add(id(node))
         if len(path) > DEPTH_MAX:
-            raise self._fail("YAML_DEPTH", node, f"The file nests deeper than {DEPTH_MAX} levels.")
+            raise _too_deep(f"{self._where}:{node.start_mark.line + 1}")
         self._lines[path] = line or node.start_mark.line + 1
         if isinstance(node, MappingNode):
             return self._mapping(node, path)

@@ -104,8 +104,7 @@ def wrap(text: str, columns: int) -> list[str]:
             line = ""
             glue = ""
         line += glue + piece
-        while _width_at_end(line) > columns:
-            head = _fitting(line, columns)
+        while len(head := _fitting(line, columns)) < len(line) or _width_at_end(line) > columns:
             lines.append(head.replace(SOFT_HYPHEN, ""))
             line = line[len(head) :]
     return [*lines, _finish(line)] if line else lines

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from advisories.facts import Facts, Product, Status, load_facts
+from advisories.facts import PROSE_LETTERS_MAX, Facts, Product, Status, load_facts
 from advisories.notice import Action, Phase, Severity
 from keys.errors import InputError
 
@@ -89,6 +89,17 @@ def test_a_fault_is_told_at_its_line(example_yaml: str, old: str, new: str, said
     assert said in str(error)
     whole_file = ("texts has no fr", "de is waived although")
     assert line == 4 if said in whole_file else before - 4 <= line <= before + 1
+
+
+@pytest.mark.parametrize("size", [PROSE_LETTERS_MAX - 1, PROSE_LETTERS_MAX])
+def test_a_field_of_any_length_up_to_the_limit_is_read(example_yaml: str, size: int) -> None:
+    text = example_yaml.replace("Please install update", "x" * size)
+    assert len(load_facts(text, where="a").source.title) == size
+
+
+def test_a_field_beyond_the_limit_is_refused(example_yaml: str) -> None:
+    error = changed(example_yaml, "Please install update", "x" * (PROSE_LETTERS_MAX + 1))
+    assert "it has 4097 letters, at most 4096" in str(error)
 
 
 @pytest.mark.parametrize(("days", "ok"), [(1, True), (3_650, True)])

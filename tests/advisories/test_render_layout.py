@@ -57,6 +57,10 @@ def test_a_line_breaks_where_a_reader_expects_it(
     assert layout.wrap(text, columns) == lines, words_
 
 
+def test_an_endless_word_is_broken_too() -> None:
+    assert layout.wrap("x" * 100_000, 21)[:-1] == ["x" * 21] * (100_000 // 21)
+
+
 @given(TEXT, st.integers(2, 30))
 def test_no_line_is_too_wide_and_no_letter_is_lost(text: str, columns: int) -> None:
     lines = layout.wrap(text, columns)

@@ -68,7 +68,7 @@ def test_values_keep_their_plain_meaning_and_their_lines() -> None:
         ("bytes in Latin-1", b"name: x\nsize: gro\xdf\n", "YAML_ENCODING", 2),
         ("too many bytes", "#" * (yamlfile.FILE_BYTES_MAX + 1), "YAML_TOO_BIG", 1),
         ("nested too deep", "name: " + "[" * 40 + "]" * 40 + "\n", "YAML_DEPTH", 1),
-        ("nested absurdly deep", "name: " + "[" * 5000 + "]" * 5000 + "\n", "YAML_SYNTAX", 1),
+        ("nested absurdly deep", "name: " + "[" * 5000 + "]" * 5000 + "\n", "YAML_DEPTH", 1),
     ],
 )
 def test_a_file_with_more_than_one_meaning_is_refused_with_its_line(
