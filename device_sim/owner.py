@@ -57,7 +57,7 @@ class SimulatedOwner:
         reading_s: (shortest, longest) time before an answer, in seconds.
     """
 
-    __slots__ = ("_answering", "_behaviour", "_deferred", "_dice", "_read", "_reading_s")
+    __slots__ = ("_answering", "_behaviour", "_deferred", "_dice", "_read", "_reading", "_reading_s")
 
     def __init__(
         self,
@@ -69,6 +69,8 @@ class SimulatedOwner:
         self._behaviour = behaviour
         self._reading_s = reading_s
         self._read: set[tuple[str, int]] = set()
+        self._reading = 0.0
+        """How long the owner still needs for the notice shown last, in seconds."""
         self._answering = False
         self._deferred = 0
 
@@ -77,11 +79,16 @@ class SimulatedOwner:
         which = (show.notice.id, show.notice.revision)
         if which not in self._read:
             self._read.add(which)
-            seconds = self._dice.uniform(*self._reading_s)
-            device.later(seconds, lambda: device.acknowledge(show.notice.id))
+            self._reading = seconds = self._dice.uniform(*self._reading_s)
+
+            def done() -> None:
+                self._reading = 0.0
+                device.acknowledge(show.notice.id)
+
+            device.later(seconds, done)
 
     def asked(self, device: Buttons, question: AskConsent) -> None:
-        """Answer as the script says: no; not now, so many times; yes."""
+        """Answer as the script says: no; not now, so many times; yes. First comes reading, then agreeing."""
         if self._answering:
             return
         self._answering = True
@@ -90,7 +97,7 @@ class SimulatedOwner:
             self._answering = False
             device.consent(self._answer(question))
 
-        device.later(self._dice.uniform(*self._reading_s), answer)
+        device.later(self._reading + self._dice.uniform(*self._reading_s), answer)
 
     def _answer(self, question: AskConsent) -> Answer:
         if self._behaviour.declines:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Abort, TyperException
 
-from gateway.cli import advisory, device, fleet, patch, rollout, serve, setup, verify
+from gateway.cli import advisory, demo, device, fleet, patch, rollout, serve, setup, verify
 from gateway.cli.output import group
 from keys.errors import TocsinError, UnavailableError
 
@@ -22,7 +22,7 @@ EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 app = group(
     "Tell the owners of embedded devices the truth about their security, signed, and bring the patch."
 )
-for module in (setup, device, fleet, advisory, patch, rollout, serve, verify):
+for module in (setup, device, fleet, advisory, patch, rollout, serve, verify, demo):
     module.register(app)
 
 

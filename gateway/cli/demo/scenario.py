@@ -1,0 +1,228 @@
+"""The story of the demo, act by act. Each act looks into the store first, so that a run can go on later."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from device_sim import faults
+from device_sim.faults import Behaviour
+from device_sim.fleet import Fleet
+from device_sim.home import Home
+from gateway.cli.demo import trouble
+from gateway.cli.demo.cast import FIXED_VERSION, PRODUCTS, Member, Trouble, demanded
+from gateway.cli.demo.measure import Measured, look
+from gateway.cli.demo.screen import Screen
+from gateway.cli.demo.shows import Shows
+from gateway.cli.demo.stage import ADVISORY, Stage, no_passphrase
+from gateway.service.link import Link
+from gateway.service.operations import advisories, patches, rollouts
+from gateway.service.runtime import Gateway
+from gateway.service.store import Store
+from keys.errors import TocsinError
+from keys.reasons import Reason
+
+POLL_SECONDS: Final = 0.25
+PATIENCE_SECONDS: Final = 60.0  # without any change in the store the demo gives up
+GROUPS: Final = (20, 80)  # per cent
+SUCCESS_PERCENT: Final = 50
+FAILURE_PERCENT: Final = 60  # the one device that reverts must not stop the smallest demo
+
+
+class StuckError(TocsinError):
+    """The scenario waits for something that does not come."""
+
+
+class Scenario:
+    """Runs the acts against a running gateway and fleet."""
+
+    def __init__(self, stage: Stage, store: Store, screen: Screen, url: str) -> None:
+        self._stage, self._store, self._screen, self._url = stage, store, screen, url
+        self._members = {member.id: member for member in stage.cast}
+        self._late = asyncio.Event()
+        self._demanded = demanded(stage.cast)
+        self._shows = Shows(stage)
+        if self._offline & look(store).reporting:
+            self._late.set()  # it came online before the interruption
+        self.fleet = self._make_fleet()
+
+    def _make_fleet(self) -> Fleet:
+        scripts: dict[Trouble, Callable[[], Behaviour]] = {
+            Trouble.OFFLINE: lambda: faults.offline_until(self._late),
+            Trouble.DOWNLOAD: faults.breaks_download,
+            Trouble.SELF_TEST: faults.fails_self_test,
+        }
+        homes = [
+            Home.open(self._stage.workspace.path / "devices" / name, durable=False) for name in self._members
+        ]
+        behaviours = {
+            member.id: scripts[member.trouble]() for member in self._stage.cast if member.trouble in scripts
+        }
+        return Fleet(homes, self._url, behaviours=behaviours, display=self._shows.display)
+
+    def _ids(self, wanted: Callable[[Member], bool]) -> frozenset[str]:
+        return frozenset(member.id for member in self._stage.cast if wanted(member))
+
+    @property
+    def _offline(self) -> frozenset[str]:
+        return self._ids(lambda member: member.trouble is Trouble.OFFLINE)
+
+    @property
+    def _affected(self) -> frozenset[str]:
+        return self._ids(lambda member: member.affected)
+
+    async def play(self, gateway: Gateway) -> Measured:
+        """Play all acts and return what the store says at the end.
+
+        Raises:
+            StuckError: naming what did not come.
+        """
+        await gateway.ready.wait()
+        totals = {
+            "delivered": len(self._stage.cast),
+            "shown": self._demanded.shown,
+            "acknowledged": self._demanded.acknowledged,
+            "patched": self._demanded.patched,
+        }
+        with self._screen.funnel(totals):
+            await self._act_1_everybody_is_there()
+            await self._act_2_the_notice()
+            await self._act_3_attacks()
+            await self._act_4_the_patch()
+            return await self._act_5_the_late_one()
+
+    async def _act_1_everybody_is_there(self) -> None:
+        online = frozenset(self._members) - self._offline
+        self._screen.say(f"{len(online)} devices connect, verify root and catalogue, and report")
+        await self._until(lambda now: online <= now.reporting, "all devices to report")
+
+    async def _act_2_the_notice(self) -> None:
+        if not await asyncio.to_thread(self._publish_advisory):
+            self._screen.say(f"{ADVISORY} is published already: going on where the last run ended")
+        online = self._affected - self._offline
+        everybody = frozenset(self._members) - self._offline
+        await self._until(
+            lambda now: online <= now.acknowledged and everybody <= now.confirmed,
+            "all owners to acknowledge, and all devices to know that the notice is current",
+        )
+        shown = self._shows.console()
+        if shown is not None:
+            self._screen.device(*shown)
+
+    def _publish_advisory(self) -> bool:
+        workspace, now = self._stage.workspace, int(time.time())
+        if advisories.published_revision(workspace, ADVISORY):
+            return False
+        if not patches.every(workspace):
+            for product in PRODUCTS:
+                image = workspace.path / "images" / f"{product}-{FIXED_VERSION[product]}.bin"
+                patches.add(workspace, product, image, now=now, texts={"en": "Closes the weakness."})
+        checked = advisories.load(workspace, ADVISORY)
+        blocking = [finding for finding in checked.findings if finding.severity == "block"]
+        self._screen.say(f"{ADVISORY}: {len(blocking)} blocking findings, {len(checked.findings)} in all")
+        for role in ("engineering", "legal", "communications"):
+            reviewed = advisories.review(workspace, ADVISORY, now=now)
+            if role in reviewed.approvals.missing:
+                reviewed = advisories.approve(workspace, reviewed, role, no_passphrase)
+                self._screen.say(f"{role} signs the exact bytes, digest {reviewed.digest.hex()[:16]}")
+        issued = advisories.publish(workspace, ADVISORY, self._stage.signer("operator"), now=now)
+        self._screen.say(
+            f"published to {', '.join(issued.notice.subject)} in {len(issued.notice.texts)} languages"
+        )
+        return True
+
+    async def _act_3_attacks(self) -> None:
+        refused = {
+            reason: self._demanded.refused[reason]
+            for reason in (Reason.UNKNOWN_KEY.name, Reason.THRESHOLD_NOT_MET.name, Reason.REPLAYED.name)
+        }
+
+        def all_refused(now: Measured) -> bool:
+            return all(now.refused.get(reason, 0) >= count for reason, count in refused.items())
+
+        if all_refused(await asyncio.to_thread(look, self._store)):
+            return
+        topics = self._stage.workspace.topics
+        folder = self._stage.workspace.path / "trouble"
+        with self._store.read() as session:
+            stored = session.document("notice", ADVISORY)
+        assert stored is not None
+        signers = [self._stage.signer(role) for role in ("engineering", "communications")]
+        forged = trouble.forged_notice(folder, stored.bytes, "thermostat")
+        unapproved = trouble.unapproved_notice(folder, stored.bytes, "doorbell", signers)
+        link = await Link.open(self._url, "attacker", lambda message: message.ack())
+        try:
+            self._screen.trouble("a forged notice, signed with keys that no root lists, to all thermostats")
+            await link.publish(topics.notice("thermostat", trouble.FORGED_ID), forged)
+            self._screen.trouble("a notice without Legal's signature, to all doorbells")
+            await link.publish(topics.notice("doorbell", trouble.UNAPPROVED_ID), unapproved)
+            self._screen.trouble("an old catalogue, replayed to all thermostats")
+            await link.publish(topics.catalogue("thermostat"), self._stage.old_catalogue("thermostat"))
+        finally:
+            link.close()
+        await self._until(all_refused, "all forgeries to be refused and reported")
+
+    async def _act_4_the_patch(self) -> None:
+        await asyncio.to_thread(self._publish_patches)
+        broken = self._ids(lambda member: member.trouble is Trouble.DOWNLOAD)
+        reverting = self._ids(lambda member: member.trouble is Trouble.SELF_TEST)
+        self._screen.trouble(f"device {min(broken)} gets a damaged block: it must notice and load again")
+        self._screen.trouble(f"device {min(reverting)} will fail its self-test: it must go back by itself")
+        waiting = frozenset(self._members) - self._offline
+        await self._until(lambda now: waiting <= now.at_rest, "all patches to be confirmed or reverted")
+
+    def _publish_patches(self) -> None:
+        workspace, now = self._stage.workspace, int(time.time())
+        operator = self._stage.signer("operator")
+        running = {view.product for view in rollouts.status(workspace)}
+        for view in patches.every(workspace):
+            if view.product in running:
+                continue
+            reference = str(view.patch.sequence)
+            for role in ("release", "security"):
+                patches.approve(workspace, reference, role, no_passphrase, digest=view.patch.digest)
+            patches.publish(workspace, reference, operator, now=now)
+            rollouts.start(
+                workspace,
+                reference,
+                now=now,
+                percents=GROUPS,
+                success=SUCCESS_PERCENT,
+                failure=FAILURE_PERCENT,
+            )
+            shares = " then ".join(f"{share} %" for share in GROUPS)
+            self._screen.say(
+                f"patch {view.product} {view.version}, signed by release and security, goes out to {shares}"
+            )
+
+    async def _act_5_the_late_one(self) -> Measured:
+        if not self._late.is_set():
+            self._screen.trouble(f"device {min(self._offline)} was offline all the time and comes online now")
+            self._late.set()
+        everybody = frozenset(self._members)
+        return await self._until(
+            lambda now: everybody <= now.at_rest and self._affected <= now.acknowledged,
+            "the late device to be told and patched",
+        )
+
+    async def _until(self, done: Callable[[Measured], bool], what: str) -> Measured:
+        """Look into the store until something is so; give up when nothing changes for long."""
+        changed, last = time.monotonic(), None
+        while True:
+            now = await asyncio.to_thread(look, self._store)
+            self._screen.update(now.bars())
+            if done(now):
+                return now
+            for failure in self.fleet.failures.values():
+                raise failure
+            if now != last:
+                changed, last = time.monotonic(), now
+            elif time.monotonic() - changed > PATIENCE_SECONDS:
+                raise StuckError(
+                    "DEMO_STUCK",
+                    f"Waited {PATIENCE_SECONDS:.0f} seconds for {what}.",
+                    mend="Run the same command again: it goes on from here.",
+                )
+            await asyncio.sleep(POLL_SECONDS)
