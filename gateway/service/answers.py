@@ -11,7 +11,7 @@ from gateway.service.ingest import Receipt
 from keys.document import seal
 from keys.signer import Signer
 
-_VERSIONS_MAX: Final = 50_000
+_DEVICES_MAX: Final = 20_000  # whose last answer is remembered
 
 
 class Answers:
@@ -23,7 +23,7 @@ class Answers:
     def __init__(self, fleet: bytes, signer: Signer, clock: Callable[[], float]) -> None:
         self._fleet, self._signer, self._clock = fleet, signer, clock
         self._start = int(clock())
-        self._last: OrderedDict[str, int] = OrderedDict()
+        self._last: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
 
     def receipt(self, receipt: Receipt) -> bytes:
         """Return the answer to a committed report."""
@@ -52,10 +52,15 @@ class Answers:
             receipt=receipt,
             journal_count=journal_count,
             next_nonce=next_nonce,
-            last=self._last.pop(device, self._start),
+            last=self._last.pop(device, (self._start, b""))[0],
             now=self._clock(),
         )
-        self._last[device] = body.version
-        if len(self._last) > _VERSIONS_MAX:
+        document = seal(body, [self._signer])
+        self._last[device] = (body.version, document)
+        if len(self._last) > _DEVICES_MAX:
             self._last.popitem(last=False)
-        return seal(body, [self._signer])
+        return document
+
+    def latest(self, device: str) -> bytes | None:
+        """Return the last answer to a device, for one that polls; None when it is not remembered."""
+        return self._last.get(device, (0, None))[1]

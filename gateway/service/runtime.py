@@ -25,7 +25,7 @@ from advisories.topics import Topics
 from gateway.service import schema
 from gateway.service.answers import Answers
 from gateway.service.blocks import Desk
-from gateway.service.ingest import Ingest, Outcome, Receipt
+from gateway.service.ingest import Ingest, Outcome, Receipt, Refusal
 from gateway.service.link import Link, Received
 from gateway.service.offers import Speaker
 from gateway.service.store import Retained, Store
@@ -108,6 +108,10 @@ class Gateway:
         """What was counted since the start: reports, wants, blocks, connections."""
         return {**self._ingest.counts, **self._desk.counts, **self.links}
 
+    def now(self) -> float:
+        """UTC seconds by the gateway's clock."""
+        return self._clock()
+
     async def run(self, url: str, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set. The first connection must succeed; later ones are tried again.
 
@@ -121,7 +125,7 @@ class Gateway:
         """Wait for the last transaction; the store itself stays open."""
         await asyncio.to_thread(self._executor.shutdown, wait=True)
 
-    async def report(self, device: str, data: bytes) -> bytes | Outcome:
+    async def report(self, device: str, data: bytes) -> bytes | Refusal:
         """Take one report (HTTP); return the signed answer after its commit, or the refusal.
 
         Raises:
@@ -137,6 +141,10 @@ class Gateway:
             raise UnavailableError("GATEWAY_BUSY", "Too many reports wait for the store.", mend="Try again.")
         outcome = await future
         return self._answers.receipt(outcome) if isinstance(outcome, Receipt) else outcome
+
+    def last_answer(self, device: str) -> bytes | None:
+        """Return the last answer signed for a device, while it is remembered (HTTP)."""
+        return self._answers.latest(device)
 
     async def _racing(self, *work: Coroutine[Any, Any, Any]) -> None:
         """Run together until one ends or fails; then end the others and pass the failure on."""

@@ -1,0 +1,72 @@
+"""Serve the application with uvicorn inside a running event loop, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from keys.errors import UnavailableError
+
+CONNECTIONS_MAX: Final = 1_000
+_CLOSE_SECONDS: Final = 3
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the command that runs us."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket; port 0 takes a free one.
+
+    Raises:
+        UnavailableError: PORT_TAKEN.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        raise UnavailableError(
+            "PORT_TAKEN",
+            f"Port {port} on {host} is not to be had ({error.strerror}).",
+            mend="Choose another port, or end the program that uses it.",
+            where=f"{host}:{port}",
+        ) from None
+    return listener
+
+
+async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests on ``listener`` until ``stop`` is set; the socket is closed at the end."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=_CLOSE_SECONDS,
+        timeout_keep_alive=30,
+    )
+    server = _Server(config)
+    task = asyncio.ensure_future(server.serve(sockets=[listener]))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        try:
+            await asyncio.shield(task)
+        finally:
+            listener.close()
