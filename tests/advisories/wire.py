@@ -1,0 +1,346 @@
+"""One fixed instance of every kind on the wire, and strategies that make any valid one."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from advisories.catalogue import Catalogue, DeviceRecord, Devices, Timestamp
+from advisories.notice import Action, Notice, Phase, ReleaseList, Severity, Text
+from advisories.offer import Answer, Consent, Offer
+from advisories.report import Block, JournalEntry, NoticeStatus, PatchStatus, Report, Track, Want
+from advisories.states import NoticeState, PatchState, Surface
+from keys.algorithms import Algorithm
+from keys.limits import VERSION_MAX
+from keys.reasons import Reason
+from keys.root import Body, PolicyRow, Root, RootKey
+from tests.helpers import (
+    DEVICE,
+    HOUR,
+    NOW,
+    PRODUCT,
+    answer,
+    catalogue,
+    device_record,
+    devices,
+    key,
+    make_fleet,
+    notice,
+    offer,
+    report,
+    text,
+    timestamp,
+)
+
+FLEET = make_fleet((PRODUCT, "door-lock"))
+P256 = make_fleet((PRODUCT, "door-lock"), algorithm=Algorithm.ESP256)
+
+NOTICE = notice(
+    FLEET,
+    author=("engineering-1", "engineering"),
+    next_update=NOW + 48 * HOUR,
+    reminder=(24 * HOUR, 5),
+    affected={
+        PRODUCT: (((1, 0, 0, 0), (1, 4, 2, 0)),),
+        "door-lock": ((None, (2, 0, 0, 0)), ((3, 0, 0, 7), None)),
+    },
+    patches={PRODUCT: (bytes(range(32)),), "door-lock": ()},
+)
+REPORT = report(
+    FLEET,
+    version=7,
+    boot_epoch=3,
+    catalogue=bytes(range(32)),
+    nonce=bytes(range(16)),
+    asked=bytes(range(16, 32)),
+    notices=(
+        NoticeStatus(
+            id=NOTICE.id,
+            revision=1,
+            digest=bytes(32),
+            state=NoticeState.SHOWN,
+            time=NOW + 5,
+            reason=Reason.OK,
+            surface=Surface.CONSOLE,
+            language="en",
+            confirmed=NOW + 6,
+        ),
+    ),
+    patches=(
+        PatchStatus(
+            digest=bytes(32), sequence=NOW, state=PatchState.SUCCEEDED, time=NOW + 9, reason=Reason.SUCCESS
+        ),
+    ),
+    journal_count=1,
+    journal=(
+        JournalEntry(
+            index=0,
+            time=NOW + 5,
+            track=Track.NOTICE,
+            name=NOTICE.id,
+            old=NoticeState.VERIFIED,
+            new=NoticeState.SHOWN,
+            reason=Reason.OK,
+            digest=bytes(32),
+        ),
+    ),
+)
+WANT = Want(
+    nonce=bytes(16),
+    topics=("catalogue/thermostat", "text/thermostat/ja/EX-2026-0001"),
+    blocks=(bytes(32), 4096, 16),
+)
+BLOCK = Block(digest=bytes(32), offset=4096, data=bytes(range(64)))
+RELEASE_LIST = ReleaseList(outputs={"en/console.txt": bytes(32), "en/small-1.txt": bytes(range(32))})
+
+BODIES: dict[str, Body] = {
+    "root-1": FLEET.root,
+    "root-2": FLEET.next_root(
+        exercise=True,
+        policy=(*FLEET.root.policy, PolicyRow(type="notice", demands={"legal": 2}, product="door-lock")),
+    ),
+    "notice": NOTICE,
+    "catalogue": catalogue(FLEET, NOTICE, patches=((NOW, bytes(range(32))),)),
+    "timestamp": timestamp(FLEET, catalogue(FLEET, NOTICE)),
+    "devices": devices(
+        FLEET, device_record(FLEET), device_record(FLEET, "device-0002", "door-lock", revoked=True)
+    ),
+    "offer": offer(FLEET, window=(NOW, NOW + HOUR), consent=Consent.ASK),
+    "answer": answer(FLEET),
+    "report": REPORT,
+}
+RECORDS: dict[str, Any] = {
+    "text": text(),
+    "text-ja": text("ja", title="サーモスタットを更新してください"),
+    "release-list": RELEASE_LIST,
+    "want": WANT,
+    "block": BLOCK,
+}
+
+
+def documents() -> dict[str, bytes]:
+    """Every signed message, by name, with Ed25519 and (the shortest one) with P-256."""
+    sealed = {name: FLEET.seal(body) for name, body in BODIES.items() if name not in {"report", "root-1"}}
+    p256 = {"timestamp-p256": P256.seal(timestamp(P256))}
+    return {"root-1": FLEET.root_document, **sealed, **p256, "report": FLEET.report(REPORT)}
+
+
+# Strategies
+
+uint53 = st.integers(0, VERSION_MAX)
+digests = st.binary(min_size=32, max_size=32)
+nonces = st.binary(min_size=16, max_size=16)
+ids = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+names = st.from_regex(r"\A[a-zé日]( ?[a-zé日]){0,9}\Z")
+languages = st.sampled_from(["en", "de", "ja", "pt-BR", "zh-Hant-TW"])
+versions = st.tuples(
+    st.integers(0, 255), st.integers(0, 255), st.integers(0, 65_535), st.integers(0, 2**32 - 1)
+)
+ranges = st.tuples(st.none() | versions, st.none() | versions)
+public_keys = st.builds(
+    lambda name, algorithm: key(name, algorithm).public,
+    st.text("ab", min_size=1, max_size=3),
+    st.sampled_from([Algorithm.ED25519, Algorithm.ESP256]),
+)
+_HEADER: dict[str, Any] = {
+    "fleet": digests,
+    "subject": st.lists(ids, max_size=3).map(tuple),
+    "version": uint53,
+    "issued": uint53,
+    "expires": st.none() | uint53,
+    "author": st.none() | st.tuples(names, names),
+}
+
+
+def tuples_of(items: st.SearchStrategy[Any], most: int, least: int = 0) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Tuples of at most ``most`` items."""
+    return st.lists(items, min_size=least, max_size=most).map(tuple)
+
+
+def words(most: int) -> st.SearchStrategy[str]:
+    """A text of the wire."""
+    return st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=most // 4)
+
+
+def body(cls: type[Body], **parts: Any) -> st.SearchStrategy[Any]:
+    """Any valid body of a class."""
+    return st.builds(cls, type=st.just(cls.TYPE), **_HEADER, **parts)
+
+
+INSTANCES: dict[str, st.SearchStrategy[Any]] = {
+    "root": body(
+        Root,
+        keys=tuples_of(st.builds(RootKey, key=public_keys, roles=tuples_of(names, 3, 1), holder=names), 3, 1),
+        policy=tuples_of(
+            st.builds(
+                PolicyRow,
+                type=ids,
+                demands=st.dictionaries(names, st.integers(1, 16), min_size=1, max_size=3),
+                product=st.none() | ids,
+            ),
+            3,
+            1,
+        ),
+        exercise=st.booleans(),
+    ).map(lambda root: replace(root, subject=())),
+    "notice": body(
+        Notice,
+        id=ids,
+        revision=st.integers(0, 65_535),
+        phase=st.sampled_from(Phase),
+        exercise=st.booleans(),
+        severity=st.sampled_from(Severity),
+        affected=st.dictionaries(ids, tuples_of(ranges, 3), max_size=3),
+        action=st.sampled_from(Action),
+        next_update=st.none() | uint53,
+        reminder=st.none() | st.tuples(st.integers(0, 31_536_000), st.integers(0, 255)),
+        texts=st.dictionaries(languages, digests, min_size=1, max_size=3),
+        patches=st.none() | st.dictionaries(ids, tuples_of(digests, 3), max_size=3),
+        release_list=digests,
+    ),
+    "catalogue": body(
+        Catalogue,
+        notices=tuples_of(st.tuples(ids, st.integers(0, 65_535), digests), 3),
+        patches=tuples_of(st.tuples(uint53, digests), 3),
+    ),
+    "timestamp": body(
+        Timestamp, root_version=uint53, catalogue_version=uint53, catalogue_digest=digests, audit_head=digests
+    ),
+    "devices": body(
+        Devices,
+        records=tuples_of(
+            st.builds(
+                DeviceRecord,
+                id=ids,
+                product=ids,
+                key=public_keys,
+                valid_from=uint53,
+                valid_to=uint53,
+                revoked=st.booleans(),
+            ),
+            3,
+            1,
+        ),
+    ),
+    "offer": body(
+        Offer,
+        product=ids,
+        sequence=uint53,
+        digest=digests,
+        catalogue_version=uint53,
+        deadline=uint53,
+        window=st.none() | st.tuples(uint53, uint53),
+        consent=st.sampled_from(Consent),
+        cancel=st.booleans(),
+    ),
+    "answer": body(
+        Answer,
+        nonce=nonces,
+        receipt=st.none() | st.tuples(uint53, uint53),
+        journal_count=uint53,
+        next_nonce=nonces,
+    ),
+    "report": body(
+        Report,
+        product=ids,
+        installed=versions,
+        boot_epoch=uint53,
+        root_version=uint53,
+        catalogue=st.none() | digests,
+        nonce=nonces,
+        asked=st.none() | nonces,
+        notices=tuples_of(
+            st.builds(
+                NoticeStatus,
+                id=ids,
+                revision=st.integers(0, 65_535),
+                digest=digests,
+                state=st.sampled_from(NoticeState),
+                time=uint53,
+                reason=st.sampled_from(Reason),
+                surface=st.sampled_from(Surface),
+                language=st.none() | languages,
+                confirmed=st.none() | uint53,
+            ),
+            2,
+        ),
+        patches=tuples_of(
+            st.builds(
+                PatchStatus,
+                digest=digests,
+                sequence=uint53,
+                state=st.sampled_from(PatchState),
+                time=uint53,
+                reason=st.sampled_from(Reason),
+            ),
+            2,
+        ),
+        journal_count=uint53,
+        journal_head=digests,
+        journal=tuples_of(
+            st.builds(
+                JournalEntry,
+                index=uint53,
+                time=uint53,
+                track=st.sampled_from(Track),
+                name=ids,
+                old=st.integers(0, 255),
+                new=st.integers(0, 255),
+                reason=st.sampled_from(Reason),
+                digest=st.none() | digests,
+            ),
+            2,
+        ),
+        language=languages,
+    ),
+    "notice-text": st.builds(
+        Text,
+        language=languages,
+        title=words(160),
+        action=words(600),
+        happened=words(600),
+        affected=words(600),
+        doing=words(600),
+        contact=words(200),
+    ),
+    "release-list": st.builds(ReleaseList, outputs=st.dictionaries(words(200), digests, max_size=4)),
+    "want": st.builds(
+        Want,
+        nonce=nonces,
+        topics=tuples_of(words(256), 3),
+        blocks=st.none() | st.tuples(digests, st.integers(0, 8 * 1024 * 1024), st.integers(0, 16)),
+    ),
+    "block": st.builds(
+        Block,
+        digest=digests,
+        offset=st.integers(0, 8 * 1024 * 1024),
+        data=st.binary(min_size=1, max_size=4_096),
+    ),
+}
+"""CDDL rule -> any valid instance."""
+
+CLASSES: dict[str, type[Any]] = {
+    "root": Root,
+    "notice": Notice,
+    "catalogue": Catalogue,
+    "timestamp": Timestamp,
+    "devices": Devices,
+    "offer": Offer,
+    "answer": Answer,
+    "report": Report,
+    "notice-text": Text,
+    "release-list": ReleaseList,
+    "want": Want,
+    "block": Block,
+}
+"""CDDL rule -> the record that it describes."""
+
+
+def keys_of(cls: type[Any]) -> dict[int, bool]:
+    """Map key -> whether it may be left out, as the record declares them."""
+    return {f.metadata["key"]: f.metadata["optional"] for f in fields(cls) if "key" in f.metadata}
+
+
+__all__ = ["BODIES", "CLASSES", "DEVICE", "FLEET", "INSTANCES", "RECORDS", "documents", "keys_of"]
