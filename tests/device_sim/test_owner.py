@@ -55,11 +55,17 @@ def test_an_owner_reads_a_notice_once_even_when_it_is_drawn_again() -> None:
     assert panel.pressed == [f"read {shown().notice.id}"]
 
 
-def test_an_owner_takes_as_long_as_the_dice_say() -> None:
+def test_an_owner_takes_as_long_as_the_dice_say_and_reads_before_agreeing() -> None:
     panel, owner = Panel(), SimulatedOwner(random.Random(1), GOOD, (2.0, 3.0))
     owner.shown(panel, shown())
     owner.asked(panel, ask())
-    assert all(2.0 <= seconds <= 3.0 for seconds, _ in panel.waiting)
+    reading, agreeing = (seconds for seconds, _ in panel.waiting)
+    assert 2.0 <= reading <= 3.0
+    assert 2.0 <= agreeing - reading <= 3.0
+    panel.wait()
+    assert panel.pressed == [f"read {shown().notice.id}", "yes"]
+    owner.asked(panel, ask())
+    assert 2.0 <= panel.waiting[0][0] <= 3.0
 
 
 @pytest.mark.parametrize(
