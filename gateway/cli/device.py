@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from advisories.versions import parse_version
+from advisories.versions import Version, parse_version
 from gateway.cli import fleet, homes
 from gateway.cli.output import (
     JsonOption,
@@ -22,6 +23,7 @@ from gateway.cli.output import (
     table,
     utc,
 )
+from gateway.service import files
 from gateway.service.operations import devices
 from gateway.service.operations.keys import signer_for
 from keys.errors import InputError
@@ -52,10 +54,7 @@ def add(
     """Make simulated devices and register their keys, signed by the operator."""
     opened = open_workspace(workspace)
     entry = opened.product(product)
-    try:
-        numbers = parse_version(version)
-    except ValueError as error:
-        raise InputError("BAD_VALUE", f"{error}.", mend="Give another --version.") from None
+    numbers = _version(version)
     for tag in language or []:
         if tag not in entry.languages:
             message = f"'{tag}' is not a language of '{product}'."
@@ -84,3 +83,32 @@ def list_(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> 
         {"devices": rows},
         lambda out: out.print(table(("device", "product", "runs", "language", "seen", ""), cells)),
     )
+
+
+@app.command(
+    "firmware", epilog=example("device firmware thermostat-1.4.2.bin --product thermostat --version 1.4.2")
+)
+def firmware(
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="Where the image is written.")],
+    *,
+    product: Annotated[str, typer.Option(help="For whose simulated devices.")],
+    version: Annotated[str, typer.Option(help="What the image's header says.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an MCUboot image that simulated devices run: the same arguments give the same bytes."""
+    entry = open_workspace(workspace).product(product)
+    data = homes.firmware(entry.id, _version(version))
+    files.write_atomic(output, data)
+    emit(
+        as_json,
+        {"file": output, "product": product, "version": version, "bytes": len(data)},
+        say(f"Wrote {output}: firmware {version} of {product}, {len(data)} bytes."),
+    )
+
+
+def _version(text: str) -> Version:
+    try:
+        return parse_version(text)
+    except ValueError as error:
+        raise InputError("BAD_VALUE", f"{error}.", mend="Give another --version.") from None

@@ -141,6 +141,7 @@ def device_run(
     display: Annotated[
         str, typer.Option(help="console, png, led, none, or the name of a luma.oled driver.")
     ] = "console",
+    for_: Annotated[float | None, typer.Option("--for", min=0.0, help="End after this many seconds.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Be the owner of one simulated device: see its screen, press its button, answer its questions."""
@@ -158,7 +159,7 @@ def device_run(
         )
         fleet = Fleet([home], url, display=lambda _: screen, on_event=lambda event: _tell(out, event))
         fleet.shells[home.profile.id].owner = owner
-        run(lambda stop: _live(fleet, owner, stop))
+        run(lambda stop: _live(fleet, owner, stop, for_))
 
 
 def _find(workspace: Workspace, device: str) -> Path:
@@ -182,7 +183,7 @@ def _tell(out: Console, event: Event) -> None:
         out.print(f"[{event.kind}] {event.detail}".rstrip(), markup=False)
 
 
-async def _live(fleet: Fleet, owner: ConsoleOwner, stop: asyncio.Event) -> None:
+async def _live(fleet: Fleet, owner: ConsoleOwner, stop: asyncio.Event, seconds: float | None) -> None:
     """Pass lines from the terminal to the owner while the device runs."""
     loop = asyncio.get_running_loop()
 
@@ -195,6 +196,8 @@ async def _live(fleet: Fleet, owner: ConsoleOwner, stop: asyncio.Event) -> None:
 
     with contextlib.suppress(PermissionError, OSError):  # a plain file or /dev/null has nobody typing
         loop.add_reader(sys.stdin, typed)
+    if seconds is not None:
+        loop.call_later(seconds, stop.set)
     await fleet.run(stop)
     for failure in fleet.failures.values():
         raise failure
