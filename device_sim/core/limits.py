@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-STATE_BYTES_MAX: Final = 262_144  # stored state that is read back; it is a few KiB in normal life
-TRUSTED_BYTES_MAX: Final = 65_536  # root and floors within the state
+STATE_BYTES_MAX: Final = 2_097_152  # stored state with everything in it at its largest; normally a few KiB
 NOTICE_TRACKS_MAX: Final = 32  # advisories remembered on one device
 PATCH_TRACKS_MAX: Final = 8  # patches remembered on one device
 JOURNAL_MAX: Final = 512  # entries kept until a receipt covers them

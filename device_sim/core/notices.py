@@ -21,7 +21,6 @@ from device_sim.core.fetch import Missing
 from device_sim.core.session import Session
 from device_sim.core.state import NoticeTrack
 from keys.codec import dump, load
-from keys.document import open_document
 from keys.errors import RefusedError
 from keys.reasons import Reason
 
@@ -58,14 +57,13 @@ class Notices:
         """
         session, state = self._session, self._session.state
         trusted, product = state.trusted, session.profile.product
-        # Verified before its id is believed: else a genuine notice under another's topic would raise
-        # that one's floor.
-        body = open_document(payload, Notice, trusted.root, fleet=trusted.fleet, subject=product).body
-        if body.id != advisory:
-            raise RefusedError(Reason.WRONG_SUBJECT, f"expected {advisory}, got {body.id}")
-        if advisory not in state.notices:
-            self._make_room()
+        crowded = advisory not in state.notices and len(state.notices) >= limits.NOTICE_TRACKS_MAX
+        if crowded and self._dispensable() is None:
+            raise RefusedError(Reason.LIMIT_REACHED, f"{len(state.notices)} advisories that still apply")
         genuine = trusted.accept(payload, Notice, name=advisory, subject=product, expiring=False)
+        dispensable = self._dispensable() if crowded else None
+        if dispensable is not None:
+            del state.notices[dispensable]
         old = state.notices.get(advisory)
         if old is not None and old.digest == genuine.digest:
             return
@@ -79,7 +77,7 @@ class Notices:
             body=dump(genuine.body),
             digest=genuine.digest,
             state=_S.SENT,
-            time=session.time,
+            time=session.warning_time,
             reason=Reason.OK,
             reminders=0,
             told=told,
@@ -166,23 +164,20 @@ class Notices:
         """Return the owner's first language in which there is a text."""
         return next((tag for tag in self._session.profile.languages if tag in header.texts), None)
 
-    def _make_room(self) -> None:
-        """Forget the oldest notice that has ended, or else the oldest that never applied."""
-        tracks = self._session.state.notices
-        if len(tracks) < limits.NOTICE_TRACKS_MAX:
-            return
+    def _dispensable(self) -> str | None:
+        """Return the notice that may be forgotten: the oldest that ended, or else that never applied."""
+        tracks = self._session.state.notices.values()
         for ends in (NOTICE_DONE, frozenset({_S.NOT_APPLICABLE})):
-            ended = [track for track in tracks.values() if track.state in ends]
+            ended = [track for track in tracks if track.state in ends]
             if ended:
-                del tracks[min(ended, key=lambda track: track.time).id]
-                return
-        raise RefusedError(Reason.LIMIT_REACHED, f"{limits.NOTICE_TRACKS_MAX} advisories that still apply")
+                return min(ended, key=lambda track: track.time).id
+        return None
 
     def _move(self, track: NoticeTrack, state: NoticeState, reason: Reason = Reason.OK) -> NoticeTrack:
         """Make one transition of the table, journaled."""
         assert state in NOTICE_TRANSITIONS[track.state], f"{track.state.name} -> {state.name}"
         session = self._session
-        moved = replace(track, state=state, time=session.time, reason=reason)
+        moved = replace(track, state=state, time=session.warning_time, reason=reason)
         session.state.notices[track.id] = moved
         session.record(Track.NOTICE, track.id, reason, old=track.state, new=state, digest=track.digest)
         return moved
@@ -198,7 +193,7 @@ class Notices:
         """Decide from time, phase and installed version how far the notice goes."""
         session = self._session
         header = track.header
-        if header.expires is not None and session.time >= header.expires:
+        if header.expires is not None and session.warning_time >= header.expires:
             self._move(track, _S.EXPIRED, Reason.EXPIRED)
         elif header.phase is Phase.WITHDRAWN:
             self._find_text(self._move(track, _S.WITHDRAWN))
@@ -234,7 +229,7 @@ class Notices:
 
     def _show(self, track: NoticeTrack) -> None:
         """Show a notice for the first time in this revision."""
-        time = self._session.time
+        time = self._session.warning_time
         confirmed = self._currency.names(track.id, track.header.revision, track.digest)
         if track.state is _S.VERIFIED:
             reason = Reason.OK if confirmed else Reason.STALE
@@ -252,7 +247,7 @@ class Notices:
     def _pass_time(self, track: NoticeTrack) -> None:
         session = self._session
         header = track.header
-        if header.expires is not None and session.time >= header.expires:
+        if header.expires is not None and session.warning_time >= header.expires:
             self._move(track, _S.EXPIRED, Reason.EXPIRED)
             return
         if header.expires is not None:
@@ -261,7 +256,7 @@ class Notices:
         reason = track.reason
         if track.state in _ON_SCREEN:
             reason = Reason.OK if confirmed else Reason.STALE
-        at = session.time if confirmed and track.confirmed is None else track.confirmed
+        at = session.warning_time if confirmed and track.confirmed is None else track.confirmed
         if (reason, at) != (track.reason, track.confirmed):
             track = self._put(replace(track, reason=reason, confirmed=at))
         if self._drawn.get(track.id, confirmed) != confirmed:
@@ -276,10 +271,10 @@ class Notices:
         due = track.shown + (track.reminders + 1) * pause
         if track.reminders >= count:
             return
-        if session.time < due:
+        if session.warning_time < due:
             session.wake(due)
             return
-        given = min(count, (session.time - track.shown) // max(pause, 1))
+        given = min(count, (session.warning_time - track.shown) // max(pause, 1))
         self._draw(self._put(replace(track, reminders=given)))
 
     def _discard(self, piece: _Piece, digest: bytes) -> None:

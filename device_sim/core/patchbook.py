@@ -37,7 +37,7 @@ class PatchBook:
         session = self.session
         session.record(Track.PATCH, track.name, reason, old=track.state, new=state, digest=track.digest)
         session.log(reason, f"patch {track.sequence}: {state.name}")
-        return self.put(replace(track, state=state, time=session.time, reason=reason))
+        return self.put(replace(track, state=state, time=session.warning_time, reason=reason))
 
     def put(self, track: PatchTrack) -> PatchTrack:
         """Store a change that is no transition."""

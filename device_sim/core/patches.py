@@ -73,11 +73,14 @@ class Patches:
         session = self._session
         device, trusted = session.profile.id, session.state.trusted
         before = trusted.floor("offer", device)
-        genuine = trusted.accept(payload, Offer, name=device, subject=device, now=int(session.now))
+        product = session.profile.product
+        genuine = trusted.accept(
+            payload, Offer, name=device, subject=device, product=product, now=int(session.now)
+        )
         if before is not None and before.digest == genuine.digest:
             return
         session.touch()
-        if genuine.body.product != session.profile.product:
+        if genuine.body.product != product:
             raise RefusedError(Reason.WRONG_SUBJECT, f"an offer for {genuine.body.product}")
         session.state.offer = genuine.body
 

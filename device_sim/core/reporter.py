@@ -50,8 +50,10 @@ class Reporter:
             RefusedError: not genuine, not for this device, or WRONG_NONCE.
         """
         session, state = self._session, self._session.state
-        device = session.profile.id
-        body = state.trusted.accept(payload, Answer, name=device, subject=device, now=int(session.now)).body
+        device, product = session.profile.id, session.profile.product
+        body = state.trusted.accept(
+            payload, Answer, name=device, subject=device, product=product, now=int(session.now)
+        ).body
         if body.nonce not in self._reports and body.nonce not in self._wants:
             raise RefusedError(Reason.WRONG_NONCE, "none of the last nonces")
         self._asked = body.next_nonce

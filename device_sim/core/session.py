@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+from advisories.notice import Notice
 from advisories.report import JournalEntry, Track, journal_head
 from advisories.topics import Topics
 from advisories.versions import Version
@@ -54,8 +55,13 @@ class Session:
 
     @property
     def time(self) -> int:
-        """UTC seconds, never before anything accepted: for deciding what has expired."""
+        """UTC seconds, never before anything accepted: for what the gateway says, and its offers."""
         return self.state.trusted.time(int(self.now))
+
+    @property
+    def warning_time(self) -> int:
+        """UTC seconds for notices and the journal: a gateway's key cannot move it and so end a warning."""
+        return self.state.trusted.time(int(self.now), Notice.TYPE)
 
     def begin(self, now: float) -> None:
         """Start a call."""
@@ -116,7 +122,7 @@ class Session:
             self.record(Track.DEVICE, f"journal gap {lost}", Reason.LIMIT_REACHED)
         entry = JournalEntry(
             index=state.journal_count,
-            time=self.time,
+            time=self.warning_time,
             track=track,
             name=name,
             old=old,

@@ -17,6 +17,7 @@ from keys.cbor import decode
 from keys.codec import at, blob, boolean, choice, dump, load, many, nullable, record, row, text, uint, unpack
 from keys.document import digest
 from keys.errors import DamagedError, RefusedError
+from keys.limits import STATE_BYTES_MAX as TRUSTED_BYTES_MAX
 from keys.reasons import Reason
 from keys.trusted import TrustedSet
 
@@ -124,7 +125,7 @@ class PatchTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    trusted: bytes = at(1, blob(limits.TRUSTED_BYTES_MAX, bytes_min=1))
+    trusted: bytes = at(1, blob(TRUSTED_BYTES_MAX, bytes_min=1))
     boot_epoch: int = at(2, uint())
     catalogue: bytes | None = at(3, blob(wire.CATALOGUE_BYTES_MAX, bytes_min=1), optional=True)
     timestamp: bytes | None = at(4, blob(wire.TIMESTAMP_BYTES_MAX, bytes_min=1), optional=True)

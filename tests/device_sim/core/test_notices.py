@@ -13,7 +13,7 @@ from keys.codec import dump
 from keys.document import seal
 from keys.reasons import Reason
 from tests.device_sim.core.world import FLEET, NEW, World, image
-from tests.helpers import DAY, HOUR, NOW, PRODUCT, catalogue, notice, text
+from tests.helpers import DAY, HOUR, NOW, PRODUCT, catalogue, notice, text, timestamp
 
 S = NoticeState
 ID = "EX-2026-0001"
@@ -410,6 +410,28 @@ def test_the_screen_is_drawn_only_after_the_state_is_stored() -> None:
     place = next(i for i, effect in enumerate(w.effects) if isinstance(effect, do.Show))
     saved = next(effect for effect in reversed(w.effects[:place]) if isinstance(effect, do.Save))
     assert b"EX-2026-0001" in saved.state
+
+
+def test_a_stolen_gateway_key_cannot_end_a_warning_by_naming_a_time_far_ahead() -> None:
+    w = world()
+    header = w.notice()
+    far = NOW + 360 * DAY
+    stamp = timestamp(FLEET, catalogue(FLEET), version=far, issued=far, expires=far + 1)
+    w.send(w.topics.timestamp(PRODUCT), FLEET.seal(stamp))
+    w.advance(60)
+    assert w.notice_track().state is S.SHOWN
+    assert w.notice_track().time < header.expires
+    second = w.notice(notice(FLEET, id="EX-2026-0002"))
+    assert w.notice_track(second.id).state is S.SHOWN
+
+
+def test_a_forged_notice_makes_no_room() -> None:
+    w = world()
+    for number in range(limits.NOTICE_TRACKS_MAX):
+        w.notice(notice(FLEET, id=f"EX-{number}", affected={}), texts=())
+    w.send(w.topics.notice(PRODUCT, "EX-99"), forged(notice(FLEET, id="EX-99")))
+    w.advance(10)
+    assert len(w.agent.notices) == limits.NOTICE_TRACKS_MAX
 
 
 def test_a_stolen_gateway_key_cannot_silence_a_notice() -> None:

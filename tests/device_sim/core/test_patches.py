@@ -3,6 +3,8 @@
 import hashlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from advisories.offer import Consent
 from advisories.report import Block, Track
@@ -644,6 +646,24 @@ def test_another_patch_under_the_offered_number_is_refused() -> None:
     w.patch(data=image(NEW, fill=9))
     w.offer(patch)
     assert w.refusals() == [("patch", Reason.DIGEST_MISMATCH)]
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_a_damaged_envelope_never_raises_and_never_counts(data) -> None:
+    w = world()
+    patch = w.patch()
+    good = w.retained.pop(w.topics.patch(PRODUCT, 7))
+    w.current(patches=((7, patch),))
+    w.offer(patch)
+    place = data.draw(st.integers(0, len(good) - 1))
+    bad = good[:place] + bytes([good[place] ^ data.draw(st.integers(1, 255))]) + good[place + 1 :]
+    w.send(w.topics.patch(PRODUCT, 7), data.draw(st.sampled_from([bad, good[:place], bad + b"\x00"])))
+    w.advance(5)
+    assert len(w.refusals()) == 1 or w.path(name(patch))[-1] in {P.OFFERED, P.SUCCEEDED}
+    w.send(w.topics.patch(PRODUCT, 7), good)
+    w.advance(5)
+    assert w.path(name(patch))[-1] is P.SUCCEEDED
 
 
 def test_an_envelope_that_nobody_asked_for_is_passed_over() -> None:

@@ -86,7 +86,7 @@ def test_only_a_cut_between_boot_and_confirmation_costs_a_good_image() -> None:
 def test_two_cuts_anywhere_around_the_install_still_end_whole() -> None:
     total = count(healthy=True)
     for first in range(total - 14, total + 1):
-        for gap in range(1, 8):
+        for gap in (1, 2, 4):
             w = World(start=False)
             patch = publish_all(w)
             w.cut_at = first
