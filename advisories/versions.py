@@ -17,7 +17,7 @@ Range = tuple[Version | None, Version | None]
 """From (inclusive, None = from the first) to (exclusive, None = without end)."""
 
 _BITS = (8, 8, 16, 32)
-_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,5})(?:\+(\d{1,10}))?")
+_VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,5})(?:\+([0-9]{1,10}))?")
 _BOUND = re.compile(r"(>=|<=|<|=)?\s*(\S+)")
 
 VERSION: Shape = row(*(uint(2**bits - 1) for bits in _BITS))
@@ -85,11 +85,14 @@ def contains(bounds: Range, version: Version) -> bool:
     return (low is None or low <= version) and (high is None or version < high)
 
 
-def _next(version: Version) -> Version:
+def _next(version: Version) -> Version | None:
+    """Return the version after this one; None after the very last, for then there is no end."""
     number = 0
     for part, bits in zip(version, _BITS, strict=True):
         number = number << bits | part
     number += 1
+    if number == 2 ** sum(_BITS):
+        return None
     parts = []
     for bits in reversed(_BITS):
         parts.append(number & (2**bits - 1))
