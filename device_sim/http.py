@@ -164,12 +164,16 @@ class HttpLink:
     async def _round(self) -> None:
         """Send what waits, then look at every topic once."""
         self._work.clear()
-        await self._send()
-        for name in [name for name in self._filters if "+" not in name]:
-            await self._fetch(name)
+        names = [name for name in self._filters if "+" not in name]
         if not self.connected and not self._given_up:
+            for probe in names[:1]:  # only whether the gateway answers
+                await asyncio.to_thread(self._ask, "GET", probe, None)
+                self._tags.pop(probe, None)
             self.connected = True
             self._call(self.on_connect, False)
+        await self._send()
+        for name in names:
+            await self._fetch(name)
 
     async def _send(self) -> None:
         while self._outbox:

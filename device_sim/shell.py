@@ -111,6 +111,7 @@ class DeviceShell:
         "_boot_s",
         "_broke",
         "_clock",
+        "_deaf",
         "_effects",
         "_make_agent",
         "_on_event",
@@ -156,6 +157,7 @@ class DeviceShell:
         self._make_agent = make_agent
         self._effects: deque[do.Effect] | None = None
         self._running = False
+        self._deaf = False
         self._wake: float | None = None
         self._written = 0
         self._broke = False
@@ -225,6 +227,7 @@ class DeviceShell:
 
     def _connected(self, _kept: bool) -> None:  # noqa: FBT001 - paho's word, passed on
         assert self.agent is not None
+        self._deaf = False
         self.link.publish(self._topic("online"), ONLINE)
         self._tell("connected")
         self._do(self.agent.connected(self._clock()))
@@ -236,7 +239,7 @@ class DeviceShell:
 
     def _received(self, topic: str, payload: bytes) -> None:
         assert self.agent is not None
-        if self._running:
+        if self._running and not self._deaf:
             self._do(self.agent.receive(topic, payload, self._clock()))
 
     def acknowledge(self, advisory: str | None = None) -> None:
@@ -314,6 +317,7 @@ class DeviceShell:
         self._do(self.agent.measured(effect.slot, data, self._clock()))
 
     def _reboot(self, _effect: do.Reboot) -> None:
+        self._deaf = self.link.connected  # a device that restarts hears nothing until it is back
         self.link.drop(self._boot_s)
         self._boot()
 
