@@ -123,7 +123,7 @@ def test_a_damaged_file_is_named(home: Home, name: str, data: bytes) -> None:
 
 
 def test_damage_that_shows_only_when_it_is_read_is_named_too(home: Home) -> None:
-    (home.path / "state.cbor").write_bytes(bytes(300_000))
+    (home.path / "state.cbor").write_bytes(bytes(3_000_000))
     with pytest.raises(DamagedError, match=r"state\.cbor"):
         home.read_state()
     (home.path / "boot.cbor").write_bytes(b"")
