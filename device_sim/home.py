@@ -33,7 +33,7 @@ _ROOT: Final = "root-1.cose"
 _STATE: Final = "state.cbor"
 _BOOT: Final = "boot.cbor"
 _KEY_BYTES_MAX: Final = 16_384
-_RESTORE: Final = "Restore it from a backup, or make the device anew with 'tocsin device new'."
+_RESTORE: Final = "Restore it from a backup, or make the device anew with 'tocsin device add'."
 
 
 @lru_cache(maxsize=16)
