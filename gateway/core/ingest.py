@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final
 
 from advisories.report import (
@@ -201,10 +202,8 @@ def _journal(
 ) -> tuple[Standing, Sequence[JournalEntry]]:
     """Check the journal against what is committed; return the standing after it and the new entries."""
     carried = report.journal
-    first = carried[0].index if carried else report.journal_count
-    if [e.index for e in carried] != list(range(first, first + len(carried))) or (
-        first + len(carried) > report.journal_count
-    ):
+    places = [entry.index for entry in carried] + [report.journal_count]
+    if any(later <= earlier for earlier, later in pairwise(places)):
         anomalies.append(Anomaly("journal_order", "the entries carried do not follow one another"))
         return base, ()
     if report.journal_count < base.count:
@@ -218,11 +217,13 @@ def _journal(
         anomalies.append(Anomaly("journal_rewritten", f"entry {rewritten[0]} differs from the one committed"))
     fresh = tuple(e for e in carried if e.index >= base.count)
     count, head = base.count, base.head
-    if first > count:
-        anomalies.append(Anomaly("journal_gap", f"entries {count} to {first - 1} are missing"))
-        count, head = first, b""
-    if fresh:
-        count, head = fresh[-1].index + 1, journal_head(head, fresh) if head else b""
+    for index in [entry.index for entry in fresh] if carried else [report.journal_count]:
+        if index > count:
+            anomalies.append(Anomaly("journal_gap", f"entries {count} to {index - 1} are missing"))
+            head = b""
+        count = index + 1 if carried else index
+    if fresh and head:
+        head = journal_head(head, fresh)
     if count == report.journal_count:
         if head not in {b"", report.journal_head}:
             anomalies.append(Anomaly("journal_fork", f"the hash over {count} entries is another"))
@@ -329,6 +330,9 @@ def _times(
             known, (NoticeState.VERIFIED, NoticeState.SHOWN, NoticeState.ACKNOWLEDGED), strict=True
         )
     )
+    if verified is None and status.state is NoticeState.NOT_APPLICABLE:
+        # Only a genuine header can say which versions are affected.
+        verified = entered.get(int(NoticeState.NOT_APPLICABLE), float(status.time))
     return verified, shown, acknowledged
 
 

@@ -143,6 +143,8 @@ class Link:
         Raises:
             UnavailableError: BROKER_LOST, BROKER_REFUSED.
         """
+        if self.closed.is_set():
+            raise self._lost()
         code, mid = self._client.subscribe([(f, SubscribeOptions(qos=1)) for f in filters])
         if code != mqtt.MQTT_ERR_SUCCESS or mid is None:
             raise self._lost()

@@ -247,6 +247,9 @@ def test_a_gap_is_an_anomaly_and_the_chain_is_taken_up_again_after_it() -> None:
     assert (kinds(part), part.standing.head) == (["journal_gap"], b"")
     bare = commit(make(STEPS, journal=(), version=2), first.standing)
     assert (kinds(bare), bare.standing.count) == (["journal_gap"], 4)
+    holes = commit(make(STEPS, journal=(STEPS[1], STEPS[3]), version=2), first.standing)
+    assert (kinds(holes), holes.journal, holes.standing.count) == (["journal_gap"], (STEPS[1], STEPS[3]), 4)
+    assert holes.standing.head == make(STEPS).journal_head  # a device whose journal overflowed goes on
 
 
 def test_a_rewritten_a_forked_and_a_disordered_journal_are_anomalies() -> None:
