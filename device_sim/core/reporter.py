@@ -12,7 +12,6 @@ from device_sim.core import effects as do
 from device_sim.core import limits
 from device_sim.core.session import Session
 from device_sim.core.state import NoticeTrack, PatchTrack
-from keys.errors import RefusedError
 from keys.reasons import Reason
 
 _SEEN_STATES = frozenset({NoticeState.SHOWN, NoticeState.ACKNOWLEDGED})
@@ -42,12 +41,13 @@ class Reporter:
         """Report at once: whatever was sent before may be lost."""
         self._session.news = True
         self._last = float("-inf")
+        self._pause = limits.RECEIPT_SECONDS_MIN
 
     def answer(self, payload: bytes) -> None:
-        """Take a receipt.
+        """Take a receipt; one that answers nothing asked since the last boot is only late, and left aside.
 
         Raises:
-            RefusedError: not genuine, not for this device, or WRONG_NONCE.
+            RefusedError: not genuine, or not for this device.
         """
         session, state = self._session, self._session.state
         device, product = session.profile.id, session.profile.product
@@ -55,7 +55,8 @@ class Reporter:
             payload, Answer, name=device, subject=device, product=product, now=int(session.now)
         ).body
         if body.nonce not in self._reports and body.nonce not in self._wants:
-            raise RefusedError(Reason.WRONG_NONCE, "none of the last nonces")
+            session.emit(do.Log(Reason.WRONG_NONCE, "an answer to none of the last nonces"))
+            return
         self._asked = body.next_nonce
         kept = [entry for entry in state.journal if entry.index >= body.journal_count]
         if len(kept) != len(state.journal):
@@ -72,11 +73,13 @@ class Reporter:
         session = self._session
         if not session.connected or not (session.news or self._pending):
             return
-        due = self._last + limits.REPORT_SECONDS_MIN if session.news else self._last + self._wait
+        # One report at a time: what changes meanwhile goes into the next one, so that a slow gateway is
+        # not flooded, and its answer still finds the nonce that it names.
+        due = self._last + (self._wait if self._pending else limits.REPORT_SECONDS_MIN)
         if session.now < due:
             session.wake(due)
             return
-        if not session.news:
+        if self._pending:
             self._pause = min(self._pause * 2, limits.RECEIPT_SECONDS_MAX)
         self._send()
         session.wake(self._last + self._wait)
