@@ -165,29 +165,12 @@ def _print_advisory(found: AdvisoryStatus, out: Console) -> None:
         f"published {utc(found.published)}",
         markup=False,
     )
-    columns = (
-        "product",
-        "devices",
-        "delivered",
-        "verified",
-        "shown",
-        "acknowledged",
-        "confirmed",
-        "not affected",
-    )
-    rows = [
-        (
-            f.product,
-            f.devices,
-            f.delivered,
-            f.verified,
-            f.shown,
-            f.acknowledged,
-            f.confirmed,
-            f.not_applicable,
-        )
-        for f in found.funnel
-    ]
+    steps = ("devices", "affected", "delivered", "verified", "shown", "acknowledged", "confirmed")
+    # What is rarely needed gets a column only where there is something to count.
+    rare = ("silent", "led", "untold", "rejected", "not_applicable")
+    shown = (*steps, *(name for name in rare if any(getattr(f, name) for f in found.products.values())))
+    columns = ("product", *(name.replace("_", " ") for name in shown))
+    rows = [(name, *(getattr(f, step) for step in shown)) for name, f in found.products.items()]
     out.print(table(columns, rows))
 
 
@@ -208,7 +191,7 @@ def _print_status(found: Status, out: Console) -> None:
                 p.version,
                 p.patched,
                 p.failed,
-                ", ".join(f"{name} {count}" for name, count in p.states.items()),
+                ", ".join(f"{name.lower()} {count}" for name, count in p.states.items()),
             )
             for p in found.patches
         ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -22,6 +24,9 @@ from gateway.service.broker import DemoBroker
 from gateway.service.operations.keys import signer_for
 from gateway.service.runtime import Gateway
 from gateway.service.workspace import Workspace
+from gateway.web.app import create_app
+from gateway.web.server import listen
+from gateway.web.server import serve as serve_http
 from keys.signer import Signer
 
 
@@ -39,6 +44,10 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="TCP port of the broker in process; 0 takes a free one.")
     ] = 0,
+    http: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Serve the same over HTTP on this TCP port, too.")
+    ] = None,
+    address: Annotated[str, typer.Option(help="Local address for --http.")] = "127.0.0.1",
     key: Annotated[
         str | None, typer.Option("--key", help="Name of the gateway key; needed where there are several.")
     ] = None,
@@ -57,29 +66,60 @@ def serve(
             kind = "broker in this process"
         else:
             kind = "given broker"
+        wanted = opened.settings.http if http is None else http
+        listener = None if wanted is None else stack.enter_context(listen(address, wanted))
         stack.enter_context(announced(opened, url))
-        run(lambda stop: _serve(opened, signer, url, stop, (kind, as_json)))
+        run(lambda stop: _serve(opened, signer, _Way(url, kind, listener), stop, as_json=as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How devices reach this gateway."""
+
+    url: str
+    kind: str
+    listener: socket.socket | None
+
+    @property
+    def http(self) -> str | None:
+        """The address of the HTTP server."""
+        if self.listener is None:
+            return None
+        host, port = self.listener.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _serve(
-    workspace: Workspace, signer: Signer, url: str, stop: asyncio.Event, told: tuple[str, bool]
+    workspace: Workspace, signer: Signer, way: _Way, stop: asyncio.Event, *, as_json: bool
 ) -> None:
-    kind, as_json = told
+    """Run gateway and HTTP server until one ends or ``stop`` is set; say when both are ready."""
     with workspace.store() as store:
         trusted = workspace.trusted()
         gateway = Gateway(store, workspace.artefacts, workspace.topics, trusted.fleet, trusted, signer)
 
         async def tell() -> None:
             await gateway.ready.wait()
+            also = f" and {way.http}" if way.http else ""
             emit(
                 as_json,
-                {"serving": workspace.path, "broker": url},
-                say(f"Serving {workspace.path} on {url} ({kind}). Ctrl-C ends."),
+                {"serving": workspace.path, "broker": way.url, "http": way.http},
+                say(f"Serving {workspace.path} on {way.url}{also} ({way.kind}). Ctrl-C ends."),
             )
 
+        over = asyncio.Event()
+        parts = [asyncio.create_task(gateway.run(way.url, over))]
+        if way.listener is not None:
+            app = create_app(gateway, workspace.artefacts)
+            parts.append(asyncio.create_task(serve_http(app, way.listener, over)))
+        stopping = asyncio.create_task(stop.wait())
         telling = asyncio.create_task(tell())
         try:
-            await gateway.run(url, stop)
+            done, _ = await asyncio.wait((*parts, stopping), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
             telling.cancel()
+            stopping.cancel()
+            over.set()
+            await asyncio.gather(*parts, return_exceptions=True)
             await gateway.close()

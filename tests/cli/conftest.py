@@ -7,14 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.cli import homes
+from gateway.cli import homes, main
 from gateway.service.entries import Product
 from gateway.service.operations import advisories, keys, products, roots
 from gateway.service.workspace import Workspace
@@ -22,7 +23,6 @@ from gateway.service.workspace import Workspace
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "advisories" / "EX-2026-0001.yaml"
 ADVISORY = "EX-2026-0001"
-NOW = 1_795_000_000
 ROLES = ("engineering", "legal", "communications", "release", "security", "operator", "gateway")
 
 
@@ -66,8 +66,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         keys.new(workspace, role, roles=[role], holder=f"exercise-{role}", passphrase=b"")
     for name in ("anna", "ben", "carla"):
         keys.new(workspace, f"root-{name}", roles=["root"], holder=f"exercise-{name}", passphrase=b"")
-    import time
-
     now = int(time.time())
     roots.draft(workspace, now=now)
     for name in ("anna", "ben"):
@@ -88,10 +86,34 @@ def workspace(template: Path, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def tocsin(tmp_path: Path) -> Tocsin:
-    """Run the real command in its own process, in an empty folder, without a terminal."""
+def tocsin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Tocsin]:
+    """Run the real command in this process, in an empty folder, without a terminal."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("TOCSIN_"):
+            monkeypatch.delenv(name)
+    with Path(os.devnull).open() as nobody:
+        monkeypatch.setattr(sys, "stdin", nobody)
 
-    def run(*arguments: str | Path, env: dict[str, str] | None = None, **more: Any) -> Ran:
+        def run(*arguments: str | Path, env: dict[str, str] | None = None) -> Ran:
+            with monkeypatch.context() as patch:
+                for name, value in (env or {}).items():
+                    patch.setenv(name, value)
+                capsys.readouterr()
+                status = main.run([str(argument) for argument in arguments])
+            out, err = capsys.readouterr()
+            return Ran(status, out, err)
+
+        yield run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Tocsin:
+    """Run the installed command in its own process, in an empty folder, without a terminal."""
+
+    def run(*arguments: str | Path, env: dict[str, str] | None = None) -> Ran:
         base = {k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_")}
         done = subprocess.run(
             [Path(sys.executable).parent / "tocsin", *map(str, arguments)],
@@ -102,7 +124,6 @@ def tocsin(tmp_path: Path) -> Tocsin:
             timeout=60,
             stdin=subprocess.DEVNULL,
             check=False,
-            **more,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 

@@ -75,7 +75,8 @@ class Shell:
             stderr=subprocess.STDOUT,
         )
         self.lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -110,6 +111,9 @@ class Shell:
         self.process.stdin.write("kill $(jobs -p) 2>/dev/null; wait; exit\n")
         self.process.stdin.close()
         self.process.wait(LIMIT_SECONDS)
+        self.reader.join(LIMIT_SECONDS)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def add(
             entry.class_id,
             data,
             version=parsed.version,
-            uri=f"artefacts/{digest.hex()}",
+            uri=f"artefact/{digest.hex()}",
             texts=texts,
         )
         files.write_atomic(_path(workspace, number), envelope)
