@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -16,6 +16,12 @@ from gateway.service.store import Session
 from keys.algorithms import PublicKey
 from keys.cbor import decode
 from keys.reasons import Reason
+
+_STORED: Final = sa.select(schema.reports.c.bytes).where(  # built once: it is asked for each report
+    schema.reports.c.device == sa.bindparam("device"),
+    schema.reports.c.epoch == sa.bindparam("epoch"),
+    schema.reports.c.sequence == sa.bindparam("sequence"),
+)
 
 
 class Evidence:
@@ -96,11 +102,8 @@ class Evidence:
         fresh = self._new_reports.get((device, order))
         if fresh is not None:
             return fresh[0]
-        t = schema.reports
-        query = sa.select(t.c.bytes).where(
-            t.c.device == device, t.c.epoch == order[0], t.c.sequence == order[1]
-        )
-        found: bytes | None = self._connection.execute(query).scalar()
+        values = {"device": device, "epoch": order[0], "sequence": order[1]}
+        found: bytes | None = self._connection.execute(_STORED, values).scalar()
         return found
 
     def overlap(self, report: Report, standing: Standing | None) -> Mapping[int, JournalEntry]:
