@@ -115,9 +115,9 @@ def problems() -> Iterator[str]:
     try:
         import typer  # noqa: PLC0415 - its absence is one of the findings
 
-        from gateway.cli.main import app  # noqa: PLC0415 - the same
+        from gateway.cli.app import app  # noqa: PLC0415 - the same
     except ImportError as error:
-        yield f"gateway/cli/main.py: cannot be imported ({error})"
+        yield f"gateway/cli/app.py: cannot be imported ({error})"
         return
     root = typer.main.get_command(app)
     for path in pages():

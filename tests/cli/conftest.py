@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import homes, main
+from gateway.cli import homes
+from gateway.cli import run as command
 from gateway.service.entries import Product
 from gateway.service.operations import advisories, keys, products, roots
 from gateway.service.workspace import Workspace
@@ -102,7 +103,7 @@ def tocsin(
                 for name, value in (env or {}).items():
                     patch.setenv(name, value)
                 capsys.readouterr()
-                status = main.run([str(argument) for argument in arguments])
+                status = command.run([str(argument) for argument in arguments])
             out, err = capsys.readouterr()
             return Ran(status, out, err)
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import typer
 
-from gateway.cli import main
+from gateway.cli import run as command
+from gateway.cli.app import app
 from gateway.cli.homes import firmware
 from gateway.cli.reference import reference
 from gateway.service.operations import advisories
@@ -30,7 +31,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield from commands(child, (*path, name))
 
 
-ALL = list(commands(typer.main.get_command(main.app)))
+ALL = list(commands(typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
@@ -47,7 +48,7 @@ def test_every_command_has_help_an_example_that_parses_and_json(path: tuple[str,
 
 
 def test_the_reference_page_is_what_the_program_says() -> None:
-    assert (ROOT / "docs/reference/cli.md").read_text() == reference(main.app)
+    assert (ROOT / "docs/reference/cli.md").read_text() == reference(app)
 
 
 def test_init_makes_a_workspace_that_git_can_keep(tocsin: Tocsin, tmp_path: Path) -> None:
@@ -105,9 +106,9 @@ def test_the_whole_flow_speaks_json(workspace: Workspace, tocsin: Tocsin, tmp_pa
     found = tocsin("status", *here).json["status"]
     assert (found["devices"], found["reporting"]) == (4, 0)
     assert found["advisories"][0]["products"]["thermostat"]["silent"] == 2
-    for command in (("product", "list"), ("key", "list"), ("device", "list"), ("root", "show")):
-        assert tocsin(*command, *here).status == 0
-        assert tocsin(*command, "-w", workspace.path).out
+    for words in (("product", "list"), ("key", "list"), ("device", "list"), ("root", "show")):
+        assert tocsin(*words, *here).status == 0
+        assert tocsin(*words, "-w", workspace.path).out
 
 
 def test_what_changes_after_publishing_becomes_the_next_revision(
@@ -210,6 +211,23 @@ def test_a_second_root_follows_the_first(workspace: Workspace, tocsin: Tocsin) -
     assert tocsin("verify", workspace.path / "roots" / "2.cose", *here).status == 0
 
 
+@pytest.mark.parametrize("milliseconds", [60, 150, 300, 500, 800])
+def test_ctrl_c_ends_clean_even_while_the_program_starts(milliseconds: int, workspace: Workspace) -> None:
+    tocsin = Path(sys.executable).parent / "tocsin"
+    before = snapshot(workspace.path)
+    arguments = [tocsin, "status", "-w", workspace.path]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            running.wait(milliseconds / 1000)
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    # In the interpreter's own start, before any of our lines, Python itself may be the one that dies.
+    assert running.returncode in {0, 130, -signal.SIGINT}
+    assert "Traceback" not in err or "cli/main.py" not in err
+    assert snapshot(workspace.path) == before
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_serve_ends_clean(number: int, status: int, workspace: Workspace) -> None:
     tocsin = Path(sys.executable).parent / "tocsin"
@@ -237,14 +255,14 @@ def test_a_fault_of_ours_is_told_as_one(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(main.typer.main, "get_command", broken)
-    assert main.run(["status"]) == 70
+    monkeypatch.setattr(typer.main, "get_command", broken)
+    assert command.run(["status"]) == 70
     assert "TOCSIN_TRACEBACK=1" in capsys.readouterr().err
     monkeypatch.setenv("TOCSIN_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
-        main.run(["status"])
+        command.run(["status"])
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run(["--version"]) == 0
+    assert command.run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("tocsin ")

@@ -1,0 +1,78 @@
+"""One command from its arguments to its exit status: every error is told here."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from keys.errors import InputError, TocsinError, UnavailableError
+
+EXIT_INTERRUPTED = 130
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status; every error is told in one place."""
+    as_json = "--json" in arguments
+    try:
+        return _invoke(arguments)
+    except TocsinError as error:
+        return _tell(error, as_json=as_json)
+    except KeyboardInterrupt:
+        _print(as_json, code="INTERRUPTED", message="Interrupted.", status=EXIT_INTERRUPTED)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        why, where = error.strerror or type(error).__name__, str(error.filename or "")
+        told = UnavailableError(
+            "FILE", f"The system says: {why}.", mend="Check the path and its rights.", where=where
+        )
+        return _tell(told, as_json=as_json)
+    except Exception as error:
+        if os.environ.get("TOCSIN_TRACEBACK"):
+            raise
+        message = f"This is a fault in tocsin ({type(error).__name__})."
+        mend = "Set TOCSIN_TRACEBACK=1 to see where, and report it."
+        _print(as_json, code="BUG", message=message, mend=mend, status=EXIT_BUG)
+        return EXIT_BUG
+
+
+def _invoke(arguments: list[str]) -> int:
+    """Import the application and run it; what typer raises becomes ours."""
+    import typer  # noqa: PLC0415 - importing takes most of a short command's time: Ctrl-C may fall into it
+    from typer.exceptions import Abort, TyperException  # noqa: PLC0415 - the same
+
+    from gateway.cli.app import app  # noqa: PLC0415 - the same
+
+    try:
+        status = typer.main.get_command(app).main(arguments, prog_name="tocsin", standalone_mode=False)
+    except TyperException as error:
+        raise InputError("USAGE", error.format_message(), mend="Try --help.") from None
+    except Abort:
+        raise KeyboardInterrupt from None
+    return status if isinstance(status, int) else 0
+
+
+def _tell(error: TocsinError, *, as_json: bool) -> int:
+    _print(
+        as_json,
+        code=error.code,
+        message=error.message,
+        mend=error.mend,
+        where=error.where,
+        status=error.exit_status,
+    )
+    return error.exit_status
+
+
+def _print(as_json: bool, *, code: str, message: str, status: int, mend: str = "", where: str = "") -> None:  # noqa: FBT001 - private
+    if as_json:
+        error: dict[str, Any] = {"code": code, "message": message, "mend": mend, "where": where}
+        sys.stdout.write(json.dumps({"error": error, "exit_status": status}, ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(f"error: {TocsinError(code, message, mend=mend, where=where)}\n")
