@@ -1,7 +1,5 @@
 """Any topic, any order, any bytes; roots walked; refusals journaled within bounds."""
 
-import itertools
-import os
 from dataclasses import replace
 
 import pytest
@@ -11,7 +9,6 @@ from hypothesis import strategies as st
 from advisories.states import NoticeState
 from device_sim.core import effects as do
 from device_sim.core import limits
-from keys.codec import dump
 from keys.document import seal
 from keys.reasons import Reason
 from tests.device_sim.core.world import FLEET, World
@@ -28,7 +25,6 @@ from tests.helpers import (
     notice,
     offer,
     root_keys,
-    text,
     timestamp,
 )
 
@@ -336,73 +332,6 @@ def test_the_memory_of_refused_bytes_is_bounded() -> None:
     for number in range(limits.REMEMBERED_MAX + 10):
         w.send(w.topics.catalogue(PRODUCT), b"nonsense %d" % number)
     assert len(w.agent._inbox._refused) == limits.REMEMBERED_MAX
-
-
-MESSAGES = ("header", "text", "catalogue", "timestamp", "root")
-
-
-def everything(w: World) -> dict[str, tuple[str, bytes]]:
-    """One message of each kind, all signed under root 2 where it matters."""
-    holders = {"legal": ("legal-9",), "gateway": ("gateway-9",)}
-    rotated(w, **holders)
-    header = notice(FLEET)
-    listed = catalogue(FLEET, header)
-    stamp = timestamp(FLEET, listed, root_version=2)
-    trio = [key("engineering-1"), key("legal-9"), key("communications-1")]
-    found = {
-        "header": (w.topics.notice(PRODUCT, ID), seal(header, trio)),
-        "text": (w.topics.text(PRODUCT, "en", ID), dump(text())),
-        "catalogue": (w.topics.catalogue(PRODUCT), FLEET.seal(listed)),
-        "timestamp": (w.topics.timestamp(PRODUCT), seal(stamp, [key("gateway-9")])),
-        "root": (w.topics.root(2), w.retained[w.topics.root(2)]),
-    }
-    w.retained.update(dict(found.values()))
-    return found
-
-
-def same_end(w: World) -> None:
-    w.advance(limits.RETRY_SECONDS_MAX * 2)
-    track = w.notice_track()
-    assert (track.state, track.language, track.reason) == (NoticeState.SHOWN, "en", Reason.OK)
-    assert track.confirmed
-    assert w.agent.trusted.root.version == 2
-    assert w.path(ID) == [NoticeState.DELIVERED, NoticeState.VERIFIED, NoticeState.SHOWN]
-    assert w.refusals() == []
-    assert w.most_filters <= 8
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(MESSAGES)), ids="-".join)
-def test_any_order_leads_to_the_same_end(order) -> None:
-    w = World()
-    found = everything(w)
-    retained, w.retained = w.retained, {w.topics.root(2): found["root"][1]}
-    w.connect()
-    w.retained = retained
-    for name in order:
-        w.send(*found[name])
-    same_end(w)
-
-
-@settings(max_examples=int(os.environ.get("TOCSIN_EXAMPLES", "60")))
-@given(st.lists(st.sampled_from([*MESSAGES, "restart", "offline", "wait"]), max_size=14))
-def test_any_order_with_repeats_restarts_and_losses_leads_to_the_same_end(order) -> None:
-    w = World()
-    found = everything(w)
-    retained, w.retained = w.retained, {w.topics.root(2): found["root"][1]}
-    w.connect()
-    w.retained = retained
-    for name in order:
-        if name == "restart":
-            w.start()
-            w.pump()
-        elif name == "offline":
-            w.disconnect()
-        elif name == "wait":
-            w.advance(1)
-        else:
-            w.send(*found[name])
-    w.restart()
-    same_end(w)
 
 
 def test_waking_is_asked_for_only_when_something_waits() -> None:

@@ -11,7 +11,8 @@ from advisories.states import PATCH_ENDED, PatchState
 from device_sim.core import limits
 from device_sim.core.slots import load_record
 from keys.document import seal
-from tests.device_sim.core.world import FLEET, OLD, PowerCutError, World, image
+from tests.device_sim.core.firmware import OLD, image
+from tests.device_sim.core.world import FLEET, PowerCutError, World
 from tests.helpers import HOUR, NOW, PRODUCT, key, notice
 
 VERSIONS = [(1, 4, 2, 0), (1, 5, 0, 0), OLD]

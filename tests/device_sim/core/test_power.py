@@ -5,7 +5,8 @@ import pytest
 from advisories.states import PATCH_ENDED, NoticeState, PatchState
 from device_sim.core.slots import load_record
 from device_sim.core.state import State
-from tests.device_sim.core.world import NEW, OLD, PowerCutError, World, image
+from tests.device_sim.core.firmware import NEW, OLD, image
+from tests.device_sim.core.world import PowerCutError, World
 
 P = PatchState
 IMAGE = image(NEW, size=150_000)

@@ -7,7 +7,8 @@ from device_sim.core.profile import Profile
 from device_sim.core.state import State
 from keys.document import seal
 from keys.errors import DamagedError, RefusedError
-from tests.device_sim.core.world import CLASS, FLEET, VENDOR, World
+from tests.device_sim.core.firmware import CLASS, VENDOR
+from tests.device_sim.core.world import FLEET, World
 from tests.helpers import DEVICE, make_root
 
 

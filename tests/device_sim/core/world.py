@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from advisories import mcuboot, suit
+from advisories import suit
 from advisories.catalogue import Catalogue, Timestamp
 from advisories.notice import Notice
 from advisories.offer import Offer
@@ -26,6 +26,7 @@ from device_sim.core.slots import select
 from keys.codec import dump
 from keys.document import seal
 from keys.reasons import Reason
+from tests.device_sim.core.firmware import CLASS, NEW, VENDOR, image
 from tests.helpers import DEVICE, HOLDERS, HOUR, NOW, PRODUCT, Fleet, key, make_fleet
 from tests.helpers import answer as make_answer
 from tests.helpers import catalogue as make_catalogue
@@ -34,15 +35,7 @@ from tests.helpers import offer as make_offer
 from tests.helpers import text as make_text
 from tests.helpers import timestamp as make_timestamp
 
-VENDOR, CLASS = suit.identifiers("example.com", "thermostat")
-OLD, NEW = (1, 4, 1, 0), (1, 4, 2, 0)
 FLEET = make_fleet()
-
-
-def image(version: Version = OLD, *, size: int = 6_000, counter: int = 1, fill: int = 0) -> bytes:
-    """A firmware image whose body depends on its version."""
-    body = hashlib.sha256(repr((version, fill)).encode()).digest() * (size // 32 + 1)
-    return mcuboot.pack(body[:size], version, security_counter=counter)
 
 
 class PowerCutError(Exception):
@@ -133,11 +126,9 @@ class World:
         self.online = False
         self.extra.clear()
         self.run(self.agent.disconnected(self.now))
-        self.pump()
 
     def restart(self) -> None:
         self.start()
-        self.pump()
         self.connect()
 
     def run(self, effects: list[do.Effect]) -> None:
@@ -181,9 +172,9 @@ class World:
             case do.SelfTest():
                 self.queue.append(lambda: self.agent.tested(self.healthy, self.now))
             case do.Reboot():
-                online = self.online
+                was_online = self.online
                 self.start()
-                if online:
+                if was_online:
                     self.join()
             case do.WakeAt(time):
                 self.wake_at = time
@@ -315,8 +306,8 @@ class World:
     ) -> Catalogue:
         """Publish a catalogue and the timestamp that names it."""
         self.version += 1
-        base = {"version": self.version, "issued": int(self.now), "patches": patches}
-        body = make_catalogue(self.fleet, *notices, **{**base, **fields})
+        base = {"version": self.version, "issued": int(self.now), "patches": patches, **fields}
+        body = make_catalogue(self.fleet, *notices, **base)
         self.publish(self.topics.catalogue(PRODUCT), self.seal(body))
         self.stamp(body)
         return body
