@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.demo.cast import DEVICES_MIN, demanded
-from gateway.cli.demo.measure import Measured, look, publish_to_shown
+from gateway.cli.demo.measure import Measured, publish_to_shown
 from gateway.cli.demo.scenario import Scenario
 from gateway.cli.demo.screen import Screen, to_json
 from gateway.cli.demo.stage import Stage, finish, prepare
@@ -61,7 +61,9 @@ def demo(
             if stage.resumed:
                 screen.say("an interrupted run lies here: going on from its store")
             run(lambda stop: _play(stage, screen, url, stop, played))
-        return _close(stage, screen, played, started, as_json=as_json)
+        if not played:  # asked to end (SIGTERM): not finished, so that the next run goes on
+            raise KeyboardInterrupt
+        return _close(stage, screen, played[0], started, as_json=as_json)
 
 
 async def _play(stage: Stage, screen: Screen, url: str, stop: asyncio.Event, played: list[Measured]) -> None:
@@ -100,9 +102,9 @@ async def _play(stage: Stage, screen: Screen, url: str, stop: asyncio.Event, pla
             await gateway.close()
 
 
-def _close(stage: Stage, screen: Screen, played: list[Measured], started: float, *, as_json: bool) -> int:
+def _close(stage: Stage, screen: Screen, played: Measured, started: float, *, as_json: bool) -> int:
+    measured = played.outcome()
     with stage.workspace.store() as store:
-        measured = (played[0] if played else look(store)).outcome()
         seconds = {**publish_to_shown(store), "total": round(time.monotonic() - started, 2)}
     wanted = demanded(stage.cast)
     summary = to_json(measured, seconds)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+from gateway.core.rollout import assign
 from keys.reasons import Reason
 
 DEVICES_MIN: Final = 6  # every trouble needs a device of its own
 PRODUCTS: Final = ("thermostat", "doorbell")
 LANGUAGES: Final = ("en", "de", "ja")
+GROUPS: Final = (20, 80)  # per cent of a product's devices: who tries the patch first, and the rest
 AFFECTED_VERSION: Final = {"thermostat": "1.4.1", "doorbell": "2.2.0"}
 FIXED_VERSION: Final = {"thermostat": "1.4.2", "doorbell": "2.3.0"}
 
@@ -24,6 +26,9 @@ class Trouble(Enum):
     OFFLINE = "offline until late"
     DOWNLOAD = "broken download"
     SELF_TEST = "fails its self-test"
+
+
+_SCRIPTED: Final = (Trouble.OFFLINE, Trouble.DOWNLOAD, Trouble.SELF_TEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +47,32 @@ class Member:
         return self.version == AFFECTED_VERSION[self.product]
 
 
+def rollout_name(product: str) -> str:
+    """Return the name of a product's rollout; it decides which devices try the patch first."""
+    return f"{product}-{FIXED_VERSION[product]}"
+
+
 def draw(devices: int, seed: int) -> tuple[Member, ...]:
     """Draw the fleet: two products and three languages in turn, every tenth device already fixed.
 
-    The same seed gives the same fleet; ids are random and say nothing about a device.
+    The same seed gives the same fleet; ids are random and say nothing about a device. Trouble comes in
+    the second group, after the first one has proven the patch: in the first, gates would hold the rest
+    back, as they should.
     """
     chance = random.Random(seed)  # noqa: S311 - a replayable cast, not a secret
-    fixed = {index for index in range(devices) if index % 10 == 9}
-    # The troubles fall on thermostats and doorbells alike, but never on a device that needs no patch.
-    troubled = chance.sample([index for index in range(devices) if index not in fixed], 3)
-    troubles = dict(zip(troubled, (Trouble.OFFLINE, Trouble.DOWNLOAD, Trouble.SELF_TEST), strict=True))
     cast = []
     for index in range(devices):
         product = PRODUCTS[index % 2]
-        version = FIXED_VERSION[product] if index in fixed else AFFECTED_VERSION[product]
-        cast.append(
-            Member(
-                id=f"{chance.getrandbits(64):016x}",
-                product=product,
-                language=LANGUAGES[index // 2 % 3],
-                version=version,
-                trouble=troubles.get(index, Trouble.NONE),
-            )
-        )
+        version = (FIXED_VERSION if index % 10 == 9 else AFFECTED_VERSION)[product]
+        name = f"{chance.getrandbits(64):016x}"
+        cast.append(Member(name, product, LANGUAGES[index // 2 % 3], version, Trouble.NONE))
+    groups: dict[str, int] = {}
+    for product in PRODUCTS:
+        mine = [member.id for member in cast if member.product == product]
+        groups |= assign(rollout_name(product), mine, GROUPS)
+    able = [index for index, member in enumerate(cast) if member.affected and groups[member.id] > 0]
+    for index, trouble in zip(chance.sample(able, 3), _SCRIPTED, strict=True):
+        cast[index] = replace(cast[index], trouble=trouble)
     return tuple(cast)
 
 

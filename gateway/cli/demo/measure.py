@@ -82,14 +82,18 @@ def look(store: Store) -> Measured:
 
 
 def _refused(session: Session) -> dict[str, int]:
-    """Count what devices refused, from their journals: documents, notices, and downloads that did not fit."""
+    """Count what devices refused, from their journals: documents, notices, and downloads that did not fit.
+
+    A device that meets the same bytes again, because a run was interrupted and gone on with, counts once.
+    """
     j = schema.journal
     refused = sa.or_(
         j.c.track == int(Track.REFUSAL),
         sa.and_(j.c.track == int(Track.NOTICE), j.c.new == int(NoticeState.REJECTED)),
         sa.and_(j.c.track == int(Track.PATCH), j.c.reason == int(Reason.DIGEST_MISMATCH)),
     )
-    query = sa.select(j.c.reason, sa.func.count()).where(refused).group_by(j.c.reason)
+    once = sa.select(j.c.device, j.c.reason, j.c.digest).where(refused).distinct().subquery()
+    query = sa.select(once.c.reason, sa.func.count()).group_by(once.c.reason)
     return {Reason(reason).name: int(count) for reason, count in session.connection.execute(query)}
 
 

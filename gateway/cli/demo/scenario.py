@@ -12,7 +12,15 @@ from device_sim.faults import Behaviour
 from device_sim.fleet import Fleet
 from device_sim.home import Home
 from gateway.cli.demo import trouble
-from gateway.cli.demo.cast import FIXED_VERSION, PRODUCTS, Member, Trouble, demanded
+from gateway.cli.demo.cast import (
+    FIXED_VERSION,
+    GROUPS,
+    PRODUCTS,
+    Member,
+    Trouble,
+    demanded,
+    rollout_name,
+)
 from gateway.cli.demo.measure import Measured, look
 from gateway.cli.demo.screen import Screen
 from gateway.cli.demo.shows import Shows
@@ -26,7 +34,6 @@ from keys.reasons import Reason
 
 POLL_SECONDS: Final = 0.25
 PATIENCE_SECONDS: Final = 60.0  # without any change in the store the demo gives up
-GROUPS: Final = (20, 80)  # per cent
 SUCCESS_PERCENT: Final = 50
 FAILURE_PERCENT: Final = 60  # the one device that reverts must not stop the smallest demo
 
@@ -115,8 +122,9 @@ class Scenario:
         workspace, now = self._stage.workspace, int(time.time())
         if advisories.published_revision(workspace, ADVISORY):
             return False
-        if not patches.every(workspace):
-            for product in PRODUCTS:
+        made = {view.product for view in patches.every(workspace)}
+        for product in PRODUCTS:
+            if product not in made:
                 image = workspace.path / "images" / f"{product}-{FIXED_VERSION[product]}.bin"
                 patches.add(workspace, product, image, now=now, texts={"en": "Closes the weakness."})
         checked = advisories.load(workspace, ADVISORY)
@@ -191,6 +199,7 @@ class Scenario:
                 percents=GROUPS,
                 success=SUCCESS_PERCENT,
                 failure=FAILURE_PERCENT,
+                name=rollout_name(view.product),
             )
             shares = " then ".join(f"{share} %" for share in GROUPS)
             self._screen.say(
