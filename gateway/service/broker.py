@@ -8,6 +8,7 @@ anything but a demonstration use Mosquitto or larger.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -95,6 +96,9 @@ class DemoBroker:
 
     def _start(self, config: Path) -> None:
         broker = Broker(config_path=str(config))
+        # Ctrl-C reaches the whole process group. The broker is to end last, by our hand, so that devices
+        # and gateway can say goodbye: its process inherits a mask in which SIGINT is blocked.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             broker.start()
         except (OSError, RuntimeError) as error:
@@ -104,6 +108,8 @@ class DemoBroker:
                 mend="Try again, or give the address of another broker with --broker.",
                 where=str(config),
             ) from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._broker = broker
 
     def __exit__(

@@ -100,3 +100,10 @@ def no_anomalies(store: Store) -> list[tuple[str, str]]:
     with store.read() as session:
         rows = session.connection.execute(sa.select(schema.anomalies.c.kind, schema.anomalies.c.detail))
         return [(row.kind, row.detail) for row in rows]
+
+
+def reports(folder: Path) -> int:
+    """Return how many reports the store holds."""
+    with Workspace.open(folder).store() as store, store.read() as session:
+        count = session.connection.execute(sa.select(sa.func.count()).select_from(schema.reports)).scalar()
+    return int(count or 0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.service.workspace import Workspace
-from tests.flow.invariants import check_nothing_receipted_is_lost, interrupt, no_anomalies, start
+from tests.flow.invariants import check_nothing_receipted_is_lost, interrupt, no_anomalies, reports, start
 
 DEVICES = 6
 MOMENTS = 50
@@ -88,7 +88,10 @@ def test_serve_goes_on_after_ctrl_c_and_after_kill_9(served: Path, tmp_path: Pat
     process = start(*serve, output=output)
     while "Serving" not in output.read_text():
         assert outlive(process, 0.05), output.read_text()
+    known = reports(served)
     fleet = start("fleet", "run", "--broker", broker, "--workspace", served, output=tmp_path / "fleet.txt")
+    while reports(served) < known + DEVICES:
+        assert outlive(fleet, 0.1) is True, (tmp_path / "fleet.txt").read_text()
     try:
         for _ in range(MOMENTS):
             assert outlive(process, dice.uniform(*SERVE_SECONDS)), output.read_text()

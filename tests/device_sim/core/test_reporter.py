@@ -144,7 +144,7 @@ def test_the_answer_of_a_gateway_that_counts_from_its_clock_again_is_fresh_by_it
     w = World()
     w.receipting = False
     w.connect()
-    w.answer(w.reports[-1], receipt=None)
+    w.answer(w.reports[-1], receipt=None, journal_count=0)
     w.pump()
     floor = w.agent.trusted.floor("answer", w.agent.profile.id)
     assert w.agent._session.state.journal
