@@ -39,11 +39,17 @@ _DEVICE_LEAVES = frozenset({"offer", "answer", "block"})
 class _Held:
     topic: str
     payload: bytes
+    digest: bytes
     error: RefusedError
     until: float
     """When it counts as refused."""
     told: bool = False
     """It has been journaled; it still waits for a newer root."""
+
+
+def _place(topic: str, digest: bytes) -> bytes:
+    """Return what stands for these bytes on this topic."""
+    return hashlib.sha256(topic.encode() + b"\0" + digest).digest()
 
 
 def _kind(levels: tuple[str, ...]) -> str:
@@ -73,6 +79,8 @@ class Inbox:
         self._rooms = rooms
         self._accepted: OrderedDict[str, bytes] = OrderedDict()
         """Topic -> digest of the message accepted last."""
+        # By topic and bytes together: else whoever sends a genuine notice to a topic where it is wrong first
+        # would have it passed over where it is right.
         self._refused: OrderedDict[bytes, None] = OrderedDict()
         self._held: OrderedDict[bytes, _Held] = OrderedDict()
         self._hinted = 0
@@ -92,7 +100,8 @@ class Inbox:
             self._quietly(self._rooms.block, payload)
             return
         digest = hashlib.sha256(payload[: DOCUMENT_BYTES_MAX + 1]).digest()
-        if self._accepted.get(topic) == digest or digest in self._refused or digest in self._held:
+        place = _place(topic, digest)
+        if self._accepted.get(topic) == digest or place in self._refused or place in self._held:
             return
         self._judge(topic, levels, payload, digest)
 
@@ -102,11 +111,11 @@ class Inbox:
         if session.topics.root(session.state.trusted.root.version + 1) in absent:
             self._probed = session.now
             self._hinted = 0
-        for digest, held in list(self._held.items()):
+        for held in list(self._held.values()):
             if held.told:
                 continue
             if session.now >= held.until or self._is_settled():
-                self._give_up(held, digest)
+                self._give_up(held)
             else:
                 session.wake(held.until)
 
@@ -183,30 +192,35 @@ class Inbox:
         # and what was held is judged now.
         self._refused.clear()
         self._accepted.clear()
+        self._judge_held()
+
+    def _judge_held(self) -> None:
         held, self._held = self._held, OrderedDict()
-        for digest, item in held.items():
-            self._judge(item.topic, session.topics.split(item.topic) or (), item.payload, digest)
+        for item in held.values():
+            levels = self._session.topics.split(item.topic) or ()
+            self._judge(item.topic, levels, item.payload, item.digest)
 
     def _turn_away(
         self, topic: str, levels: tuple[str, ...], payload: bytes, digest: bytes, error: RefusedError
     ) -> None:
         if not self._is_curable(error):
-            self._remember(self._refused, digest, None)
+            if error.reason is not Reason.LIMIT_REACHED:  # there may be room when it comes again
+                self._remember(self._refused, _place(topic, digest), None)
             self._journal(levels, digest, error)
             return
         self._hint(levels, payload)
-        self._held[digest] = held = _Held(topic, payload, error, self._session.now + limits.FETCH_SECONDS)
+        until = self._session.now + limits.FETCH_SECONDS
+        self._held[_place(topic, digest)] = held = _Held(topic, payload, digest, error, until)
         if self._is_settled():
-            self._give_up(held, digest)
+            self._give_up(held)
         if len(self._held) > limits.HELD_DOCUMENTS_MAX:
-            oldest, dropped = self._held.popitem(last=False)
-            self._give_up(dropped, oldest)
+            self._give_up(self._held.popitem(last=False)[1])
 
-    def _give_up(self, held: _Held, digest: bytes) -> None:
+    def _give_up(self, held: _Held) -> None:
         """Count a held document as refused; it is still judged again should a newer root come."""
         if not held.told:
             held.told = True
-            self._journal(self._session.topics.split(held.topic) or (), digest, held.error)
+            self._journal(self._session.topics.split(held.topic) or (), held.digest, held.error)
 
     def _is_curable(self, error: RefusedError) -> bool:
         return error.reason in _CURABLE or (error.reason is Reason.EXPIRED and self._is_root_over())
