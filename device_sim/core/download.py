@@ -84,6 +84,8 @@ class Download:
             data = self._early.pop(self._next)
             self._session.emit(do.WriteSlot(track.slot, self._next, data))
             self._next += len(data)
+        # What overlapped the bytes just written is of no use, and must not be taken for a gap's end.
+        self._early = {at: data for at, data in self._early.items() if at > self._next}
         self._pause = limits.BLOCK_SECONDS
         self._due = self._session.now if self._mending else self._session.now + self._pause
         if self._next >= self._end:
