@@ -32,21 +32,22 @@ class Installer:
         self._book = book
         self._session = book.session
         self._download = download
-        self._measuring = False
+        self._measuring: bytes | None = None
+        """Digest of the patch whose slot is being read back."""
         self._testing = False
 
     def measure(self, track: PatchTrack, facts: PatchFacts) -> None:
         """Ask once for the slot's bytes."""
-        if not self._measuring:
-            self._measuring = True
+        if self._measuring != track.digest:
+            self._measuring = track.digest
             self._session.emit(do.MeasureSlot(track.slot, facts.image_size))
 
     def measured(self, slot: int, data: bytes) -> None:
         """Take the bytes read back; nobody asked: nothing happens."""
         track = self._book.active
-        if track is None or track.facts is None or slot != track.slot or not self._measuring:
+        wanted, self._measuring = self._measuring, None
+        if track is None or track.facts is None or slot != track.slot or wanted != track.digest:
             return
-        self._measuring = False
         matches = hashlib.sha256(data).digest() == track.facts.image_digest
         if track.state is _P.DOWNLOADED:
             self._judge(track, track.facts, data, matches=matches)
