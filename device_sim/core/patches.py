@@ -11,10 +11,12 @@ from dataclasses import replace
 from typing import Literal
 
 from advisories import mcuboot
+from advisories.limits import IMAGE_BYTES_MAX
 from advisories.offer import Consent, Offer
 from advisories.report import Track
 from advisories.states import PATCH_ENDED, PatchState
 from advisories.suit import UPDATE, Device, Fetch, Patch, judge_sequence, open_envelope
+from advisories.suit.patch import POLICY_TYPE
 from advisories.versions import format_version
 from device_sim.core import effects as do
 from device_sim.core.currency import Currency
@@ -27,6 +29,7 @@ from device_sim.core.reporter import Reporter
 from device_sim.core.session import Session
 from device_sim.core.state import PatchFacts, PatchTrack
 from keys.errors import RefusedError
+from keys.limits import VERSION_MAX
 from keys.reasons import Reason
 
 Answer = Literal["yes", "defer", "no"]
@@ -47,8 +50,8 @@ class Patches:
         self._book = PatchBook(session)
         self._download = Download(self._book, reporter)
         self._installer = Installer(self._book, self._download)
-        self._asked: tuple[bytes, int] | None = None
-        """(digest, deferrals) of the question that is before the owner, in this boot."""
+        self._asked: bytes | None = None
+        """Digest of the patch that the owner was asked about, in this boot; None: ask (again)."""
         self._steps: dict[PatchState, Callable[[PatchTrack], None]] = {
             _P.OFFERED: self._consider,
             _P.WAITING_FOR_CONFIRMATION: self._ask,
@@ -127,7 +130,8 @@ class Patches:
         elif track.deferrals >= self._session.profile.defer_max:
             self._asked = None  # it cannot be put off any further: ask again
         else:
-            until = self._session.time + self._session.profile.defer_seconds
+            # A gateway's key may have moved the time to its very end; the state must still be read back.
+            until = min(self._session.time + self._session.profile.defer_seconds, VERSION_MAX)
             later = replace(track, deferrals=track.deferrals + 1, defer_until=until)
             self._book.move(later, _P.DEFERRED, Reason.DEFERRED)
 
@@ -249,7 +253,7 @@ class Patches:
             self._book.move(track, _P.CANCELED, Reason.CANCELED)
 
     def _ends(self, track: PatchTrack) -> bool:
-        """End a patch whose time is over, or that the current catalogue no longer names."""
+        """End a patch whose time is over, that is no longer current, or whose signers' keys were revoked."""
         last = _last_second(track.offer)
         if self._session.time >= last:
             self._book.move(track, _P.TIMED_OUT, Reason.DEADLINE_PASSED)
@@ -259,7 +263,19 @@ class Patches:
         if catalogue is not None and (track.sequence, track.digest) not in catalogue.patches:
             self._book.move(track, _P.REJECTED, Reason.NOT_IN_CATALOGUE)
             return True
+        if track.facts is not None and not self._is_still_signed(track.facts):
+            self._book.move(track, _P.REJECTED, Reason.THRESHOLD_NOT_MET)
+            return True
         return False
+
+    def _is_still_signed(self, facts: PatchFacts) -> bool:
+        """Say whether the present root, too, would take the patch from those who signed it."""
+        root = self._session.state.trusted.root
+        try:
+            demands = root.demands(POLICY_TYPE, self._session.profile.product)
+        except RefusedError:
+            return False
+        return facts.signed is None or not root.missing(demands, facts.signed)
 
     def _judge(self, track: PatchTrack, patch: Patch) -> PatchFacts:
         """Compare a genuine patch with this device (RefusedError when it does not fit)."""
@@ -272,9 +288,12 @@ class Patches:
         judge_sequence(floor if floor[1] else None, patch.sequence, patch.digest)
         assert fetch.digest is not None
         assert fetch.size is not None
-        if fetch.size > profile.slot_bytes:
-            raise RefusedError(Reason.NO_SPACE, f"{fetch.size} bytes, a slot has {profile.slot_bytes}")
-        return PatchFacts(image_digest=fetch.digest, image_size=fetch.size, version=patch.version)
+        room = min(profile.slot_bytes, IMAGE_BYTES_MAX)
+        if fetch.size > room:
+            raise RefusedError(Reason.NO_SPACE, f"{fetch.size} bytes, at most {room}")
+        return PatchFacts(
+            image_digest=fetch.digest, image_size=fetch.size, version=patch.version, signed=patch.signed
+        )
 
     # One step a state.
 
@@ -284,15 +303,15 @@ class Patches:
         if track.facts.version == self._session.installed:
             self._book.move(track, _P.ALREADY_INSTALLED)
         elif track.offer.consent is Consent.ASK or not self._session.profile.auto_consent:
+            self._asked = None  # whatever was answered before, this offer has not been
             self._book.move(track, _P.WAITING_FOR_CONFIRMATION)
         else:
             self._schedule(track)
 
     def _ask(self, track: PatchTrack) -> None:
-        question = (track.digest, track.deferrals)
-        if self._asked == question:
+        if self._asked == track.digest:
             return
-        self._asked = question
+        self._asked = track.digest
         version = track.facts.version if track.facts is not None else None
         final = track.deferrals >= self._session.profile.defer_max
         shown = format_version(version) if version is not None else ""
@@ -301,6 +320,7 @@ class Patches:
     def _remind(self, track: PatchTrack) -> None:
         until = track.defer_until or 0
         if self._session.time >= until:
+            self._asked = None
             self._book.move(track, _P.WAITING_FOR_CONFIRMATION)
         else:
             self._session.wake(until)

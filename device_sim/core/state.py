@@ -17,6 +17,7 @@ from keys.cbor import decode
 from keys.codec import at, blob, boolean, choice, dump, load, many, nullable, record, row, text, uint, unpack
 from keys.document import digest
 from keys.errors import DamagedError, RefusedError
+from keys.limits import SIGNATURES_MAX
 from keys.limits import STATE_BYTES_MAX as TRUSTED_BYTES_MAX
 from keys.reasons import Reason
 from keys.trusted import TrustedSet
@@ -90,6 +91,8 @@ class PatchFacts:
     image_size: int = at(2, uint(wire.IMAGE_BYTES_MAX))
     version: Version | None = at(3, nullable(VERSION))
     """The promised version, where the manifest states one."""
+    signed: tuple[bytes, ...] | None = at(4, many(blob(32), SIGNATURES_MAX), optional=True)
+    """Thumbprints of the keys that signed it: a newer root may have revoked them since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
