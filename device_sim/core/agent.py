@@ -181,6 +181,8 @@ class Agent:
         """Run one event, then let every room go on as far as it can."""
         session = self._session
         session.begin(now)
+        if session.turned_back:
+            self._clock_back(session.turned_back)
         event()
         absent = self._fetcher.expire()
         self._inbox.step(absent)
@@ -195,6 +197,12 @@ class Agent:
             session.emit(do.Reboot())
         return session.finish()
 
+    def _clock_back(self, seconds: float) -> None:
+        """Keep pauses as long as they were: else a clock that was years ahead would silence the device."""
+        self._wake = None
+        for room in (self._reporter, self._fetcher, self._notices, self._patches, self._inbox):
+            room.clock_back(seconds)
+
     def _measure(self, image: bytes | mcuboot.Image) -> mcuboot.Image | None:
         """Learn the installed version from the image that booted; None when it cannot be read."""
         session = self._session
@@ -204,7 +212,7 @@ class Agent:
             digest = hashlib.sha256(error.message.encode()).digest()
             session.refuse(Track.REFUSAL, "image", error.reason, digest)
             return None
-        session.installed = measured.version
+        session.installed, session.measured = measured.version, True
         session.log(Reason.OK, f"slot {session.slot} runs {format_version(measured.version)}")
         return measured
 

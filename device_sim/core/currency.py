@@ -63,13 +63,17 @@ class Currency:
     def current(self) -> Catalogue | None:
         """Return the catalogue, if a fresh timestamp says that it is the current one."""
         catalogue, stamp = self.believed()
-        if catalogue is None or stamp is None:
+        # A root that it names and that is not here yet may have taken away the very keys believed in.
+        root = self._session.state.trusted.root
+        if catalogue is None or stamp is None or stamp.root_version > root.version:
             return None
+        return catalogue if self._is_named(catalogue, stamp) else None
+
+    def _is_named(self, catalogue: Catalogue, stamp: Timestamp) -> bool:
+        """Say whether the timestamp is about this very catalogue."""
         floor = self._session.state.trusted.floor("catalogue", self._session.profile.product)
         assert floor is not None
-        if (stamp.catalogue_version, stamp.catalogue_digest) != (catalogue.version, floor.digest):
-            return None
-        return catalogue
+        return (stamp.catalogue_version, stamp.catalogue_digest) == (catalogue.version, floor.digest)
 
     def names(self, advisory: str, revision: int, digest: bytes) -> bool:
         """Say whether the current catalogue names this very header."""
@@ -96,7 +100,7 @@ class Currency:
         found = []
         if stamp is None:
             found.append(Missing(topics.timestamp(product), subscribe=False))
-        if catalogue is None or (stamp is not None and self.current() is None):
+        if catalogue is None or (stamp is not None and not self._is_named(catalogue, stamp)):
             found.append(Missing(topics.catalogue(product), subscribe=False))
         return found
 

@@ -39,6 +39,10 @@ class Download:
         """Ask afresh at the next step, from the last offset stored."""
         self._digest = None
 
+    def clock_back(self, seconds: float) -> None:
+        """The clock went back: what is due is due as long from now as it was."""
+        self._due -= seconds
+
     def begin(self, track: PatchTrack) -> PatchTrack:
         """Empty the inactive slot for a download from the first byte."""
         slot = 1 - self._session.slot

@@ -51,6 +51,12 @@ class Fetcher:
         self._open = None
         self._searches.clear()
 
+    def clock_back(self, seconds: float) -> None:
+        """The clock went back: what is due is due as long from now as it was."""
+        self._until -= seconds
+        for search in self._searches.values():
+            search.due -= seconds
+
     def expire(self) -> list[str]:
         """Give up a subscription on which nothing came in time; return its topic."""
         if self._open is None or self._session.now < self._until:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from advisories.catalogue import Timestamp
+from advisories.languages import primary
 from advisories.report import Track
 from advisories.states import NoticeState
 from advisories.topics import is_id
@@ -119,6 +120,14 @@ class Inbox:
             else:
                 session.wake(held.until)
 
+    def clock_back(self, seconds: float) -> None:
+        """The clock went back: what was over by the wrong time is judged by this one."""
+        self._probed -= seconds
+        for held in self._held.values():
+            held.until -= seconds
+        self._refused.clear()
+        self._judge_held()
+
     def missing(self) -> list[Missing]:
         """Return the next root, when there is a sign of one."""
         state, session = self._session.state, self._session
@@ -143,7 +152,7 @@ class Inbox:
             case ("notice", profile.product, advisory):
                 return is_id(advisory)
             case ("text", profile.product, language, advisory):
-                return is_id(advisory) and language in profile.languages
+                return is_id(advisory) and primary(language) in map(primary, profile.languages)
             case ("device", profile.id, leaf):
                 return leaf in _DEVICE_LEAVES
         return False

@@ -11,6 +11,8 @@ JOURNAL_MAX: Final = 512  # entries kept until a receipt covers them
 JOURNAL_REFUSALS_MAX: Final = 384  # above this, refusals are no longer journaled, transitions still are
 REFUSALS_PER_BOOT_MAX: Final = 32  # refused documents journaled in one boot
 
+CLOCK_BACK_SECONDS: Final = 2.0  # a clock that goes back by more was set, and what waits is due anew
+
 WAITING_PIECES_MAX: Final = 16  # texts that wait for their header
 WAITING_SECONDS: Final = 10.0  # before a text that fits no header counts as wrong
 HELD_DOCUMENTS_MAX: Final = 8  # documents that wait for a newer root

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from advisories import limits as wire
+from advisories.languages import primary
 from advisories.notice import Notice, Phase, Text, check_code
 from advisories.report import Track
 from advisories.states import NOTICE_DONE, NOTICE_TRANSITIONS, NoticeState, Surface
@@ -123,12 +124,17 @@ class Notices:
             if track.state not in NOTICE_DONE:
                 self._assess(track)
 
+    def clock_back(self, seconds: float) -> None:
+        """The clock went back: what is due is due as long from now as it was."""
+        for digest, piece in self._waiting.items():
+            self._waiting[digest] = replace(piece, until=piece.until - seconds)
+
     def mended_by(self, digest: bytes) -> Notice | None:
         """Return the notice that names a patch, if this device knows one."""
         product = self._session.profile.product
         for track in self._session.state.notices.values():
             if digest in (track.header.patches or {}).get(product, ()):
-                return track.header
+                return self._as_shown(track)
         return None
 
     def step(self) -> None:
@@ -136,6 +142,8 @@ class Notices:
         for track in list(self._session.state.notices.values()):
             if track.state not in NOTICE_DONE:
                 self._pass_time(track)
+            elif track.state is _S.EXPIRED:
+                self._revive(track)
         for digest, piece in list(self._waiting.items()):
             if self._session.now >= piece.until:
                 del self._waiting[digest]
@@ -161,8 +169,12 @@ class Notices:
         return wanted and track.words is None and self._session.profile.surface is not Surface.NONE
 
     def _language(self, header: Notice) -> str | None:
-        """Return the owner's first language in which there is a text."""
-        return next((tag for tag in self._session.profile.languages if tag in header.texts), None)
+        """Return the text's tag for the owner's first language in which there is one, here or elsewhere."""
+        for wanted in self._session.profile.languages:
+            near = sorted(tag for tag in header.texts if primary(tag) == primary(wanted))
+            if near:
+                return wanted if wanted in near else near[0]
+        return None
 
     def _dispensable(self) -> str | None:
         """Return the notice that may be forgotten: the oldest that ended, or else that never applied."""
@@ -197,7 +209,7 @@ class Notices:
             self._move(track, _S.EXPIRED, Reason.EXPIRED)
         elif header.phase is Phase.WITHDRAWN:
             self._find_text(self._move(track, _S.WITHDRAWN))
-        elif not header.affects(session.profile.product, session.installed):
+        elif not self._affects(header):
             if track.state is not _S.NOT_APPLICABLE:
                 self._move(track, _S.NOT_APPLICABLE, Reason.NOT_AFFECTED)
         elif session.profile.surface is Surface.NONE:
@@ -207,6 +219,13 @@ class Notices:
         elif track.state in {_S.DELIVERED, _S.NOT_APPLICABLE}:
             known = self._language(header) is not None
             self._find_text(self._move(track, _S.VERIFIED, Reason.OK if known else Reason.NO_LANGUAGE))
+
+    def _affects(self, header: Notice) -> bool:
+        """Say whether the notice concerns this device; one that cannot tell its version is not left out."""
+        session = self._session
+        if session.measured:
+            return header.affects(session.profile.product, session.installed)
+        return bool(header.affected.get(session.profile.product))
 
     def _find_text(self, track: NoticeTrack) -> None:
         """Look for the text: in hand already, or among the pieces that wait."""
@@ -242,7 +261,12 @@ class Notices:
         confirmed = self._currency.names(track.id, track.header.revision, track.digest)
         self._drawn[track.id] = confirmed
         assert track.text is not None
-        self._session.emit(do.Show(track.header, track.text, check_code(track.digest), confirmed))
+        self._session.emit(do.Show(self._as_shown(track), track.text, check_code(track.digest), confirmed))
+
+    def _as_shown(self, track: NoticeTrack) -> Notice:
+        """Return the header; under an exercise root, where one person may sign for all, as an exercise."""
+        root = self._session.state.trusted.root
+        return replace(track.header, exercise=track.header.exercise or root.exercise)
 
     def _pass_time(self, track: NoticeTrack) -> None:
         session = self._session
@@ -262,6 +286,14 @@ class Notices:
         if self._drawn.get(track.id, confirmed) != confirmed:
             self._draw(track)
         self._remind(track)
+
+    def _revive(self, track: NoticeTrack) -> None:
+        """Take a notice up again that ended by a wrong clock: whoever sets the time silences nobody."""
+        expires = track.header.expires
+        if expires is not None and self._session.warning_time < expires:
+            afresh = replace(track, state=_S.SENT, shown=None, confirmed=None, reminders=0)
+            self._drawn.pop(track.id, None)
+            self._assess(self._move(afresh, _S.DELIVERED))
 
     def _remind(self, track: NoticeTrack) -> None:
         session = self._session

@@ -151,6 +151,10 @@ class Patches:
         """The link is up: whatever was asked before may be lost."""
         self._download.restart()
 
+    def clock_back(self, seconds: float) -> None:
+        """The clock went back: what is due is due as long from now as it was."""
+        self._download.clock_back(seconds)
+
     # What time brings.
 
     def step(self) -> None:

@@ -45,6 +45,10 @@ class Reporter:
         self._last = float("-inf")
         self._pause = limits.RECEIPT_SECONDS_MIN
 
+    def clock_back(self, seconds: float) -> None:
+        """The clock went back: what is due is due as long from now as it was."""
+        self._last -= seconds
+
     def answer(self, payload: bytes) -> None:
         """Take a receipt; one that answers nothing asked since the last boot is only late, and left aside.
 
@@ -58,13 +62,16 @@ class Reporter:
             return
         self._asked = body.next_nonce
         kept = [entry for entry in state.journal if entry.index >= body.journal_count]
-        if len(kept) != len(state.journal):
+        trimmed = len(kept) != len(state.journal)
+        if trimmed:
             state.journal = kept
             session.touch()
         if body.receipt is not None and body.receipt >= (state.boot_epoch, self._sequence):
             self._pending = False
             self._pause = limits.RECEIPT_SECONDS_MIN
-            if kept:
+            # The next entries follow at once, but only to a gateway that took some: one restored from an
+            # older copy would be asked in a circle, as fast as it answers.
+            if kept and trimmed:
                 session.news = True
 
     def _open(self, payload: bytes) -> Answer:

@@ -37,11 +37,15 @@ class Session:
         """The slot that booted."""
         self.installed: Version = (0, 0, 0, 0)
         """Measured version of the image that booted."""
+        self.measured = False
+        """The version could be measured."""
         self.news = False
         """Something happened that a report must tell."""
         self.rebooting = False
         """This call ends with a reboot."""
         self.wakes: list[float] = []
+        self.turned_back = 0.0
+        """Seconds by which the clock was put back since the last call; 0.0 where it was not."""
         self._entropy = entropy
         self._drawn = 0
         self._effects: list[do.Effect] = []
@@ -65,6 +69,8 @@ class Session:
 
     def begin(self, now: float) -> None:
         """Start a call."""
+        back = self.now - now
+        self.turned_back = back if back > limits.CLOCK_BACK_SECONDS else 0.0
         self.now = now
         self._effects = []
         self.wakes = []
