@@ -132,6 +132,9 @@ class Store:
         self._engine = engine
         self.where = where
         """Path or address without a password, for messages."""
+        self.rehearsing = False
+        """True: every transaction that writes goes through all its checks, and is then taken back."""
+        self._identity = self._found()
         self._watcher: Connection | None = None
 
     @classmethod
@@ -214,8 +217,36 @@ class Store:
         """
         with self._translated(), self._engine.connect() as raw:
             connection = raw.execution_options(tocsin_write=True)
-            with connection.begin():
+            with connection.begin() as transaction:
                 yield Session(connection)
+                if self.rehearsing:
+                    transaction.rollback()
+                else:
+                    self._require_in_place()
+
+    def _found(self) -> tuple[int, int] | None:
+        """Return which file lies at our path; None where there is none, or no file at all."""
+        if self._engine.dialect.name != "sqlite":
+            return None
+        try:
+            found = Path(self.where).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _require_in_place(self) -> None:
+        """Refuse to go on in a file that was deleted or replaced: what is written there is lost.
+
+        Raises:
+            DamagedError: STORE_GONE.
+        """
+        if self._identity is not None and self._found() != self._identity:
+            raise DamagedError(
+                "STORE_GONE",
+                "The store was deleted or replaced while it was in use.",
+                mend="Put the file back if you can, and start this command again.",
+                where=self.where,
+            )
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -231,6 +262,7 @@ class Store:
     def data_version(self) -> int:
         """Return a number that changes when any other connection or process has written (SQLite)."""
         with self._translated():
+            self._require_in_place()
             if self._watcher is None:
                 self._watcher = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             if self._engine.dialect.name != "sqlite":

@@ -218,3 +218,34 @@ def test_our_own_mistakes_are_not_blamed_on_the_surroundings(path: Path) -> None
             session.add_document("t", "n", Stored(1, bytes(32), b""), 0)
     assert issubclass(UnavailableError, TocsinError)
     store.close()
+
+
+def test_a_store_that_is_taken_away_while_in_use_is_never_written_into_the_void(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    Store.create(path).close()
+    store = Store.open(path)
+    with store.write() as session:
+        session.set_meta("a", "1")
+    path.rename(tmp_path / "elsewhere.sqlite")
+    for work in (lambda: _set(store), store.data_version):
+        with pytest.raises(DamagedError) as caught:
+            work()
+        assert caught.value.code == "STORE_GONE"
+    Store.create(path).close()
+    with pytest.raises(DamagedError):
+        _set(store)
+    store.close()
+
+
+def _set(store: Store) -> None:
+    with store.write() as session:
+        session.set_meta("a", "2")
+
+
+def test_a_rehearsed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "store.sqlite")
+    store.rehearsing = True
+    _set(store)
+    with store.read() as session:
+        assert session.meta("a") is None
+    store.close()

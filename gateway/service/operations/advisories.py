@@ -352,17 +352,17 @@ def publish(
         for product in reviewed.notice.subject:
             open_document(document, Notice, trusted.root, fleet=trusted.fleet, subject=product, now=now)
         catalogues = _catalogues(workspace, reviewed, trusted.fleet, operator, now)
-        if not dry_run:
-            with workspace.store() as store:
-                publication.publish_advisory(
-                    store,
-                    document,
-                    reviewed.release.texts,
-                    reviewed.release.outputs,
-                    catalogues,
-                    now=now,
-                    topics=workspace.topics,
-                )
+        with workspace.store() as store:
+            store.rehearsing = dry_run
+            publication.publish_advisory(
+                store,
+                document,
+                reviewed.release.texts,
+                reviewed.release.outputs,
+                catalogues,
+                now=now,
+                topics=workspace.topics,
+            )
     return _issued(workspace, document, changed=True)
 
 

@@ -232,14 +232,14 @@ def publish(
         with workspace.store() as store:
             with store.read() as session:
                 body = next_catalogue(session, trusted.fleet, view.product, now=now, patch=row)
-            if not dry_run:
-                publish_patch(
-                    store,
-                    view.envelope,
-                    [seal(body, [operator])],
-                    product=view.product,
-                    artefacts=workspace.artefacts,
-                    now=now,
-                    topics=workspace.topics,
-                )
+            store.rehearsing = dry_run
+            publish_patch(
+                store,
+                view.envelope,
+                [seal(body, [operator])],
+                product=view.product,
+                artefacts=workspace.artefacts,
+                now=now,
+                topics=workspace.topics,
+            )
     return view

@@ -94,9 +94,10 @@ def start(
             _require_published(session, digest, reference)
             chosen = name or _free_name(session, f"{view.product}-{view.version}".replace("+", "."))
             planned = _planned(session, chosen, view, plan, now)
+        store.rehearsing = dry_run
+        create_rollout(store, chosen, digest=digest, plan=plan, now=now, start=True)
         if dry_run:
             return planned
-        create_rollout(store, chosen, digest=digest, plan=plan, now=now, start=True)
     return status(workspace, chosen)[0]
 
 
@@ -162,8 +163,7 @@ def change(
     Raises:
         InputError: ROLLOUT_UNKNOWN, ROLLOUT_STATE.
     """
-    if dry_run:
-        return status(workspace, name)[0]
     with workspace.lock(), workspace.store() as store:
+        store.rehearsing = dry_run
         change_rollout(store, name, event, now)
     return status(workspace, name)[0]

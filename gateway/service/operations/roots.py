@@ -202,10 +202,11 @@ def publish(workspace: Workspace, *, now: int, dry_run: bool = False) -> RootVie
             TrustedSet.enrol(document, now)
         else:
             workspace.trusted().update_root(document, now)
+        # The store first: it refuses what does not verify, and takes the very same root twice.
+        with workspace.store() as store:
+            store.rehearsing = dry_run
+            publish_root(store, document, now, topics=workspace.topics)
         if not dry_run:
-            # The store first: it refuses what does not verify, and takes the very same root twice.
-            with workspace.store() as store:
-                publish_root(store, document, now, topics=workspace.topics)
             files.write_atomic(workspace.path / "roots" / f"{root.version}.cose", document)
             _draft_body(workspace).unlink()
             _draft_document(workspace).unlink(missing_ok=True)
