@@ -12,9 +12,11 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from keys.errors import DamagedError, InputError, UnavailableError
+
+NAMED_BYTES_MAX: Final = 16 * 1024 * 1024  # of a file that a person names: twice the largest image
 
 
 @contextlib.contextmanager
@@ -39,10 +41,16 @@ def os_errors(path: Path, doing: str) -> Iterator[None]:
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a file so that after a crash there is the old content or the new, never a part.
 
+    A symbolic link stays one: the file it leads to is written.
+
     Raises:
-        UnavailableError: FILE, when the folder may not be written.
+        UnavailableError: FILE, when the folder may not be written; NOT_A_FILE, when a device, pipe or
+            folder is in the way, which a rename would do away with.
     """
     with os_errors(path, "written"):
+        path = Path(os.path.realpath(path))
+        if path.exists() and not path.is_file():
+            raise _not_a_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -58,6 +66,12 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         sync_folder(path.parent)
 
 
+def _not_a_file(path: Path) -> UnavailableError:
+    return UnavailableError(
+        "NOT_A_FILE", "Something that is no plain file is there.", mend="Name another path.", where=str(path)
+    )
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder last through a power failure."""
     handle = os.open(folder, os.O_RDONLY)
@@ -68,17 +82,22 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_bytes(path: Path, *, what: str, mend: str) -> bytes:
-    """Read a file that a person named.
+    """Read a file that a person named; a pipe such as ``<(...)`` will do, an endless one is given up.
 
     Raises:
-        InputError: FILE_MISSING, when it cannot be read.
+        InputError: FILE_MISSING, when it cannot be read; FILE_TOO_BIG.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(NAMED_BYTES_MAX + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         message = f"The {what} cannot be read ({reason})."
         raise InputError("FILE_MISSING", message, mend=mend, where=str(path)) from None
+    if len(data) > NAMED_BYTES_MAX:
+        message = f"The {what} has more than {NAMED_BYTES_MAX} bytes."
+        raise InputError("FILE_TOO_BIG", message, mend=mend, where=str(path))
+    return data
 
 
 def read_stored(path: Path, *, what: str, mend: str) -> bytes:

@@ -307,9 +307,9 @@ class Workspace:
 
 
 def add_artefact(workspace: Workspace, data: bytes) -> bytes:
-    """Keep a payload under its SHA-256 and return that digest."""
+    """Keep a payload under its SHA-256 and return that digest; one that was damaged in place is mended."""
     name = hashlib.sha256(data).digest()
     path = workspace.artefacts / name.hex()
-    if not path.exists():
+    if not path.is_file() or path.read_bytes() != data:
         files.write_atomic(path, data)
     return name
