@@ -18,7 +18,9 @@ from device_sim.fleet import DEVICES_MAX, Fleet
 from device_sim.home import Home
 from device_sim.owner import ConsoleOwner
 from device_sim.shell import Event
+from gateway.cli.homes import recover
 from gateway.cli.output import JsonOption, WorkspaceOption, console, emit, example, group, open_workspace
+from gateway.cli.run import EXIT_INTERRUPTED
 from gateway.cli.running import broker_url, only_one, run
 from gateway.service import files
 from gateway.service.workspace import Workspace
@@ -44,6 +46,7 @@ def homes(workspace: Workspace, count: int | None = None) -> list[Home]:
         InputError: NO_DEVICES, TOO_MANY.
         DamagedError: HOME_DAMAGED, naming the file.
     """
+    recover(workspace)
     folder = workspace.path / "devices"
     found = sorted(path for path in folder.glob("*") if path.is_dir() and not path.name.startswith("."))
     if count is not None and count > len(found):
@@ -81,10 +84,14 @@ def fleet_run(
         watch = _Watch()
         fleet = Fleet(found, url, seed=seed, on_event=watch)
         started = time.monotonic()
+        interrupted = False
         try:
             run(lambda stop: _run(fleet, stop, watch, for_, until_idle=until_idle))
-        finally:
-            _summary(as_json, len(found), watch.counts, time.monotonic() - started)
+        except KeyboardInterrupt:
+            interrupted = True
+        _summary(as_json, len(found), watch.counts, time.monotonic() - started)
+    if interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED) if as_json else KeyboardInterrupt
 
 
 class _Watch:

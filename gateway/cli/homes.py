@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from advisories import mcuboot
 from advisories.catalogue import DeviceRecord
@@ -14,9 +17,11 @@ from advisories.states import Surface
 from advisories.versions import Version
 from device_sim.core.profile import Profile
 from device_sim.home import Home
+from gateway.service import files
 from gateway.service.entries import Product
 from gateway.service.operations import devices
 from gateway.service.workspace import Workspace
+from keys.errors import InputError
 from keys.signer import LocalSigner, Signer, generate
 
 IMAGE_BODY_BYTES = 16_384  # of the firmware that a simulated device is made with
@@ -95,37 +100,82 @@ def make(workspace: Workspace, planned: Sequence[Wish], operator: Signer, *, now
     root_1 = workspace.root_documents()[0]
     images = {(wish.product.id, wish.version): firmware(wish.product.id, wish.version) for wish in planned}
     homes: list[Home] = []
-    try:
-        for wish in planned:
-            profile = Profile(
-                id=wish.id,
-                product=wish.product.id,
-                vendor_id=wish.product.vendor_id,
-                class_id=wish.product.class_id,
-                languages=wish.languages,
-                surface=Surface[wish.product.surface.upper()],
-                auto_consent=wish.auto_consent,
-                topics=workspace.topics,
-                slot_bytes=wish.product.slot_bytes,
-            )
-            image = images[wish.product.id, wish.version]
-            path = workspace.path / "devices" / wish.id
-            homes.append(Home.create(path, profile, wish.signer, root_1, image, durable=False))
-        os.sync()  # once for all of them
-        records = [
-            DeviceRecord(
-                id=wish.id,
-                product=wish.product.id,
-                key=wish.signer.public,
-                valid_from=now - devices.BACKDATE_SECONDS,
-                valid_to=now + devices.VALID_SECONDS,
-                revoked=False,
-            )
-            for wish in planned
-        ]
-        devices.register(workspace, records, operator, now=now)
-    except BaseException:
-        for home in homes:
-            shutil.rmtree(home.path, ignore_errors=True)
-        raise
+    with _making(workspace):
+        settle(workspace)
+        try:
+            for wish in planned:
+                path = workspace.path / "devices" / wish.id
+                if path.exists():
+                    mend = "Choose another id."
+                    raise InputError("HOME_EXISTS", "This device exists already.", mend=mend, where=str(path))
+                profile, image = _profile(workspace, wish), images[wish.product.id, wish.version]
+                Home.create(_fresh(workspace) / wish.id, profile, wish.signer, root_1, image, durable=False)
+                homes.append(Home(path, profile, wish.signer, root_1, durable=False))
+            os.sync()  # once for all of them
+            devices.register(workspace, [_record(wish, now) for wish in planned], operator, now=now)
+        finally:
+            settle(workspace)
     return homes
+
+
+def _fresh(workspace: Workspace) -> Path:
+    """Return where homes wait until their devices are registered."""
+    return workspace.path / "devices" / ".making"
+
+
+@contextlib.contextmanager
+def _making(workspace: Workspace) -> Iterator[None]:
+    """Wait for another command that makes devices here: its homes are not ours to settle."""
+    path = workspace.path / "devices" / ".making.lock"
+    with files.os_errors(path, "locked"):
+        path.parent.mkdir(exist_ok=True)
+        handle = path.open("wb")
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def recover(workspace: Workspace) -> None:
+    """Settle what a killed ``device add`` left behind, unless one is at work right now."""
+    if _fresh(workspace).is_dir():
+        with _making(workspace):
+            settle(workspace)
+
+
+def settle(workspace: Workspace) -> None:
+    """Move fresh homes of registered devices into place and do away with the others."""
+    fresh = _fresh(workspace)
+    if not fresh.is_dir():
+        return
+    registered = {row.id for row in devices.rows(workspace)}
+    with files.os_errors(fresh, "moved"):
+        for home in list(fresh.iterdir()):
+            if home.name in registered:
+                home.rename(fresh.parent / home.name)
+        shutil.rmtree(fresh)
+        files.sync_folder(fresh.parent)
+
+
+def _profile(workspace: Workspace, wish: Wish) -> Profile:
+    return Profile(
+        id=wish.id,
+        product=wish.product.id,
+        vendor_id=wish.product.vendor_id,
+        class_id=wish.product.class_id,
+        languages=wish.languages,
+        surface=Surface[wish.product.surface.upper()],
+        auto_consent=wish.auto_consent,
+        topics=workspace.topics,
+        slot_bytes=wish.product.slot_bytes,
+    )
+
+
+def _record(wish: Wish, now: int) -> DeviceRecord:
+    return DeviceRecord(
+        id=wish.id,
+        product=wish.product.id,
+        key=wish.signer.public,
+        valid_from=now - devices.BACKDATE_SECONDS,
+        valid_to=now + devices.VALID_SECONDS,
+        revoked=False,
+    )

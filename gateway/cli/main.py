@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import _thread
 import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+
+def _again(found: UnraisableHookArgs) -> None:
+    """Interrupt once more where a Ctrl-C fell into code that cannot pass it on (a finaliser, pydantic)."""
+    if issubclass(found.exc_type, KeyboardInterrupt):
+        later = threading.Timer(0.05, _thread.interrupt_main)  # here it would be lost the same way
+        later.daemon = True
+        later.start()
+    else:
+        sys.__unraisablehook__(found)
 
 
 def main() -> None:
     """Run one command and end the process with its documented exit status."""
+    sys.unraisablehook = _again
     try:
         from gateway.cli.run import run  # noqa: PLC0415 - importing takes most of a short command's time
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
-import json
 import os
 import sys
 import time
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.run import to_json
 from gateway.service.workspace import Workspace
 from keys.algorithms import PublicKey
 from keys.errors import InputError
@@ -59,7 +59,7 @@ def console() -> Console:
 def emit(as_json: bool, data: Mapping[str, Any], human: Callable[[Console], None]) -> None:  # noqa: FBT001 - the flag of every command
     """Print the outcome of a command once, as JSON or for people."""
     if as_json:
-        sys.stdout.write(json.dumps(plain(data), ensure_ascii=False) + "\n")
+        sys.stdout.write(to_json(plain(data)))
         sys.stdout.flush()
     else:
         human(console())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -16,6 +17,10 @@ EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; every error is told in one place."""
     as_json = "--json" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What the terminal's encoding lacks, and bytes of a name that are no text, come out escaped.
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _invoke(arguments)
     except TocsinError as error:
@@ -73,6 +78,19 @@ def _tell(error: TocsinError, *, as_json: bool) -> int:
 def _print(as_json: bool, *, code: str, message: str, status: int, mend: str = "", where: str = "") -> None:  # noqa: FBT001 - private
     if as_json:
         error: dict[str, Any] = {"code": code, "message": message, "mend": mend, "where": where}
-        sys.stdout.write(json.dumps({"error": error, "exit_status": status}, ensure_ascii=False) + "\n")
+        sys.stdout.write(to_json({"error": error, "exit_status": status}))
     else:
-        sys.stderr.write(f"error: {TocsinError(code, message, mend=mend, where=where)}\n")
+        line = str(TocsinError(code, message, mend=mend, where=where))
+        # A name may hold line ends and what steers a terminal: an error is one line, and only that.
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        sys.stderr.write(f"error: {line}\n")
+
+
+def to_json(data: dict[str, Any]) -> str:
+    """Write one object and a line end; in ASCII where stdout could not take it otherwise."""
+    text = json.dumps(data, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(data)
+    return text + "\n"
