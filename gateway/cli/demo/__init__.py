@@ -60,13 +60,15 @@ def demo(
             screen.title(devices, url, str(workspace))
             if stage.resumed:
                 screen.say("an interrupted run lies here: going on from its store")
-            run(lambda stop: _play(stage, screen, url, stop, played))
+            run(lambda stop: _play(stage, screen, url, stop, played, shared=broker is not None))
         if not played:  # asked to end (SIGTERM): not finished, so that the next run goes on
             raise KeyboardInterrupt
         return _close(stage, screen, played[0], started, as_json=as_json)
 
 
-async def _play(stage: Stage, screen: Screen, url: str, stop: asyncio.Event, played: list[Measured]) -> None:
+async def _play(
+    stage: Stage, screen: Screen, url: str, stop: asyncio.Event, played: list[Measured], *, shared: bool
+) -> None:
     """Run gateway and fleet beside the scenario until it has been played, or ``stop`` is set."""
     with stage.workspace.store() as store:
         trusted = stage.workspace.trusted()
@@ -77,6 +79,7 @@ async def _play(stage: Stage, screen: Screen, url: str, stop: asyncio.Event, pla
             trusted.fleet,
             trusted,
             stage.signer("gateway"),
+            share=shared,
         )
         scenario = Scenario(stage, store, screen, url)
         over = asyncio.Event()

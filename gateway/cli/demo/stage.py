@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from dataclasses import dataclass
 from importlib.resources import files as package_files
@@ -131,7 +132,8 @@ def _clear(path: Path) -> None:
 
 
 def _build(path: Path, cast: tuple[Member, ...], now: int) -> Workspace:
-    workspace = Workspace.create(path, exercise=True)
+    # A prefix of its own: on a broker that others use, or that remembers an earlier run, nothing meets.
+    workspace = Workspace.create(path, exercise=True, prefix=f"tocsin-demo-{secrets.token_hex(4)}/v1")
     for product in PRODUCTS:
         products.add(
             workspace,
