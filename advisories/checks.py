@@ -68,12 +68,17 @@ def text_size(facts: Facts, _: Context) -> Iterator[Point]:
             )
 
 
+def _seen(text: str) -> str:
+    """Return what an owner sees of a text: zero-width letters and soft hyphens alone are nothing."""
+    return layout.clean(text).replace(layout.SOFT_HYPHEN, "").strip("\u200c\u200d ")
+
+
 @rule("empty-field", Level.BLOCK, 23)
 def empty_field(facts: Facts, _: Context) -> Iterator[Point]:
     """Something an owner has to be told is left empty."""
     for language, written in facts.texts.items():
         for field in TEXT_FIELDS:
-            if field not in {"action", "contact"} and not getattr(written, field):
+            if field not in {"action", "contact"} and not _seen(getattr(written, field)):
                 yield Point(("texts", language, field), f"'{field}' is empty.", "Write it.")
 
 
@@ -81,7 +86,7 @@ def empty_field(facts: Facts, _: Context) -> Iterator[Point]:
 def action_first(facts: Facts, _: Context) -> Iterator[Point]:
     """What the owner must do comes first on every surface, so it must be there."""
     for language, written in facts.texts.items():
-        if not written.action:
+        if not _seen(written.action):
             yield Point(
                 ("texts", language, "action"),
                 "'action' is empty, and it is what every screen begins with.",

@@ -35,6 +35,8 @@ EXPIRES_DAYS_MAX = 3_650
 """Ten years; a notice that matters longer is issued again."""
 PROSE_LETTERS_MAX = 4_096
 """Letters of one field: far above what can be sent, so that the checks can say by how much it is too long."""
+_YEARS = (1971, 9998)
+"""Every offset of these fits the wire and the calendar."""
 _CJK = "[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]"
 _NO_SPACE = re.compile(rf"(?<={_CJK}) (?={_CJK})")
 TEXT_FIELDS = ("title", "action", "happened", "affected", "doing", "contact")
@@ -98,6 +100,8 @@ def _instant(value: object) -> object:
         raise ValueError(f"'{value}' is not a time like 2026-11-24T09:00:00Z") from None
     if time.tzinfo is None:
         raise ValueError(f"'{value}' has no time zone; add Z for UTC or an offset like +01:00")
+    if not _YEARS[0] <= time.year <= _YEARS[1]:
+        raise ValueError(f"'{value}' is not between {_YEARS[0]} and {_YEARS[1]}")
     return time
 
 

@@ -11,6 +11,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+CALENDAR_END: Final = 253_402_300_799
+"""UTC seconds of the last second of year 9999: the wire can say later ones, a calendar cannot."""
 SOURCE_LANGUAGE: Final = "en"
 """The last resort: its fixed words stand in for a language that has none."""
 
@@ -49,8 +51,8 @@ class Words:
     months: tuple[str, ...]
 
     def when(self, seconds: int) -> str:
-        """Return UTC seconds as a date and time in words, to the minute."""
-        time = datetime.fromtimestamp(seconds, UTC)
+        """Return UTC seconds as a date and time in words, to the minute; the calendar ends with year 9999."""
+        time = datetime.fromtimestamp(min(seconds, CALENDAR_END), UTC)
         return self.date.format(
             day=time.day,
             month=self.months[time.month - 1],

@@ -26,6 +26,7 @@ Path = tuple[str | int, ...]
 
 FILE_BYTES_MAX: Final = 262_144  # an advisory of 64 languages is a fifth of it
 DEPTH_MAX: Final = 32  # levels of nesting
+SHOWN_LETTERS_MAX: Final = 200  # of a word that a message repeats
 _TAG = "tag:yaml.org,2002:"
 _BOOLEANS = {"true": True, "false": False}
 _KINDS = {
@@ -165,20 +166,27 @@ class _Builder:
             if not isinstance(key_node, ScalarNode):
                 raise self._fail("YAML_KEY", key_node, "A key must be a plain word.")
             key = str(key_node.value)
+            self._check_letters(key_node, key)
             if key in found:
                 first = self._lines[(*path, key)]
                 raise self._fail(
                     "YAML_DUPLICATE_KEY",
                     key_node,
-                    f"The key '{key}' stands twice (first in line {first}).",
+                    f"The key '{shown(key)}' stands twice (first in line {first}).",
                     "Keep one of them.",
                 )
             found[key] = self.build(value_node, (*path, key), key_node.start_mark.line + 1)
         return found
 
+    def _check_letters(self, node: Node, value: str) -> None:
+        r"""Refuse half letters, which only an escape such as ``\ud800`` can write and no file can hold."""
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise self._fail("YAML_ENCODING", node, "This is not a whole letter.", "Write the letter itself.")
+
     def _scalar(self, node: Node) -> Any:
         tag = str(node.tag).removeprefix(_TAG)
         value = str(node.value)
+        self._check_letters(node, value)
         if tag in {"str", "timestamp"}:
             return value
         if tag == "null":
@@ -192,9 +200,14 @@ class _Builder:
                 return float(value)
         except (KeyError, ValueError):
             raise self._fail(
-                "YAML_VALUE", node, f"'{value}' is not a plain number.", "Put it in quotes if it is a text."
+                "YAML_VALUE",
+                node,
+                f"'{shown(value)}' is not a plain number.",
+                "Put it in quotes if it is a text.",
             ) from None
-        raise self._fail("YAML_TAG", node, f"The tag '{node.tag}' is not used here.", "Leave it out.")
+        raise self._fail(
+            "YAML_TAG", node, f"The tag '{shown(str(node.tag))}' is not used here.", "Leave it out."
+        )
 
 
 def read(model: type[M], text: str | bytes, *, where: str) -> Read[M]:
@@ -216,18 +229,18 @@ def read(model: type[M], text: str | bytes, *, where: str) -> Read[M]:
 def explain(model: type[BaseModel], fault: Mapping[str, Any], lines: Lines) -> InputError:
     """Turn one pydantic fault into one sentence about the file."""
     path = _path(fault["loc"])
-    name = ".".join(map(str, path)) or "the file"
+    name = shown(".".join(map(str, path))) or "the file"
     place = lines.place(path)
     kind = fault["type"]
     if kind == "extra_forbidden":
         return InputError(
             "UNKNOWN_KEY",
-            f"There is no key '{path[-1]}' here.",
+            f"There is no key '{shown(str(path[-1]))}' here.",
             mend=near_miss(str(path[-1]), keys_at(model, path[:-1])),
             where=place,
         )
     if kind == "missing":
-        holder = ".".join(map(str, path[:-1])) or "the file"
+        holder = shown(".".join(map(str, path[:-1]))) or "the file"
         return InputError(
             "MISSING_KEY",
             f"The key '{path[-1]}' is missing in {holder}.",
@@ -238,7 +251,7 @@ def explain(model: type[BaseModel], fault: Mapping[str, Any], lines: Lines) -> I
         context = fault["ctx"]
         return InputError(
             "BAD_VALUE",
-            f"'{context['value']}' is not one of {', '.join(context['known'])} ({name}).",
+            f"'{shown(context['value'])}' is not one of {', '.join(context['known'])} ({name}).",
             mend=near_miss(context["value"], context["known"]),
             where=place,
         )
@@ -246,10 +259,16 @@ def explain(model: type[BaseModel], fault: Mapping[str, Any], lines: Lines) -> I
     if kind in _KINDS:
         message, mend = f"{name} must be {_KINDS[kind]}.", _KIND_MENDS.get(kind, "")
     elif kind == "value_error":
-        message = f"{name}: {fault['ctx']['error']}."
+        message = f"{name}: {shown(str(fault['ctx']['error']))}."
     else:
         message = f"{name}: {str(fault['msg']).replace('Input', 'it')}."
     return InputError("BAD_VALUE", message, mend=mend, where=place)
+
+
+def shown(word: str) -> str:
+    """Return a word of the file as it may stand in a message: short, and unable to steer a terminal."""
+    safe = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in word)
+    return safe if len(safe) <= SHOWN_LETTERS_MAX else safe[:SHOWN_LETTERS_MAX] + "..."
 
 
 def not_one_of(value: object, known: Iterable[str]) -> PydanticCustomError:
@@ -276,7 +295,7 @@ def choice(members: type[Enum]) -> Callable[[object], object]:
 def near_miss(word: str, known: Iterable[str]) -> str:
     """Return a helpful end of the message: the nearest known word, or all of them."""
     names = list(known)
-    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:SHOWN_LETTERS_MAX].lower(), names, n=1, cutoff=0.6)
     if close:
         return f"Did you mean '{close[0]}'?"
     return f"Known: {', '.join(names)}." if names else ""
