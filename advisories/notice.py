@@ -69,7 +69,9 @@ class Notice(Body):
     """UTC seconds by which the owner hears again."""
     reminder: tuple[int, int] | None = at(18, row(uint(31_536_000), uint(255)), optional=True)
     """Seconds between two reminders, and how many at most, until acknowledged."""
-    texts: dict[str, bytes] = at(19, mapping(text(35), _DIGEST, limits.NOTICE_LANGUAGES_MAX, items_min=1))
+    texts: dict[str, bytes] = at(
+        19, mapping(text(limits.LANGUAGE_BYTES_MAX), _DIGEST, limits.NOTICE_LANGUAGES_MAX, items_min=1)
+    )
     """BCP 47 language -> SHA-256 of its text's bytes."""
     patches: dict[str, tuple[bytes, ...]] | None = at(
         20,
@@ -93,7 +95,7 @@ class Notice(Body):
 class Text:
     """The words of one notice in one language; at most 1,024 bytes encoded. Not signed: bound by digest."""
 
-    language: str = at(1, text(35))
+    language: str = at(1, text(limits.LANGUAGE_BYTES_MAX))
     title: str = at(2, text(160))
     action: str = at(3, text(600))
     """What you must do: always first."""

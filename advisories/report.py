@@ -52,7 +52,7 @@ class NoticeStatus:
     reason: Reason = at(6, choice(Reason))
     """OK; STALE while shown as "not confirmed current"; a refusal's reason when REJECTED."""
     surface: Surface = at(7, choice(Surface))
-    language: str | None = at(8, text(35), optional=True)
+    language: str | None = at(8, text(limits.LANGUAGE_BYTES_MAX), optional=True)
     confirmed: int | None = at(9, uint(), optional=True)
     """UTC seconds when catalogue and timestamp first confirmed it as current."""
 
@@ -110,7 +110,7 @@ class Report(Body):
     """Hash over all of them."""
     journal: tuple[JournalEntry, ...] = at(21, many(record(JournalEntry), limits.REPORT_JOURNAL_MAX))
     """The oldest entries that no receipt covers yet, without a gap."""
-    language: str = at(22, text(35))
+    language: str = at(22, text(limits.LANGUAGE_BYTES_MAX))
 
     @property
     def device(self) -> str:

@@ -47,7 +47,11 @@ class HttpLink:
         interval_s: float = INTERVAL_S,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        parts = urlsplit(base_url)
+        try:
+            parts = urlsplit(base_url)
+            _ = parts.port
+        except ValueError:
+            parts = urlsplit("")
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
             mend = "Write it as https://HOST:PORT/PATH."
             raise InputError("GATEWAY_URL", "This is not a gateway's address.", mend=mend)

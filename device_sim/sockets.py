@@ -53,7 +53,7 @@ def parse_url(url: str) -> BrokerUrl:
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
-        shown = f"{parts.scheme}://{parts.hostname or ''}" if parts.hostname else url
+        shown = f"{parts.scheme}://{parts.hostname}" if parts.hostname else _without_secret(url)
         raise InputError(
             "BROKER_URL",
             f"'{shown}' is not a broker's address.",
@@ -66,6 +66,13 @@ def parse_url(url: str) -> BrokerUrl:
         unquote(parts.username) if parts.username else None,
         unquote(parts.password) if parts.password else None,
     )
+
+
+def _without_secret(url: str) -> str:
+    """Return what may be shown of an address that cannot be read: nothing before an at sign."""
+    before, at, after = url.rpartition("@")
+    scheme, slashes, _ = before.partition("://")
+    return f"{scheme}://...@{after}" if slashes else f"...@{after}" if at else url
 
 
 async def open_socket(where: BrokerUrl, tls: ssl.SSLContext | None, bind_address: str = "") -> socket.socket:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
+from advisories.limits import ID_BYTES_MAX, LANGUAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_SLASHES_MAX
 from advisories.states import Surface
 from advisories.topics import DEFAULT_PREFIX, Topics, is_id
 from device_sim.core.profile import Profile
@@ -42,7 +43,10 @@ def _languages(value: Any) -> tuple[str, ...]:
     if (
         not isinstance(value, list)
         or not value
-        or not all(isinstance(tag, str) and _LANGUAGE.fullmatch(tag) for tag in value)
+        or not all(
+            isinstance(tag, str) and len(tag) <= LANGUAGE_BYTES_MAX and _LANGUAGE.fullmatch(tag)
+            for tag in value
+        )
     ):
         raise ValueError('a list of language tags, the preferred one first, such as ["de", "en"]')
     return tuple(value)
@@ -71,8 +75,12 @@ def _number(low: int, high: int) -> Callable[[Any], int]:
 
 
 def _topics(value: Any) -> Topics:
-    if not isinstance(value, str) or not _PREFIX.fullmatch(value):
+    # The longest topic below it, a text's, has four slashes more than the prefix, and two ids.
+    room = TOPIC_BYTES_MAX - 2 * ID_BYTES_MAX - LANGUAGE_BYTES_MAX - len("/text///")
+    if not isinstance(value, str) or not _PREFIX.fullmatch(value) or len(value) > room:
         raise ValueError(f"topic levels joined by slashes, such as {DEFAULT_PREFIX}")
+    if value.count("/") > TOPIC_SLASHES_MAX - 4:
+        raise ValueError(f"at most {TOPIC_SLASHES_MAX - 3} levels, such as {DEFAULT_PREFIX}")
     return Topics(value)
 
 
@@ -100,10 +108,11 @@ def read_profile(text: str, *, where: str) -> Profile:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # too many digits, or nested without an end, too
         found = re.search(r"at line (\d+)", str(error))
         place = f"{where}:{found.group(1)}" if found else where
-        message = re.sub(r" \(at .*\)$", "", str(error))
+        known = isinstance(error, tomllib.TOMLDecodeError)
+        message = re.sub(r" \(at .*\)$", "", str(error)) if known else "a value is too large"
         raise InputError(
             "DEVICE_TOML", f"This is not TOML: {message}.", mend="Correct the line.", where=place
         ) from None

@@ -58,7 +58,7 @@ class NoticeTrack:
     time: int = at(5, uint())
     """UTC seconds of the last transition."""
     reason: Reason = at(6, choice(Reason))
-    language: str | None = at(7, text(35), optional=True)
+    language: str | None = at(7, text(wire.LANGUAGE_BYTES_MAX), optional=True)
     """Language of the text in hand."""
     words: bytes | None = at(8, blob(wire.NOTICE_TEXT_BYTES_MAX, bytes_min=1), optional=True)
     """The text's bytes."""
