@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ def _again(found: UnraisableHookArgs) -> None:
 def main() -> None:
     """Run one command and end the process with its documented exit status."""
     sys.unraisablehook = _again
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller: nobody listens
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - open until the process ends
     try:
         from gateway.cli.run import run  # noqa: PLC0415 - importing takes most of a short command's time
 

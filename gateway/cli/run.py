@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -78,7 +79,9 @@ def _tell(error: TocsinError, *, as_json: bool) -> int:
 def _print(as_json: bool, *, code: str, message: str, status: int, mend: str = "", where: str = "") -> None:  # noqa: FBT001 - private
     if as_json:
         error: dict[str, Any] = {"code": code, "message": message, "mend": mend, "where": where}
-        sys.stdout.write(to_json({"error": error, "exit_status": status}))
+        with contextlib.suppress(OSError):  # stdout itself may be what fails: the exit status still tells
+            sys.stdout.write(to_json({"error": error, "exit_status": status}))
+            sys.stdout.flush()
     else:
         line = str(TocsinError(code, message, mend=mend, where=where))
         # A name may hold line ends and what steers a terminal: an error is one line, and only that.

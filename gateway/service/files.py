@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import fcntl
 import json
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from keys.errors import DamagedError, InputError, UnavailableError
 
@@ -52,18 +52,32 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         if path.exists() and not path.is_file():
             raise _not_a_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
+        # Always the same name beside it: what a kill leaves is taken over by the next to write this file.
+        fresh = path.with_name(f".{path.name}.new")
+        with _only_writer(fresh) as stream:
+            try:
+                stream.truncate()
                 stream.write(data)
                 stream.flush()
                 os.fchmod(stream.fileno(), mode)
                 os.fsync(stream.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+                fresh.replace(path)
+            except BaseException:
+                fresh.unlink(missing_ok=True)
+                raise
         sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _only_writer(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that nobody else writes meanwhile; readable by this user only."""
+    while True:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(stream.fileno())):
+                yield stream
+                return
+        # Another one finished and renamed it while we waited: that file is no longer ours to touch.
 
 
 def _not_a_file(path: Path) -> UnavailableError:

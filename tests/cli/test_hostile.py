@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,50 @@ def test_an_interrupt_that_nobody_can_pass_on_comes_again() -> None:
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("option", ["--json", None])
+def test_output_that_cannot_be_written_is_told_by_the_status(
+    workspace: Workspace, option: str | None
+) -> None:
+    tocsin = Path(sys.executable).parent / "tocsin"
+    line: list[str | Path] = [tocsin, "product", "list", "-w", workspace.path, *([option] if option else [])]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(line, check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr
+
+
+def test_closed_streams_are_no_fault(workspace: Workspace) -> None:
+    tocsin = Path(sys.executable).parent / "tocsin"
+    line = f"exec {tocsin} product list -w {workspace.path} >&- 2>&-"
+    done = subprocess.run(["/bin/sh", "-c", line], check=False, timeout=60)
+    assert done.returncode == 0
+
+
+def test_a_key_left_unlisted_by_a_kill_does_not_block_its_name(tocsin: Tocsin, workspace: Workspace) -> None:
+    left = workspace.path / "keys" / "dora.pem"
+    left.write_bytes(b"left behind")
+    new = ("key", "new", "dora", "--role", "legal", "--holder", "d", "--no-passphrase", "-w", workspace.path)
+    assert tocsin(*new).status == 0
+    assert (workspace.path / "keys" / "dora.pem.unlisted-1").read_bytes() == b"left behind"
+    assert tocsin(*new).status == 2
+
+
+def test_what_a_killed_write_left_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / ".file.new").write_bytes(b"half written, and longer than what comes")
+    files.write_atomic(tmp_path / "file", b"whole", mode=0o600)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"whole"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+def test_writers_of_one_file_never_mix(tmp_path: Path) -> None:
+    contents = [bytes([65 + i]) * 50_000 for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda data: files.write_atomic(tmp_path / "file", data), contents * 4))
+    assert (tmp_path / "file").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_failed_fleet_gives_one_object(process: Tocsin, workspace: Workspace) -> None:

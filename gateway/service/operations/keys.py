@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
 
 from gateway.service import files
 from gateway.service.entries import KEY, KeyEntry, require_id
@@ -46,18 +48,27 @@ def new(
             raise InputError("BAD_VALUE", f"'{option}': {error}.", mend=f"Give another --{option}.") from None
     with workspace.lock():
         path = workspace.path / "keys" / f"{name}.pem"
-        if name in workspace.key_entries() or path.exists():
+        if name in workspace.key_entries():
             raise InputError(
                 "KEY_EXISTS",
                 f"There is a key '{name}' already.",
                 mend="Choose another name.",
                 where=str(path),
             )
+        _set_aside(path)
         signer = generate(algorithm)
         entry = KeyEntry(name, f"file:keys/{name}.pem", tuple(roles), holder, signer.public)
         files.write_atomic(path, signer.to_pem(passphrase), mode=0o600)
         workspace.append_key(entry)
     return entry
+
+
+def _set_aside(path: Path) -> None:
+    """Keep under another name a private key that keys.toml does not list: a killed ``key new`` leaves one."""
+    if path.exists():
+        with files.os_errors(path, "moved"):
+            aside = (path.with_name(f"{path.name}.unlisted-{number}") for number in count(1))
+            path.rename(next(name for name in aside if not name.exists()))
 
 
 def names_for(workspace: Workspace, role: str) -> list[str]:
