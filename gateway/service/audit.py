@@ -11,9 +11,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from advisories.catalogue import Timestamp
 from gateway.core import chain
 from gateway.service import schema
 from gateway.service.store import Session, Store
+from keys.document import peek
 from keys.errors import DamagedError
 
 
@@ -57,6 +59,17 @@ def rows(session: Session) -> Iterator[chain.Link]:
         yield chain.Link(*row)
 
 
+def _cut_off(session: Session) -> str | None:
+    """Say whether rows at the end are gone: a head that a timestamp carries must still be in the chain."""
+    t = schema.audit
+    known = set(session.connection.execute(sa.select(t.c.hash)).scalars()) | {chain.GENESIS}
+    for product in session.document_names(Timestamp.TYPE):
+        for stored in session.documents(Timestamp.TYPE, product):
+            if peek(stored.bytes, Timestamp).audit_head not in known:
+                return f"rows that timestamp {stored.version} of '{product}' vouches for are missing"
+    return None
+
+
 def verify_chain(store: Store) -> bytes:
     """Check the whole chain and return its head.
 
@@ -64,7 +77,7 @@ def verify_chain(store: Store) -> bytes:
         DamagedError: AUDIT_DAMAGED, naming the first row that does not fit.
     """
     with store.read() as session:
-        fault = chain.fault(rows(session))
+        fault = chain.fault(rows(session)) or _cut_off(session)
         if fault is not None:
             raise DamagedError(
                 "AUDIT_DAMAGED",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -74,9 +75,7 @@ class Desk:
             self.counts["rate"] += 1
             return False
         self.counts["wants"] += 1
-        for topic in want.topics:
-            if len(self._asked) < TOPICS_MAX:
-                self._asked[f"{self._topics.prefix}/{topic}"] = None
+        self.ask(f"{self._topics.prefix}/{topic}" for topic in want.topics)
         if want.blocks is not None:
             digest, offset, blocks = want.blocks
             image = self._images.get(digest)
@@ -86,6 +85,12 @@ class Desk:
                 self._windows[device] = (digest, offset, blocks)
                 self._some.set()
         return True
+
+    def ask(self, topics: Iterable[str]) -> None:
+        """Have topics repeated; beyond :data:`TOPICS_MAX` waiting ones they are dropped."""
+        for topic in topics:
+            if len(self._asked) < TOPICS_MAX:
+                self._asked[topic] = None
 
     async def next_block(self) -> tuple[str, bytes]:
         """Wait for the next block; return its topic and payload."""

@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
+from advisories.catalogue import Timestamp
 from advisories.report import Want, open_want
 from advisories.topics import Topics
 from gateway.service import schema
@@ -36,6 +37,7 @@ from keys.trusted import TrustedSet
 
 POLL_SECONDS: Final = 0.2  # how soon the work of another process is noticed
 TEND_SECONDS: Final = 30.0  # how often deadlines and lifetimes are looked at when nothing changes
+REASSERT_SECONDS: Final = 300.0  # a timestamp that somebody overwrote at the broker is back after that
 RECONNECT_SECONDS: Final = (0.2, 10.0)  # first and longest pause
 OUTBOX_MAX: Final = 10_000  # answers waiting to be sent; a device repeats what gets none
 _SENDERS: Final = 64
@@ -256,15 +258,27 @@ class Gateway:
         await link.publish(row.topic, row.payload, retain=True, expiry=left if row.payload else None)
 
     async def _repeat(self) -> None:
-        """Publish retained topics again for devices that miss them."""
+        """Publish retained topics again for devices that miss them; timestamps now and then for all.
+
+        Whoever may publish at the broker can overwrite what it retains. From a genuine timestamp a device
+        learns what it lacks, and asks for it.
+        """
+        asserted = time.monotonic()
         while True:
             await asyncio.sleep(POLL_SECONDS)
+            if time.monotonic() - asserted >= REASSERT_SECONDS:
+                asserted = time.monotonic()
+                self._desk.ask(await self._in_store(self._timestamps))
             for topic in self._desk.topics_due(time.monotonic()):
                 row = await self._in_store(lambda topic=topic: self._read_retained(topic))  # type: ignore[misc] # mypy does not infer default arguments of lambdas
                 if row is not None and row.payload:
                     left = None if row.expires is None else row.expires - int(self._clock())
                     if left is None or left > 0:
                         self._queue(row.topic, row.payload, retain=True, expiry=left)
+
+    def _timestamps(self) -> list[str]:
+        with self.store.read() as session:
+            return [self.topics.timestamp(name) for name in session.document_names(Timestamp.TYPE)]
 
     def _read_retained(self, topic: str) -> Retained | None:
         with self.store.read() as session:

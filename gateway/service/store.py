@@ -335,7 +335,12 @@ _TROUBLE: Final = (  # what SQLite says -> code, sentence, mend
         "The store cannot be opened.",
         "Check the folder and its rights.",
     ),
-    ("disk i/o", "STORE_UNAVAILABLE", "The disk under the store fails.", "Check the disk and its mount."),
+    (
+        "disk i/o",
+        "STORE_UNAVAILABLE",
+        "The disk under the store fails.",
+        "Check its mount and whether it is full.",
+    ),
 )
 
 

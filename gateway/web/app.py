@@ -27,7 +27,7 @@ from advisories.topics import is_id
 from gateway.service.ingest import Refusal
 from gateway.service.runtime import Gateway
 from gateway.service.store import Retained
-from keys.errors import UnavailableError
+from keys.errors import DamagedError, UnavailableError
 from keys.reasons import Reason
 
 COSE: Final = 'application/cose; cose-type="cose-sign"'
@@ -82,6 +82,10 @@ def _add_problems(app: FastAPI) -> None:
     async def _on_http(_request: Request, error: HTTPException) -> Response:
         return _problem(error.status_code, HTTPStatus(error.status_code).name, str(error.detail))
 
+    @app.exception_handler(DamagedError)
+    async def _on_damaged(_request: Request, error: DamagedError) -> Response:
+        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, error.code, error.message)
+
     @app.exception_handler(UnavailableError)
     async def _on_unavailable(_request: Request, error: UnavailableError) -> Response:
         response = _problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, error.message)
@@ -114,6 +118,7 @@ def _add_reports(app: FastAPI, gateway: Gateway) -> None:
 def _add_retained(app: FastAPI, gateway: Gateway) -> None:
     prefix = gateway.topics.prefix
 
+    @app.head(f"/{prefix}/{{topic:path}}", include_in_schema=False)
     @app.get(f"/{prefix}/{{topic:path}}", summary="What is retained on a topic")
     async def retained(topic: str, request: Request) -> Response:
         row = await anyio.to_thread.run_sync(_read, gateway, f"{prefix}/{topic}")
@@ -128,6 +133,7 @@ def _add_retained(app: FastAPI, gateway: Gateway) -> None:
 
 
 def _add_artefacts(app: FastAPI, artefacts: Path) -> None:
+    @app.head("/artefact/{digest}", include_in_schema=False)
     @app.get("/artefact/{digest}", summary="An image by the SHA-256 of its bytes")
     async def artefact(digest: str) -> Response:
         path = artefacts / digest

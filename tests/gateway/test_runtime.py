@@ -23,7 +23,7 @@ from gateway.service.link import Link, Received
 from gateway.service.runtime import Gateway
 from gateway.service.store import Store
 from keys.document import open_document
-from keys.errors import InputError, UnavailableError
+from keys.errors import DamagedError, InputError, UnavailableError
 from keys.reasons import Reason
 from tests.gateway.brokers import BROKERS, iotcore
 from tests.gateway.peer import Peer, status, walked
@@ -319,4 +319,45 @@ def test_a_key_without_the_gateway_role_is_refused_before_anything_runs(tmp_path
     with pytest.raises(InputError) as caught:
         Gateway(store, tmp_path, TOPICS, fleet.id, fleet.root, fleet.signer("legal"))
     assert caught.value.code == "KEY_NOT_GATEWAY"
+    store.close()
+
+
+async def test_a_timestamp_that_somebody_overwrote_comes_back(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.service.runtime.REASSERT_SECONDS", 0.2)
+    store, fleet = scene(tmp_path)
+    publish(store, fleet, header(fleet), now=time.time())
+    back = asyncio.Event()
+    overwritten = False
+
+    def on_message(message: Received) -> None:
+        nonlocal overwritten
+        message.ack()
+        if message.payload == b"garbage":
+            overwritten = True
+        elif overwritten:
+            back.set()
+
+    async with serving(store, fleet, tmp_path, url):
+        link = await Link.open(url, "attacker", on_message)
+        await link.subscribe([TOPICS.timestamp(PRODUCT)])
+        await link.publish(TOPICS.timestamp(PRODUCT), b"garbage", retain=True)
+        async with asyncio.timeout(20):
+            await back.wait()
+        link.close()
+    with store.read() as session:
+        genuine = session.document(Timestamp.TYPE, PRODUCT)
+    assert genuine is not None
+    assert open_document(genuine.bytes, Timestamp, fleet.root, fleet=fleet.id, subject=PRODUCT)
+    assert audit.verify_chain(store)
+    a = schema.audit
+    with store.write() as session:  # the end of the trail cut off: the timestamp has seen more
+        last = session.connection.execute(sa.select(sa.func.max(a.c.index))).scalar()
+        session.connection.execute(a.delete().where(a.c.index > 1))
+    assert last is not None
+    assert last > 1
+    with pytest.raises(DamagedError) as caught:
+        audit.verify_chain(store)
+    assert "are missing" in caught.value.message
     store.close()

@@ -134,6 +134,23 @@ async def test_images_come_whole_or_in_ranges(tmp_path: Path) -> None:
         assert (part.status_code, part.content) == (206, IMAGE[256:512])
 
 
+async def test_head_says_what_get_would(tmp_path: Path) -> None:
+    async with site(tmp_path) as (client, _, _):
+        for path in ("/" + TOPICS.root(1), f"/artefact/{DIGEST}"):
+            whole, head = await client.get(path), await client.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-length"] == whole.headers["content-length"]
+            assert head.headers["etag"] == whole.headers["etag"]
+
+
+async def test_a_damaged_store_is_a_problem_document(tmp_path: Path) -> None:
+    async with site(tmp_path) as (client, store, _):
+        with store.write() as session:
+            session.connection.exec_driver_sql("DROP TABLE retained")
+        found = await client.get("/" + TOPICS.root(1))
+        assert (found.status_code, found.json()["code"]) == (500, "STORE_DAMAGED")
+
+
 def test_a_taken_port_is_named() -> None:
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
