@@ -108,6 +108,8 @@ class DeviceShell:
     """
 
     __slots__ = (
+        "_alarms",
+        "_asked",
         "_boot_s",
         "_broke",
         "_clock",
@@ -159,6 +161,9 @@ class DeviceShell:
         self._running = False
         self._deaf = False
         self._wake: float | None = None
+        self._asked = 0.0
+        """When the last alarm was asked for."""
+        self._alarms: list[float] = []
         self._written = 0
         self._broke = False
 
@@ -261,12 +266,23 @@ class DeviceShell:
         self._timers.at(self._clock() + seconds, lambda: action() if self._running else None)
 
     def _tick(self) -> None:
+        self._alarms.pop()
+        now = self._clock()
         if self._wake is None or self.agent is None:
             return
-        if self._clock() < self._wake:
-            return  # an older alarm; the right one is set
-        self._wake = None
-        self._guarded(self.agent.tick)
+        if now < self._wake:
+            self._set_alarm(self._wake)
+            if now >= self._asked:
+                return  # an older alarm; the right one is set
+        else:
+            self._wake = None
+        self._guarded(self.agent.tick)  # or the clock was put back since, and the core must hear of it
+
+    def _set_alarm(self, time: float) -> None:
+        """Be called at ``time``, unless that will happen before anyway: alarms never pile up."""
+        if not self._alarms or time < self._alarms[-1]:
+            self._alarms.append(time)
+            self._timers.at(time, self._tick)
 
     # What goes out.
 
@@ -348,7 +364,8 @@ class DeviceShell:
 
     def _wake_at(self, effect: do.WakeAt) -> None:
         self._wake = effect.time  # the last one counts
-        self._timers.at(effect.time, self._tick)
+        self._asked = self._clock()
+        self._set_alarm(effect.time)
 
     def _topic(self, leaf: str) -> str:
         return self.home.profile.topics.device(self.home.profile.id, leaf)
