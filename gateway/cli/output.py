@@ -122,7 +122,7 @@ def ask_passphrase(name: str) -> bytes:
     """
     given = os.environ.get("TOCSIN_PASSPHRASE")
     if given is not None:
-        return given.encode()
+        return os.fsencode(given)
     if not sys.stdin.isatty():
         raise InputError(
             "PASSPHRASE_NEEDED",

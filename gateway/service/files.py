@@ -9,6 +9,7 @@ import json
 import os
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Any, BinaryIO, Final
 from keys.errors import DamagedError, InputError, UnavailableError
 
 NAMED_BYTES_MAX: Final = 16 * 1024 * 1024  # of a file that a person names: twice the largest image
+_TURNS: Final = frozenset(
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)  # bidi embeddings and overrides
 
 
 @contextlib.contextmanager
@@ -246,9 +250,11 @@ def toml_table(name: str, values: Mapping[str, Any]) -> str:
 
 
 def a_text(value: Any) -> str:
-    """Accept a text that is not empty."""
+    """Accept a text that is not empty, and holds nothing that steers a terminal or turns words around."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError("expected a text in quotes")
+    if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} or c in _TURNS for c in value):
+        raise ValueError("expected a text without control characters")
     return value
 
 

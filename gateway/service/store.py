@@ -176,7 +176,7 @@ class Store:
             raise UnavailableError(
                 "STORE_MISSING",
                 "There is no store.",
-                mend="Make a workspace with 'tocsin init'.",
+                mend="Restore it from a copy: what was published and reported stands only there.",
                 where=str(path),
             )
         store = cls(*_engine(path))
@@ -315,7 +315,7 @@ def _damaged(where: str, how: str) -> DamagedError:
     return DamagedError(
         "STORE_DAMAGED",
         f"This is not a whole store: {how}.",
-        mend="Restore the file from a copy, or move it away and begin a new workspace.",
+        mend="Restore the file from a copy, or begin a new workspace in another folder.",
         where=where,
     )
 

@@ -102,7 +102,7 @@ class Workspace:
         """Open an existing workspace.
 
         Raises:
-            InputError: NOT_A_WORKSPACE; or of the settings file, with file:line.
+            InputError: NOT_A_WORKSPACE, WORKSPACE_FORMAT; or of the settings file, with file:line.
         """
         if not (path / "tocsin.toml").is_file():
             raise InputError(
@@ -111,7 +111,16 @@ class Workspace:
                 mend="Name one with --workspace, or make one with 'tocsin init DIR'.",
                 where=str(path),
             )
-        found = files.read_toml(path / "tocsin.toml", what="settings file").fields("", SETTINGS)
+        table = files.read_toml(path / "tocsin.toml", what="settings file")
+        made = table.data.get("format")
+        if isinstance(made, int) and made > FORMAT:
+            raise InputError(
+                "WORKSPACE_FORMAT",
+                f"This workspace has format {made}; this program knows only {FORMAT}.",
+                mend="Use the newer program that made it.",
+                where=table.where("", "format"),
+            )
+        found = table.fields("", SETTINGS)
         settings = Settings(found["exercise"], found["prefix"], found["broker"], found["http"])
         return Workspace(path, settings)
 

@@ -262,3 +262,39 @@ def test_kill_9_while_devices_are_made(process: Tocsin, workspace: Workspace) ->
     assert not making.exists()
     listed = json.loads(process("device", "list", "--json", "-w", workspace.path).out)["devices"]
     assert {row["id"] for row in listed} == _homes(workspace)
+
+
+def test_a_workspace_of_a_newer_program_is_told_as_such(tocsin: Tocsin, workspace: Workspace) -> None:
+    settings = workspace.path / "tocsin.toml"
+    settings.write_text(settings.read_text().replace("format = 1", "format = 2"))
+    ran = tocsin("status", "-w", workspace.path)
+    assert ran.status == 2
+    assert "tocsin.toml:2" in ran.err
+    assert "newer program" in ran.err
+
+
+@pytest.mark.parametrize("text", ["x\x1b[2Jy", "a\nb", "\u202egnp.exe", "\udcff"])
+def test_names_that_others_will_be_shown_hold_no_control_characters(
+    tocsin: Tocsin, workspace: Workspace, text: str
+) -> None:
+    before = snapshot(workspace.path)
+    where = ("-w", str(workspace.path))
+    made = tocsin("key", "new", "k", "--role", "legal", "--holder", text, "--no-passphrase", *where)
+    assert made.status == 2
+    assert "control characters" in made.err
+    assert tocsin("product", "add", "p", "--name", text, *where).status == 2
+    assert snapshot(workspace.path) == before
+
+
+def test_a_passphrase_of_any_bytes_is_one(tocsin: Tocsin, workspace: Workspace) -> None:
+    env = {"TOCSIN_PASSPHRASE": os.fsdecode(b"\xff"), "TOCSIN_WORKSPACE": str(workspace.path)}
+    assert tocsin("key", "new", "root-dora", "--role", "root", "--holder", "dora", env=env).status == 0
+    assert tocsin("root", "new", env=env).status == 0
+    assert tocsin("root", "sign", "--key", "root-dora", env=env).status == 0
+
+
+def test_what_a_second_root_lacks_is_counted_once(tocsin: Tocsin, workspace: Workspace) -> None:
+    where = ("-w", str(workspace.path))
+    assert tocsin("root", "new", "--json", *where).json["missing"] == ["root", "root"]
+    assert tocsin("root", "sign", "--key", "root-anna", "--json", *where).json["missing"] == ["root"]
+    assert tocsin("root", "sign", "--key", "root-ben", "--json", *where).json["missing"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +138,9 @@ def _approvals(workspace: Workspace, root: Root, document: bytes | None) -> Appr
     old_kids = verified(document, old) if document else ()
     before = approvals(old, old_kids, old.demands(Root.TYPE, None))
     signed = tuple(dict.fromkeys((*found.signed, *before.signed)))
-    return Approvals(signed, (*found.missing, *before.missing))
+    # One signature may count under both: what is missing is the larger need of the two.
+    missing = Counter(found.missing) | Counter(before.missing)
+    return Approvals(signed, tuple(missing.elements()))
 
 
 def sign_draft(workspace: Workspace, key: str, passphrase: Passphrase) -> RootView:
