@@ -55,16 +55,20 @@ def render(
             notice, text, own, product=product, installed=installed, code=code, confirmed=confirmed
         )
     ]
+    heading = own.notice.format(severity=own.severity[notice.severity]).upper()
+    top = _rule(heading, notice.id, width)
     head = [_centred(line, inner) for line in _banner(notice, own, inner)]
+    if layout.width(top) > width:  # a long id: the heading gets a line of its own
+        top = _rule("", notice.id, width)
+        head = [*(_centred(line, inner) for line in wrap(heading, inner)), *head]
     title = wrap(text.title, inner)
     frame = 3  # top, below the title, bottom
     body = [line for section in sections for line in section]
     spare = height - frame - len(head) - len(title) - len(body)
     if spare >= len(sections) - 1:
         body = [line for section in sections for line in ("", *section)][1:]
-    heading = own.notice.format(severity=own.severity[notice.severity]).upper()
     return [
-        _rule(heading, notice.id, width),
+        top,
         *(f"| {pad(line, inner)} |" for line in (*head, *title)),
         _rule("", "", width),
         *(f"| {pad(line, inner)} |" for line in body),

@@ -115,3 +115,11 @@ def test_any_text_is_framed_whole(
 def test_another_size_is_filled_too(example: Facts) -> None:
     lines = screen(header_of(example), text_of(example, "en"), width=100, height=40)
     assert {width(line) for line in lines} == {100}
+
+
+def test_the_longest_id_leaves_the_frame_whole_and_the_heading_said(example: Facts) -> None:
+    notice = dataclasses.replace(header_of(example), id="E" * 64)
+    lines = screen(notice, text_of(example, "en"))
+    assert {width(line) for line in lines} == {80}
+    assert "E" * 64 in lines[0]
+    assert "SECURITY NOTICE, SEVERITY HIGH" in lines[1]
