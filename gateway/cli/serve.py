@@ -63,13 +63,17 @@ def serve(
         stack.enter_context(only_one(opened.path / ".serve.lock", "'tocsin serve' for this workspace"))
         if url is None:
             url = stack.enter_context(DemoBroker(port=port)).url
-            kind = "broker in this process"
+            kind = IN_PROCESS
         else:
             kind = "given broker"
         wanted = opened.settings.http if http is None else http
         listener = None if wanted is None else stack.enter_context(listen(address, wanted))
         stack.enter_context(announced(opened, url))
         run(lambda stop: _serve(opened, signer, _Way(url, kind, listener), stop, as_json=as_json))
+
+
+IN_PROCESS = "broker in this process"
+"""What serves when no broker is given; it does not bear shared subscriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,15 @@ async def _serve(
     """Run gateway and HTTP server until one ends or ``stop`` is set; say when both are ready."""
     with workspace.store() as store:
         trusted = workspace.trusted()
-        gateway = Gateway(store, workspace.artefacts, workspace.topics, trusted.fleet, trusted, signer)
+        gateway = Gateway(
+            store,
+            workspace.artefacts,
+            workspace.topics,
+            trusted.fleet,
+            trusted,
+            signer,
+            share=way.kind != IN_PROCESS,
+        )
 
         async def tell() -> None:
             await gateway.ready.wait()
