@@ -12,8 +12,11 @@ State and boot record are replaced whole or not at all. Slots are written in pla
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -109,6 +112,7 @@ class Home:
                     _sync(entry)
             draft.rename(path)
         except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
             raise _unwritable(path, error) from None
         return home
 
@@ -145,7 +149,7 @@ class Home:
         return _read(self.path / _STATE, STATE_BYTES_MAX, empty=True) or None
 
     def save_state(self, state: bytes) -> None:
-        """Replace the agent's state (UnavailableError: HOME_WRITE)."""
+        """Replace the agent's state (UnavailableError: HOME_WRITE, HOME_BUSY)."""
         self._replace(_STATE, state)
 
     def read_boot(self) -> bytes:
@@ -190,12 +194,26 @@ class Home:
     def _replace(self, name: str, data: bytes) -> None:
         target, draft = self.path / name, self.path / f".{name}.new"
         try:
-            draft.write_bytes(data)
-            if self.durable:
-                _sync(draft)
-            draft.replace(target)
+            with _alone(draft) as handle:
+                try:
+                    os.truncate(handle, 0)
+                    with os.fdopen(os.dup(handle), "wb") as file:
+                        file.write(data)
+                    if self.durable:
+                        os.fsync(handle)
+                    draft.replace(target)
+                except OSError:
+                    draft.unlink(missing_ok=True)  # a full disk needs the room
+                    raise
             if self.durable:
                 _sync(self.path)
+        except BlockingIOError:
+            raise UnavailableError(
+                "HOME_BUSY",
+                "Another process writes this device's state.",
+                mend="Run a device in one process only.",
+                where=str(target),
+            ) from None
         except OSError as error:
             raise _unwritable(target, error) from None
 
@@ -211,6 +229,33 @@ def _read(path: Path, size_max: int, *, empty: bool = False) -> bytes:
             path, f"its size cannot be right (at most {size_max} bytes)" if data else "it is empty"
         )
     return data
+
+
+@contextlib.contextmanager
+def _alone(draft: Path) -> Iterator[int]:
+    """Open a draft that no other process is writing; the lock ends with the process, however it ends.
+
+    Raises:
+        BlockingIOError: another process is writing it.
+    """
+    while True:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_at(handle, draft):
+                continue  # between opening and locking, another process made this very file the state
+            yield handle
+        finally:
+            os.close(handle)
+        return
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Say whether an open file is still the one at this path."""
+    try:
+        return os.fstat(handle).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _sync(path: Path) -> None:
