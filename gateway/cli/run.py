@@ -48,6 +48,11 @@ def run(arguments: list[str]) -> int:
         return EXIT_BUG
 
 
+def _is_text(argument: str) -> bool:
+    """Say whether an argument came as text: bytes that are none arrive as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
+
+
 def _invoke(arguments: list[str]) -> int:
     """Import the application and run it; what typer raises becomes ours."""
     import typer  # noqa: PLC0415 - importing takes most of a short command's time: Ctrl-C may fall into it
@@ -59,6 +64,11 @@ def _invoke(arguments: list[str]) -> int:
         status = typer.main.get_command(app).main(arguments, prog_name="tocsin", standalone_mode=False)
     except TyperException as error:
         raise InputError("USAGE", error.format_message(), mend="Try --help.") from None
+    except UnicodeEncodeError:
+        if os.environ.get("TOCSIN_TRACEBACK") or all(map(_is_text, arguments)):
+            raise
+        message = "An argument holds bytes that are no text."
+        raise InputError("BAD_VALUE", message, mend="Write it in UTF-8.") from None
     except Abort:
         raise KeyboardInterrupt from None
     return status if isinstance(status, int) else 0

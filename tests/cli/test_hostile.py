@@ -298,3 +298,11 @@ def test_what_a_second_root_lacks_is_counted_once(tocsin: Tocsin, workspace: Wor
     assert tocsin("root", "new", "--json", *where).json["missing"] == ["root", "root"]
     assert tocsin("root", "sign", "--key", "root-anna", "--json", *where).json["missing"] == ["root"]
     assert tocsin("root", "sign", "--key", "root-ben", "--json", *where).json["missing"] == []
+
+
+@pytest.mark.parametrize("command", ["status {}", "rollout pause {}", "advisory publish {}", "patch show {}"])
+def test_an_argument_of_bytes_that_are_no_text_is_bad_input(
+    tocsin: Tocsin, workspace: Workspace, command: str
+) -> None:
+    ran = tocsin(*command.format("\udcff").split(), "-w", workspace.path)
+    assert ran.status == 2, ran
