@@ -51,6 +51,7 @@ COUNTS: list[tuple[str, int, Callable[[int], Any]]] = [
     ("notice states", limits.REPORT_STATES_MAX, lambda n: replace(REPORT, notices=REPORT.notices * n)),
     ("patch states", limits.REPORT_STATES_MAX, lambda n: replace(REPORT, patches=REPORT.patches * n)),
     ("journal", limits.REPORT_JOURNAL_MAX, lambda n: replace(REPORT, journal=REPORT.journal * n)),
+    ("language", limits.LANGUAGE_BYTES_MAX, lambda n: replace(REPORT, language="x" * n)),
     ("topics", limits.WANT_TOPICS_MAX, lambda n: replace(WANT, topics=("t",) * n)),
     ("topic", limits.TOPIC_BYTES_MAX, lambda n: replace(WANT, topics=("t" * n,))),
     ("window", limits.BLOCK_WINDOW_MAX, lambda n: replace(WANT, blocks=(DIGEST, 0, n))),
