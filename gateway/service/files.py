@@ -78,10 +78,17 @@ def _only_writer(path: Path) -> Iterator[BinaryIO]:
     while True:
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(stream.fileno())):
+            if _lies_at(path, stream):
                 yield stream
                 return
         # Another one finished and renamed it while we waited: that file is no longer ours to touch.
+
+
+def _lies_at(path: Path, stream: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _not_a_file(path: Path) -> UnavailableError:
