@@ -41,6 +41,7 @@ _ED25519_BYTES, _P256_BYTES = 32, 32
 _SIGNATURE_BYTES = 64
 
 _P25519 = 2**255 - 19
+_P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1  # FIPS 186-4, D.1.2.3
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _LOW_ORDER = frozenset({0, 1, _P25519 - 1, _ORDER_8, _P25519 - _ORDER_8})
 """The y coordinates of Ed25519's eight points of low order: anybody can sign for those."""
@@ -108,6 +109,9 @@ class PublicKey:
             # The same point written otherwise would be a second key; a point of low order has no owner.
             y = int.from_bytes(self.x, "little") & (2**255 - 1)
             return y < _P25519 and y not in _LOW_ORDER
+        # OpenSSL takes x and x + p for the same point; here that would be a second key, too.
+        if any(int.from_bytes(coordinate, "big") >= _P256 for coordinate in (self.x, self.y)):
+            return False
         try:
             _ = self._key
         except ValueError:

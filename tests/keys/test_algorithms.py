@@ -142,3 +142,14 @@ def test_the_low_order_points_really_let_anybody_sign() -> None:
     # R = identity, S = 0 verifies under the identity key for any message: why such keys are refused.
     identity = PublicKey(Algorithm.ED25519, (1).to_bytes(32, "little"))
     assert identity.verify((1).to_bytes(32, "little") + bytes(32), b"anything")
+
+
+def test_a_p256_point_has_one_spelling_only() -> None:
+    p = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+    x = 5
+    y = pow(x**3 - 3 * x + b, (p + 1) // 4, p)
+    cose_key = {1: 2, -1: 1, -2: x.to_bytes(32, "big"), -3: y.to_bytes(32, "big")}
+    assert PublicKey.from_cose(cose_key).x == cose_key[-2]
+    with pytest.raises(RefusedError, match="COSE_Key members"):
+        PublicKey.from_cose({**cose_key, -2: (x + p).to_bytes(32, "big")})
