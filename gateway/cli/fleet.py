@@ -150,23 +150,45 @@ def device_run(
     ] = "console",
     for_: Annotated[float | None, typer.Option("--for", min=0.0, help="End after this many seconds.")] = None,
     workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Be the owner of one simulated device: see its screen, press its button, answer its questions."""
+    """Be the owner of one simulated device: see its screen, press its button, answer its questions.
+
+    With --json the screen goes to a file in the device's folder, questions to stderr, and what happened is
+    counted in one object at the end.
+    """
     opened = open_workspace(workspace)
     url = broker_url(opened, broker)
     home = Home.open(_find(opened, device))
     out = console()
     with only_one(opened.path / "devices" / ".lock", "the devices of this workspace"):
-        owner = ConsoleOwner(sys.stdout)
+        owner = ConsoleOwner(sys.stderr if as_json else sys.stdout)
+        to_terminal = display == "console" and not as_json
         screen = open_display(
             display,
             home.path,
             languages=home.profile.languages,
-            out=sys.stdout if display == "console" else None,
+            out=sys.stdout if to_terminal else None,
         )
-        fleet = Fleet([home], url, display=lambda _: screen, on_event=lambda event: _tell(out, event))
+        watch = _Watch()
+
+        def told(event: Event) -> None:
+            watch(event)
+            if not as_json:
+                _tell(out, event)
+
+        fleet = Fleet([home], url, display=lambda _: screen, on_event=told)
         fleet.shells[home.profile.id].owner = owner
-        run(lambda stop: _live(fleet, owner, stop, for_))
+        started = time.monotonic()
+        interrupted = False
+        try:
+            run(lambda stop: _live(fleet, owner, stop, for_))
+        except KeyboardInterrupt:
+            interrupted = True
+        if as_json:
+            _summary(as_json, 1, watch.counts, time.monotonic() - started)
+    if interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED) if as_json else KeyboardInterrupt
 
 
 def _find(workspace: Workspace, device: str) -> Path:

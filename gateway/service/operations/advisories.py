@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-from advisories.checks import Finding, check
 
+from advisories.checks import Finding, check
 from advisories.compose import Release, compose
 from advisories.facts import Facts, load_facts
 from advisories.notice import Notice, check_code
