@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import sys
 import threading
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
+
+INTERRUPTED = 130
 
 
 def _again(found: UnraisableHookArgs) -> None:
@@ -34,7 +37,14 @@ def main() -> None:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:
         sys.stderr.write("error: Interrupted.\n")
-        status = 130
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        # CPython remembers an interrupt that fell into exec() of a text (dataclasses do that while they are
+        # imported) although it was handled, and would end by the signal instead of the documented status.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(INTERRUPTED)
     sys.exit(status)
 
 
