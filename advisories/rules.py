@@ -1,7 +1,7 @@
 """The frame of the checks: what a finding is, and how a rule is registered.
 
 A rule is a pure function ``(facts, context) -> points`` with a name, a level and the number of the
-practice (``research/csaf.md`` section 4) that it serves. It never changes anything and never stops
+practice (its number in ``advisories/README.md``) that it serves. It never changes anything and never stops
 at the first point.
 """
 
@@ -37,7 +37,7 @@ class Finding:
     message: str
     mend: str
     practice: int
-    """Number of the practice served (``research/csaf.md`` section 4)."""
+    """Number of the practice served (the table in ``advisories/README.md``)."""
     line: int
 
 

@@ -27,7 +27,7 @@ class NoticeState(IntEnum):
 
 
 class PatchState(IntEnum):
-    """How far one patch has come on one device (``research/ota.md`` vocabulary)."""
+    """How far one patch has come on one device."""
 
     QUEUED = 0
     OFFERED = 1

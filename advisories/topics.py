@@ -1,6 +1,6 @@
 """Where each document lies: the same path is an MQTT topic and an HTTPS path.
 
-Seven slashes at most, exact filters only, none overlapping (DESIGN.md, "On the wire").
+Seven slashes at most, exact filters only, none overlapping (``docs/protocol/README.md``).
 """
 
 from __future__ import annotations

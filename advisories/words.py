@@ -21,7 +21,7 @@ SENTENCE_WORDS_MAX: Final = 20
 SENTENCE_LETTERS_MAX: Final = 60
 """The same for scripts without spaces between words."""
 GRADE_MAX: Final = 8.0
-"""Flesch-Kincaid school grade for a text to the public (``research/csaf.md`` section 6)."""
+"""Flesch-Kincaid school grade for a text to the public."""
 GRADE_WORDS_MIN: Final = 30
 """Below this many words the formula says nothing."""
 

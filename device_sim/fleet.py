@@ -29,7 +29,7 @@ from keys.errors import UnavailableError
 
 DEVICES_MAX: Final = 10_000
 CONNECTS_MAX: Final = 64
-"""In flight at a time: more overflow a listen backlog and wait a second for the next SYN (research)."""
+"""In flight at a time: more overflow a listen backlog and wait a second for the next SYN."""
 DEVICES_AN_ADDRESS: Final = 5_000
 """Source ports are finite; on loopback every so many devices get an address of their own."""
 _FILES_BESIDES: Final = 200  # open files that are not device connections

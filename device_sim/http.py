@@ -2,7 +2,7 @@
 
 GET brings what a topic retains, POST takes a report. A wildcard cannot be fetched: the catalogue names what
 there is, the core wants it, and each wanted topic is a GET. Firmware blocks come over MQTT only.
-(DESIGN.md, "On the wire".)
+(``docs/protocol/README.md``.)
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The socket is opened here, by asyncio, and handed to paho ready (TLS done), so that connecting never
 blocks ten thousand other devices. Everything is QoS 1. After a loss the link comes back by itself, with
 exponential backoff and jitter, subscribes again and sends again what no PUBACK covered.
-(DESIGN.md, "On the wire"; OASIS MQTT 5.0, sections 3.1, 4.4 and 4.9.)
+(``docs/protocol/README.md``; OASIS MQTT 5.0, sections 3.1, 4.4 and 4.9.)
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ DEFAULT_POLICY: Mapping[str, Mapping[str, int]] = {
     "offer": {"gateway": 1},
     "answer": {"gateway": 1},
 }
-"""Document type -> role -> how many different holders (DESIGN.md, "Trust: one rule")."""
+"""Document type -> role -> how many different holders."""
 
 ROLES = ("root", "engineering", "legal", "communications", "release", "security", "operator", "gateway")
 

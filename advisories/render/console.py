@@ -1,7 +1,7 @@
 """The notice on a console of 80 x 24: an ASCII frame, one labelled section after the other.
 
 Order: what you must do, what happened, what is affected, what we are doing, next update, contact,
-proof (``research/csaf.md`` section 6). Labels stand in a column of their own, so a skim reads them.
+proof. Labels stand in a column of their own, so a skim reads them.
 """
 
 from __future__ import annotations
