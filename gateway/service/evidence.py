@@ -60,19 +60,7 @@ class Evidence:
         notices: dict[str, dict[str, NoticeRow]] = {}
         t = schema.notice_states
         for row in self._connection.execute(sa.select(t).where(t.c.device.in_(self._ids))):
-            notices.setdefault(row.device, {})[row.advisory] = NoticeRow(
-                revision=row.revision,
-                digest=row.digest,
-                state=NoticeState(row.state),
-                reason=Reason(row.reason),
-                surface=Surface(row.surface),
-                language=row.language,
-                verified=row.verified,
-                shown=row.shown,
-                acknowledged=row.acknowledged,
-                confirmed=row.confirmed,
-                shown_received=row.shown_received,
-            )
+            notices.setdefault(row.device, {})[row.advisory] = notice_row(row)
         patches: dict[str, dict[bytes, PatchRow]] = {}
         p = schema.patch_states
         for row in self._connection.execute(sa.select(p).where(p.c.device.in_(self._ids))):
@@ -222,6 +210,23 @@ class Evidence:
                 for topic, reason, detail, data, at in messages
             ],
         )
+
+
+def notice_row(row: Any) -> NoticeRow:
+    """Rebuild a notice's standing from a row of ``notice_states``."""
+    return NoticeRow(
+        revision=row.revision,
+        digest=row.digest,
+        state=NoticeState(row.state),
+        reason=Reason(row.reason),
+        surface=Surface(row.surface),
+        language=row.language,
+        verified=row.verified,
+        shown=row.shown,
+        acknowledged=row.acknowledged,
+        confirmed=row.confirmed,
+        shown_received=row.shown_received,
+    )
 
 
 def _entry(row: Any) -> JournalEntry:

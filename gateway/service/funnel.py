@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from advisories.notice import Notice
-from advisories.states import NoticeState, Surface
+from advisories.states import Surface
 from advisories.versions import parse_version
 from gateway.core import funnel as core
 from gateway.core.funnel import Funnel, Told
-from gateway.core.ingest import NoticeRow
 from gateway.service import schema
+from gateway.service.evidence import notice_row
 from gateway.service.store import Session
 from keys.document import peek
 from keys.errors import InputError
@@ -102,21 +102,7 @@ def _told(session: Session, notice: Notice) -> list[Told]:
             product=row.product,
             language=(row.language if row.state is not None else None) or row.speaks,
             installed=None if row.installed is None else parse_version(row.installed),
-            row=None
-            if row.state is None
-            else NoticeRow(
-                revision=row.revision,
-                digest=row.digest,
-                state=NoticeState(row.state),
-                reason=Reason(row.reason),
-                surface=Surface(row.surface),
-                language=row.language,
-                verified=row.verified,
-                shown=row.shown,
-                acknowledged=row.acknowledged,
-                confirmed=row.confirmed,
-                shown_received=row.shown_received,
-            ),
+            row=None if row.state is None else notice_row(row),
         )
         for row in session.connection.execute(query)
     ]
