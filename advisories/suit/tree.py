@@ -7,7 +7,7 @@ Every text from the envelope is escaped, so that it cannot steer a terminal.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ def _envelope(envelope: Envelope, size: int) -> Iterator[str]:
     agrees = "fits" if digest_of(envelope.manifest) == envelope.digest else "DOES NOT FIT"
     yield _INDENT * 2 + f"digest sha-256 {envelope.digest.hex()} ({agrees} the manifest)"
     for block in envelope.blocks:
-        yield _INDENT * 2 + _safely(lambda block=block: _block(block))  # type: ignore[misc]
+        yield _INDENT * 2 + _safely(block)
     try:
         manifest = parse(envelope)
     except RefusedError as error:
@@ -53,9 +53,9 @@ def _envelope(envelope: Envelope, size: int) -> Iterator[str]:
         yield _INDENT + f"payload {escape(name)}, {len(content)} bytes"
 
 
-def _safely(show: Callable[[], str]) -> str:
+def _safely(block: bytes) -> str:
     try:
-        return show()
+        return _block(block)
     except RefusedError as error:
         return f"block cannot be read: {escape(error.message)}"
 

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -270,7 +271,7 @@ class Gateway:
                 asserted = time.monotonic()
                 self._desk.ask(await self._in_store(self._timestamps))
             for topic in self._desk.topics_due(time.monotonic()):
-                row = await self._in_store(lambda topic=topic: self._read_retained(topic))  # type: ignore[misc] # mypy does not infer default arguments of lambdas
+                row = await self._in_store(partial(self._read_retained, topic))
                 if row is not None and row.payload:
                     left = None if row.expires is None else row.expires - int(self._clock())
                     if left is None or left > 0:

@@ -73,8 +73,10 @@ class Screen:
     def closing(self, demanded: Outcome, measured: Outcome, seconds: Mapping[str, float]) -> None:
         """The closing table: what the scenario demands beside what the store holds."""
         table = Table(title="What the gateway's store says", title_justify="left")
-        for column, justify in (("", "left"), ("demanded", "right"), ("measured", "right"), ("", "left")):
-            table.add_column(column, justify=justify)  # type: ignore[arg-type]
+        table.add_column()
+        table.add_column("demanded", justify="right")
+        table.add_column("measured", justify="right")
+        table.add_column()
         for name, want, got in _rows(demanded, measured):
             table.add_row(name, str(want), str(got), "[green]ok[/]" if want == got else "[bold red]NO[/]")
         table.add_section()
