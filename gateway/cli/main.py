@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import os
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -35,7 +36,9 @@ def main() -> None:
         from gateway.cli.run import run  # noqa: PLC0415 - importing takes most of a short command's time
 
         status = run(sys.argv[1:])
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: what is left has no other status
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.stderr.write("error: Interrupted.\n")
         status = INTERRUPTED
     if status == INTERRUPTED:

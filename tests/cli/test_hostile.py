@@ -93,6 +93,17 @@ def test_an_interrupt_that_nobody_can_pass_on_comes_again() -> None:
     assert (done.returncode, done.stderr) == (130, "")
 
 
+@pytest.mark.parametrize("_", range(12))
+def test_an_interrupt_after_the_work_keeps_the_documented_status(_: int) -> None:
+    line = [sys.executable, "-u", "-m", "gateway.cli.main", "--version"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("tocsin ")
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) in {(0, ""), (130, "error: Interrupted.\n")}
+
+
 @pytest.mark.parametrize("option", ["--json", None])
 def test_output_that_cannot_be_written_is_told_by_the_status(
     workspace: Workspace, option: str | None
