@@ -14,7 +14,7 @@ from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from keys.algorithms import Algorithm, PublicKey
@@ -26,6 +26,9 @@ Passphrase = Callable[[str], bytes]
 
 _PEM_BYTES_MAX = 65_536
 
+_MlDsa = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey
+_Private = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | _MlDsa
+
 
 class Signer(Protocol):
     """Anything that can sign with one key."""
@@ -36,14 +39,14 @@ class Signer(Protocol):
         ...
 
     def sign(self, data: bytes) -> bytes:
-        """Return the raw signature over ``data`` (64 bytes)."""
+        """Return the raw signature over ``data`` (:data:`keys.algorithms.SIGNATURE_BYTES`)."""
         ...
 
 
 class LocalSigner:
     """A private key held in this process's memory."""
 
-    def __init__(self, private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> None:
+    def __init__(self, private: _Private) -> None:
         self._private = private
         self._public = _public(private)
 
@@ -57,7 +60,7 @@ class LocalSigner:
 
     def sign(self, data: bytes) -> bytes:
         """Return the raw signature over ``data``; P-256 deterministically (RFC 6979), as r and s."""
-        if isinstance(self._private, ed25519.Ed25519PrivateKey):
+        if not isinstance(self._private, ec.EllipticCurvePrivateKey):
             return self._private.sign(data)
         r, s = decode_dss_signature(
             self._private.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
@@ -74,18 +77,33 @@ class LocalSigner:
         )
 
 
-def _public(private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> PublicKey:
-    if isinstance(private, ed25519.Ed25519PrivateKey):
-        return PublicKey(Algorithm.ED25519, private.public_key().public_bytes_raw())
+def _public(private: _Private) -> PublicKey:
+    match private:
+        case ed25519.Ed25519PrivateKey():
+            return PublicKey(Algorithm.ED25519, private.public_key().public_bytes_raw())
+        case mldsa.MLDSA44PrivateKey():
+            return PublicKey(Algorithm.ML_DSA_44, private.public_key().public_bytes_raw())
+        case mldsa.MLDSA65PrivateKey():
+            return PublicKey(Algorithm.ML_DSA_65, private.public_key().public_bytes_raw())
     numbers = private.public_key().public_numbers()
     return PublicKey(Algorithm.ESP256, numbers.x.to_bytes(32, "big"), numbers.y.to_bytes(32, "big"))
 
 
+_GENERATORS: dict[Algorithm, Callable[[], _Private]] = {
+    Algorithm.ED25519: ed25519.Ed25519PrivateKey.generate,
+    Algorithm.ESP256: lambda: ec.generate_private_key(ec.SECP256R1()),
+    Algorithm.ML_DSA_44: mldsa.MLDSA44PrivateKey.generate,
+    Algorithm.ML_DSA_65: mldsa.MLDSA65PrivateKey.generate,
+}
+
+
 def generate(algorithm: Algorithm = Algorithm.ED25519) -> LocalSigner:
-    """Make a new key pair with the operating system's random numbers."""
-    if algorithm is Algorithm.ED25519:
-        return LocalSigner(ed25519.Ed25519PrivateKey.generate())
-    return LocalSigner(ec.generate_private_key(ec.SECP256R1()))
+    """Make a new key pair with the operating system's random numbers.
+
+    Args:
+        algorithm: one of :data:`keys.algorithms.EMITTED`.
+    """
+    return LocalSigner(_GENERATORS[algorithm]())
 
 
 def from_seed(seed: bytes) -> LocalSigner:
@@ -121,13 +139,13 @@ def from_pem(pem: bytes, passphrase: bytes, *, where: str) -> LocalSigner:
             "KEY_UNREADABLE", "This is not a PKCS#8 PEM key.", mend="Restore the file.", where=where
         ) from None
     match private:
-        case ed25519.Ed25519PrivateKey():
+        case ed25519.Ed25519PrivateKey() | mldsa.MLDSA44PrivateKey() | mldsa.MLDSA65PrivateKey():
             return LocalSigner(private)
         case ec.EllipticCurvePrivateKey(curve=ec.SECP256R1()):
             return LocalSigner(private)
     raise InputError(
         "KEY_UNSUPPORTED",
-        "The key is neither Ed25519 nor P-256.",
+        "The key is none of Ed25519, P-256, ML-DSA-44 and ML-DSA-65.",
         mend="Make one with 'tocsin key new'.",
         where=where,
     )

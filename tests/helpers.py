@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa
 
 from advisories.catalogue import Catalogue, DeviceRecord, Devices, Timestamp
 from advisories.notice import Action, Notice, Phase, Severity, Text
@@ -56,8 +56,13 @@ R = TypeVar("R")
 def key(name: str, algorithm: Algorithm = Algorithm.ED25519) -> LocalSigner:
     """The private key that belongs to a name."""
     seed = hashlib.sha256(f"tocsin test key {name}".encode()).digest()
-    if algorithm is Algorithm.ED25519:
-        return from_seed(seed)
+    match algorithm:
+        case Algorithm.ED25519:
+            return from_seed(seed)
+        case Algorithm.ML_DSA_44:
+            return LocalSigner(mldsa.MLDSA44PrivateKey.from_seed_bytes(seed))
+        case Algorithm.ML_DSA_65:
+            return LocalSigner(mldsa.MLDSA65PrivateKey.from_seed_bytes(seed))
     return LocalSigner(ec.derive_private_key(int.from_bytes(seed[:31], "big") + 1, ec.SECP256R1()))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import os
 import signal
@@ -19,7 +18,9 @@ INTERRUPTED = 130
 def _again(found: UnraisableHookArgs) -> None:
     """Interrupt once more where a Ctrl-C fell into code that cannot pass it on (a finaliser, pydantic)."""
     if issubclass(found.exc_type, KeyboardInterrupt):
-        later = threading.Timer(0.05, _thread.interrupt_main)  # here it would be lost the same way
+        # Later, for here it would be lost the same way; and as a real signal, which also ends a wait.
+        main = threading.main_thread().ident or 0
+        later = threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT))
         later.daemon = True
         later.start()
     else:
