@@ -28,6 +28,10 @@ from keys.errors import RefusedError
 from keys.reasons import Reason
 
 
+NO_REPORT: Final = (0, 0)
+"""The order of a standing whose device has another key since: nothing was reported under this one yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A row of the register, from an operator-signed record; times are UTC seconds."""
@@ -175,17 +179,21 @@ def judge(
         return Committed(report, False, standing, {}, {}, (), ())
     anomalies: list[Anomaly] = []
     base = standing or Standing(
-        order=(0, 0),
+        order=NO_REPORT,
         life=0,
         count=0,
         head=journal_genesis(report.fleet, report.device),
         next_nonce=nonce,
     )
+    back = anomalies
+    if standing is not None and standing.order == NO_REPORT and _is_another(report, base, overlap):
+        # A new key came with a new memory: it begins anew, and knows nothing of where the old one stood.
+        base, overlap, back = _anew(report, base), {}, []
     base, fresh = _journal(report, base, overlap, anomalies)
     anomalies += _illegal(fresh)
-    notices = {s.id: _notice(s, base.notices.get(s.id), fresh, received, anomalies) for s in report.notices}
+    notices = {s.id: _notice(s, base.notices.get(s.id), fresh, received, back) for s in report.notices}
     patches = {
-        s.digest: _patch(s, base.patches.get(s.digest), fresh, received, anomalies) for s in report.patches
+        s.digest: _patch(s, base.patches.get(s.digest), fresh, received, back) for s in report.patches
     }
     after = replace(
         base,
@@ -195,6 +203,20 @@ def judge(
         patches={**base.patches, **patches},
     )
     return Committed(report, True, after, notices, patches, fresh, anomalies)
+
+
+def _is_another(report: Report, base: Standing, overlap: Mapping[int, JournalEntry]) -> bool:
+    """Say whether a report's journal cannot be the one that is committed."""
+    if report.journal_count == base.count and base.head:
+        return report.journal_head != base.head
+    return report.journal_count < base.count or any(
+        overlap.get(entry.index, entry) != entry for entry in report.journal
+    )
+
+
+def _anew(report: Report, base: Standing) -> Standing:
+    genesis = journal_genesis(report.fleet, report.device)
+    return replace(base, life=base.life + 1, count=0, head=genesis)
 
 
 def _journal(
@@ -209,9 +231,7 @@ def _journal(
     if report.journal_count < base.count:
         detail = f"{base.count} entries were committed, it now has {report.journal_count}"
         anomalies.append(Anomaly("journal_back", detail))
-        genesis = journal_genesis(report.fleet, report.device)
-        base = replace(base, life=base.life + 1, count=0, head=genesis)
-        overlap = {}
+        base, overlap = _anew(report, base), {}
     rewritten = [e.index for e in carried if e.index in overlap and overlap[e.index] != e]
     if rewritten:
         anomalies.append(Anomaly("journal_rewritten", f"entry {rewritten[0]} differs from the one committed"))

@@ -150,7 +150,9 @@ def _would_move(session: Session, rollout: Rollout, now: float) -> bool:
 def _waiting(session: Session, rollout: Rollout) -> list[str]:
     """Return devices of opened groups without an offer; of a stopped rollout, offers to take back."""
     d, g, p = schema.rollout_devices, schema.rollout_groups, schema.patch_states
-    query = sa.select(d.c.device).where(d.c.rollout == rollout.id).order_by(d.c.device).limit(OFFERS_MAX)
+    revoked = sa.select(schema.devices.c.id).where(schema.devices.c.revoked.is_(True))
+    query = sa.select(d.c.device).where(d.c.rollout == rollout.id, d.c.device.not_in(revoked))
+    query = query.order_by(d.c.device).limit(OFFERS_MAX)
     if rollout.state is RolloutState.STOPPED:
         ended = sa.select(p.c.device).where(
             p.c.digest == rollout.digest, p.c.state.in_([int(state) for state in PATCH_ENDED])

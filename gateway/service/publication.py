@@ -7,7 +7,7 @@ the same bytes it changes nothing. The runtime publishes the retained rows in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from advisories.catalogue import Catalogue, Devices
 from advisories.notice import Notice
 from advisories.topics import Topics, is_id
 from gateway.core import publication as core
+from gateway.core.ingest import NO_REPORT
 from gateway.service import audit, schema
 from gateway.service.store import Session, Store, Stored
 from gateway.service.trust import load_trusted, publish_root
@@ -172,44 +173,74 @@ def put_catalogue(
 
 
 def register_devices(store: Store, document: bytes, now: float) -> Published:
-    """Take device records that the operator signed into the register; a newer document wins.
+    """Take one document of device records into the register, see :func:`register_all`."""
+    return register_all(store, [document], now)[0]
 
-    A device keeps its id: another key for the same id replaces the former, and is written in the audit
-    trail with the whole document's digest.
+
+def register_all(
+    store: Store,
+    documents: Sequence[bytes],
+    now: float,
+    *,
+    why: Mapping[str, object] | None = None,
+    topics: Topics | None = None,
+) -> list[Published]:
+    """Take device records that the operator signed into the register, all documents or none.
+
+    A newer document wins. A device keeps its id: another key for the same id replaces the former, whose
+    reports are refused from then on. A revoked device's offer is taken from the broker.
+
+    Args:
+        store: where the register is.
+        documents: signed documents of records, in the order of their versions.
+        now: UTC seconds.
+        why: what else the audit trail has to say of it, such as the reason of a revocation.
+        topics: the prefix in use.
 
     Raises:
-        RefusedError: with the reason of the first check that failed; EQUIVOCATION.
+        RefusedError: with the reason of the first check that failed; REPLAYED, EQUIVOCATION.
         InputError: DEVICE_KEY_TAKEN when two devices would share a key.
     """
     with store.write() as session:
         trust = Trust.of(session, store, now)
-        genuine = open_document(document, Devices, trust.root, fleet=trust.fleet, now=trust.now)
-        body = genuine.body
-        same = session.document(Devices.TYPE, "", body.version)
-        if same is not None:
-            newest = (same.version, same.digest)
-            core.check_order("devices", "", newest, body.version, genuine.digest)
-            return Published(genuine.digest, body.version, changed=False)
-        last = session.document(Devices.TYPE, "")
-        if last is not None:
-            core.check_order("devices", "", (last.version, last.digest), body.version, genuine.digest)
-        session.add_document(Devices.TYPE, "", Stored(body.version, genuine.digest, document), now)
-        _put_devices(session, body)
-        facts = {"count": len(body.records), "digest": genuine.digest.hex(), "version": body.version}
-        audit.append(session, "devices.registered", facts, now)
+        return [
+            _register(session, trust, document, why=why or {}, topics=topics or Topics())
+            for document in documents
+        ]
+
+
+def _register(
+    session: Session, trust: Trust, document: bytes, *, why: Mapping[str, object], topics: Topics
+) -> Published:
+    genuine = open_document(document, Devices, trust.root, fleet=trust.fleet, now=trust.now)
+    body = genuine.body
+    # A document that was taken before changes nothing when it comes again, however old it is.
+    known = session.document(Devices.TYPE, "", body.version) or session.document(Devices.TYPE, "")
+    newest = None if known is None else (known.version, known.digest)
+    if not core.check_order("devices", "", newest, body.version, genuine.digest):
+        return Published(genuine.digest, body.version, changed=False)
+    session.add_document(Devices.TYPE, "", Stored(body.version, genuine.digest, document), trust.now)
+    _put_devices(session, body, topics)
+    facts = {"count": len(body.records), "digest": genuine.digest.hex(), "version": body.version, **why}
+    audit.append(session, "devices.registered", facts, trust.now)
     return Published(genuine.digest, body.version, changed=True)
 
 
-def _put_devices(session: Session, body: Devices) -> None:
+def _put_devices(session: Session, body: Devices, topics: Topics) -> None:
     t = schema.devices
-    wanted = [record.id for record in body.records]
-    known = set(session.connection.execute(sa.select(t.c.id).where(t.c.id.in_(wanted))).scalars())
+    kids = {record.key.thumbprint: record.id for record in body.records}
+    query = sa.select(t.c.id, t.c.kid).where(
+        t.c.id.in_([record.id for record in body.records]) | t.c.kid.in_(list(kids))
+    )
+    known = {row.id: row.kid for row in session.connection.execute(query)}
+    owners = {kid: id_ for id_, kid in known.items()}
+    new = {}
     for record in body.records:
         if not is_id(record.id) or not is_id(record.product):
             raise RefusedError(Reason.MALFORMED, f"'{record.id}' cannot be part of a topic")
         kid = record.key.thumbprint
-        owner = session.connection.execute(sa.select(t.c.id).where(t.c.kid == kid)).scalar()
-        if owner not in {None, record.id}:
+        owner = owners.setdefault(kid, record.id)
+        if owner != record.id:
             raise InputError(
                 "DEVICE_KEY_TAKEN",
                 f"Devices '{owner}' and '{record.id}' would share one key.",
@@ -223,11 +254,33 @@ def _put_devices(session: Session, body: Devices) -> None:
             "valid_to": record.valid_to,
             "revoked": record.revoked,
         }
-        if record.id in known:
-            session.connection.execute(t.update().where(t.c.id == record.id).values(**values))
-        else:
-            session.connection.execute(t.insert().values(id=record.id, **values))
-            known.add(record.id)
+        if record.id not in known:
+            new[record.id] = {"id": record.id, **values}  # of two records of one device the later one wins
+            continue
+        session.connection.execute(t.update().where(t.c.id == record.id).values(**values))
+        if kid != known[record.id]:
+            _begin_new_life(session, record.id)
+        if record.revoked and session.retained(topics.device(record.id, "offer")) is not None:
+            session.retain(topics.device(record.id, "offer"), b"")
+    if new:
+        session.connection.execute(t.insert(), list(new.values()))
+
+
+def _begin_new_life(session: Session, device: str) -> None:
+    """Make room for the reports of a device's new key: its memory may be new, and begin at boot 1 again.
+
+    The reports under the former key stay byte for byte. They are moved to boot epochs below zero, in
+    their order; the bytes say which they were.
+    """
+    r, s = schema.reports, schema.device_states
+    execute = session.connection.execute
+    lowest = execute(sa.select(sa.func.min(r.c.epoch)).where(r.c.device == device)).scalar() or 0
+    query = sa.select(r.c.epoch).where(r.c.device == device, r.c.epoch >= 0).distinct()
+    epochs = sorted(execute(query).scalars())
+    for place, epoch in enumerate(epochs):
+        below = min(lowest, 0) - len(epochs) + place
+        execute(r.update().where(r.c.device == device, r.c.epoch == epoch).values(epoch=below))
+    execute(s.update().where(s.c.device == device).values(epoch=NO_REPORT[0], sequence=NO_REPORT[1]))
 
 
 __all__ = [
@@ -235,5 +288,6 @@ __all__ = [
     "publish_advisory",
     "publish_catalogue",
     "publish_root",
+    "register_all",
     "register_devices",
 ]

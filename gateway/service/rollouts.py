@@ -230,14 +230,18 @@ def apply_steps(
 
 
 def count_groups(session: Session, rollout: Rollout) -> list[Counts]:
-    """Count each group: an end from before the offer does not count, but a proven version does."""
+    """Count each group: an end from before the offer does not count, but a proven version does.
+
+    A device that was revoked since is left out: no gate waits for it.
+    """
     d, p = schema.rollout_devices, schema.patch_states
+    revoked = sa.select(schema.devices.c.id).where(schema.devices.c.revoked.is_(True))
     query = (
         sa.select(d.c.group, d.c.offered, p.c.state, p.c.changed)
         .select_from(
             d.outerjoin(p, sa.and_(p.c.device == d.c.device, p.c.digest == rollout.digest)),
         )
-        .where(d.c.rollout == rollout.id)
+        .where(d.c.rollout == rollout.id, d.c.device.not_in(revoked))
     )
     totals = [0] * len(rollout.groups)
     states: list[list[PatchState]] = [[] for _ in rollout.groups]
