@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from advisories import limits
-from keys.algorithms import PublicKey
+from advisories.abilities import ALGORITHMS
+from keys.algorithms import Algorithm, PublicKey
 from keys.codec import Shape, at, blob, boolean, ident, many, record, row, uint
 from keys.root import Body
 
@@ -58,6 +59,8 @@ class DeviceRecord:
     valid_from: int = at(4, uint())
     valid_to: int = at(5, uint())
     revoked: bool = at(6, boolean())
+    algorithms: tuple[Algorithm, ...] | None = at(7, ALGORITHMS, optional=True)
+    """What it can verify, as its maker states it; counts until the device itself says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,5 +29,6 @@ IMAGE_BYTES_MAX: Final = 8 * 1024 * 1024  # bytes of a firmware image (8 MiB)
 TOPIC_BYTES_MAX: Final = 256  # bytes of a topic with its prefix
 TOPIC_SLASHES_MAX: Final = 7  # slashes in a topic with its prefix
 ID_BYTES_MAX: Final = 64  # advisory id, product, device id; one topic level each
+ALGORITHMS_MAX: Final = 8  # algorithms that one device can verify with
 LANGUAGE_BYTES_MAX: Final = 35  # a language tag (RFC 5646, section 4.4.1)
 URI_BYTES_MAX: Final = 255  # bytes of the address of an image

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from advisories.abilities import ALGORITHMS
 from advisories.limits import IMAGE_BYTES_MAX
 from advisories.versions import Version
+from keys.algorithms import Algorithm
 from keys.errors import RefusedError
 from keys.reasons import Reason
 
@@ -29,6 +31,11 @@ _RECORD: Final = struct.Struct("<HH")  # type and length; an area starts with it
 _AREA_PROTECTED, _AREA_PLAIN = 0x6908, 0x6907
 _SHA256, _SECURITY_COUNTER = 0x10, 0x50
 _COUNTER: Final = struct.Struct("<I")
+_ALGORITHMS: Final = 0xA0
+"""Protected record, first of the range that MCUboot leaves to vendors: what this firmware can verify. COSE
+algorithm numbers in rising order, 32 bits each, signed."""
+_NUMBER: Final = struct.Struct("<i")
+_OURS: Final = frozenset({_SHA256, _SECURITY_COUNTER, _ALGORITHMS})
 _FLAGS_ALLOWED: Final = 0x1 | 0x20 | 0x100
 """Position independent, loaded to RAM, fixed in ROM. Encrypted, compressed or not bootable is refused."""
 
@@ -44,34 +51,42 @@ class Image:
     """Bytes of code."""
     security_counter: int | None
     """The anti-rollback counter; None when the image carries none."""
+    algorithms: frozenset[Algorithm] | None
+    """What the firmware can verify; None when the image does not say."""
     digest: bytes
     """SHA-256 over header, body and protected records, as a boot loader checks it."""
 
 
-def pack(body: bytes, version: Version, *, security_counter: int = 0) -> bytes:
+def pack(
+    body: bytes, version: Version, *, security_counter: int = 0, algorithms: Iterable[Algorithm] = ()
+) -> bytes:
     """Return an unsigned MCUboot image of ``body``; equal arguments give equal bytes.
 
     Args:
         body: the code, at least one byte.
         version: major, minor, revision, build.
         security_counter: 0 to 2**32 - 1, written as a protected record.
+        algorithms: what the firmware can verify; empty says nothing about it.
 
     Raises:
         RefusedError: TOO_BIG above ``IMAGE_BYTES_MAX``, MALFORMED when empty or a number does not fit.
     """
-    counter_size = 2 * _RECORD.size + _COUNTER.size
-    total = HEADER_BYTES + len(body) + counter_size + 2 * _RECORD.size + 32
+    numbers = b"".join(map(_NUMBER.pack, ALGORITHMS.pack(algorithms)))
+    protected_size = 2 * _RECORD.size + _COUNTER.size + (_RECORD.size + len(numbers) if numbers else 0)
+    total = HEADER_BYTES + len(body) + protected_size + 2 * _RECORD.size + 32
     if total > IMAGE_BYTES_MAX:
         raise RefusedError(Reason.TOO_BIG, f"an image of {total} bytes, at most {IMAGE_BYTES_MAX}")
     if not body:
         raise RefusedError(Reason.MALFORMED, "an image without a body")
     try:
-        header = _HEADER.pack(_MAGIC, 0, HEADER_BYTES, counter_size, len(body), 0, *version, 0)
+        header = _HEADER.pack(_MAGIC, 0, HEADER_BYTES, protected_size, len(body), 0, *version, 0)
         counter = _COUNTER.pack(security_counter)
     except struct.error:
         raise RefusedError(Reason.MALFORMED, "a version or security counter that does not fit") from None
-    protected = _RECORD.pack(_AREA_PROTECTED, counter_size)
+    protected = _RECORD.pack(_AREA_PROTECTED, protected_size)
     protected += _RECORD.pack(_SECURITY_COUNTER, _COUNTER.size) + counter
+    if numbers:
+        protected += _RECORD.pack(_ALGORITHMS, len(numbers)) + numbers
     hashed = header + body + protected
     digest = hashlib.sha256(hashed).digest()
     plain = _RECORD.pack(_AREA_PLAIN, 2 * _RECORD.size + len(digest))
@@ -120,7 +135,7 @@ def parse(data: bytes) -> Image:
         raise RefusedError(Reason.MALFORMED, "the image has no SHA-256 record")
     if plain[_SHA256] != digest:
         raise RefusedError(Reason.DIGEST_MISMATCH, "the image's own SHA-256 record")
-    return Image(version, header_size, body_size, _counter(protected), digest)
+    return Image(version, header_size, body_size, _counter(protected), _algorithms(protected), digest)
 
 
 def _header(data: bytes) -> tuple[int, int, int, int, Version]:
@@ -142,6 +157,15 @@ def _counter(protected: dict[int, bytes]) -> int | None:
     return int.from_bytes(value, "little")
 
 
+def _algorithms(protected: dict[int, bytes]) -> frozenset[Algorithm] | None:
+    value = protected.get(_ALGORITHMS)
+    if value is None:
+        return None
+    if len(value) % _NUMBER.size:
+        raise RefusedError(Reason.MALFORMED, "the algorithms are not four bytes each")
+    return frozenset(ALGORITHMS.unpack([number for (number,) in _NUMBER.iter_unpack(value)]))
+
+
 def _area(data: bytes, start: int, magic: int) -> tuple[dict[int, bytes], int]:
     """Return the records of one area by type, and where it ends."""
     if start + _RECORD.size > len(data):
@@ -154,7 +178,7 @@ def _area(data: bytes, start: int, magic: int) -> tuple[dict[int, bytes], int]:
         raise RefusedError(Reason.MALFORMED, "the image is cut short")
     records: dict[int, bytes] = {}
     for kind, value in _records(data[start + _RECORD.size : end]):
-        if kind in {_SHA256, _SECURITY_COUNTER} and kind in records:
+        if kind in _OURS and kind in records:
             raise RefusedError(Reason.MALFORMED, f"the record {kind:#x} stands twice")
         records[kind] = value
     return records, end

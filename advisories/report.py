@@ -9,10 +9,11 @@ from enum import IntEnum
 from typing import ClassVar
 
 from advisories import limits
+from advisories.abilities import ALGORITHMS
 from advisories.states import NoticeState, PatchState, Surface
 from advisories.versions import VERSION, Version
 from keys import cose
-from keys.algorithms import PublicKey
+from keys.algorithms import Algorithm, PublicKey
 from keys.cbor import decode
 from keys.codec import at, blob, choice, dump, ident, load, many, record, row, text, uint, unpack
 from keys.errors import RefusedError
@@ -111,6 +112,8 @@ class Report(Body):
     journal: tuple[JournalEntry, ...] = at(21, many(record(JournalEntry), limits.REPORT_JOURNAL_MAX))
     """The oldest entries that no receipt covers yet, without a gap."""
     language: str = at(22, text(limits.LANGUAGE_BYTES_MAX))
+    algorithms: tuple[Algorithm, ...] | None = at(23, ALGORITHMS, optional=True)
+    """What it can verify, measured like ``installed``; None: it does not say."""
 
     @property
     def device(self) -> str:

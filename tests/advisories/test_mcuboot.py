@@ -13,6 +13,7 @@ from imgtool.version import decode_version
 
 from advisories import limits
 from advisories.mcuboot import HEADER_BYTES, header_version, pack, parse
+from keys.algorithms import VERIFIED, Algorithm
 from keys.errors import RefusedError
 from keys.reasons import Reason
 from tests.advisories.suit_case import refused
@@ -22,7 +23,7 @@ IMAGE = pack(b"code" * 10, VERSION, security_counter=5)
 VERSIONS = st.tuples(*(st.integers(0, 2**bits - 1) for bits in (8, 8, 16, 32)))
 
 
-def tool_image(body, version="1.4.2+7", *, counter=5, header_size=32, **options):
+def tool_image(body, version="1.4.2+7", *, counter=5, header_size=32, custom=None):
     """An image as imgtool makes it, without a signature."""
     image = ToolImage(
         version=decode_version(version),
@@ -30,11 +31,10 @@ def tool_image(body, version="1.4.2+7", *, counter=5, header_size=32, **options)
         security_counter=counter,
         pad_header=True,
         slot_size=1 << 20,
-        **options,
     )
     image.payload = bytes(header_size) + body
     image.image_size = len(body)
-    image.create(None, "hash", None)
+    image.create(None, "hash", None, custom_tlvs=custom)
     return bytes(image.payload)
 
 
@@ -199,3 +199,46 @@ def test_the_largest_image(extra):
 )
 def test_what_does_not_fit_cannot_be_packed(body, version, counter):
     assert refused(pack, body, version, security_counter=counter)[0] is Reason.MALFORMED
+
+
+PQ = (Algorithm.ML_DSA_44, Algorithm.ED25519)
+
+
+@given(st.sets(st.sampled_from(sorted(VERIFIED))))
+def test_an_image_says_what_its_firmware_can_verify(algorithms):
+    image = parse(pack(b"code", VERSION, algorithms=algorithms))
+    assert image.algorithms == (frozenset(algorithms) or None)
+
+
+def test_imgtool_makes_the_same_bytes_from_a_custom_record():
+    ours = pack(b"code" * 10, VERSION, security_counter=5, algorithms=PQ)
+    value = struct.pack("<ii", -48, -19)
+    theirs = tool_image(b"code" * 10, custom={0xA0: value})
+    assert ours == theirs
+    assert parse(theirs).algorithms == frozenset(PQ)
+
+
+NUMBERS = {
+    "none at all": b"",
+    "three bytes": b"\x00\x00\x00",
+    "one twice": struct.pack("<ii", -19, -19),
+    "in falling order": struct.pack("<ii", -19, -48),
+    "for verification only": struct.pack("<i", -8),
+    "unknown": struct.pack("<i", -65_535),
+    "more than are kept": struct.pack("<9i", *range(-57, -48)),
+}
+
+
+@pytest.mark.parametrize("value", NUMBERS.values(), ids=NUMBERS.keys())
+def test_algorithms_that_cannot_be_are_refused(value):
+    area = protected((0xA0, value))
+    data = rebuilt(header(protected=len(area)), b"code", area)
+    assert refused(parse, data)[0] is Reason.MALFORMED
+
+
+def test_two_statements_of_what_it_can_verify_are_none():
+    record = (0xA0, struct.pack("<i", -19))
+    area = protected(record, record)
+    assert refused(parse, rebuilt(header(protected=len(area)), b"code", area))[0] is Reason.MALFORMED
+    outside = pack(b"code", VERSION)[:-40] + b""
+    assert parse(outside + plain((0x10, hashlib.sha256(outside).digest()), record)).algorithms is None

@@ -12,7 +12,7 @@ from advisories.notice import Action, Notice, Phase, ReleaseList, Severity, Text
 from advisories.offer import Answer, Consent, Offer
 from advisories.report import Block, JournalEntry, NoticeStatus, PatchStatus, Report, Track, Want
 from advisories.states import NoticeState, PatchState, Surface
-from keys.algorithms import Algorithm
+from keys.algorithms import VERIFIED, Algorithm
 from keys.limits import VERSION_MAX
 from keys.reasons import Reason
 from keys.root import Body, PolicyRow, Root, RootKey
@@ -86,6 +86,7 @@ REPORT = report(
             digest=bytes(32),
         ),
     ),
+    algorithms=(Algorithm.ML_DSA_44, Algorithm.ED25519, Algorithm.ESP256),
 )
 WANT = Want(
     nonce=bytes(16),
@@ -105,7 +106,9 @@ BODIES: dict[str, Body] = {
     "catalogue": catalogue(FLEET, NOTICE, patches=((NOW, bytes(range(32))),)),
     "timestamp": timestamp(FLEET, catalogue(FLEET, NOTICE)),
     "devices": devices(
-        FLEET, device_record(FLEET), device_record(FLEET, "device-0002", "door-lock", revoked=True)
+        FLEET,
+        device_record(FLEET, algorithms=(Algorithm.ED25519, Algorithm.ESP256)),
+        device_record(FLEET, "device-0002", "door-lock", revoked=True),
     ),
     "offer": offer(FLEET, window=(NOW, NOW + HOUR), consent=Consent.ASK),
     "answer": answer(FLEET),
@@ -143,6 +146,9 @@ public_keys = st.builds(
     lambda name, algorithm: key(name, algorithm).public,
     st.text("ab", min_size=1, max_size=3),
     st.sampled_from([Algorithm.ED25519, Algorithm.ESP256]),
+)
+abilities = st.none() | st.sets(st.sampled_from(sorted(VERIFIED)), min_size=1).map(
+    lambda found: tuple(sorted(found))
 )
 _HEADER: dict[str, Any] = {
     "fleet": digests,
@@ -220,6 +226,7 @@ INSTANCES: dict[str, st.SearchStrategy[Any]] = {
                 valid_from=uint53,
                 valid_to=uint53,
                 revoked=st.booleans(),
+                algorithms=abilities,
             ),
             3,
             1,
@@ -295,6 +302,7 @@ INSTANCES: dict[str, st.SearchStrategy[Any]] = {
             2,
         ),
         language=languages,
+        algorithms=abilities,
     ),
     "notice-text": st.builds(
         Text,
