@@ -79,10 +79,24 @@ def decode(data: bytes, *, size_max: int = DOCUMENT_BYTES_MAX) -> Any:
         RefusedError: TOO_BIG, or MALFORMED when the bytes are not deterministic CBOR,
             nest too deep, hold too many items, or use a type or tag that is not allowed.
     """
+    value = scan(data, size_max=size_max)
+    _check(value, CBOR_DEPTH_MAX)
+    require_same(value, data)
+    return value
+
+
+def scan(data: bytes, *, size_max: int) -> Any:
+    """Return what ``data`` begins with; it may hold any type, in any encoding.
+
+    For readers that compare every type themselves and then call :func:`require_same`.
+
+    Raises:
+        RefusedError: TOO_BIG or MALFORMED.
+    """
     if len(data) > size_max:
         raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes, at most {size_max}")
     try:
-        value = cbor2.loads(
+        return cbor2.loads(
             data,
             allow_duplicate_keys=False,
             allow_indefinite=False,
@@ -91,10 +105,28 @@ def decode(data: bytes, *, size_max: int = DOCUMENT_BYTES_MAX) -> Any:
         )
     except Exception as error:  # noqa: BLE001 - the decoder's own errors have no common base
         raise RefusedError(Reason.MALFORMED, f"not CBOR that we read ({type(error).__name__})") from None
-    _check(value, CBOR_DEPTH_MAX)
+
+
+def require_same(value: Any, data: bytes) -> None:
+    """Refuse ``data`` unless it is the one deterministic encoding of ``value``, to its last byte.
+
+    Raises:
+        RefusedError: MALFORMED.
+    """
     if encode(value) != data:
         raise RefusedError(Reason.MALFORMED, "not the deterministic encoding, or trailing bytes")
-    return value
+
+
+def bstr(data: bytes) -> bytes:
+    """Return the deterministic encoding of a byte string; the same as :func:`encode`, but faster."""
+    size = len(data)
+    if size < 24:
+        return bytes((0x40 | size,)) + data
+    if size < 256:
+        return b"\x58" + bytes((size,)) + data
+    if size < 65_536:
+        return b"\x59" + size.to_bytes(2, "big") + data
+    return encode(data)
 
 
 def _check(value: Any, depth: int) -> None:

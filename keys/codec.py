@@ -13,12 +13,14 @@ later writer meant to be obeyed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from keys.cbor import decode, encode
+from cbor2 import frozendict
+
+from keys.cbor import encode, require_same, scan
 from keys.errors import RefusedError
 from keys.limits import VERSION_MAX
 from keys.reasons import Reason
@@ -27,6 +29,8 @@ R = TypeVar("R")
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ARRAYS = frozenset({list, tuple})
+_MAPS = frozenset({dict, frozendict})  # what the decoder makes of a map, the latter inside a map's key
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def uint(maximum: int = VERSION_MAX) -> Shape:
     def unpack(value: Any) -> int:
         if type(value) is not int or not 0 <= value <= maximum:
             _refuse(f"expected an integer from 0 to {maximum}")
-        return int(value)
+        return value  # type: ignore[no-any-return]
 
     return Shape(_same, unpack)
 
@@ -141,22 +145,24 @@ def nullable(shape: Shape) -> Shape:
 
 def many(shape: Shape, items_max: int, *, items_min: int = 0) -> Shape:
     """An array of ``items_min`` to ``items_max`` values of one shape; a tuple in Python."""
+    read = shape.unpack
 
     def unpack(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list | tuple) or not items_min <= len(value) <= items_max:
+        if type(value) not in _ARRAYS or not items_min <= len(value) <= items_max:
             _refuse(f"expected an array of {items_min} to {items_max} items")
-        return tuple(shape.unpack(item) for item in value)
+        return tuple([read(item) for item in value])
 
     return Shape(lambda values: [shape.pack(value) for value in values], unpack)
 
 
 def row(*shapes: Shape) -> Shape:
     """An array with one value for each shape; a tuple in Python."""
+    readers, count = [shape.unpack for shape in shapes], len(shapes)
 
     def unpack(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list | tuple) or len(value) != len(shapes):
-            _refuse(f"expected an array of {len(shapes)} items")
-        return tuple(shape.unpack(item) for shape, item in zip(shapes, value, strict=True))
+        if type(value) not in _ARRAYS or len(value) != count:
+            _refuse(f"expected an array of {count} items")
+        return tuple([read(item) for read, item in zip(readers, value, strict=False)])
 
     return Shape(
         lambda values: [shape.pack(value) for shape, value in zip(shapes, values, strict=True)], unpack
@@ -165,11 +171,12 @@ def row(*shapes: Shape) -> Shape:
 
 def mapping(key: Shape, value: Shape, items_max: int, *, items_min: int = 0) -> Shape:
     """A map of ``items_min`` to ``items_max`` entries; a dict in Python."""
+    read_key, read = key.unpack, value.unpack
 
     def unpack(item: Any) -> dict[Any, Any]:
-        if not isinstance(item, Mapping) or not items_min <= len(item) <= items_max:
+        if type(item) not in _MAPS or not items_min <= len(item) <= items_max:
             _refuse(f"expected a map of {items_min} to {items_max} entries")
-        return {key.unpack(k): value.unpack(v) for k, v in item.items()}
+        return {read_key(k): read(v) for k, v in item.items()}
 
     return Shape(lambda item: {key.pack(k): value.pack(v) for k, v in item.items()}, unpack)
 
@@ -185,27 +192,39 @@ def at(key: int, shape: Shape, *, optional: bool = False) -> Any:
     return field(default=None, metadata=metadata) if optional else field(metadata=metadata)
 
 
-_Row = tuple[int, str, Shape, bool]
-_TABLES: dict[type[Any], tuple[_Row, ...]] = {}
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A record's fields, read from its class once."""
+
+    rows: tuple[tuple[int, str, Shape, bool], ...]
+    """(key, name, shape, optional)."""
+    readers: dict[Any, tuple[str, Callable[[Any], Any]]]
+    """Key -> name and reader."""
+    required: frozenset[str]
 
 
-def _table(cls: type[Any]) -> tuple[_Row, ...]:
-    """Return (key, name, shape, optional) of each field, read from the class once."""
-    if cls not in _TABLES:
-        rows = [
+_TABLES: dict[type[Any], _Table] = {}
+
+
+def _table(cls: type[Any]) -> _Table:
+    table = _TABLES.get(cls)
+    if table is None:
+        rows = tuple(
             (f.metadata["key"], f.name, f.metadata["shape"], f.metadata["optional"])
             for f in fields(cls)
             if "key" in f.metadata
-        ]
-        assert len({row[0] for row in rows}) == len(rows), f"{cls.__name__} declares a key twice"
-        _TABLES[cls] = tuple(rows)
-    return _TABLES[cls]
+        )
+        readers = {key: (name, shape.unpack) for key, name, shape, _ in rows}
+        assert len(readers) == len(rows), f"{cls.__name__} declares a key twice"
+        required = frozenset(name for _, name, _, optional in rows if not optional)
+        table = _TABLES[cls] = _Table(rows, readers, required)
+    return table
 
 
 def pack(value: Any) -> dict[int, Any]:
     """Return the CBOR map of a record."""
     packed: dict[int, Any] = {}
-    for key, name, shape, optional in _table(type(value)):
+    for key, name, shape, optional in _table(type(value)).rows:
         item = getattr(value, name)
         if not (optional and item is None):
             packed[key] = shape.pack(item)
@@ -218,23 +237,23 @@ def unpack(cls: type[R], value: Any) -> R:
     Raises:
         RefusedError: MALFORMED, naming the record and field.
     """
-    if not isinstance(value, Mapping):
+    if type(value) not in _MAPS:
         _refuse(f"{cls.__name__} is not a map")
     table = _table(cls)
-    known = {key for key, _, _, _ in table}
-    unknown = [key for key in value if type(key) is not int or key not in known]
-    if unknown:
-        _refuse(f"{cls.__name__} has no key {unknown[0]!r}")
+    readers = table.readers
     found: dict[str, Any] = {}
-    for key, name, shape, optional in table:
-        if key not in value:
-            if not optional:
-                _refuse(f"{cls.__name__} lacks {name} (key {key})")
-            continue
+    for key, item in value.items():
+        if type(key) is not int or key not in readers:  # by type: True equals 1 in Python, not on the wire
+            _refuse(f"{cls.__name__} has no key {key!r}")
+        name, read = readers[key]
         try:
-            found[name] = shape.unpack(value[key])
+            found[name] = read(item)
         except RefusedError as error:
             raise RefusedError(error.reason, f"{cls.__name__}.{name}: {error.detail}") from None
+    if not table.required <= found.keys():
+        lacking = table.required - found.keys()
+        key, name = next((key, name) for key, name, _, _ in table.rows if name in lacking)
+        _refuse(f"{cls.__name__} lacks {name} (key {key})")
     try:
         return cls(**found)
     except ValueError as error:  # a record's own __post_init__ refuses what shapes cannot say
@@ -252,4 +271,8 @@ def load(cls: type[R], data: bytes, *, size_max: int) -> R:
     Raises:
         RefusedError: TOO_BIG or MALFORMED.
     """
-    return unpack(cls, decode(data, size_max=size_max))
+    # Shapes compare the type of every value, so the decoder's own pass over them is not needed here.
+    value = scan(data, size_max=size_max)
+    found = unpack(cls, value)
+    require_same(value, data)
+    return found

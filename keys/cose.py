@@ -6,14 +6,16 @@ ignored by every decision. The caller decides which keys count and which algorit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import cbor2
 
 from keys.algorithms import PublicKey
-from keys.cbor import decode, encode
+from keys.cbor import bstr, decode, encode
 from keys.errors import RefusedError
 from keys.limits import DOCUMENT_BYTES_MAX, SIGNATURES_MAX
 from keys.reasons import Reason
@@ -25,6 +27,7 @@ ALG, CRIT, KID, TYP = 1, 2, 4, 16
 """Header labels: alg, crit, kid (RFC 9052) and typ (RFC 9596)."""
 
 _PROTECTED_BYTES_MAX = 512
+_HEADERS_KEPT = 256  # decoded headers: the same few keys sign everything
 _UNDERSTOOD = frozenset({ALG, CRIT, KID, TYP})
 
 
@@ -33,7 +36,7 @@ class Signature:
     """One signature with its decoded protected header."""
 
     protected: bytes
-    header: dict[Any, Any]
+    header: Mapping[Any, Any]
     value: bytes
 
     @property
@@ -55,14 +58,14 @@ class Message:
 
     tag: int
     protected: bytes
-    header: dict[Any, Any]
+    header: Mapping[Any, Any]
     payload: bytes | None
     signatures: tuple[Signature, ...]
 
     def to_be_signed(self, signature: Signature, payload: bytes, external_aad: bytes = b"") -> bytes:
         """Return the Sig_structure bytes (RFC 9052 section 4.4)."""
         if self.tag == TAG_SIGN1:
-            return encode(["Signature1", _canonical(self.protected), external_aad, payload])
+            return _sign1_tbs(_canonical(self.protected), external_aad, payload)
         return _sign_tbs(self.protected, signature.protected, external_aad, payload)
 
 
@@ -71,13 +74,21 @@ def _canonical(protected: bytes) -> bytes:
     return b"" if protected == b"\xa0" else protected
 
 
+def _sign1_tbs(body: bytes, external_aad: bytes, payload: bytes) -> bytes:
+    return b"\x84\x6aSignature1" + bstr(body) + bstr(external_aad) + bstr(payload)
+
+
 def _sign_tbs(body: bytes, signer: bytes, external_aad: bytes, payload: bytes) -> bytes:
-    return encode(["Signature", _canonical(body), _canonical(signer), external_aad, payload])
+    parts = (_canonical(body), _canonical(signer), external_aad, payload)
+    return b"\x85\x69Signature" + b"".join(map(bstr, parts))
 
 
-def _header(protected: Any) -> dict[Any, Any]:
-    if type(protected) is not bytes:
-        raise RefusedError(Reason.MALFORMED, "protected header is not a byte string")
+@lru_cache(maxsize=_HEADERS_KEPT)
+def _header(protected: bytes) -> Mapping[Any, Any]:
+    return MappingProxyType(_read_header(protected))
+
+
+def _read_header(protected: bytes) -> dict[Any, Any]:
     if protected in {b"", b"\xa0"}:
         return {}
     header = decode(protected, size_max=_PROTECTED_BYTES_MAX)
@@ -128,6 +139,8 @@ def parse(
     protected, loose, payload, last = _parts(value, 4)
     if payload is not None and type(payload) is not bytes:
         raise RefusedError(Reason.MALFORMED, "payload is not a byte string")
+    if type(protected) is not bytes:
+        raise RefusedError(Reason.MALFORMED, "protected header is not a byte string")
     if tag == TAG_SIGN1:
         signatures = [_signature(protected, last)]
         extra = [loose]
@@ -143,8 +156,8 @@ def parse(
 
 
 def _signature(protected: Any, value: Any) -> Signature:
-    if type(value) is not bytes:
-        raise RefusedError(Reason.MALFORMED, "signature is not a byte string")
+    if type(value) is not bytes or type(protected) is not bytes:
+        raise RefusedError(Reason.MALFORMED, "a signature or its header is not a byte string")
     return Signature(protected, _header(protected), value)
 
 
@@ -185,7 +198,7 @@ def sign1(
 ) -> bytes:
     """Return a tagged COSE_Sign1; ``typ`` goes into the protected header when given."""
     protected = _protected(signer, typ)
-    value = signer.sign(encode(["Signature1", protected, external_aad, payload]))
+    value = signer.sign(_sign1_tbs(protected, external_aad, payload))
     return encode(cbor2.CBORTag(TAG_SIGN1, [protected, {}, None if detached else payload, value]))
 
 
