@@ -28,6 +28,8 @@ from keys.reasons import Reason
 R = TypeVar("R")
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_STEERING = re.compile(r"[\n\u2028-\u202e\u2066-\u2069]")
+"""Line ends, and the characters that turn the direction of writing: a name must read as it is spelt."""
 _IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ARRAYS = frozenset({list, tuple})
 _MAPS = frozenset({dict, frozendict})  # what the decoder makes of a map, the latter inside a map's key
@@ -77,13 +79,13 @@ def text(bytes_max: int, *, bytes_min: int = 1) -> Shape:
 
 
 def name(bytes_max: int) -> Shape:
-    """A name of 1 to ``bytes_max`` UTF-8 bytes on one line, without space at its ends."""
+    """A name of 1 to ``bytes_max`` UTF-8 bytes on one line, in one direction, without space at its ends."""
     words = text(bytes_max)
 
     def unpack(value: Any) -> str:
         found = str(words.unpack(value))
-        if found != found.strip() or "\n" in found:
-            _refuse("a name is one line without space at its ends")
+        if found != found.strip() or _STEERING.search(found):
+            _refuse("a name is one line in one direction, without space at its ends")
         return found
 
     return Shape(_same, unpack)

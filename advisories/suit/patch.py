@@ -6,14 +6,17 @@ sequence number is new enough is judged by whoever keeps the floor, with :func:`
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
-from advisories.suit.envelope import Envelope, check_digest, decode, verify_blocks
+from advisories.suit.envelope import Envelope, block_kids, check_digest, decode, verify_blocks
 from advisories.suit.interpreter import Device, Fetch, Match, Operation, execute
 from advisories.suit.manifest import ComponentId, Manifest, parse
 from advisories.suit.numbers import UPDATE, ComponentTextKey, Section, TextKey
 from advisories.versions import Version, parse_version
+from keys.algorithms import VERIFIED
+from keys.document import require_met
 from keys.errors import RefusedError
 from keys.reasons import Reason
 from keys.root import Root
@@ -61,13 +64,14 @@ class Patch:
         return execute(self.manifest, procedure, device).operations
 
 
-def open_envelope(data: bytes, root: Root, *, product: str) -> Patch:
+def open_envelope(data: bytes, root: Root, *, product: str, algorithms: Container[int] = VERIFIED) -> Patch:
     """Verify an envelope against a root and return its patch.
 
     Args:
         data: untrusted bytes.
         root: the trusted root.
         product: whose policy row counts.
+        algorithms: what this reader can verify with; other blocks are passed over.
 
     Raises:
         RefusedError: with the reason of the first step that failed.
@@ -77,13 +81,14 @@ def open_envelope(data: bytes, root: Root, *, product: str) -> Patch:
     envelope = decode(data)
     # 3. Signatures over the stated digest: at least one by a key of the root, and none of those wrong.
     #    A block by an unknown key is passed over, a second one by the same key counts once.
-    signed = verify_blocks(envelope, (entry.key for entry in root.keys))
+    usable = [entry.key for entry in root.keys if entry.key.algorithm in algorithms]
+    others = {entry.key.thumbprint for entry in root.keys} - {key.thumbprint for key in usable}
+    signed = verify_blocks(envelope, usable)
+    passed = [kid for kid in block_kids(envelope) if kid in others]
     if not signed:
-        raise RefusedError(Reason.UNKNOWN_KEY)
+        raise RefusedError(Reason.UNSUPPORTED if passed else Reason.UNKNOWN_KEY)
     # 4. Policy: enough different holders for every role of the row.
-    missing = root.missing(root.demands(POLICY_TYPE, product), signed)
-    if missing:
-        raise RefusedError(Reason.THRESHOLD_NOT_MET, f"no signature for {', '.join(missing)}")
+    require_met(root, root.demands(POLICY_TYPE, product), signed, passed)
     # 5. Digest: the manifest is the one that was signed.
     check_digest(envelope)
     # 6. Meaning: version 1, the rest of the manifest, and severed members against their digests.
@@ -106,7 +111,8 @@ def _patch(envelope: Envelope, signed: tuple[bytes, ...]) -> Patch:
     manifest = parse(envelope)
     plan = execute(manifest, UPDATE, None)
     fetches = [step for step in plan.operations if isinstance(step, Fetch)]
-    if len(fetches) != 1 or len(set(plan.vendor_ids)) != 1 or len(set(plan.class_ids)) != 1:
+    counted = (fetches, manifest.components, set(plan.vendor_ids), set(plan.class_ids))
+    if any(len(found) != 1 for found in counted):
         raise RefusedError(Reason.UNSUPPORTED, "a patch that is not one image for one class of device")
     fetch = fetches[0]
     if fetch.digest is None or fetch.size is None:
