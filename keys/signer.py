@@ -1,15 +1,17 @@
 """Private keys behind one seam: a :class:`Signer` signs bytes, a key URI says where it lives.
 
 ``file:PATH`` is an encrypted PKCS#8 PEM file; ``env:NAME`` holds such a PEM in an environment
-variable, for automation. Other schemes add a row to the table. A private key or passphrase
-never appears in an error, a log or a representation.
+variable, for automation; ``pkcs11:...`` names a key in a token (:mod:`keys.pkcs11`). A private key,
+passphrase or PIN never appears in an error, a log or a representation.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -170,23 +172,56 @@ def _read_env(name: str) -> bytes:
     return os.fsencode(value)
 
 
-_SCHEMES: dict[str, Callable[[str], bytes]] = {"file": _read_file, "env": _read_env}
+_PEM_SCHEMES: dict[str, Callable[[str], bytes]] = {"file": _read_file, "env": _read_env}
+_REACHABLE: dict[str, Callable[[str], bool]] = {
+    "file": lambda name: os.path.isfile(name) and os.access(name, os.R_OK),  # noqa: PTH113 - never raises
+    "env": lambda name: name in os.environ,
+    "pkcs11": lambda name: _tokens().present(f"pkcs11:{name}"),
+}
+"""Scheme -> whether this machine could use the key; also the list of schemes that there are."""
 
 
-def open_signer(uri: str, passphrase: Passphrase) -> LocalSigner:
+def _tokens() -> ModuleType:
+    # Only here: who keeps keys in files need not load the library for tokens.
+    return import_module("keys.pkcs11")
+
+
+def _split(uri: str) -> tuple[str, str]:
+    scheme, _, name = uri.partition(":")
+    if scheme not in _REACHABLE or not name:
+        known = ", ".join(f"{known}:" for known in _REACHABLE)
+        raise InputError("KEY_URI", "This is not a key URI.", mend=f"Start it with one of {known}.")
+    return scheme, name
+
+
+def open_signer(uri: str, passphrase: Passphrase) -> Signer:
     """Open the private key behind a key URI.
 
     Args:
-        uri: ``file:PATH`` or ``env:NAME``.
-        passphrase: asked only when the key is encrypted.
+        uri: ``file:PATH``, ``env:NAME`` or ``pkcs11:...`` (:mod:`keys.pkcs11`).
+        passphrase: asked only when the key is encrypted, or for the PIN of a token.
 
     Raises:
         InputError: KEY_URI, KEY_MISSING, KEY_PASSPHRASE, KEY_UNREADABLE or KEY_UNSUPPORTED.
+        TocsinError: what :func:`keys.pkcs11.open_signer` lists, for a key in a token.
     """
-    scheme, _, name = uri.partition(":")
-    if scheme not in _SCHEMES or not name:
-        known = ", ".join(f"{known}:" for known in _SCHEMES)
-        raise InputError("KEY_URI", "This is not a key URI.", mend=f"Start it with one of {known}.")
-    pem = _SCHEMES[scheme](name)
+    scheme, name = _split(uri)
+    if scheme == "pkcs11":
+        signer: Signer = _tokens().open_signer(uri, passphrase)
+        return signer
+    pem = _PEM_SCHEMES[scheme](name)
     secret = passphrase(name) if b"ENCRYPTED" in pem else b""
     return from_pem(pem, secret, where=name)
+
+
+def reachable(uri: str) -> bool:
+    """Say whether this machine could use the private key of a key URI, without asking for a passphrase.
+
+    True when the file can be read, the variable is set, or the token is there (which shows its private
+    keys only after a login, so that one which demands a login counts whatever it holds).
+
+    Raises:
+        InputError: KEY_URI, for what is no key URI.
+    """
+    scheme, name = _split(uri)
+    return _REACHABLE[scheme](name)
