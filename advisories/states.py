@@ -140,5 +140,7 @@ PATCH_ENDED = PATCH_FAILED | {
     _P.SUPERSEDED,
     _P.REMOVED,
 }
+PATCH_ON_TRIAL = frozenset({_P.INSTALLED, _P.REBOOTING, _P.TESTING, _P.CANCEL_REJECTED})
+"""The image that runs may be unconfirmed: what it can do may be gone after the next boot."""
 PATCH_PROVEN = frozenset({_P.SUCCEEDED, _P.ALREADY_INSTALLED})
 """What a rollout gate may count as success: the measured version runs, confirmed."""

@@ -22,6 +22,7 @@ from device_sim.core.profile import Profile
 from device_sim.core.reporter import Reporter
 from device_sim.core.session import Session
 from device_sim.core.state import NoticeTrack, PatchTrack, State
+from keys.algorithms import UNDECLARED
 from keys.errors import RefusedError
 from keys.reasons import Reason
 from keys.signer import Signer
@@ -213,6 +214,8 @@ class Agent:
             session.refuse(Track.REFUSAL, "image", error.reason, digest)
             return None
         session.installed, session.measured = measured.version, True
+        session.algorithms = measured.algorithms or UNDECLARED
+        session.state.trusted.algorithms = session.algorithms
         session.log(Reason.OK, f"slot {session.slot} runs {format_version(measured.version)}")
         return measured
 

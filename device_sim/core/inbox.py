@@ -25,7 +25,15 @@ from keys.errors import RefusedError
 from keys.limits import DOCUMENT_BYTES_MAX
 from keys.reasons import Reason
 
-_CURABLE = frozenset({Reason.UNKNOWN_KEY, Reason.THRESHOLD_NOT_MET, Reason.NO_POLICY_ROW, Reason.ROOT_GAP})
+_CURABLE = frozenset(
+    {
+        Reason.UNKNOWN_KEY,
+        Reason.THRESHOLD_NOT_MET,
+        Reason.UNSUPPORTED,  # met only by signatures that this firmware cannot check
+        Reason.NO_POLICY_ROW,
+        Reason.ROOT_GAP,
+    }
+)
 """Refusals that a newer root might turn into acceptance; EXPIRED too, where the root's own time is over."""
 
 _REMEMBERED = frozenset({"timestamp", "catalogue", "notice", "offer"})

@@ -96,7 +96,12 @@ class Patches:
         session, track = self._session, self._book.active
         if track is None or track.state is not _P.OFFERED or track.facts is not None:
             return
-        patch = open_envelope(payload, session.state.trusted.root, product=session.profile.product)
+        patch = open_envelope(
+            payload,
+            session.state.trusted.root,
+            product=session.profile.product,
+            algorithms=session.algorithms,
+        )
         if patch.digest != track.digest:
             raise RefusedError(Reason.DIGEST_MISMATCH, "not the patch that was offered")
         try:

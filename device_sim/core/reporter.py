@@ -87,7 +87,13 @@ class Reporter:
             # A gateway that was restarted may count from its clock again. That an answer is fresh is
             # told by its nonce, not by its version.
             return open_document(
-                payload, Answer, trusted.root, fleet=trusted.fleet, subject=device, product=product
+                payload,
+                Answer,
+                trusted.root,
+                fleet=trusted.fleet,
+                subject=device,
+                product=product,
+                algorithms=session.algorithms,
             ).body
 
     def step(self) -> None:
@@ -141,6 +147,7 @@ class Reporter:
             journal_head=state.journal_head,
             journal=_first_run(state.journal),
             language=profile.languages[0],
+            algorithms=tuple(sorted(session.algorithms)),
         )
 
 

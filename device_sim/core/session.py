@@ -16,6 +16,7 @@ from device_sim.core import effects as do
 from device_sim.core import limits
 from device_sim.core.profile import Profile
 from device_sim.core.state import State
+from keys.algorithms import UNDECLARED, Algorithm
 from keys.reasons import Reason
 from keys.signer import Signer
 
@@ -37,6 +38,8 @@ class Session:
         """The slot that booted."""
         self.installed: Version = (0, 0, 0, 0)
         """Measured version of the image that booted."""
+        self.algorithms: frozenset[Algorithm] = UNDECLARED
+        """What the image that booted can verify."""
         self.measured = False
         """The version could be measured."""
         self.news = False

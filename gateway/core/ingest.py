@@ -22,11 +22,17 @@ from advisories.report import (
     journal_head,
     open_report,
 )
-from advisories.states import NOTICE_TRANSITIONS, PATCH_TRANSITIONS, NoticeState, PatchState, Surface
-from keys.algorithms import PublicKey
+from advisories.states import (
+    NOTICE_TRANSITIONS,
+    PATCH_ON_TRIAL,
+    PATCH_TRANSITIONS,
+    NoticeState,
+    PatchState,
+    Surface,
+)
+from keys.algorithms import Algorithm, PublicKey
 from keys.errors import RefusedError
 from keys.reasons import Reason
-
 
 NO_REPORT: Final = (0, 0)
 """The order of a standing whose device has another key since: nothing was reported under this one yet."""
@@ -85,6 +91,8 @@ class Standing:
     head: bytes
     """Hash over them; empty when a gap made it unknowable."""
     next_nonce: bytes
+    algorithms: tuple[Algorithm, ...] | None = None
+    """What its confirmed firmware can verify, as the device said; None: it did not."""
     notices: Mapping[str, NoticeRow] = field(default_factory=dict)
     patches: Mapping[bytes, PatchRow] = field(default_factory=dict)
 
@@ -192,13 +200,14 @@ def judge(
     base, fresh = _journal(report, base, overlap, anomalies)
     anomalies += _illegal(fresh)
     notices = {s.id: _notice(s, base.notices.get(s.id), fresh, received, back) for s in report.notices}
-    patches = {
-        s.digest: _patch(s, base.patches.get(s.digest), fresh, received, back) for s in report.patches
-    }
+    patches = {s.digest: _patch(s, base.patches.get(s.digest), fresh, received, back) for s in report.patches}
+    # Firmware on trial may be gone after the next boot, and with it what it can verify.
+    on_trial = any(status.state in PATCH_ON_TRIAL for status in report.patches)
     after = replace(
         base,
         order=report.order,
         next_nonce=nonce,
+        algorithms=base.algorithms if on_trial else report.algorithms,
         notices={**base.notices, **notices},
         patches={**base.patches, **patches},
     )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from advisories.abilities import format_algorithms, parse_algorithms
 from advisories.report import JournalEntry, Report, Track
 from advisories.states import NoticeState, PatchState, Surface
 from advisories.versions import format_version
@@ -79,6 +80,7 @@ class Evidence:
                 count=row.journal_count,
                 head=row.journal_head,
                 next_nonce=row.next_nonce,
+                algorithms=tuple(sorted(parse_algorithms(row.algorithms))) if row.algorithms else None,
                 notices=notices.get(row.device, {}),
                 patches=patches.get(row.device, {}),
             )
@@ -174,6 +176,7 @@ class Evidence:
             "journal_head": standing.head,
             "next_nonce": standing.next_nonce,
             "seen": received,
+            "algorithms": format_algorithms(standing.algorithms) if standing.algorithms else None,
         }
 
     def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ from advisories.mcuboot import parse as parse_image
 from advisories.suit import Patch, judge_sequence, open_envelope
 from advisories.topics import Topics, is_id
 from advisories.versions import format_version
-from gateway.service import audit, schema
+from gateway.service import audit, readers, schema
 from gateway.service.publication import Published, Trust, put_catalogue
 from gateway.service.store import Session, Store, Stored
 from keys.errors import InputError, RefusedError, UnavailableError
@@ -43,7 +43,7 @@ def publish_patch(
 
     Raises:
         RefusedError: with the reason of the first check that failed; REPLAYED, EQUIVOCATION.
-        InputError: NOT_LISTED, IMAGE_DIFFERS.
+        InputError: NOT_LISTED, IMAGE_DIFFERS, DEVICES_CANNOT_VERIFY.
         UnavailableError: IMAGE_MISSING.
     """
     topics = topics or Topics()
@@ -54,6 +54,13 @@ def publish_patch(
     with store.write() as session:
         trust = Trust.of(session, store, now)
         patch = open_envelope(envelope, trust.root, product=product)
+        readers.require(
+            session,
+            product,
+            f"patch {patch.sequence}",
+            now,
+            lambda found: open_envelope(envelope, trust.root, product=product, algorithms=found),
+        )
         opened = [(document, trust.catalogue(document)) for document in catalogues]
         if not any(
             (patch.sequence, patch.digest) in c.body.patches for _, c in opened if product in c.body.subject

@@ -7,24 +7,29 @@ the same bytes it changes nothing. The runtime publishes the retained rows in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
 
+from advisories.abilities import format_algorithms
 from advisories.catalogue import Catalogue, Devices
 from advisories.notice import Notice
 from advisories.topics import Topics, is_id
 from gateway.core import publication as core
 from gateway.core.ingest import NO_REPORT
-from gateway.service import audit, schema
+from gateway.service import audit, readers, schema
 from gateway.service.store import Session, Store, Stored
 from gateway.service.trust import load_trusted, publish_root
+from keys.algorithms import VERIFIED
 from keys.cbor import encode
 from keys.document import Genuine, open_document, peek
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason
-from keys.root import Root
+from keys.root import Body, Root
+
+B = TypeVar("B", bound=Body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,9 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The root and fleet that everything published is held against."""
+    """The root, fleet and devices that everything published is held against."""
 
+    session: Session
     root: Root
     fleet: bytes
     now: int
@@ -48,25 +54,44 @@ class Trust:
     def of(session: Session, store: Store, now: float) -> Trust:
         """Read the roots of this store."""
         trusted = load_trusted(session, store.where)
-        return Trust(trusted.root, trusted.fleet, int(now))
+        return Trust(session, trusted.root, trusted.fleet, int(now))
+
+    def open(self, document: bytes, cls: type[B], product: str, what: str) -> Genuine[B]:
+        """Open a document about a product, which every active device of it can verify.
+
+        Raises:
+            RefusedError: with the reason of the first step that failed.
+            InputError: DEVICES_CANNOT_VERIFY.
+        """
+
+        def open_with(algorithms: Container[int]) -> Genuine[B]:
+            return open_document(
+                document,
+                cls,
+                self.root,
+                fleet=self.fleet,
+                subject=product,
+                now=self.now,
+                algorithms=algorithms,
+            )
+
+        genuine = open_with(VERIFIED)
+        readers.require(self.session, product, what, self.now, open_with)
+        return genuine
 
     def catalogue(self, document: bytes) -> Genuine[Catalogue]:
         """Open a catalogue, which is about one product."""
         subject = peek(document, Catalogue).subject
         if len(subject) != 1 or not is_id(subject[0]):
             raise RefusedError(Reason.WRONG_SUBJECT, "a catalogue is about one product")
-        return open_document(
-            document, Catalogue, self.root, fleet=self.fleet, subject=subject[0], now=self.now
-        )
+        return self.open(document, Catalogue, subject[0], "its catalogue")
 
     def notice(self, document: bytes) -> Genuine[Notice]:
         """Open a header under the row of each of its products: the strictest has to be met."""
         body = peek(document, Notice)
         core.check_names(body)
         for product in body.subject:
-            genuine = open_document(
-                document, Notice, self.root, fleet=self.fleet, subject=product, now=self.now
-            )
+            genuine = self.open(document, Notice, product, f"{body.id} revision {body.revision}")
         return genuine
 
 
@@ -93,7 +118,7 @@ def publish_advisory(
 
     Raises:
         RefusedError: with the reason of the first check that failed; REPLAYED, EQUIVOCATION.
-        InputError: TEXT_MISSING, NOT_LISTED, ROOT_MISSING.
+        InputError: TEXT_MISSING, NOT_LISTED, ROOT_MISSING, DEVICES_CANNOT_VERIFY.
     """
     topics = topics or Topics()
     with store.write() as session:
@@ -199,7 +224,8 @@ def register_all(
 
     Raises:
         RefusedError: with the reason of the first check that failed; REPLAYED, EQUIVOCATION.
-        InputError: DEVICE_KEY_TAKEN when two devices would share a key.
+        InputError: DEVICE_KEY_TAKEN when two devices would share a key; DEVICES_CANNOT_VERIFY when one
+            could not read what its product's policy demands.
     """
     with store.write() as session:
         trust = Trust.of(session, store, now)
@@ -221,6 +247,7 @@ def _register(
         return Published(genuine.digest, body.version, changed=False)
     session.add_document(Devices.TYPE, "", Stored(body.version, genuine.digest, document), trust.now)
     _put_devices(session, body, topics)
+    readers.require_root(session, trust.now, devices=[record.id for record in body.records])
     facts = {"count": len(body.records), "digest": genuine.digest.hex(), "version": body.version, **why}
     audit.append(session, "devices.registered", facts, trust.now)
     return Published(genuine.digest, body.version, changed=True)
@@ -253,6 +280,7 @@ def _put_devices(session: Session, body: Devices, topics: Topics) -> None:
             "valid_from": record.valid_from,
             "valid_to": record.valid_to,
             "revoked": record.revoked,
+            "algorithms": format_algorithms(record.algorithms) if record.algorithms else None,
         }
         if record.id not in known:
             new[record.id] = {"id": record.id, **values}  # of two records of one device the later one wins
@@ -280,7 +308,8 @@ def _begin_new_life(session: Session, device: str) -> None:
     for place, epoch in enumerate(epochs):
         below = min(lowest, 0) - len(epochs) + place
         execute(r.update().where(r.c.device == device, r.c.epoch == epoch).values(epoch=below))
-    execute(s.update().where(s.c.device == device).values(epoch=NO_REPORT[0], sequence=NO_REPORT[1]))
+    unknown = {"epoch": NO_REPORT[0], "sequence": NO_REPORT[1], "algorithms": None}
+    execute(s.update().where(s.c.device == device).values(**unknown))
 
 
 __all__ = [

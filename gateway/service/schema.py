@@ -19,7 +19,13 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+UPGRADES: Final = {  # schema version -> what makes the next one of it
+    1: (
+        "ALTER TABLE devices ADD COLUMN algorithms VARCHAR(64)",
+        "ALTER TABLE device_states ADD COLUMN algorithms VARCHAR(64)",
+    ),
+}
 
 metadata = MetaData()
 
@@ -83,6 +89,7 @@ devices = Table(  # from operator-signed device records
     Column("valid_from", BigInteger, nullable=False),
     Column("valid_to", BigInteger, nullable=False),
     Column("revoked", Boolean, nullable=False),
+    Column("algorithms", String(64)),  # numbers of what it can verify, by its record; null: not stated
 )
 
 reports = Table(  # every report, byte for byte
@@ -110,6 +117,7 @@ device_states = Table(  # the newest report of each device, decoded
     Column("journal_life", Integer, nullable=False),  # rises when a device starts a journal anew
     Column("next_nonce", LargeBinary(16), nullable=False),
     Column("seen", Float, nullable=False),
+    Column("algorithms", String(64)),  # numbers of what it can verify; null: the report does not say
 )
 
 notice_states = Table(

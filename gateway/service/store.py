@@ -21,6 +21,7 @@ from gateway.service import schema
 from gateway.service.schema import SCHEMA_VERSION
 from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 
+_READABLE: Final = frozenset(map(str, (*schema.UPGRADES, SCHEMA_VERSION)))  # schema versions
 BUSY_SECONDS: Final = 5.0  # how long a writer waits for another process before it says so
 _CHECK_BYTES_MAX: Final = 64 * 1024 * 1024  # larger files are not read through at every opening
 
@@ -166,7 +167,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path | str) -> Store:
-        """Open a store and check that it is one, whole, and of this schema version.
+        """Open a store and check that it is one, whole, and of this schema version or one before it.
 
         Raises:
             UnavailableError: STORE_MISSING, STORE_UNAVAILABLE or STORE_BUSY.
@@ -182,6 +183,7 @@ class Store:
         store = cls(*_engine(path))
         try:
             store._check()
+            store._upgrade()
         except TocsinError:
             store.close()
             raise
@@ -192,10 +194,10 @@ class Store:
             found = set(sa.inspect(session.connection).get_table_names())
             if not found >= set(schema.metadata.tables):
                 version = session.meta("schema") if "meta" in found else None
-                if version in {None, str(SCHEMA_VERSION)}:
+                if version in {None, *_READABLE}:
                     raise _damaged(self.where, "it lacks tables of a store")
             version = session.meta("schema")
-            if version != str(SCHEMA_VERSION):
+            if version not in _READABLE:
                 raise DamagedError(
                     "STORE_VERSION",
                     f"The store has schema version {version}, this program uses {SCHEMA_VERSION}.",
@@ -206,6 +208,17 @@ class Store:
                 verdict = session.connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
                 if verdict != "ok":
                     raise _damaged(self.where, "its pages do not fit together")
+
+    def _upgrade(self) -> None:
+        """Bring the tables of an older version up to this one, all steps or none."""
+        with self.read() as session:
+            if session.meta("schema") == str(SCHEMA_VERSION):
+                return
+        with self.write() as session:  # another process may have done it meanwhile
+            for version in range(int(session.meta("schema") or SCHEMA_VERSION), SCHEMA_VERSION):
+                for statement in schema.UPGRADES[version]:
+                    session.connection.exec_driver_sql(statement)
+            session.set_meta("schema", str(SCHEMA_VERSION))
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisories.topics import Topics
 from gateway.core.publication import check_order
-from gateway.service import audit
+from gateway.service import audit, readers
 from gateway.service.store import Session, Store, Stored
 from keys.document import digest, peek
 from keys.errors import DamagedError, InputError, RefusedError
@@ -20,6 +20,7 @@ def publish_root(store: Store, document: bytes, now: float, *, topics: Topics | 
 
     Raises:
         RefusedError: of :meth:`keys.trusted.TrustedSet.enrol` and ``update_root``.
+        InputError: DEVICES_CANNOT_VERIFY, when an active device could not follow, or read one of its rows.
     """
     topics = topics or Topics()
     with store.write() as session:
@@ -34,6 +35,7 @@ def publish_root(store: Store, document: bytes, now: float, *, topics: Topics | 
         else:
             trusted = TrustedSet.enrol(document, int(now))
             session.set_meta("fleet", trusted.fleet.hex())
+        readers.require_root(session, now, successor=document)
         session.add_document(Root.TYPE, "", Stored(version, digest(document), document), now)
         session.retain(topics.root(version), document)
         audit.append(session, "root.published", {"digest": digest(document).hex(), "version": version}, now)
