@@ -106,7 +106,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def read_bytes(path: Path, *, what: str, mend: str) -> bytes:
+def read_bytes(path: Path, *, what: str, mend: str, size_max: int = NAMED_BYTES_MAX) -> bytes:
     """Read a file that a person named; a pipe such as ``<(...)`` will do, an endless one is given up.
 
     Raises:
@@ -114,13 +114,13 @@ def read_bytes(path: Path, *, what: str, mend: str) -> bytes:
     """
     try:
         with path.open("rb") as stream:
-            data = stream.read(NAMED_BYTES_MAX + 1)
+            data = stream.read(size_max + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         message = f"The {what} cannot be read ({reason})."
         raise InputError("FILE_MISSING", message, mend=mend, where=str(path)) from None
-    if len(data) > NAMED_BYTES_MAX:
-        message = f"The {what} has more than {NAMED_BYTES_MAX} bytes."
+    if len(data) > size_max:
+        message = f"The {what} has more than {size_max} bytes."
         raise InputError("FILE_TOO_BIG", message, mend=mend, where=str(path))
     return data
 
