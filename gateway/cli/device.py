@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,21 @@ from gateway.cli.output import (
 from gateway.service import files
 from gateway.service.operations import devices
 from gateway.service.operations.keys import signer_for
+from keys.algorithms import Algorithm
 from keys.errors import InputError
+
+
+class VerifiesName(StrEnum):
+    """Algorithms that firmware may be able to verify beside Ed25519 and ESP256."""
+
+    ML_DSA_44 = "ml-dsa-44"
+    ML_DSA_65 = "ml-dsa-65"
+
+
+VerifiesOption = Annotated[
+    list[VerifiesName] | None,
+    typer.Option(help="What the firmware can verify beside ed25519 and esp256; repeat it."),
+]
 
 app = group("Which devices there are.")
 
@@ -47,6 +62,7 @@ def add(
         typer.Option(help="Preferred by their owners, dealt out in turn; the product's if left out."),
     ] = None,
     version: Annotated[str, typer.Option(help="Firmware they are made with.")] = "1.0.0",
+    algorithm: VerifiesOption = None,
     key: OperatorKeyOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -60,7 +76,9 @@ def add(
             message = f"'{tag}' is not a language of '{product}'."
             raise InputError("BAD_VALUE", message, mend=f"Choose from {', '.join(entry.languages)}.")
     operator = signer_for(opened, "operator", ask_passphrase, key)
-    planned = homes.wishes(entry, count, version=numbers, languages=language or ())
+    planned = homes.wishes(
+        entry, count, version=numbers, languages=language or (), algorithms=_algorithms(algorithm)
+    )
     made = homes.make(opened, planned, operator, now=now())
     many = "devices" if count > 1 else "device"
     emit(
@@ -93,18 +111,24 @@ def firmware(
     *,
     product: Annotated[str, typer.Option(help="For whose simulated devices.")],
     version: Annotated[str, typer.Option(help="What the image's header says.")],
+    algorithm: VerifiesOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an MCUboot image that simulated devices run: the same arguments give the same bytes."""
     entry = open_workspace(workspace).product(product)
-    data = homes.firmware(entry.id, _version(version))
+    data = homes.firmware(entry.id, _version(version), algorithms=_algorithms(algorithm))
     files.write_atomic(output, data)
     emit(
         as_json,
         {"file": output, "product": product, "version": version, "bytes": len(data)},
         say(f"Wrote {output}: firmware {version} of {product}, {len(data)} bytes."),
     )
+
+
+def _algorithms(names: list[VerifiesName] | None) -> frozenset[Algorithm]:
+    """Return what the firmware can verify: what it can in any case, and these."""
+    return homes.ALGORITHMS | {Algorithm[name.name] for name in names or ()}
 
 
 def _version(text: str) -> Version:

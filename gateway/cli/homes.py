@@ -7,9 +7,10 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from advisories import mcuboot
 from advisories.catalogue import DeviceRecord
@@ -21,10 +22,13 @@ from gateway.service import files
 from gateway.service.entries import Product
 from gateway.service.operations import devices
 from gateway.service.workspace import Workspace
+from keys.algorithms import Algorithm
 from keys.errors import InputError, TocsinError
 from keys.signer import LocalSigner, Signer, generate
 
 IMAGE_BODY_BYTES = 16_384  # of the firmware that a simulated device is made with
+ALGORITHMS: Final = frozenset({Algorithm.ED25519, Algorithm.ESP256})
+"""What the firmware of a simulated device can verify, unless more is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +42,28 @@ class Wish:
     version: Version
     auto_consent: bool
     signer: LocalSigner
+    algorithms: frozenset[Algorithm] = ALGORITHMS
+    """What its firmware can verify."""
 
 
-def firmware(product: str, version: Version, *, size: int = IMAGE_BODY_BYTES) -> bytes:
+def firmware(
+    product: str,
+    version: Version,
+    *,
+    size: int = IMAGE_BODY_BYTES,
+    algorithms: Iterable[Algorithm] = ALGORITHMS,
+) -> bytes:
     """Return the MCUboot image of a simulated product: the same arguments give the same bytes.
 
     Args:
         product: its id, so that two products differ.
         version: what the image's header says.
         size: bytes of code.
+        algorithms: what it declares that it can verify; the device goes by it.
     """
     seed = hashlib.sha256(f"{product} {version}".encode()).digest()
     body = hashlib.shake_256(seed).digest(size)
-    return mcuboot.pack(body, version, security_counter=0)
+    return mcuboot.pack(body, version, security_counter=0, algorithms=algorithms)
 
 
 def wishes(
@@ -59,6 +72,7 @@ def wishes(
     *,
     version: Version,
     languages: Sequence[str] = (),
+    algorithms: Iterable[Algorithm] = ALGORITHMS,
     entropy: Callable[[int], bytes] = os.urandom,
 ) -> list[Wish]:
     """Plan ``count`` devices of a product, each with a random id and key.
@@ -68,6 +82,7 @@ def wishes(
         count: how many.
         version: of the firmware they are made with.
         languages: preferred ones, dealt out in turn; the product's own if empty.
+        algorithms: what their firmware can verify.
         entropy: where ids come from.
     """
     preferred = tuple(languages) or product.languages
@@ -83,6 +98,7 @@ def wishes(
                 version=version,
                 auto_consent=product.consent == "agreed",
                 signer=generate(),
+                algorithms=frozenset(algorithms),
             )
         )
     return made
@@ -98,7 +114,9 @@ def make(workspace: Workspace, planned: Sequence[Wish], operator: Signer, *, now
     """
     workspace.trusted()  # every root is whole
     root_1 = workspace.root_documents()[0]
-    images = {(wish.product.id, wish.version): firmware(wish.product.id, wish.version) for wish in planned}
+    images = {
+        kind: firmware(kind[0], kind[1], algorithms=kind[2]) for kind in {_kind(wish) for wish in planned}
+    }
     homes: list[Home] = []
     with _making(workspace):
         settle(workspace)
@@ -108,7 +126,7 @@ def make(workspace: Workspace, planned: Sequence[Wish], operator: Signer, *, now
                 if path.exists():
                     mend = "Choose another id."
                     raise InputError("HOME_EXISTS", "This device exists already.", mend=mend, where=str(path))
-                profile, image = _profile(workspace, wish), images[wish.product.id, wish.version]
+                profile, image = _profile(workspace, wish), images[_kind(wish)]
                 Home.create(_fresh(workspace) / wish.id, profile, wish.signer, root_1, image, durable=False)
                 homes.append(Home(path, profile, wish.signer, root_1, durable=False))
             os.sync()  # once for all of them
@@ -157,6 +175,11 @@ def settle(workspace: Workspace) -> None:
         files.sync_folder(fresh.parent)
 
 
+def _kind(wish: Wish) -> tuple[str, Version, frozenset[Algorithm]]:
+    """Return what decides the bytes of a device's firmware."""
+    return wish.product.id, wish.version, wish.algorithms
+
+
 def _profile(workspace: Workspace, wish: Wish) -> Profile:
     return Profile(
         id=wish.id,
@@ -179,4 +202,5 @@ def _record(wish: Wish, now: int) -> DeviceRecord:
         valid_from=now - devices.BACKDATE_SECONDS,
         valid_to=now + devices.VALID_SECONDS,
         revoked=False,
+        algorithms=tuple(sorted(wish.algorithms)),
     )

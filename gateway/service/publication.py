@@ -7,7 +7,7 @@ the same bytes it changes nothing. The runtime publishes the retained rows in th
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ from gateway.core.ingest import NO_REPORT
 from gateway.service import audit, readers, schema
 from gateway.service.store import Session, Store, Stored
 from gateway.service.trust import load_trusted, publish_root
-from keys.algorithms import VERIFIED
+from keys.algorithms import VERIFIED, Algorithm
 from keys.cbor import encode
 from keys.document import Genuine, open_document, peek
 from keys.errors import InputError, RefusedError
@@ -64,7 +64,7 @@ class Trust:
             InputError: DEVICES_CANNOT_VERIFY.
         """
 
-        def open_with(algorithms: Container[int]) -> Genuine[B]:
+        def open_with(algorithms: frozenset[Algorithm]) -> Genuine[B]:
             return open_document(
                 document,
                 cls,
