@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-NOTICE_BYTES_MAX: Final = 8_192  # a notice with its signatures; the constrained profile allows 2,048
+NOTICE_BYTES_MAX: Final = 8_192  # body of a notice; the constrained profile allows 2,048 with its signatures
 NOTICE_TEXT_BYTES_MAX: Final = 1_024  # one language's text
 NOTICE_LANGUAGES_MAX: Final = 64  # languages of one notice
 NOTICE_PRODUCTS_MAX: Final = 64  # products of one notice
 VERSION_RANGES_MAX: Final = 16  # ranges for one product
 NOTICE_PATCHES_MAX: Final = 16  # patches named by one notice, for one product
-CATALOGUE_BYTES_MAX: Final = 8_192  # a catalogue with its signature
+CATALOGUE_BYTES_MAX: Final = 8_192  # body of a catalogue
 CATALOGUE_ENTRIES_MAX: Final = 64  # current notices and patches of one product, together
-TIMESTAMP_BYTES_MAX: Final = 1_024  # a timestamp with its signature
-OFFER_BYTES_MAX: Final = 1_024  # an offer with its signature
-ANSWER_BYTES_MAX: Final = 1_024  # an answer with its signature
+TIMESTAMP_BYTES_MAX: Final = 1_024  # body of a timestamp
+OFFER_BYTES_MAX: Final = 1_024  # body of an offer
+ANSWER_BYTES_MAX: Final = 1_024  # body of an answer
 DEVICES_BYTES_MAX: Final = 100_000  # a document of device records with its signature
 DEVICE_RECORDS_MAX: Final = 512  # records in one document
 PATCH_BYTES_MAX: Final = 16_384  # a SUIT envelope without its payload

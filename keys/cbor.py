@@ -129,6 +129,62 @@ def bstr(data: bytes) -> bytes:
     return encode(data)
 
 
+def head(data: bytes, at: int, major: int) -> tuple[int, int]:
+    """Read the head of one item of a major type.
+
+    Args:
+        data: untrusted bytes.
+        at: where the item begins.
+        major: the type expected, 0 to 6 (RFC 8949 section 3.1).
+
+    Returns:
+        its argument (a number, a length or a tag), and where the head ends.
+
+    Raises:
+        RefusedError: MALFORMED for another type, the end of the data, an indefinite or a longer form.
+    """
+    first = data[at] if at < len(data) else 0xFF
+    short = first - (major << 5)
+    if 0 <= short < 24:
+        return short, at + 1
+    if not 24 <= short < 28:
+        raise RefusedError(Reason.MALFORMED, f"expected {_MAJORS[major]} at byte {at}")
+    size = 1 << (short - 24)
+    end = at + 1 + size
+    value = int.from_bytes(data[at + 1 : end], "big")
+    if end > len(data) or value < _LEAST[size]:
+        raise RefusedError(Reason.MALFORMED, f"a head at byte {at} is cut off or longer than it need be")
+    return value, end
+
+
+_MAJORS: Final = ("a number", "a negative number", "bytes", "a text", "an array", "a map", "a tag")
+_LEAST: Final = {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}
+
+
+def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
+    """Read a byte string and return it with where it ends (errors of :func:`head`)."""
+    size, start = head(data, at, 2)
+    end = start + size
+    if end > len(data):
+        raise RefusedError(Reason.MALFORMED, f"the bytes at {at} are cut off")
+    return data[start:end], end
+
+
+def item_end(data: bytes, at: int, depth: int = CBOR_DEPTH_MAX) -> int:
+    """Return where one item of any type ends; what it holds is not judged (errors of :func:`head`)."""
+    if depth < 0:
+        raise RefusedError(Reason.MALFORMED, f"nested deeper than {CBOR_DEPTH_MAX}")
+    major = data[at] >> 5 if at < len(data) else 0
+    if major == 7:  # false, true, null: one byte each; any other is refused when it is decoded
+        return at + 1
+    count, at = head(data, at, major)
+    if major in {2, 3}:
+        return at + count
+    for _ in range({4: count, 5: 2 * count, 6: 1}.get(major, 0)):
+        at = item_end(data, at, depth - 1)
+    return at
+
+
 def _check(value: Any, depth: int) -> None:
     """Let through only the plain types, within the limits on depth and items."""
     if depth < 0:

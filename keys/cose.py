@@ -15,7 +15,7 @@ from typing import Any, Final
 import cbor2
 
 from keys.algorithms import PublicKey
-from keys.cbor import bstr, decode, encode
+from keys.cbor import bstr, decode, encode, head, item_end, read_bytes
 from keys.errors import RefusedError
 from keys.limits import DOCUMENT_BYTES_MAX, SIGNATURES_MAX
 from keys.reasons import Reason
@@ -27,6 +27,7 @@ ALG, CRIT, KID, TYP = 1, 2, 4, 16
 """Header labels: alg, crit, kid (RFC 9052) and typ (RFC 9596)."""
 
 _PROTECTED_BYTES_MAX = 512
+_EMPTY_MAP, _NULL = b"\xa0", b"\xf6"
 _HEADERS_KEPT = 256  # decoded headers: the same few keys sign everything
 _UNDERSTOOD = frozenset({ALG, CRIT, KID, TYP})
 
@@ -105,12 +106,6 @@ def _read_header(protected: bytes) -> dict[Any, Any]:
     return header
 
 
-def _parts(value: Any, count: int) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple) or len(value) != count or not hasattr(value[1], "items"):
-        raise RefusedError(Reason.MALFORMED, "not a COSE signature structure")
-    return tuple(value)
-
-
 def parse(
     data: bytes,
     tag: int,
@@ -131,34 +126,58 @@ def parse(
     Raises:
         RefusedError: TOO_BIG, MALFORMED, or UNSUPPORTED for a critical header we do not know.
     """
-    value = decode(data, size_max=size_max)
+    if len(data) > size_max:
+        raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes, at most {size_max}")
+    at = 0
     if tagged:
-        if not isinstance(value, cbor2.CBORTag) or value.tag != tag:
-            raise RefusedError(Reason.MALFORMED, f"not tagged {tag}")
-        value = value.value
-    protected, loose, payload, last = _parts(value, 4)
-    if payload is not None and type(payload) is not bytes:
-        raise RefusedError(Reason.MALFORMED, "payload is not a byte string")
-    if type(protected) is not bytes:
-        raise RefusedError(Reason.MALFORMED, "protected header is not a byte string")
-    if tag == TAG_SIGN1:
-        signatures = [_signature(protected, last)]
-        extra = [loose]
+        found, at = head(data, 0, 6)
+        if found != tag:
+            raise RefusedError(Reason.MALFORMED, f"tagged {found}, not {tag}")
+    protected, at = _headers(data, _array(data, at, 4), unprotected)
+    if data[at : at + 1] == _NULL:
+        payload, at = None, at + 1
     else:
-        if not isinstance(last, list | tuple) or not 1 <= len(last) <= SIGNATURES_MAX:
-            raise RefusedError(Reason.MALFORMED, f"expected 1 to {SIGNATURES_MAX} signatures")
-        parts = [_parts(item, 3) for item in last]
-        signatures = [_signature(part[0], part[2]) for part in parts]
-        extra = [loose, *(part[1] for part in parts)]
-    if not unprotected and any(extra):
-        raise RefusedError(Reason.MALFORMED, "an unprotected header is not empty")
+        payload, at = read_bytes(data, at)
+    if tag == TAG_SIGN1:
+        value, at = read_bytes(data, at)
+        signatures = [Signature(protected, _header(protected), value)]
+    else:
+        signatures, at = _signatures(data, at, unprotected)
+    if at != len(data):
+        raise RefusedError(Reason.MALFORMED, f"{len(data) - at} bytes after the end")
     return Message(tag, protected, _header(protected), payload, tuple(signatures))
 
 
-def _signature(protected: Any, value: Any) -> Signature:
-    if type(value) is not bytes or type(protected) is not bytes:
-        raise RefusedError(Reason.MALFORMED, "a signature or its header is not a byte string")
-    return Signature(protected, _header(protected), value)
+def _signatures(data: bytes, at: int, unprotected: bool) -> tuple[list[Signature], int]:  # noqa: FBT001 - passed on
+    count, at = head(data, at, 4)
+    if not 1 <= count <= SIGNATURES_MAX:
+        raise RefusedError(Reason.MALFORMED, f"expected 1 to {SIGNATURES_MAX} signatures")
+    found = []
+    for _ in range(count):
+        protected, at = _headers(data, _array(data, at, 3), unprotected)
+        value, at = read_bytes(data, at)
+        found.append(Signature(protected, _header(protected), value))
+    return found, at
+
+
+def _array(data: bytes, at: int, size: int) -> int:
+    found, at = head(data, at, 4)
+    if found != size:
+        raise RefusedError(Reason.MALFORMED, f"an array of {found}, not of {size}")
+    return at
+
+
+def _headers(data: bytes, at: int, unprotected: bool) -> tuple[bytes, int]:  # noqa: FBT001 - passed on
+    """Read a protected header and step over the unprotected one, which decides nothing."""
+    protected, at = read_bytes(data, at)
+    if data[at : at + 1] == _EMPTY_MAP:
+        return protected, at + 1
+    end = item_end(data, at)
+    if not isinstance(decode(data[at:end]), dict):
+        raise RefusedError(Reason.MALFORMED, "an unprotected header is not a map")
+    if not unprotected:
+        raise RefusedError(Reason.MALFORMED, "an unprotected header is not empty")
+    return protected, end
 
 
 def check(

@@ -11,15 +11,15 @@ added, so approvals, catalogues and check codes can name it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from keys import cose
-from keys.cbor import decode
-from keys.codec import dump, unpack
+from keys.algorithms import VERIFIED, Algorithm
+from keys.codec import dump, load
 from keys.errors import RefusedError
-from keys.limits import DOCUMENT_BYTES_MAX
+from keys.limits import DOCUMENT_BYTES_MAX, SIGNATURES_BYTES_MAX
 from keys.reasons import Reason
 from keys.root import Body, Root
 from keys.signer import Signer
@@ -67,7 +67,12 @@ def digest(document: bytes) -> bytes:
 
 def peek(document: bytes, cls: type[B]) -> B:
     """Decode a document's body WITHOUT verifying it; for showing and signing, never for believing."""
-    return unpack(cls, decode(body_bytes(document), size_max=cls.BYTES_MAX or DOCUMENT_BYTES_MAX))
+    return load(cls, body_bytes(document), size_max=cls.BYTES_MAX)
+
+
+def size_max(cls: type[Body]) -> int:
+    """Return how many bytes a document of this type may have: its body and all signatures."""
+    return min(cls.BYTES_MAX + SIGNATURES_BYTES_MAX, DOCUMENT_BYTES_MAX)
 
 
 def open_document(
@@ -79,6 +84,7 @@ def open_document(
     subject: str | None = None,
     product: str | None = None,
     now: int | None = None,
+    algorithms: Container[Algorithm] = VERIFIED,
 ) -> Genuine[B]:
     """Verify a document against a root and return its body.
 
@@ -91,6 +97,7 @@ def open_document(
         product: whose policy row to use, where that is not ``subject`` itself. With neither, the rows of
             all the body's subjects must be met.
         now: UTC seconds; None skips the expiry (a device without any idea of time).
+        algorithms: what this reader can verify with; other signatures are passed over.
 
     Raises:
         RefusedError: with the reason of the first step that failed.
@@ -98,41 +105,75 @@ def open_document(
     # 1. Size, before anything is decoded.
     # 2. Structure: one tagged COSE_Sign in deterministic CBOR, payload attached.
     #    Nothing unsigned: what the unprotected headers could carry would be anybody's words.
-    message = cose.parse(
-        document, cose.TAG_SIGN, size_max=cls.BYTES_MAX or DOCUMENT_BYTES_MAX, unprotected=False
-    )
+    message = cose.parse(document, cose.TAG_SIGN, size_max=size_max(cls), unprotected=False)
     if message.payload is None:
         raise RefusedError(Reason.MALFORMED, "payload is detached")
     # 3. Type, from the protected header: keeps one type's signature from serving another.
     if message.header.get(cose.TYP) != typ(cls.TYPE):
         raise RefusedError(Reason.WRONG_TYPE, f"expected {typ(cls.TYPE)}")
     # 4. Signatures: at least one by a key of the root, and none of those may be wrong.
-    signed = _verified(message, message.payload, root)
+    signed, passed = _verified(message, message.payload, root, algorithms)
     # 5. Meaning: only now is the body decoded, and every statement in it compared.
-    body = unpack(cls, decode(message.payload))
+    body = load(cls, message.payload, size_max=cls.BYTES_MAX)
     _compare(body, cls, fleet, subject)
     # 6. Policy: enough different holders for every role of the row.
-    missing = root.missing(root.demanded(body, product or subject), signed, body.author)
-    if missing:
-        raise RefusedError(Reason.THRESHOLD_NOT_MET, f"no signature for {', '.join(missing)}")
+    require_met(root, root.demanded(body, product or subject), signed, passed, body.author)
     # 7. Time.
     if now is not None and body.expires is not None and now >= body.expires:
         raise RefusedError(Reason.EXPIRED, f"at {body.expires}, now {now}")
     return Genuine(body, hashlib.sha256(message.payload).digest(), signed)
 
 
-def _verified(message: cose.Message, payload: bytes, root: Root) -> tuple[bytes, ...]:
-    """Return the thumbprints of root keys that signed; an unknown key is passed over, not refused."""
+def require_met(
+    root: Root,
+    demands: Mapping[str, int],
+    signed: Sequence[bytes],
+    passed: Sequence[bytes],
+    author: tuple[str, str] | None = None,
+) -> None:
+    """Refuse signatures that do not meet a row.
+
+    Args:
+        root: whose keys count.
+        demands: role -> threshold.
+        signed: thumbprints of keys whose signatures have been verified.
+        passed: thumbprints of keys named beside a signature that this reader has no algorithm for.
+        author: of :meth:`keys.root.Root.missing`.
+
+    Raises:
+        RefusedError: UNSUPPORTED when the signatures passed over, if right, would meet the row;
+            THRESHOLD_NOT_MET otherwise.
+    """
+    missing = root.missing(demands, signed, author)
+    if missing:
+        unread = passed and not root.missing(demands, [*signed, *passed], author)
+        reason = Reason.UNSUPPORTED if unread else Reason.THRESHOLD_NOT_MET
+        why = "no algorithm to check the signature" if unread else "no signature"
+        raise RefusedError(reason, f"{why} for {', '.join(missing)}")
+
+
+def _verified(
+    message: cose.Message, payload: bytes, root: Root, algorithms: Container[Algorithm]
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return the thumbprints of root keys that signed, and of those that this reader cannot check.
+
+    A signature by an unknown key is passed over, not refused.
+    """
     signed: list[bytes] = []
+    passed: list[bytes] = []
     for signature in message.signatures:
-        entry = root.by_kid.get(signature.kid or b"")
-        if entry is None or entry.key.thumbprint in signed:
+        kid = signature.kid or b""
+        entry = root.by_kid.get(kid)
+        if entry is None or kid in signed:
+            continue
+        if entry.key.algorithm not in algorithms:
+            passed.append(kid)
             continue
         cose.check(message, signature, entry.key, payload=payload)
-        signed.append(entry.key.thumbprint)
+        signed.append(kid)
     if not signed:
-        raise RefusedError(Reason.UNKNOWN_KEY)
-    return tuple(signed)
+        raise RefusedError(Reason.UNSUPPORTED if passed else Reason.UNKNOWN_KEY)
+    return tuple(signed), tuple(passed)
 
 
 def _compare(body: Body, cls: type[Any], fleet: bytes, subject: str | None) -> None:

@@ -7,7 +7,8 @@ from typing import Final
 CBOR_DEPTH_MAX: Final = 16  # levels of nesting in any document
 CBOR_ITEMS_MAX: Final = 16_384  # entries in one array or map
 DOCUMENT_BYTES_MAX: Final = 100_000  # MQTT payload limit; a document type may set less
-ROOT_BYTES_MAX: Final = 8_192  # the constrained profile allows 2,048
+SIGNATURES_BYTES_MAX: Final = 32_768  # all signatures of one document together, beside its body
+ROOT_BYTES_MAX: Final = 32_768  # body of a root; the constrained profile allows 2,048 with its signatures
 SIGNATURES_MAX: Final = 16  # signatures on one document
 ROOT_KEYS_MAX: Final = 64  # keys in one root
 ROLES_MAX: Final = 16  # roles of one key, and roles named in one policy row

@@ -7,15 +7,16 @@ these signatures, when a holder may count for one role of a row only?
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from keys.algorithms import PublicKey
+from keys.algorithms import Algorithm, PublicKey
 from keys.codec import Shape, at, blob, boolean, ident, many, mapping, name, record, row, uint
 from keys.errors import RefusedError
 from keys.limits import (
+    DOCUMENT_BYTES_MAX,
     NAME_BYTES_MAX,
     POLICY_ROWS_MAX,
     ROLES_MAX,
@@ -51,7 +52,8 @@ class Body:
     """What every signed document states first, and every reader compares (keys 1 to 7)."""
 
     TYPE: ClassVar[str] = ""
-    BYTES_MAX: ClassVar[int] = 0
+    BYTES_MAX: ClassVar[int] = DOCUMENT_BYTES_MAX
+    """Of the body; its signatures may take SIGNATURES_BYTES_MAX more."""
 
     type: str = at(1, ident(NAME_BYTES_MAX))
     fleet: bytes = at(2, blob(32, bytes_min=0))
@@ -123,9 +125,14 @@ class Root(Body):
             raise RefusedError(Reason.NO_POLICY_ROW, type_)
         return found
 
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str | None], dict[str, int]]:
+        # The first row of its kind; a second one makes the root invalid.
+        return {(line.type, line.product): line.demands for line in reversed(self.policy)}
+
     def policy_row(self, type_: str, product: str | None) -> dict[str, int] | None:
         """Return what the row of exactly this type and product demands, or None when there is no such row."""
-        return next((r.demands for r in self.policy if (r.type, r.product) == (type_, product)), None)
+        return self._rows.get((type_, product))
 
     def demanded(self, body: Body, product: str | None) -> dict[str, int]:
         """Return what a document must meet: the row of ``product``, or the rows of all that it is about.
@@ -142,6 +149,15 @@ class Root(Body):
             for role, count in self.demands(body.TYPE, subject).items():
                 merged[role] = max(count, merged.get(role, 0))
         return merged
+
+    def unreadable(self, type_: str, product: str | None, algorithms: Container[Algorithm]) -> list[str]:
+        """Return the roles of a row that a reader with only these algorithms could never see satisfied.
+
+        Raises:
+            RefusedError: NO_POLICY_ROW.
+        """
+        usable = (entry.key.thumbprint for entry in self.keys if entry.key.algorithm in algorithms)
+        return self.missing(self.demands(type_, product), usable)
 
     def missing(
         self, demands: Mapping[str, int], signed: Iterable[bytes], author: tuple[str, str] | None = None

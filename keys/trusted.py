@@ -10,17 +10,18 @@ Everything a device or a gateway believes has come through :meth:`TrustedSet.acc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from keys.algorithms import VERIFIED, Algorithm
 from keys.codec import at, blob, dump, load, many, mapping, record, row, uint
 from keys.document import Genuine, body_bytes, digest, open_document, peek
 from keys.errors import RefusedError
 from keys.limits import (
+    DOCUMENT_BYTES_MAX,
     FLOORS_MAX,
     ROLES_MAX,
-    ROOT_BYTES_MAX,
     SIGNATURES_MAX,
     STATE_BYTES_MAX,
     VERSION_MAX,
@@ -59,21 +60,38 @@ class _State:
     """What is stored."""
 
     fleet: bytes = at(1, blob(32))
-    root: bytes = at(2, blob(ROOT_BYTES_MAX, bytes_min=1))
+    root: bytes = at(2, blob(DOCUMENT_BYTES_MAX, bytes_min=1))
     floors: tuple[Floor, ...] = at(3, many(record(Floor), FLOORS_MAX))
 
 
 class TrustedSet:
     """A root and the floors under everything accepted with it."""
 
-    def __init__(self, fleet: bytes, root_document: bytes, root: Root, floors: Iterable[Floor] = ()) -> None:
+    def __init__(
+        self,
+        fleet: bytes,
+        root_document: bytes,
+        root: Root,
+        floors: Iterable[Floor] = (),
+        *,
+        algorithms: Container[Algorithm] = VERIFIED,
+    ) -> None:
+        self.algorithms = algorithms
+        """What this reader can verify with; it is not stored, for it changes with the firmware."""
         self.fleet = fleet
         self.root_document = root_document
         self.root = root
         self._floors = {(floor.type, floor.name): floor for floor in floors}
 
     @classmethod
-    def enrol(cls, root_1: bytes, now: int | None, *, pinned: bytes | None = None) -> TrustedSet:
+    def enrol(
+        cls,
+        root_1: bytes,
+        now: int | None,
+        *,
+        pinned: bytes | None = None,
+        algorithms: Container[Algorithm] = VERIFIED,
+    ) -> TrustedSet:
         """Start trusting a fleet by its root 1.
 
         Args:
@@ -81,6 +99,7 @@ class TrustedSet:
             now: UTC seconds to refuse a root 1 whose time is over (for whoever publishes it); None where
                 newer roots will follow: a device may have lain on a shelf for years.
             pinned: the digest it must have, where one was provisioned.
+            algorithms: what this reader can verify with.
 
         Raises:
             RefusedError: when it is not version 1, not valid, or not signed under its own policy.
@@ -91,11 +110,11 @@ class TrustedSet:
             raise RefusedError(Reason.WRONG_FLEET, f"expected {pinned.hex()}, got {fleet.hex()}")
         if body.version != 1:
             raise RefusedError(Reason.ROOT_GAP, f"expected version 1, got {body.version}")
-        root = open_document(root_1, Root, checked(body), fleet=b"", now=now).body
-        return cls(fleet, root_1, root)
+        root = open_document(root_1, Root, checked(body), fleet=b"", now=now, algorithms=algorithms).body
+        return cls(fleet, root_1, root, algorithms=algorithms)
 
     @classmethod
-    def load(cls, data: bytes) -> TrustedSet:
+    def load(cls, data: bytes, *, algorithms: Container[Algorithm] = VERIFIED) -> TrustedSet:
         """Rebuild a set from what :meth:`dump` returned (trusted storage: signatures are not checked again).
 
         Raises:
@@ -105,7 +124,7 @@ class TrustedSet:
         root = checked(peek(state.root, Root))
         if (root.fleet or digest(state.root)) != state.fleet:
             raise RefusedError(Reason.MALFORMED, "the stored root is another fleet's")
-        return cls(state.fleet, state.root, root, state.floors)
+        return cls(state.fleet, state.root, root, state.floors, algorithms=algorithms)
 
     def dump(self) -> bytes:
         """Return the whole state as deterministic CBOR."""
@@ -155,11 +174,11 @@ class TrustedSet:
         if version != self.root.version + 1:
             raise RefusedError(Reason.ROOT_GAP, f"version {version}, trusted {self.root.version}")
         # 3. Old policy: an expired root still verifies its successor.
-        body = open_document(document, Root, self.root, fleet=self.fleet).body
+        body = open_document(document, Root, self.root, fleet=self.fleet, algorithms=self.algorithms).body
         # 4. A possible root at all: every row complete, and met by the holders it names.
         checked(body)
         # 5. New policy: the new root keys exist and are in hand.
-        root = open_document(document, Root, body, fleet=self.fleet, now=now).body
+        root = open_document(document, Root, body, fleet=self.fleet, now=now, algorithms=self.algorithms).body
         # 6. Recovery from a version or time set absurdly high: a floor falls with the keys it rests on. It
         #    stays while those who signed could still have signed, so an extra signature evicts nothing.
         kept = {
@@ -201,7 +220,14 @@ class TrustedSet:
         if at_time is not None and cls.TYPE in NEEDS_FRESH_ROOT and at_time >= (self.root.expires or 0):
             raise RefusedError(Reason.EXPIRED, f"root {self.root.version} at {self.root.expires}")
         genuine = open_document(
-            document, cls, self.root, fleet=self.fleet, subject=subject, product=product, now=at_time
+            document,
+            cls,
+            self.root,
+            fleet=self.fleet,
+            subject=subject,
+            product=product,
+            now=at_time,
+            algorithms=self.algorithms,
         )
         names = genuine.body.names()
         if names and name not in names:

@@ -168,6 +168,17 @@ def read_block(block: bytes) -> cose.Message | None:
     )
 
 
+def block_kids(envelope: Envelope) -> tuple[bytes, ...]:
+    """Return the key identifiers that the blocks name WITHOUT verifying anything.
+
+    Raises:
+        RefusedError: of :func:`read_block`.
+    """
+    messages = (read_block(block) for block in envelope.blocks)
+    kids = (message.signatures[0].kid for message in messages if message is not None)
+    return tuple(kid for kid in kids if kid is not None)
+
+
 def verify_blocks(
     envelope: Envelope, keys: Iterable[PublicKey], *, deprecated: bool = False, anonymous: bool = False
 ) -> tuple[bytes, ...]:

@@ -15,7 +15,7 @@ from advisories.suit.interpreter import Device, Fetch, Match, Operation, execute
 from advisories.suit.manifest import ComponentId, Manifest, parse
 from advisories.suit.numbers import UPDATE, ComponentTextKey, Section, TextKey
 from advisories.versions import Version, parse_version
-from keys.algorithms import VERIFIED
+from keys.algorithms import VERIFIED, Algorithm
 from keys.document import require_met
 from keys.errors import RefusedError
 from keys.reasons import Reason
@@ -64,7 +64,9 @@ class Patch:
         return execute(self.manifest, procedure, device).operations
 
 
-def open_envelope(data: bytes, root: Root, *, product: str, algorithms: Container[int] = VERIFIED) -> Patch:
+def open_envelope(
+    data: bytes, root: Root, *, product: str, algorithms: Container[Algorithm] = VERIFIED
+) -> Patch:
     """Verify an envelope against a root and return its patch.
 
     Args:

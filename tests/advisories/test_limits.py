@@ -14,6 +14,7 @@ from advisories.report import Block, Report, Want, open_block, open_report, open
 from keys.codec import dump, load, pack, unpack
 from keys.document import open_document
 from keys.errors import RefusedError
+from keys.limits import DOCUMENT_BYTES_MAX, SIGNATURES_BYTES_MAX
 from keys.reasons import Reason
 from tests.advisories.wire import BLOCK, FLEET, NOTICE, RELEASE_LIST, REPORT, WANT
 from tests.helpers import DEVICE, catalogue, device_record, devices, offer
@@ -99,10 +100,12 @@ def test_a_catalogues_entries_are_counted_together(notices: int) -> None:
     ],
 )
 def test_a_document_is_measured_before_it_is_decoded(cls: Any, limit: int) -> None:
-    for size in (limit - 1, limit, limit + 1):
+    assert limit == cls.BYTES_MAX
+    largest = min(limit + SIGNATURES_BYTES_MAX, DOCUMENT_BYTES_MAX)
+    for size in (largest - 1, largest, largest + 1):
         with pytest.raises(RefusedError) as caught:
             open_document(bytes(size), cls, FLEET.root, fleet=FLEET.id)
-        assert caught.value.reason is (Reason.TOO_BIG if size > limit else Reason.MALFORMED)
+        assert caught.value.reason is (Reason.TOO_BIG if size > largest else Reason.MALFORMED)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from keys import cose
 from keys.algorithms import Algorithm
 from keys.cbor import decode, encode
 from keys.codec import dump, pack
-from keys.document import Genuine, body_bytes, digest, open_document, peek, seal, typ
+from keys.document import Genuine, body_bytes, digest, open_document, peek, seal, size_max, typ
 from keys.errors import RefusedError
-from keys.limits import DOCUMENT_BYTES_MAX, ROOT_BYTES_MAX
+from keys.limits import DOCUMENT_BYTES_MAX
 from keys.reasons import Reason
 from keys.root import Body, PolicyRow, Root
 from tests.helpers import (
@@ -199,7 +199,7 @@ _RELABELLED = resealed(pack(BODIES["notice"]), "catalogue")
             {"root": replace(FLEET.root, policy=policy({"root": {"root": 2}}))},
             Reason.NO_POLICY_ROW,
         ),
-        (bytes(Notice.BYTES_MAX + 1), Notice, {}, Reason.TOO_BIG),
+        (bytes(size_max(Notice) + 1), Notice, {}, Reason.TOO_BIG),
         (b"", Notice, {}, Reason.MALFORMED),
     ],
 )
@@ -332,7 +332,7 @@ def test_each_type_has_its_own_size_limit(over: int) -> None:
     strangers = 13
     for n in range(strangers):
         document = cose.add_signature(document, key(f"stranger {n}"))
-    fill = Notice.BYTES_MAX + over - len(document)
+    fill = size_max(Notice) + over - len(document)
     each, rest = divmod(fill, strangers)
 
     def stretch(value: list[Any]) -> None:
@@ -340,14 +340,14 @@ def test_each_type_has_its_own_size_limit(over: int) -> None:
             value[3][3 + n][2] = bytes(64 + each + (rest if n == 0 else 0))
 
     document = _rebuilt(stretch, document)
-    slack = len(document) - (Notice.BYTES_MAX + over)
+    slack = len(document) - (size_max(Notice) + over)
 
     def trim(value: list[Any]) -> None:
         stretch(value)
         value[3][3][2] = value[3][3][2][slack:]
 
     document = _rebuilt(trim, document)
-    assert len(document) == Notice.BYTES_MAX + over
+    assert len(document) == size_max(Notice) + over
     if over > 0:
         assert reason_of(document) is Reason.TOO_BIG
     else:
@@ -355,8 +355,15 @@ def test_each_type_has_its_own_size_limit(over: int) -> None:
 
 
 def test_a_root_is_limited_too() -> None:
-    assert reason_of(bytes(ROOT_BYTES_MAX + 1), Root) is Reason.TOO_BIG
-    assert reason_of(bytes(ROOT_BYTES_MAX), Root) is Reason.MALFORMED
+    assert reason_of(bytes(size_max(Root) + 1), Root) is Reason.TOO_BIG
+    assert reason_of(bytes(size_max(Root)), Root) is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_a_body_is_limited_too(over: int) -> None:
+    body = bytes(Notice.BYTES_MAX + over)
+    document = cose.sign(body, FLEET.signers("legal"), typ="tocsin/notice")
+    assert reason_of(document) is (Reason.TOO_BIG if over > 0 else Reason.MALFORMED)
 
 
 def test_a_row_narrowed_to_a_product_is_met_for_that_product() -> None:
