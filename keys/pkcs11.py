@@ -9,14 +9,16 @@ A PIN is tried once: a token locks after a few wrong ones. A signature leaves on
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -33,6 +35,8 @@ try:
 except ImportError:  # pragma: no cover  # the extra is not installed; whoever names a token is told so
     cryptoki = None  # type: ignore[assignment]
 
+_WAIT_SECONDS = 30.0
+"""For another process that uses the module, before we give up."""
 _MODULE_FOLDERS = ("usr/lib*/pkcs11", "usr/lib/*/pkcs11", "usr/lib*/softhsm", "usr/local/lib*/pkcs11")
 
 _EC, _EDWARDS = 0x03, 0x40  # CKK_EC, CKK_EC_EDWARDS
@@ -214,10 +218,41 @@ def _find_module(name: str) -> str:
 
 
 @contextmanager
+def _alone(path: str) -> Iterator[None]:
+    """Wait until no other process uses the module: two logins at once make SoftHSM2 2.6 lose its tokens.
+
+    The lock is on the module's own file, which every process that drives this token opens anyway. A
+    module that only the loader can find has none.
+    """
+    if not os.path.isfile(path):  # noqa: PTH113 - never raises
+        yield
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below, where an error is not one of the module
+    except OSError as error:
+        raise Trouble.BAD_MODULE.at(path, error.strerror or "") from None
+    with file:
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not _locked(file):
+            if time.monotonic() >= deadline:
+                raise Trouble.BUSY.at(path)
+            time.sleep(0.005)
+        yield
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
 def _opened(place: Place) -> Iterator[list[Any]]:
     """Start the module, give the tokens that fit, and end everything again, whatever happened."""
     path = _module_path(place)
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, _alone(path):
         try:
             module = cryptoki.lib(path)
         except (cryptoki.PKCS11Error, ValueError):  # ValueError: a path that no system can have

@@ -119,6 +119,12 @@ class Trouble(Enum):
         "Name the module that came with the token, such as /usr/lib/softhsm/libsofthsm2.so.",
     )
 
+    BUSY = (
+        UnavailableError,
+        "KEY_TOKEN_BUSY",
+        "Another program has kept the token busy for half a minute.",
+        "See what waits for it, such as a PIN pad or a hanging command, and try again.",
+    )
     FAILED = (
         UnavailableError,
         "KEY_TOKEN_FAILED",

@@ -14,11 +14,49 @@ from typing import Any
 import pkcs11
 import pytest
 
+from keys.algorithms import Algorithm
+from keys.errors import TocsinError
+from keys.signer import open_signer
+
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 PIN = b"918273-correct-horse"
 SO_PIN = "so-pin-564738"
 P256 = bytes.fromhex("06082a8648ce3d030107")
 ED25519 = bytes.fromhex("130c656477617264733235353139")
+URI = "pkcs11:token=signing;object=legal-1"
+BOTH = [Algorithm.ED25519, Algorithm.ESP256]
+A = pkcs11.Attribute
+
+
+def pin(_: str) -> bytes:
+    return PIN
+
+
+def never(_: str) -> bytes:
+    raise AssertionError("nobody should be asked")
+
+
+def refused(code: str, uri: str = URI, passphrase: Any = pin) -> TocsinError:
+    with pytest.raises(TocsinError) as error:
+        open_signer(uri, passphrase)
+    assert error.value.code == code
+    assert error.value.mend
+    return error.value
+
+
+def pair(session: Any, parameters: bytes = P256, **named: Any) -> tuple[Any, Any]:
+    """A pair made with python-pkcs11 alone."""
+    edwards = parameters == ED25519
+    kind = pkcs11.KeyType.EC_EDWARDS if edwards else pkcs11.KeyType.EC
+    curve = session.create_domain_parameters(kind, {A.EC_PARAMS: parameters}, local=True)
+    mechanism = 0x1055 if edwards else 0x1040
+    made = curve.generate_keypair(
+        store=True,
+        mechanism=pkcs11.Mechanism(mechanism),
+        capabilities=named.pop("capabilities", pkcs11.MechanismFlag.SIGN | pkcs11.MechanismFlag.VERIFY),
+        **named,
+    )
+    return made[0], made[1]
 
 
 @dataclass
