@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -173,3 +174,31 @@ class _Open:
     def __init__(self, token: Any) -> None:
         self.flags = token.flags & ~cryptoki.TokenFlag.LOGIN_REQUIRED
         self.open = token.open
+
+
+def test_a_token_that_another_process_keeps_is_busy(hsm: SoftHsm, monkeypatch: pytest.MonkeyPatch) -> None:
+    pkcs11.generate(URI, pin, Algorithm.ED25519)
+    signer = open_signer(URI, pin)
+    monkeypatch.setattr(pkcs11, "_WAIT_SECONDS", 0.0)
+    with MODULE.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(UnavailableError) as error:
+            signer.sign(b"x")
+    assert error.value.code == "KEY_TOKEN_BUSY"
+    assert signer.sign(b"x")
+
+
+def test_a_module_that_nobody_may_read_is_one_clear_error(
+    hsm: SoftHsm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", forbidden)
+    assert "Permission denied" in refused("KEY_MODULE").message
+
+
+def test_a_module_found_by_the_loader_alone_works_too(hsm: SoftHsm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pkcs11.os.path, "isfile", lambda _: False)
+    pkcs11.generate(URI, pin, Algorithm.ED25519)
+    assert open_signer(URI, pin).sign(b"x")

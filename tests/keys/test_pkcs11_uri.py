@@ -1,0 +1,101 @@
+"""The pkcs11: key URI, taken apart strictly and never repeated."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keys.errors import InputError
+from keys.pkcs11_uri import URI_CHARACTERS_MAX, Place, parse
+
+
+def test_a_uri_says_token_key_module_and_pin_file() -> None:
+    uri = "pkcs11:token=My%20card;serial=0A1b;object=legal%3B1;id=%00%ff;type=private"
+    query = "?module-path=/usr/lib/x.so&pin-source=file:/run/pin%20file"
+    assert parse(uri + query) == Place(
+        where=uri,
+        token={"label": "My card", "serial": "0A1b"},
+        label="legal;1",
+        id=b"\x00\xff",
+        module_path="/usr/lib/x.so",
+        module_name="",
+        pin_file="/run/pin file",
+    )
+
+
+def test_the_characters_that_the_rfc_lets_stand_stand() -> None:
+    assert parse("pkcs11:object=az-._~:[]@!$'()*+,=&").label == "az-._~:[]@!$'()*+,=&"
+    assert parse("pkcs11:object=a?module-path=/a/b?c|d").module_path == "/a/b?c|d"
+    assert parse("pkcs11:object=pr%c3%bcfer?module-name=softhsm2").label == "prüfer"
+
+
+@pytest.mark.parametrize("source", ["file:/run/pin", "file:///run/pin"])
+def test_a_pin_source_is_a_file(source: str) -> None:
+    assert parse(f"pkcs11:object=a?pin-source={source}").pin_file == "/run/pin"
+
+
+SECRET = "918273Zz"
+BAD = {
+    "nothing": "",
+    "no scheme": f"{SECRET}",
+    "another scheme": f"pkcs12:object={SECRET}",
+    "an empty URI": "pkcs11:",
+    "too long": f"pkcs11:object={SECRET}" + "a" * URI_CHARACTERS_MAX,
+    "a PIN for an attribute": f"pkcs11:{SECRET}",
+    "a PIN in the path": f"pkcs11:object=a;pin-value={SECRET}",
+    "a PIN in the query": f"pkcs11:object=a?pin-value={SECRET}",
+    "a PIN in capitals": f"pkcs11:object=a?PIN-VALUE={SECRET}",
+    "a PIN after an unknown attribute": f"pkcs11:object=a?x=y&pin-value={SECRET}",
+    "an escaped attribute": f"pkcs11:object=a?pin%2Dvalue={SECRET}",
+    "an unknown attribute": f"pkcs11:slot-id={SECRET}",
+    "a vendor's attribute": f"pkcs11:object=a?x-pin={SECRET}",
+    "capitals": f"pkcs11:Object={SECRET}",
+    "a query's attribute in the path": f"pkcs11:object=a;pin-source=file:/{SECRET}",
+    "a path's attribute in the query": f"pkcs11:token=a?object={SECRET}",
+    "no equals sign": f"pkcs11:object=a;{SECRET}",
+    "an empty part": "pkcs11:object=a;",
+    "an empty value": "pkcs11:object=",
+    "the same twice": f"pkcs11:object={SECRET};object={SECRET}",
+    "a bad escape": f"pkcs11:object={SECRET}%2",
+    "a worse escape": f"pkcs11:object={SECRET}%zz",
+    "a space": f"pkcs11:object={SECRET} a",
+    "a line break": f"pkcs11:object={SECRET}\n",
+    "a slash in the path": f"pkcs11:object={SECRET}/",
+    "no UTF-8": f"pkcs11:object={SECRET}%ff",
+    "a control character": f"pkcs11:token={SECRET}%00",
+    "another kind of object": f"pkcs11:object={SECRET};type=public",
+    "a path that is not absolute": f"pkcs11:object=a?module-path={SECRET}.so",
+    "a name with a path": f"pkcs11:object=a?module-name=../{SECRET}",
+    "two modules": f"pkcs11:object=a?module-name={SECRET}&module-path=/a.so",
+    "a program for the PIN": f"pkcs11:object=a?pin-source=|/bin/{SECRET}",
+    "a PIN for the source": f"pkcs11:object=a?pin-source={SECRET}",
+    "a PIN file that is not absolute": f"pkcs11:object=a?pin-source=file:{SECRET}",
+}
+
+
+@pytest.mark.parametrize("uri", BAD.values(), ids=BAD.keys())
+def test_what_is_no_uri_of_ours_is_refused_and_not_repeated(uri: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse(uri)
+    assert error.value.code == "KEY_URI"
+    assert error.value.mend
+    assert SECRET not in str(error.value) + repr(error.value) + error.value.where
+    assert error.value.__context__ is None
+
+
+@pytest.mark.parametrize("name", ["a PIN in the path", "a PIN in the query", "a PIN in capitals"])
+def test_a_pin_in_a_uri_is_named_as_the_fault(name: str) -> None:
+    with pytest.raises(InputError, match="A PIN does not belong in a key URI"):
+        parse(BAD[name])
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_place_or_one_clear_error(text: str) -> None:
+    try:
+        place = parse(f"pkcs11:{text}")
+    except InputError as error:
+        code = error.code
+    else:
+        code = "KEY_URI" if place.where.isascii() else "let through"
+    assert code == "KEY_URI"
