@@ -129,7 +129,7 @@ def test_a_record_comes_back_as_it_was(value: Outer) -> None:
         ({-1: 1}, "no key -1"),
         ({6: None}, "Outer.pair"),
         ({3: 9}, "no such Colour"),
-        ({4: [{1: 1, 2: 2}]}, "Outer.inner: Inner has no key 2"),
+        ({4: [{1: 1, 2: 2}]}, "Inner has no key 2"),
         ({4: [[1]]}, "Inner is not a map"),
         ({4: [{}]}, "Inner lacks x"),
         ({1: 13}, "thirteen"),
