@@ -8,10 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from advisories.facts import TEXT_FIELDS
 from advisories.limits import NOTICE_TEXT_BYTES_MAX
 from advisories.notice import Text
-from advisories.versions import format_range
 from gateway.cli.output import (
     DryRunOption,
     JsonOption,
@@ -26,9 +24,8 @@ from gateway.cli.output import (
     now,
     open_workspace,
     say,
-    table,
-    utc,
 )
+from gateway.cli.show import approvals_data, next_step, notice_data, print_approvals, print_notice
 from gateway.service.operations import advisories, template
 from gateway.service.operations.keys import signer_for
 from keys.codec import load
@@ -93,55 +90,23 @@ def check(
         raise typer.Exit(1)
 
 
+def _texts(reviewed: advisories.Review) -> dict[str, Text]:
+    found = reviewed.release.texts.items()
+    return {language: load(Text, data, size_max=NOTICE_TEXT_BYTES_MAX) for language, data in found}
+
+
 def _data(reviewed: advisories.Review) -> dict[str, Any]:
-    notice = reviewed.notice
+    outputs = sorted(reviewed.release.outputs)
     return {
-        "advisory": notice.id,
-        "revision": notice.revision,
-        "digest": reviewed.digest,
-        "check_code": reviewed.code,
-        "exercise": notice.exercise,
-        "phase": notice.phase,
-        "severity": notice.severity,
-        "action": notice.action,
-        "products": list(notice.subject),
-        "issued": notice.issued,
-        "expires": notice.expires,
-        "texts": {
-            language: load(Text, data, size_max=NOTICE_TEXT_BYTES_MAX)
-            for language, data in reviewed.release.texts.items()
-        },
-        "outputs": sorted(reviewed.release.outputs),
-        "signed": list(reviewed.approvals.signed),
-        "missing": list(reviewed.approvals.missing),
+        **notice_data(reviewed.notice, reviewed.digest, _texts(reviewed), outputs),
+        **approvals_data(reviewed.approvals),
     }
 
 
 def _print(reviewed: advisories.Review, out: Console) -> None:
-    notice = reviewed.notice
-    drill = " (exercise)" if notice.exercise else ""
-    out.print(f"{notice.id} revision {notice.revision}{drill}, check code {reviewed.code}", markup=False)
-    out.print(f"digest {reviewed.digest.hex()}")
-    out.print(
-        f"{notice.phase.name.lower()}, severity {notice.severity.name.lower()}, issued "
-        f"{utc(notice.issued)}, expires {utc(notice.expires)}"
-    )
-    rows = [(product, "; ".join(str(r) for r in _ranges(reviewed, product))) for product in notice.subject]
-    out.print(table(("product", "affected"), rows))
-    for language, data in reviewed.release.texts.items():
-        words = load(Text, data, size_max=NOTICE_TEXT_BYTES_MAX)
-        out.print(f"--- {language} ---")
-        for name in TEXT_FIELDS:
-            out.print(f"{name}: {getattr(words, name)}", markup=False)
-    out.print(f"--- and {len(reviewed.release.outputs)} outputs made of these ---")
-    signed = ", ".join(f"{s.holder} ({', '.join(s.roles)})" for s in reviewed.approvals.signed)
-    out.print(f"signed by: {signed or 'nobody yet'}", markup=False)
-    out.print(f"still missing: {', '.join(reviewed.approvals.missing) or 'nobody'}")
-
-
-def _ranges(reviewed: advisories.Review, product: str) -> list[str]:
-
-    return [format_range(bounds) for bounds in reviewed.notice.affected.get(product, ())] or ["none"]
+    outputs = sorted(reviewed.release.outputs)
+    print_notice(out, reviewed.notice, reviewed.digest, _texts(reviewed), outputs)
+    print_approvals(out, reviewed.approvals)
 
 
 @app.command("approve", epilog=example("advisory approve EX-2026-0001 --key legal-1"))
@@ -163,12 +128,7 @@ def approve(
         emit(as_json, {}, lambda out: _print(reviewed, out))
     confirm(f"Sign these exact bytes with the key {key}?", yes=yes)
     done = advisories.approve(opened, reviewed, key, ask_passphrase)
-    missing = done.approvals.missing
-    rest = (
-        f"still missing: {', '.join(missing)}"
-        if missing
-        else f"complete. Next: tocsin advisory publish {advisory}"
-    )
+    rest = next_step(done.approvals, f"tocsin advisory publish {advisory}")
     emit(as_json, _data(done), say(f"{key} approved {advisory} revision {done.notice.revision}; {rest}."))
 
 

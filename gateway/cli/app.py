@@ -8,13 +8,43 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import advisory, demo, device, fleet, patch, rollout, serve, setup, verify
+from gateway.cli import (
+    advisory,
+    catalogue,
+    demo,
+    device,
+    doctor,
+    fleet,
+    key,
+    patch,
+    rollout,
+    root,
+    serve,
+    setup,
+    sign_request,
+    verify,
+)
 from gateway.cli.output import group
 
 app = group(
     "Tell the owners of embedded devices the truth about their security, signed, and bring the patch."
 )
-for module in (setup, device, fleet, advisory, patch, rollout, serve, verify, demo):
+for module in (
+    setup,
+    key,
+    root,
+    sign_request,
+    doctor,
+    catalogue,
+    device,
+    fleet,
+    advisory,
+    patch,
+    rollout,
+    serve,
+    verify,
+    demo,
+):
     module.register(app)
 
 

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.run import to_json
+from gateway.service.operations import expiry
 from gateway.service.workspace import Workspace
 from keys.algorithms import PublicKey
 from keys.errors import InputError
@@ -99,9 +100,16 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
     return made
 
 
-def open_workspace(path: Path | None) -> Workspace:
-    """Open the workspace named by option or environment, or the current folder."""
-    return Workspace.open(path or Path())
+def open_workspace(path: Path | None, *, quiet: bool = False) -> Workspace:
+    """Open the workspace named by option or environment, or the current folder.
+
+    On stderr, one line warns of a root that ends soon or has ended, unless ``quiet``.
+    """
+    opened = Workspace.open(path or Path())
+    root = None if quiet else opened.newest_root()
+    for check in expiry.of_root(root, now()) if root else ():
+        sys.stderr.write(f"warning: {check.message} {check.mend}\n")
+    return opened
 
 
 def now() -> int:

@@ -25,6 +25,7 @@ from gateway.cli.output import (
     open_workspace,
     say,
 )
+from gateway.cli.show import approvals_data, next_step, patch_data, print_approvals, print_patch
 from gateway.service.operations import patches
 from gateway.service.operations.keys import signer_for
 from keys.errors import InputError
@@ -52,31 +53,12 @@ def _texts(pairs: list[str] | None) -> dict[str, str] | None:
 
 
 def _data(view: patches.PatchView) -> dict[str, Any]:
-    patch = view.patch
-    return {
-        "product": view.product,
-        "sequence": patch.sequence,
-        "version": view.version,
-        "digest": patch.digest,
-        "image_digest": patch.image_digest,
-        "image_bytes": patch.image_size,
-        "signed": list(view.approvals.signed),
-        "missing": list(view.approvals.missing),
-    }
+    return {**patch_data(view.product, view.patch), **approvals_data(view.approvals)}
 
 
 def _print(view: patches.PatchView, out: Console) -> None:
-    patch = view.patch
-    out.print(f"patch {patch.sequence}: {view.product} {view.version}", markup=False)
-    out.print(f"digest {patch.digest.hex()}")
-    out.print(f"image {patch.image_digest.hex()}, {patch.image_size} bytes")
-    for language in patch.manifest.texts:
-        words = patch.text(language)
-        if words:
-            out.print(f"{language}: {words}", markup=False)
-    signed = ", ".join(f"{s.holder} ({', '.join(s.roles)})" for s in view.approvals.signed)
-    out.print(f"signed by: {signed or 'nobody yet'}", markup=False)
-    out.print(f"still missing: {', '.join(view.approvals.missing) or 'nobody'}")
+    print_patch(out, view.product, view.patch)
+    print_approvals(out, view.approvals)
 
 
 @app.command(
@@ -161,10 +143,7 @@ def approve(
         emit(as_json, {}, lambda out: _print(view, out))
     confirm(f"Sign this patch with the key {key}?", yes=yes)
     done = patches.approve(opened, patch, key, ask_passphrase, digest=view.patch.digest)
-    missing = done.approvals.missing
-    rest = (
-        f"still missing: {', '.join(missing)}" if missing else f"complete. Next: tocsin patch publish {patch}"
-    )
+    rest = next_step(done.approvals, f"tocsin patch publish {patch}")
     emit(as_json, _data(done), say(f"{key} approved the patch {done.patch.sequence}; {rest}."))
 
 

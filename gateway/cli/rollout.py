@@ -22,7 +22,7 @@ from gateway.cli.output import (
     utc,
 )
 from gateway.core.rollout import RolloutEvent
-from gateway.service.operations import rollouts
+from gateway.service.operations import expiry, rollouts
 from gateway.service.operations.status import AdvisoryStatus, Status
 from gateway.service.operations.status import status as read_status
 from keys.errors import InputError
@@ -213,5 +213,12 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show who was told, what is fixed and what was refused, from the gateway's store."""
-    found = read_status(open_workspace(workspace), advisory)
-    emit(as_json, {"status": found}, lambda out: _print_status(found, out))
+    opened = open_workspace(workspace, quiet=True)
+    found, warnings = read_status(opened, advisory), expiry.warnings(opened, now())
+
+    def human(out: Console) -> None:
+        _print_status(found, out)
+        for check in warnings:
+            out.print(f"warning: {check.message} {check.mend}", markup=False)
+
+    emit(as_json, {"status": found, "warnings": warnings}, human)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,12 +12,13 @@ from advisories.topics import DEFAULT_PREFIX, is_id
 from gateway.service import files
 from gateway.service.files import Field
 from keys.algorithms import PublicKey
-from keys.cbor import decode
+from keys.cbor import decode, encode
 from keys.errors import InputError, RefusedError
 from keys.limits import NAME_BYTES_MAX
-from keys.root import ROLES
 
 FORMAT: Final = 1
+POLICY_FILE: Final = "policy.toml"
+PUBLIC_KEY_BYTES_MAX: Final = 4_096  # of an encoded COSE_Key; ML-DSA-65 takes 1,966
 SURFACES: Final = ("screen", "console", "led", "companion", "none")
 
 
@@ -33,6 +34,12 @@ class Settings:
     """URL of the MQTT broker, e.g. ``mqtt://broker.example.com:1883``; None: one in process."""
     http: int | None
     """TCP port on which documents are served over HTTP; None: none."""
+    tls_ca: str | None = None
+    """PEM file of the CA that vouches for an ``mqtts`` broker; None: ``tls/ca.pem``, or the system's."""
+    tls_certificate: str | None = None
+    """PEM file of the gateway's certificate; None: ``tls/gateway.pem``, where it exists."""
+    tls_key: str | None = None
+    """PEM file of that certificate's key; None: ``keys/tls-gateway.pem``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +62,22 @@ class Product:
     @property
     def vendor_id(self) -> bytes:
         """UUID version 5 of the vendor's domain name (RFC 9019's recommendation): 16 bytes."""
-        return uuid.uuid5(uuid.NAMESPACE_DNS, self.vendor).bytes
+        return vendor_id_of(self.vendor)
 
     @property
     def class_id(self) -> bytes:
         """UUID version 5 of the product's id below the vendor id: 16 bytes."""
-        return uuid.uuid5(uuid.UUID(bytes=self.vendor_id), self.id).bytes
+        return class_id_of(self.vendor, self.id)
+
+
+def vendor_id_of(vendor: str) -> bytes:
+    """Return the SUIT vendor id of a domain name: 16 bytes."""
+    return uuid.uuid5(uuid.NAMESPACE_DNS, vendor).bytes
+
+
+def class_id_of(vendor: str, product: str) -> bytes:
+    """Return the SUIT class id of a vendor's product: 16 bytes."""
+    return uuid.uuid5(uuid.UUID(bytes=vendor_id_of(vendor)), product).bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +85,16 @@ class KeyEntry:
     """One key as ``keys.toml`` says."""
 
     name: str
-    uri: str
-    """Key URI; a relative ``file:`` path starts at the workspace."""
+    uri: str | None
+    """Key URI; a relative ``file:`` path starts at the workspace. None: the private key is elsewhere."""
     roles: tuple[str, ...]
     holder: str
     """The person or machine that uses it."""
     public: PublicKey
+    revoked: int | None = None
+    """UTC seconds at which it was revoked: the next root leaves it out."""
+    reason: str | None = None
+    """Why it was revoked."""
 
     @property
     def kid(self) -> str:
@@ -87,6 +108,9 @@ SETTINGS: Mapping[str, Field] = {
     "prefix": Field(lambda value: check_prefix(files.a_text(value)), required=False, default=DEFAULT_PREFIX),
     "broker": Field(files.a_text, required=False),
     "http": Field(files.an_int(1, 65_535), required=False),
+    "tls_ca": Field(files.a_text, required=False),
+    "tls_certificate": Field(files.a_text, required=False),
+    "tls_key": Field(files.a_text, required=False),
 }
 PRODUCT: Mapping[str, Field] = {
     "name": Field(files.a_text),
@@ -110,12 +134,18 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
-def _roles(value: Any) -> tuple[str, ...]:
-    roles = files.texts(value)
-    for role in roles:
-        if role not in ROLES:
-            raise ValueError(f"'{role}' is not a role; {files.near(role, ROLES)[:-1]}")
-    return roles
+def roles_of(known: Sequence[str]) -> Callable[[Any], tuple[str, ...]]:
+    """Return the reader of a list of roles, each among those known."""
+
+    def read(value: Any) -> tuple[str, ...]:
+        roles = files.texts(value)
+        for role in roles:
+            if role not in known:
+                hint = files.near(role, list(known))[:-1]
+                raise ValueError(f"'{role}' is not a role; {hint}. A row of {POLICY_FILE} makes it one")
+        return roles
+
+    return read
 
 
 def _holder(value: Any) -> str:
@@ -127,17 +157,36 @@ def _holder(value: Any) -> str:
 
 def _public(value: Any) -> PublicKey:
     try:
-        return PublicKey.from_cose(decode(bytes.fromhex(files.a_text(value)), size_max=256))
+        data = bytes.fromhex(files.a_text(value))
+        return PublicKey.from_cose(decode(data, size_max=PUBLIC_KEY_BYTES_MAX))
     except RefusedError:
         raise ValueError("this is not a public key") from None
 
 
-KEY: Mapping[str, Field] = {
-    "uri": Field(files.a_text),
-    "roles": Field(_roles),
+def key_fields(known: Sequence[str]) -> Mapping[str, Field]:
+    """Return the fields of a key in ``keys.toml``, where these roles are known."""
+    return {
+        "uri": Field(files.a_text, required=False),
+        "roles": Field(roles_of(known)),
+        "holder": Field(_holder),
+        "public": Field(_public),
+        "revoked": Field(files.a_time, required=False),
+        "reason": Field(files.a_text, required=False),
+    }
+
+
+PUBLIC_KEY: Mapping[str, Field] = {
+    "roles": Field(files.texts),
     "holder": Field(_holder),
     "public": Field(_public),
 }
+"""What a key's public file says: all that may leave the machine on which the private key lies."""
+
+
+def public_values(entry: KeyEntry) -> dict[str, Any]:
+    """Return what :data:`PUBLIC_KEY` reads."""
+    public = encode(entry.public.to_cose()).hex()
+    return {"roles": entry.roles, "holder": entry.holder, "public": public}
 
 
 def require_id(name: str, what: str) -> str:

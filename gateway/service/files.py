@@ -12,6 +12,7 @@ import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -161,12 +162,14 @@ class Toml:
     path: Path
     text: str = field(repr=False)
     data: dict[str, Any]
+    start: int = 1
+    """Line at which ``text`` begins in the file."""
 
     def where(self, table: str, key: str = "") -> str:
         """Return ``file:line`` of a key in a table ("" is the top), or of the table itself."""
         inside = table == ""
-        start = 1
-        for number, line in enumerate(self.text.splitlines(), 1):
+        start = self.start
+        for number, line in enumerate(self.text.splitlines(), self.start):
             header = re.match(r"\s*\[\s*\"?([^\]\"]+)\"?\s*\]", line)
             if header:
                 inside = header.group(1).strip() == table
@@ -177,6 +180,25 @@ class Toml:
             elif inside and key and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
                 return f"{self.path}:{number}"
         return f"{self.path}:{start}"
+
+    def rows(self, name: str) -> list[Toml]:
+        """Return each ``[[name]]`` table as one of its own, whose errors name the right lines.
+
+        Raises:
+            InputError: BAD_VALUE, when there are none or they are written otherwise.
+        """
+        parts = re.split(rf"^[ \t]*\[\[[ \t]*{re.escape(name)}[ \t]*\]\]", self.text, flags=re.MULTILINE)
+        found = self.data.get(name)
+        if not isinstance(found, list) or not found or len(parts) != len(found) + 1:
+            message = f"There are no tables '{name}' as they should be."
+            raise InputError(
+                "BAD_VALUE", message, mend=f"Write each as [[{name}]].", where=self.where("", name)
+            )
+        starts = [sum(part.count("\n") for part in parts[:index]) + 1 for index in range(1, len(parts))]
+        return [
+            Toml(self.path, part, row, start)
+            for part, row, start in zip(parts[1:], found, starts, strict=True)
+        ]
 
     def fields(self, table: str, fields: Mapping[str, Field]) -> dict[str, Any]:
         """Read one table strictly.
@@ -221,7 +243,15 @@ def read_toml(path: Path, *, what: str) -> Toml:
         DamagedError: STORED_FILE, when it is not there.
         InputError: BAD_TOML with file:line, when it cannot be parsed.
     """
-    raw = read_stored(path, what=what, mend="Restore it from a copy or from git.")
+    return parse_toml(path, read_stored(path, what=what, mend="Restore it from a copy or from git."))
+
+
+def parse_toml(path: Path, raw: bytes) -> Toml:
+    """Parse what was read from a file.
+
+    Raises:
+        InputError: BAD_TOML with file:line.
+    """
     try:
         text = raw.decode()
         return Toml(path, text, tomllib.loads(text))
@@ -240,7 +270,11 @@ def read_toml(path: Path, *, what: str) -> Toml:
 
 
 def toml_value(value: Any) -> str:
-    """Write a text, number, truth value or list of texts as TOML, on one line."""
+    """Write a text, number, truth value, time in UTC, or list or table of these as TOML, on one line."""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_toml_key(key)} = {toml_value(item)}' for key, item in value.items())} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(toml_value(item) for item in value)}]"
     if isinstance(value, str):
@@ -249,11 +283,33 @@ def toml_value(value: Any) -> str:
     return json.dumps(value)
 
 
+def toml_extended(table: Toml, name: str, values: Mapping[str, Any]) -> str:
+    """Return a file's text with more keys in one of its tables; every other line stays as it is.
+
+    Raises:
+        InputError: BAD_VALUE, when the table is written in a form that cannot be added to.
+    """
+    # Right below the header: whatever form the values after it have, a line there belongs to the table.
+    wanted = {**table.data, name: {**table.data[name], **values}}
+    place = table.where(name)
+    number = int(place.rpartition(":")[2])
+    lines = table.text.splitlines(keepends=True)
+    lines.insert(number, "".join(f"{key} = {toml_value(value)}\n" for key, value in values.items()))
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads("".join(lines)) == wanted:
+            return "".join(lines)
+    message = f"The table '{name}' is written in a form that cannot be added to."
+    raise InputError("BAD_VALUE", message, mend=f"Begin it with the line [{name}].", where=place)
+
+
 def toml_table(name: str, values: Mapping[str, Any]) -> str:
     """Write one TOML table, ready to be appended to a file so that comments in it stay."""
-    header = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
     lines = [f"{key} = {toml_value(value)}" for key, value in values.items() if value is not None]
-    return "\n".join([f"[{header}]", *lines, ""])
+    return "\n".join([f"[{_toml_key(name)}]", *lines, ""])
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else str(toml_value(name))
 
 
 def a_text(value: Any) -> str:
@@ -288,6 +344,13 @@ def texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError('expected a list of texts such as ["en", "de"]')
     return tuple(a_text(item) for item in value)
+
+
+def a_time(value: Any) -> int:
+    """Accept a time with its zone, such as 2026-11-22T03:00:00Z; return UTC seconds."""
+    if not isinstance(value, datetime) or value.tzinfo is None or value.timestamp() < 0:
+        raise ValueError("expected a time in UTC such as 2026-11-22T03:00:00Z")
+    return int(value.timestamp())
 
 
 def one_of(*known: str) -> Callable[[Any], str]:

@@ -2,8 +2,9 @@
 
     tocsin.toml            settings           roots/<n>.cose        every root, walked 1 -> n
     products.toml          what is sold       advisories/<id>.yaml  facts; <id>/ what was approved
-    keys.toml, keys/       who signs          patches/, artefacts/  manifests and images
-    store.sqlite           what happened      devices/              homes of simulated devices
+    policy.toml            who must sign      patches/, artefacts/  manifests and images
+    keys.toml, keys/       who signs          devices/              homes of simulated devices
+    store.sqlite           what happened
 
 Only names of keys and their public halves stand in ``keys.toml``; a private key lies where its URI says.
 """
@@ -16,16 +17,28 @@ import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from advisories.topics import DEFAULT_PREFIX, Topics, is_id
-from gateway.service import files
-from gateway.service.entries import FORMAT, KEY, PRODUCT, SETTINGS, KeyEntry, Product, Settings, check_prefix
+from gateway.service import files, policy
+from gateway.service.entries import (
+    FORMAT,
+    POLICY_FILE,
+    PRODUCT,
+    SETTINGS,
+    KeyEntry,
+    Product,
+    Settings,
+    check_prefix,
+    key_fields,
+    public_values,
+)
 from gateway.service.store import Store
-from keys.cbor import encode
-from keys.document import digest
+from keys.document import digest, peek
 from keys.errors import DamagedError, InputError, RefusedError, UnavailableError
+from keys.root import PolicyRow, Root
 from keys.signer import Passphrase, Signer, open_signer
 from keys.trusted import TrustedSet
 
@@ -90,7 +103,12 @@ class Workspace:
             (path / "keys").chmod(0o700)
         if not (path / "store.sqlite").exists():
             Store.create(path / "store.sqlite").close()
-        for name, text in ((".gitignore", _GITIGNORE), ("products.toml", _PRODUCTS), ("keys.toml", _KEYS)):
+        for name, text in (
+            (".gitignore", _GITIGNORE),
+            ("products.toml", _PRODUCTS),
+            ("keys.toml", _KEYS),
+            (POLICY_FILE, policy.default_text()),
+        ):
             if not (path / name).exists():
                 files.write_atomic(path / name, text.encode())
         # Last, for this file is what makes the folder a workspace.
@@ -121,7 +139,7 @@ class Workspace:
                 where=table.where("", "format"),
             )
         found = table.fields("", SETTINGS)
-        settings = Settings(found["exercise"], found["prefix"], found["broker"], found["http"])
+        settings = Settings(**{name: value for name, value in found.items() if name != "format"})
         return Workspace(path, settings)
 
     @property
@@ -201,8 +219,53 @@ class Workspace:
 
     def key_entries(self) -> dict[str, KeyEntry]:
         """Read ``keys.toml``: name -> key."""
-        table = files.read_toml(self.path / "keys.toml", what="list of keys")
-        return {name: KeyEntry(name=name, **table.fields(name, KEY)) for name in table.data}
+        table = self._keys_table()
+        fields = key_fields(self.roles())
+        return {name: KeyEntry(name=name, **table.fields(name, fields)) for name in table.data}
+
+    def _keys_table(self) -> files.Toml:
+        return files.read_toml(self.path / "keys.toml", what="list of keys")
+
+    def policy(self) -> tuple[PolicyRow, ...]:
+        """Read ``policy.toml``: what the next root will demand."""
+        return policy.read(self.path, self.products())
+
+    def roles(self) -> tuple[str, ...]:
+        """Return every role there is: the known ones, those of ``policy.toml``, those of the newest root.
+
+        The last, so that a role may leave the policy before its keys leave the root; and those that
+        revoked keys had, which stay listed for good.
+        """
+        found = list(policy.roles(policy.read(self.path)))
+        newest = self.newest_root()
+        found += [role for key in newest.keys for role in key.roles] if newest else []
+        for row in self._keys_table().data.values():
+            if isinstance(row, dict) and "revoked" in row and isinstance(row.get("roles"), list):
+                found += [role for role in row["roles"] if isinstance(role, str)]
+        return tuple(dict.fromkeys(found))
+
+    def newest_root(self) -> Root | None:
+        """Return the newest root WITHOUT verifying it; None where there is none that can be read."""
+        numbers = [int(p.stem) for p in (self.path / "roots").glob("*.cose") if p.stem.isdecimal()]
+        with contextlib.suppress(OSError, RefusedError, ValueError):
+            return peek((self.path / "roots" / f"{max(numbers)}.cose").read_bytes(), Root)
+        return None
+
+    def key_uri(self, entry: KeyEntry) -> str:
+        """Return where a private key lies, a relative path starting at the workspace.
+
+        Raises:
+            InputError: KEY_ELSEWHERE, when it is on no machine that we know of.
+        """
+        if entry.uri is None:
+            raise InputError(
+                "KEY_ELSEWHERE",
+                f"The private key of '{entry.name}' is not on this machine: {entry.holder} has it.",
+                mend="Send what is to be signed: see 'tocsin sign-request export'.",
+                where=entry.name,
+            )
+        scheme, _, rest = entry.uri.partition(":")
+        return f"file:{self.path / rest}" if scheme == "file" else entry.uri
 
     def key(self, name: str) -> KeyEntry:
         """Return one key.
@@ -220,18 +283,16 @@ class Workspace:
         """Open a private key and make sure that it is the one ``keys.toml`` lists.
 
         Raises:
-            InputError: NO_KEY, KEY_MISMATCH, or of :func:`keys.signer.open_signer`.
+            InputError: NO_KEY, KEY_ELSEWHERE, KEY_MISMATCH, or of :func:`keys.signer.open_signer`.
         """
         entry = self.key(name)
-        scheme, _, rest = entry.uri.partition(":")
-        uri = f"file:{self.path / rest}" if scheme == "file" else entry.uri
-        signer = open_signer(uri, lambda _: passphrase(f"key {name}"))
+        signer = open_signer(self.key_uri(entry), lambda _: passphrase(f"key {name}"))
         if signer.public != entry.public:
             raise InputError(
                 "KEY_MISMATCH",
                 f"The private key of '{name}' is not the one that keys.toml lists.",
                 mend="Restore the key, or make a new one with 'tocsin key new'.",
-                where=rest,
+                where=str(entry.uri).partition(":")[2].partition("?")[0],
             )
         return signer
 
@@ -249,13 +310,14 @@ class Workspace:
 
     def append_key(self, entry: KeyEntry) -> None:
         """Append a key to ``keys.toml``; call it with the lock held."""
-        values = {
-            "uri": entry.uri,
-            "roles": entry.roles,
-            "holder": entry.holder,
-            "public": encode(entry.public.to_cose()).hex(),
-        }
+        values = {"uri": entry.uri, **public_values(entry)}
         self._append("keys.toml", files.toml_table(entry.name, values))
+
+    def revoke_key(self, name: str, reason: str, now: int) -> None:
+        """Mark a key in ``keys.toml`` as revoked; call it with the lock held."""
+        values = {"revoked": datetime.fromtimestamp(now, UTC), "reason": reason}
+        text = files.toml_extended(self._keys_table(), name, values)
+        files.write_atomic(self.path / "keys.toml", text.encode())
 
     def _append(self, name: str, table: str) -> None:
         path = self.path / name

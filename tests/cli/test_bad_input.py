@@ -313,7 +313,7 @@ CASES = [
         2,
         ("no draft", "tocsin root new"),
     ),
-    Case("a root of two years", nothing, "root new --days 800", 2, ("1 to 366 days",)),
+    Case("a root of two years", nothing, "root rotate --days 800", 2, ("1 to 366 days",)),
     Case(
         "a file that is no document",
         put("x.cose", b"hello"),
@@ -388,7 +388,7 @@ def test_a_wrong_passphrase(tocsin: Tocsin, workspace: Workspace) -> None:
     env = {"TOCSIN_WORKSPACE": str(workspace.path), "TOCSIN_PASSPHRASE": "right"}
     assert tocsin("key", "new", "root-dora", "--role", "root", "--holder", "dora", env=env).status == 0
     assert b"ENCRYPTED" in (workspace.path / "keys/root-dora.pem").read_bytes()
-    assert tocsin("root", "new", env=env).status == 0
+    assert tocsin("root", "rotate", env=env).status == 0
     before = snapshot(workspace.path)
     ran = tocsin("root", "sign", "--key", "root-dora", env={**env, "TOCSIN_PASSPHRASE": "incorrect horse"})
     assert ran.status == 2

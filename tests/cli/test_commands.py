@@ -197,7 +197,7 @@ def test_a_second_root_follows_the_first(workspace: Workspace, tocsin: Tocsin) -
         *here,
     )
     assert ran.status == 0
-    assert tocsin("root", "new", *here).json["version"] == 2
+    assert tocsin("root", "rotate", *here).json["version"] == 2
     tocsin("root", "sign", "--key", "root-dora", *here)
     refused = tocsin("root", "publish", *here)
     assert refused.status == 3

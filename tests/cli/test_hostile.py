@@ -300,13 +300,13 @@ def test_names_that_others_will_be_shown_hold_no_control_characters(
 def test_a_passphrase_of_any_bytes_is_one(tocsin: Tocsin, workspace: Workspace) -> None:
     env = {"TOCSIN_PASSPHRASE": os.fsdecode(b"\xff"), "TOCSIN_WORKSPACE": str(workspace.path)}
     assert tocsin("key", "new", "root-dora", "--role", "root", "--holder", "dora", env=env).status == 0
-    assert tocsin("root", "new", env=env).status == 0
+    assert tocsin("root", "rotate", env=env).status == 0
     assert tocsin("root", "sign", "--key", "root-dora", env=env).status == 0
 
 
 def test_what_a_second_root_lacks_is_counted_once(tocsin: Tocsin, workspace: Workspace) -> None:
     where = ("-w", str(workspace.path))
-    assert tocsin("root", "new", "--json", *where).json["missing"] == ["root", "root"]
+    assert tocsin("root", "rotate", "--json", *where).json["missing"] == ["root", "root"]
     assert tocsin("root", "sign", "--key", "root-anna", "--json", *where).json["missing"] == ["root"]
     assert tocsin("root", "sign", "--key", "root-ben", "--json", *where).json["missing"] == []
 

@@ -8,8 +8,7 @@ noticed before anyone else signs, and nobody signs what another did not.
 from __future__ import annotations
 
 import hashlib
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -21,7 +20,7 @@ from advisories.notice import Notice, check_code
 from gateway.core.publication import next_version
 from gateway.service import files, publication, schema
 from gateway.service.entries import require_id
-from gateway.service.operations import patches
+from gateway.service.operations import patches, releases
 from gateway.service.operations.catalogues import next_catalogue
 from gateway.service.operations.products import languages
 from gateway.service.operations.signing import (
@@ -29,11 +28,13 @@ from gateway.service.operations.signing import (
     approvals,
     missing_error,
     require_role,
+    require_say,
     sign,
     verified,
 )
 from gateway.service.workspace import Workspace
-from keys.codec import dump
+from keys.cbor import decode
+from keys.codec import dump, unpack
 from keys.document import body_bytes, digest, open_document, peek, seal, typ
 from keys.errors import DamagedError, InputError, RefusedError
 from keys.root import Root
@@ -165,16 +166,6 @@ def published_revision(workspace: Workspace, advisory: str) -> int:
         return int(session.connection.execute(query).scalar() or 0)
 
 
-def _folder(workspace: Workspace, advisory: str, revision: int) -> Path:
-    return workspace.path / "advisories" / advisory / f"r{revision}"
-
-
-def _stored(workspace: Workspace, advisory: str, revision: int) -> bytes | None:
-    """Return the header with the approvals so far, or None before the first."""
-    path = _folder(workspace, advisory, revision) / "header.cose"
-    return path.read_bytes() if path.exists() else None
-
-
 def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = False) -> Review:
     """Compose what the next approval signs; nothing is written.
 
@@ -191,9 +182,10 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
     checked = load(workspace, advisory)
     trusted = workspace.trusted()
     revision = published_revision(workspace, advisory) + 1
-    stored = _stored(workspace, advisory, revision)
+    stored = releases.stored(workspace, advisory, revision)
     document = None if restart else stored
-    if document is None:
+    header = None if restart else _fixed(workspace, advisory, revision, document)
+    if header is None:
         last = _last_version(workspace, advisory)
         release = compose(
             checked.facts,
@@ -205,7 +197,7 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
             patches=patches.mending(workspace, checked.facts),
         )
     else:
-        release = _again(workspace, checked, trusted.root, trusted.fleet, document)
+        release = _again(checked, trusted.root, header)
     body = dump(release.header)
     found = _approvals(trusted.root, document, release.header)
     return Review(release, body, hashlib.sha256(body).digest(), document, stored, found, checked.findings)
@@ -217,31 +209,39 @@ def _last_version(workspace: Workspace, advisory: str) -> int | None:
     return last.version if last else None
 
 
-def _again(workspace: Workspace, checked: Checked, root: Root, fleet: bytes, document: bytes) -> Release:
-    """Compose with what the first approval fixed, and compare the bytes."""
-    where = _folder(workspace, checked.facts.id, 0).parent
+def _fixed(workspace: Workspace, advisory: str, revision: int, document: bytes | None) -> bytes | None:
+    """Return the header's bytes that somebody signed, or that were handed out to be signed."""
+    fixed = releases.fixed(workspace, advisory, revision)
     try:
-        header = peek(document, Notice)
+        header = body_bytes(document) if document else fixed
+        if header is not None:
+            unpack(Notice, decode(header))
     except RefusedError as error:
         raise DamagedError(
             "APPROVALS_DAMAGED",
             f"The approvals cannot be read: {error.detail or error.reason.means}.",
             mend="Start over with 'tocsin advisory approve --restart'.",
-            where=str(where),
+            where=str(releases.folder(workspace, advisory, revision)),
         ) from None
+    return header
+
+
+def _again(checked: Checked, root: Root, fixed: bytes) -> Release:
+    """Compose with what was fixed when others began to sign, and compare the bytes."""
+    header = unpack(Notice, decode(fixed))
     release = compose(
         checked.facts,
-        fleet=fleet,
+        fleet=header.fleet,
         issued=header.issued,
         revision=header.revision,
         exercise=root.exercise,
         version=header.version,
         patches=header.patches,
     )
-    if dump(release.header) != body_bytes(document):
+    if dump(release.header) != fixed:
         raise InputError(
             "APPROVALS_VOID",
-            "The advisory was changed after it was approved: those approvals are void.",
+            "The advisory was changed after it was approved or handed out: those approvals are void.",
             mend=f"Undo it, or start over: 'tocsin advisory approve {checked.facts.id} --restart'.",
             where=str(checked.path),
         )
@@ -272,52 +272,61 @@ def approve(workspace: Workspace, reviewed: Review, key: str, passphrase: Passph
         InputError: ADVISORY_BLOCKED, WRONG_ROLE, KEY_NOT_IN_ROOT, CHANGED_MEANWHILE, or of opening the key.
     """
     notice = reviewed.notice
+    _require_passed(workspace, reviewed)
+    root = workspace.trusted().root
+    require_role(workspace, root, key, _roles(root, notice))
+    return add_signature(workspace, reviewed, workspace.signer(key, passphrase))
+
+
+def _roles(root: Root, notice: Notice) -> set[str]:
+    return {role for product in notice.subject for role in root.demands(Notice.TYPE, product)}
+
+
+def _require_passed(workspace: Workspace, reviewed: Review) -> None:
     if any(finding.severity == "block" for finding in reviewed.findings):
         raise InputError(
             "ADVISORY_BLOCKED",
             "Checks found what has to be mended before anyone may approve.",
-            mend=f"See 'tocsin advisory check {notice.id}'.",
-            where=str(facts_path(workspace, notice.id)),
+            mend=f"See 'tocsin advisory check {reviewed.notice.id}'.",
+            where=str(facts_path(workspace, reviewed.notice.id)),
         )
+
+
+def add_signature(workspace: Workspace, reviewed: Review, signer: Signer) -> Review:
+    """Add a signer's signature to what was reviewed; the first one stores the release.
+
+    Raises:
+        InputError: KEY_NOT_IN_ROOT, WRONG_ROLE, CHANGED_MEANWHILE.
+    """
+    notice = reviewed.notice
     root = workspace.trusted().root
-    require_role(workspace, root, key, {r for p in notice.subject for r in root.demands(Notice.TYPE, p)})
-    signer = workspace.signer(key, passphrase)
+    require_say(root, signer.public, _roles(root, notice))
     with workspace.lock():
-        folder = _folder(workspace, notice.id, notice.revision)
-        if _stored(workspace, notice.id, notice.revision) != reviewed.stored:
+        folder = releases.folder(workspace, notice.id, notice.revision)
+        if releases.stored(workspace, notice.id, notice.revision) != reviewed.stored:
             raise InputError(
                 "CHANGED_MEANWHILE", "Somebody else approved meanwhile.", mend="Look at it again and approve."
             )
         document = sign(reviewed.document, reviewed.body, typ(Notice.TYPE), signer)
         if reviewed.document is None:
-            _keep(folder, reviewed.release)
+            releases.keep(folder, reviewed.release)
         files.write_atomic(folder / "header.cose", document)
     found = _approvals(root, document, notice)
-    return Review(
-        reviewed.release, reviewed.body, reviewed.digest, document, document, found, reviewed.findings
-    )
+    return replace(reviewed, document=document, stored=document, approvals=found)
 
 
-def _keep(folder: Path, release: Release) -> None:
-    """Store the release whole: written beside, then moved into place."""
-    fresh = folder.with_name(f".{folder.name}.new")
-    old = folder.with_name(f".{folder.name}.old")
-    with files.os_errors(folder, "written"):
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        for name, data in _release_files(release).items():
-            files.write_atomic(fresh / name, data)
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-        files.sync_folder(folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
+def fix(workspace: Workspace, reviewed: Review) -> None:
+    """Store the release before anybody signed it, so that what is handed out to be signed stays the same.
 
-
-def _release_files(release: Release) -> dict[str, bytes]:
-    texts = {f"texts/{language}.cbor": data for language, data in release.texts.items()}
-    outputs = {f"outputs/{name}": data for name, data in release.outputs.items()}
-    return {**texts, **outputs, "release-list.cbor": release.release_list}
+    Raises:
+        InputError: ADVISORY_BLOCKED.
+    """
+    _require_passed(workspace, reviewed)
+    notice = reviewed.notice
+    with workspace.lock():
+        known = releases.fixed(workspace, notice.id, notice.revision)
+        if reviewed.document is None and known != reviewed.body:
+            releases.keep(releases.folder(workspace, notice.id, notice.revision), reviewed.release)
 
 
 def publish(
@@ -333,9 +342,9 @@ def publish(
     """
     with workspace.lock():
         revision = published_revision(workspace, advisory) + 1
-        document = _stored(workspace, advisory, revision)
+        document = releases.stored(workspace, advisory, revision)
         if document is None and revision > 1:
-            document = _stored(workspace, advisory, revision - 1)
+            document = releases.stored(workspace, advisory, revision - 1)
             if document is not None:
                 return _issued(workspace, document, changed=False)
         if document is None:

@@ -7,8 +7,12 @@ from typing import Final
 from advisories.catalogue import Catalogue
 from advisories.notice import Notice
 from gateway.core.publication import build_catalogue
+from gateway.service.publication import publish_catalogue
 from gateway.service.store import Session
-from keys.document import peek
+from gateway.service.workspace import Workspace
+from keys.document import peek, seal
+from keys.errors import InputError
+from keys.signer import Signer
 
 PATCHES_KEPT: Final = 16  # newest patches that stay in a catalogue, so that a rollout can go on
 
@@ -54,6 +58,39 @@ def next_catalogue(
         last=last.version if last else None,
         now=now,
     )
+
+
+def renew(workspace: Workspace, operator: Signer, *, now: int, product: str | None = None) -> list[Catalogue]:
+    """Publish catalogues with the same entries and a full lifetime.
+
+    Args:
+        workspace: where.
+        operator: signs them.
+        now: UTC seconds.
+        product: whose; None renews all that there are.
+
+    Raises:
+        InputError: NO_PRODUCT; NO_CATALOGUE, when nothing was published yet.
+        RefusedError: whatever a device would refuse.
+    """
+    wanted = None if product is None else workspace.product(product).id
+    renewed = []
+    with workspace.lock():
+        trusted = workspace.trusted()
+        with workspace.store() as store:
+            with store.read() as session:
+                names = [name for name in session.document_names(Catalogue.TYPE) if wanted in {None, name}]
+                bodies = [next_catalogue(session, trusted.fleet, name, now=now) for name in names]
+            for body in bodies:
+                publish_catalogue(store, seal(body, [operator]), now, topics=workspace.topics)
+                renewed.append(body)
+    if not renewed:
+        raise InputError(
+            "NO_CATALOGUE",
+            f"Nothing was published for {'any product' if product is None else product} yet.",
+            mend="The first advisory or patch that is published makes the catalogue.",
+        )
+    return renewed
 
 
 def _is_current(session: Session, advisory: str, now: int) -> bool:

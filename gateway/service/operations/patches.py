@@ -14,7 +14,7 @@ from advisories.versions import format_version
 from gateway.core.publication import next_version
 from gateway.service import files
 from gateway.service.operations.catalogues import next_catalogue
-from gateway.service.operations.signing import Approvals, approvals, missing_error, require_role
+from gateway.service.operations.signing import Approvals, approvals, missing_error, require_role, require_say
 from gateway.service.patches import publish_patch
 from gateway.service.workspace import Workspace, add_artefact
 from keys.document import seal
@@ -201,8 +201,19 @@ def approve(
     root = workspace.trusted().root
     require_role(workspace, root, key, set(root.demands(POLICY_TYPE, view.product)))
     signer = workspace.signer(key, passphrase)
+    return add_signature(workspace, reference, signer, digest=digest)
+
+
+def add_signature(workspace: Workspace, reference: str, signer: Signer, *, digest: bytes) -> PatchView:
+    """Add a signer's signature to a patch of this digest; one that is there already changes nothing.
+
+    Raises:
+        InputError: NO_PATCH, CHANGED_MEANWHILE, KEY_NOT_IN_ROOT, WRONG_ROLE.
+    """
+    root = workspace.trusted().root
     with workspace.lock():
         view = find(workspace, reference)
+        require_say(root, signer.public, set(root.demands(POLICY_TYPE, view.product)))
         if view.patch.digest != digest:
             raise InputError(
                 "CHANGED_MEANWHILE", "This is no longer the patch you saw.", mend="Look at it again."

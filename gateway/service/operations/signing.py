@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.service.workspace import Workspace
 from keys import cose
+from keys.algorithms import PublicKey
 from keys.document import body_bytes
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason
@@ -89,17 +90,32 @@ def require_role(workspace: Workspace, root: Root, key: str, roles: set[str]) ->
     Raises:
         InputError: NO_KEY, KEY_NOT_IN_ROOT, WRONG_ROLE.
     """
-    entry = workspace.key(key)
-    known = root.by_kid.get(entry.public.thumbprint)
+    require_say(root, workspace.key(key).public, roles, name=key)
+
+
+def require_say(root: Root, public: PublicKey, roles: set[str], *, name: str = "") -> None:
+    """Refuse a key that a root lets say nothing in this.
+
+    Args:
+        root: the root that counts.
+        public: the key.
+        roles: those of which it must have one.
+        name: what people call the key; its thumbprint if left out.
+
+    Raises:
+        InputError: KEY_NOT_IN_ROOT, WRONG_ROLE.
+    """
+    name = name or public.thumbprint.hex()[:16]
+    known = root.by_kid.get(public.thumbprint)
     if known is None:
         raise InputError(
             "KEY_NOT_IN_ROOT",
-            f"Root {root.version} does not list the key '{key}'.",
-            mend="Publish a root that does: 'tocsin root new', 'root sign', 'root publish'.",
+            f"Root {root.version} does not list the key '{name}'.",
+            mend="Publish a root that does: 'tocsin root rotate', 'root sign', 'root publish'.",
         )
     if not roles & set(known.roles):
         raise InputError(
             "WRONG_ROLE",
-            f"The key '{key}' ({', '.join(known.roles)}) has no say in this.",
+            f"The key '{name}' ({', '.join(known.roles)}) has no say in this.",
             mend=f"A key of {' or '.join(sorted(roles))} is needed.",
         )

@@ -1,0 +1,56 @@
+"""Where a release lies in the workspace while approvals are collected: ``advisories/<id>/r<revision>/``.
+
+header.cbor        the exact bytes that every approval signs, once they are fixed
+header.cose        the same with the signatures so far
+texts/, outputs/   what the header binds by digest; release-list.cbor names the outputs
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from advisories.compose import Release
+from gateway.service import files
+from gateway.service.workspace import Workspace
+from keys.codec import dump
+
+
+def folder(workspace: Workspace, advisory: str, revision: int) -> Path:
+    """Return where a revision lies."""
+    return workspace.path / "advisories" / advisory / f"r{revision}"
+
+
+def stored(workspace: Workspace, advisory: str, revision: int) -> bytes | None:
+    """Return the header with the approvals so far, or None before the first."""
+    path = folder(workspace, advisory, revision) / "header.cose"
+    return path.read_bytes() if path.exists() else None
+
+
+def fixed(workspace: Workspace, advisory: str, revision: int) -> bytes | None:
+    """Return the header's bytes that were handed out to be signed, or None."""
+    path = folder(workspace, advisory, revision) / "header.cbor"
+    return path.read_bytes() if path.exists() else None
+
+
+def keep(folder: Path, release: Release) -> None:
+    """Store the release whole: written beside, then moved into place."""
+    fresh = folder.with_name(f".{folder.name}.new")
+    old = folder.with_name(f".{folder.name}.old")
+    with files.os_errors(folder, "written"):
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        for name, data in _release_files(release).items():
+            files.write_atomic(fresh / name, data)
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+        files.sync_folder(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _release_files(release: Release) -> dict[str, bytes]:
+    texts = {f"texts/{language}.cbor": data for language, data in release.texts.items()}
+    outputs = {f"outputs/{name}": data for name, data in release.outputs.items()}
+    header = dump(release.header)
+    return {**texts, **outputs, "release-list.cbor": release.release_list, "header.cbor": header}
