@@ -78,7 +78,8 @@ class Fleet:
         self._waiting: list[asyncio.Task[None]] = []
         self._all_failed = asyncio.Event()
         scripts = behaviours or {}
-        addresses = _addresses(parse_url(url).host)
+        where = parse_url(url)
+        addresses = _addresses(where.host)
         for index, home in enumerate(homes):
             name = home.profile.id
             dice = random.Random(f"{seed} {name}")  # noqa: S311 - simulated people, not secrets
@@ -89,6 +90,7 @@ class Fleet:
                 bind_address=addresses(index),
                 will=(home.profile.topics.device(name, "online"), OFFLINE),
                 keepalive=keepalive,
+                tls=home.tls() if where.tls else None,
                 gate=self._gate,
             )
             self.shells[name] = DeviceShell(
@@ -126,9 +128,10 @@ class Fleet:
                 self._waiting.append(asyncio.create_task(self._connect_after(event, shell)))
             if number % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-        if ready:
-            await ready[0].link.connect()
-            await asyncio.gather(*(self._connect(shell) for shell in ready[1:]))
+        for number, shell in enumerate(ready, 1):
+            if await self._connect(shell, patient=False):  # the broker is there, and takes devices
+                await asyncio.gather(*(self._connect(shell) for shell in ready[number:]))
+                break
 
     async def stop(self) -> None:
         """Every device says goodbye and disconnects; nothing that was saved is lost. Safe to call twice."""
@@ -157,11 +160,20 @@ class Fleet:
         finally:
             await self.stop()
 
-    async def _connect(self, shell: DeviceShell) -> None:
+    @staticmethod
+    async def _connect(shell: DeviceShell, *, patient: bool = True) -> bool:
+        """Connect a device; False when it is not on yet, or not let in with its certificate."""
         try:
             await shell.link.connect()
-        except UnavailableError:
-            shell.link.connect_later(1.0)  # the broker was there for the first device: it is only busy
+        except UnavailableError as error:
+            if error.code == "BROKER_TLS":
+                shell.link.give_up(error)  # each has a certificate of its own: the others go on
+            elif patient:
+                shell.link.connect_later(1.0)  # the broker was there for another device: it is only busy
+            else:
+                raise
+            return False
+        return True
 
     @staticmethod
     async def _connect_after(event: asyncio.Event, shell: DeviceShell) -> None:

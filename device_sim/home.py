@@ -2,6 +2,8 @@
 
     devices/<id>/device.toml    what it is; its owner may edit the wishes in it
                  key.pem        its private key
+                 cert.pem       its certificate for TLS, where it was issued one
+                 ca.pem         the CA that it trusts in TLS; without it, the system's
                  root-1.cose    the root it was provisioned with
                  state.cbor     what its agent remembers; empty in a factory-new device
                  boot.cbor      which slot boots
@@ -16,7 +18,8 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -24,6 +27,7 @@ from typing import Final
 from device_sim.core.limits import STATE_BYTES_MAX
 from device_sim.core.profile import Profile
 from device_sim.core.slots import RECORD_BYTES_MAX, BootRecord
+from device_sim.tls import client_context
 from device_sim.toml import read_profile, write_profile
 from keys.codec import dump
 from keys.errors import DamagedError, InputError, UnavailableError
@@ -32,6 +36,9 @@ from keys.signer import LocalSigner, from_pem
 
 _TOML: Final = "device.toml"
 _KEY: Final = "key.pem"
+_NEXT_KEY: Final = "key.next.pem"
+_CERTIFICATE: Final = "cert.pem"
+_CA: Final = "ca.pem"
 _ROOT: Final = "root-1.cose"
 _STATE: Final = "state.cbor"
 _BOOT: Final = "boot.cbor"
@@ -139,6 +146,50 @@ class Home:
             if not (path / name).is_file():
                 raise _damaged(path / name, "it is missing")
         return Home(path, profile, signer, root_1, durable=durable)
+
+    def tls(self) -> ssl.SSLContext:
+        """Return how the device connects in TLS: by its one key, where it has a certificate for it.
+
+        Raises:
+            DamagedError: HOME_DAMAGED.
+        """
+        ca, certificate = self.path / _CA, self.path / _CERTIFICATE
+        return client_context(
+            ca if ca.is_file() else None,
+            certificate if certificate.is_file() else None,
+            self.path / _KEY,
+        )
+
+    def save_certificate(self, certificate: bytes, ca: bytes) -> None:
+        """Keep the device's certificate and the CA that it trusts, both PEM (UnavailableError)."""
+        self._replace(_CA, ca)
+        self._replace(_CERTIFICATE, certificate)
+
+    def next_key(self, fresh: Callable[[], LocalSigner]) -> LocalSigner:
+        """Return the key that waits to become the device's, making it first where there is none.
+
+        It is on the disk before anybody is told of it: a kill never leaves a registered key that nobody has.
+
+        Raises:
+            DamagedError: HOME_DAMAGED.
+            UnavailableError: HOME_WRITE.
+        """
+        path = self.path / _NEXT_KEY
+        if not path.exists():
+            self._replace(_NEXT_KEY, fresh().to_pem(b""))
+        try:
+            return from_pem(_read(path, _KEY_BYTES_MAX), b"", where=str(path))
+        except InputError as error:
+            raise _damaged(path, error.message) from None
+
+    def take_next_key(self) -> None:
+        """Make the waiting key the device's; its old certificate is of no use any more (UnavailableError)."""
+        try:
+            (self.path / _NEXT_KEY).replace(self.path / _KEY)
+            (self.path / _CERTIFICATE).unlink(missing_ok=True)
+            _sync(self.path)
+        except OSError as error:
+            raise _unwritable(self.path / _KEY, error) from None
 
     def read_state(self) -> bytes | None:
         """Return what the agent saved last; None in a factory-new device.

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import random
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any, Final
@@ -19,6 +20,7 @@ from typing import Any, Final
 from paho.mqtt import client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
+from device_sim import tls as secure
 from device_sim.outbox import Ack, Message, Outbox
 from device_sim.sockets import ReadyClient, make_client, open_socket, parse_url
 from keys.errors import InputError, UnavailableError
@@ -43,7 +45,7 @@ class MqttLink:
         keepalive: seconds, 1 to 65,535; some brokers close a connection that has none.
         session_expiry_s: how long the broker keeps the session; 0 starts clean each time.
         receive_maximum: how many unacknowledged messages the broker may send at a time.
-        tls: context for ``mqtts://``; the system's certificate authorities by default.
+        tls: context for ``mqtts://``; TLS 1.3 and the system's certificate authorities by default.
         gate: shared limit of connects in flight.
         backoff_s: (first, longest) pause before a new attempt.
     """
@@ -66,7 +68,7 @@ class MqttLink:
             raise InputError("KEEPALIVE", f"A keepalive of {keepalive} s is not between 1 and 65,535.")
         self._where = parse_url(url)
         self._keepalive = keepalive
-        self._tls = (tls or ssl.create_default_context()) if self._where.tls else None
+        self._tls = (tls or secure.client_context()) if self._where.tls else None
         self._gate = gate
         self._backoff = backoff_s
         self._random = random.Random(client_id)  # noqa: S311 - jitter, not a secret
@@ -80,6 +82,7 @@ class MqttLink:
         self._retry: asyncio.TimerHandle | None = None
         self._misc: asyncio.TimerHandle | None = None
         self._fd = -1
+        self._socket: socket.socket | None = None
         self._resting = 0.0
         self._stopping = False
         self.bind_address = bind_address
@@ -92,7 +95,7 @@ class MqttLink:
         self.on_message: Callable[[str, bytes], None] | None = None
         """Called for each message; the broker is told (PUBACK) after it returned."""
         self.on_failure: Callable[[Exception], None] | None = None
-        """Called when the link gives up: a callback raised, or another process took the session."""
+        """Called when the link gives up: a callback raised, TLS was refused, or another took the session."""
         self._client = make_client(
             self._where,
             client_id,
@@ -114,8 +117,6 @@ class MqttLink:
         client.on_socket_register_write = self._want_write
         client.on_socket_unregister_write = self._wrote
 
-    # What a shell calls.
-
     @property
     def connected(self) -> bool:
         """True between CONNACK and loss."""
@@ -130,7 +131,7 @@ class MqttLink:
         """Connect once; from then on the link comes back by itself after every loss.
 
         Raises:
-            UnavailableError: BROKER_UNREACHABLE or BROKER_REFUSED, with host and port.
+            UnavailableError: BROKER_UNREACHABLE, BROKER_TLS or BROKER_REFUSED, with host and port.
         """
         self._stopping = False
         if not self.connected:
@@ -207,17 +208,17 @@ class MqttLink:
             self._handshake = asyncio.get_running_loop().create_future()
             try:
                 async with asyncio.timeout(timeout):
-                    self._client.ready = await open_socket(self._where, self._tls, self.bind_address)
+                    self._socket = await open_socket(self._where, self._tls, self.bind_address)
+                    self._client.ready = self._socket
                     self._client.reconnect()
                     await self._handshake
             except TimeoutError:
                 raise self._unreachable(f"no answer within {timeout:g} s") from None
             except OSError as error:
-                why = (
-                    os.strerror(error.errno)
-                    if isinstance(error, ConnectionError) and error.errno
-                    else error.strerror
-                )
+                if (refused := secure.refusal(str(self._where), error)) is not None:
+                    raise refused from None
+                number = error.errno if isinstance(error, ConnectionError) else None
+                why = os.strerror(number) if number else error.strerror
                 raise self._unreachable((why or type(error).__name__).lower()) from None
             finally:
                 if not self.connected:
@@ -268,7 +269,12 @@ class MqttLink:
 
     def _lost(self, why: str) -> None:
         if self._handshake is not None and not self._handshake.done():
-            self._shake_hands(self._unreachable(f"it closed the connection: {why}; it must speak MQTT 5"))
+            alert = getattr(self._socket, "alert", None)
+            may = ", and take the device's certificate" if self._tls else ""
+            self._shake_hands(
+                secure.refusal(str(self._where), alert)
+                or self._unreachable(f"it closed the connection: {why}; it must speak MQTT 5{may}")
+            )
             return
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
@@ -294,10 +300,12 @@ class MqttLink:
     async def _reconnect(self) -> None:
         try:
             await self._dial(CONNECT_TIMEOUT_S)
-        except UnavailableError:
+        except UnavailableError as error:
             self._failures += 1
             self._attempt = None
-            if not self._stopping:
+            if error.code == "BROKER_TLS":
+                self.give_up(error)  # it stays so until somebody issues another certificate
+            elif not self._stopping:
                 self.connect_later(self._pause())
         finally:
             self._attempt = None

@@ -1,4 +1,4 @@
-"""``tocsin device`` and ``tocsin fleet``: simulated devices, made, listed and run."""
+"""``tocsin device``: the register, and simulated devices, made and listed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from advisories.versions import Version, parse_version
-from gateway.cli import fleet, homes
+from gateway.cli import device_ca, enrolment, fleet, homes
 from gateway.cli.output import (
     JsonOption,
     OperatorKeyOption,
@@ -49,6 +49,9 @@ app = group("Which devices there are.")
 def register(parent: typer.Typer) -> None:
     """Add this module's commands to the application."""
     app.command("run", epilog=example("device run 3f9a"))(fleet.device_run)
+    enrolment.register(app)
+    app.command("certificate", epilog=example("device certificate 3f9a"))(device_ca.certificate)
+    app.add_typer(device_ca.app, name="ca")
     parent.add_typer(app, name="device")
 
 
@@ -90,17 +93,38 @@ def add(
 
 @app.command("list", epilog=example("device list"))
 def list_(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
-    """List the registered devices and what they reported last."""
+    """List the registered devices, until when each counts, and what they reported last."""
     rows = devices.rows(open_workspace(workspace))
+    at = now()
     cells = [
-        (r.id, r.product, r.installed or "-", r.language or "-", utc(r.seen), "revoked" if r.revoked else "")
+        (
+            r.id,
+            r.product,
+            r.installed or "-",
+            r.language or "-",
+            utc(r.seen),
+            _standing(r, at),
+            utc(r.certificate_end),
+        )
         for r in rows
     ]
     emit(
         as_json,
         {"devices": rows},
-        lambda out: out.print(table(("device", "product", "runs", "language", "seen", ""), cells)),
+        lambda out: out.print(
+            table(("device", "product", "runs", "language", "seen", "record", "certificate until"), cells)
+        ),
     )
+
+
+def _standing(row: devices.DeviceRow, at: int) -> str:
+    """Say whether a record counts, for people."""
+    if row.revoked:
+        return "revoked"
+    if row.valid_to <= at:
+        return "over"
+    day = utc(row.valid_to if row.valid_from <= at else row.valid_from)[:10]
+    return f"{'until' if row.valid_from <= at else 'from'} {day}"
 
 
 @app.command(

@@ -115,7 +115,11 @@ async def _run(
     async def ender() -> None:
         while True:
             quiet = time.monotonic() - watch.last
-            if until_idle and quiet >= IDLE_SECONDS and fleet.online == len(fleet.shells):
+            if (
+                until_idle
+                and quiet >= IDLE_SECONDS
+                and fleet.online + len(fleet.failures) == len(fleet.shells)
+            ):
                 break
             if end is not None and asyncio.get_running_loop().time() >= end:
                 break

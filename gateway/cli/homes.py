@@ -15,12 +15,14 @@ from typing import Final
 from advisories import mcuboot
 from advisories.catalogue import DeviceRecord
 from advisories.states import Surface
+from advisories.topics import is_id
 from advisories.versions import Version
 from device_sim.core.profile import Profile
 from device_sim.home import Home
 from gateway.service import files
 from gateway.service.entries import Product
 from gateway.service.operations import devices
+from gateway.service.operations.certificates import Issued
 from gateway.service.workspace import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError, TocsinError
@@ -178,6 +180,28 @@ def settle(workspace: Workspace) -> None:
 def _kind(wish: Wish) -> tuple[str, Version, frozenset[Algorithm]]:
     """Return what decides the bytes of a device's firmware."""
     return wish.product.id, wish.version, wish.algorithms
+
+
+def names(workspace: Workspace) -> list[str]:
+    """Return the ids of the simulated devices."""
+    recover(workspace)
+    folder = workspace.path / "devices"
+    return sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name[0] != ".")
+
+
+def open_home(workspace: Workspace, device: str) -> Home:
+    """Open a simulated device (InputError: NO_HOME)."""
+    path = workspace.path / "devices" / device
+    if not is_id(device) or not path.is_dir():
+        message = f"There is no simulated device '{device}'."
+        raise InputError("NO_HOME", message, mend="Leave --simulated out for a real one.", where=str(path))
+    return Home.open(path)
+
+
+def give_certificate(workspace: Workspace, home: Home, issued: Issued) -> None:
+    """Put a certificate and the CA's own into a simulated device."""
+    ca = files.read_stored(workspace.path / "tls" / "ca.pem", what="CA certificate", mend="Restore it.")
+    home.save_certificate(issued.pem, ca)
 
 
 def _profile(workspace: Workspace, wish: Wish) -> Profile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from gateway.cli.output import (
     say,
 )
 from gateway.cli.running import announced, only_one, run
+from gateway.service import tls
 from gateway.service.broker import DemoBroker
 from gateway.service.operations.keys import signer_for
 from gateway.service.runtime import Gateway
@@ -69,7 +71,8 @@ def serve(
         wanted = opened.settings.http if http is None else http
         listener = None if wanted is None else stack.enter_context(listen(address, wanted))
         stack.enter_context(announced(opened, url))
-        run(lambda stop: _serve(opened, signer, _Way(url, kind, listener), stop, as_json=as_json))
+        way = _Way(url, kind, listener, tls.context_for(opened, url))
+        run(lambda stop: _serve(opened, signer, way, stop, as_json=as_json))
 
 
 IN_PROCESS = "broker in this process"
@@ -83,6 +86,7 @@ class _Way:
     url: str
     kind: str
     listener: socket.socket | None
+    tls: ssl.SSLContext | None
 
     @property
     def http(self) -> str | None:
@@ -119,7 +123,7 @@ async def _serve(
             )
 
         over = asyncio.Event()
-        parts = [asyncio.create_task(gateway.run(way.url, over))]
+        parts = [asyncio.create_task(gateway.run(way.url, over, way.tls))]
         if way.listener is not None:
             app = create_app(gateway, workspace.artefacts)
             parts.append(asyncio.create_task(serve_http(app, way.listener, over)))

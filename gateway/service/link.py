@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from gateway.service import tls as secure
 from keys.errors import InputError, UnavailableError
 
 SESSION_SECONDS: Final = 3_600  # the broker keeps what arrives while the gateway restarts
@@ -68,7 +70,13 @@ def parse_url(url: str) -> SplitResult:
 class Link:
     """A connection that is up; made by :meth:`open`."""
 
-    def __init__(self, url: str, client_id: str, on_message: Callable[[Received], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        on_message: Callable[[Received], None],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         parts = parse_url(url)
         self._host, self._port = str(parts.hostname), parts.port or _PORTS[parts.scheme]
         self._loop = asyncio.get_running_loop()
@@ -86,7 +94,8 @@ class Link:
         if parts.username:
             client.username_pw_set(parts.username, parts.password)
         if parts.scheme == "mqtts":
-            client.tls_set()
+            client.tls_set_context(tls or secure.client_context(secure.TlsFiles()))
+        self._raw: Any = None
         client.max_inflight_messages_set(INFLIGHT_MAX)
         client.on_connect, client.on_disconnect = self._did_connect, self._did_disconnect
         client.on_publish, client.on_subscribe = self._did_publish, self._did_subscribe
@@ -97,14 +106,26 @@ class Link:
         self._ticker: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, url: str, client_id: str, on_message: Callable[[Received], None]) -> Link:
+    async def open(
+        cls,
+        url: str,
+        client_id: str,
+        on_message: Callable[[Received], None],
+        tls: ssl.SSLContext | None = None,
+    ) -> Link:
         """Connect, keeping the session of ``client_id`` that the broker may have.
+
+        Args:
+            url: of the broker.
+            client_id: whose session it is.
+            on_message: called with what arrives.
+            tls: for ``mqtts``; TLS 1.3 with the system's CAs and no certificate if left out.
 
         Raises:
             InputError: BROKER_URL.
-            UnavailableError: BROKER_UNREACHABLE or BROKER_REFUSED, naming host and port.
+            UnavailableError: BROKER_UNREACHABLE, BROKER_TLS or BROKER_REFUSED, naming host and port.
         """
-        link = cls(url, client_id, on_message)
+        link = cls(url, client_id, on_message, tls)
         properties = _properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = SESSION_SECONDS
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
@@ -122,7 +143,8 @@ class Link:
                 await link._connected
         except (OSError, TimeoutError, ValueError) as error:
             link.close()
-            raise UnavailableError(
+            alert = error if isinstance(error, ssl.SSLError) else getattr(link._raw, "alert", None)
+            raise secure.refusal(link.where, alert) or UnavailableError(
                 "BROKER_UNREACHABLE",
                 f"No MQTT 5 broker answers at {link.where} ({_why(error)}).",
                 mend="Start it, or give the right address with --broker.",
@@ -285,6 +307,7 @@ class Link:
         self._on_message(Received(message.topic, bytes(message.payload), ack))
 
     def _socket_open(self, _client: Any, _data: Any, raw: Any) -> None:
+        self._raw = raw
         with contextlib.suppress(OSError):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.call_soon_threadsafe(self._read_on, raw)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import random
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -115,14 +116,19 @@ class Gateway:
         """UTC seconds by the gateway's clock."""
         return self._clock()
 
-    async def run(self, url: str, stop: asyncio.Event) -> None:
+    async def run(self, url: str, stop: asyncio.Event, tls: ssl.SSLContext | None = None) -> None:
         """Run until ``stop`` is set. The first connection must succeed; later ones are tried again.
 
+        Args:
+            url: of the broker.
+            stop: ends it.
+            tls: for ``mqtts``, see :meth:`gateway.service.link.Link.open`.
+
         Raises:
-            UnavailableError: BROKER_UNREACHABLE, BROKER_REFUSED at the first connection.
+            UnavailableError: BROKER_UNREACHABLE, BROKER_TLS, BROKER_REFUSED at the first connection.
             DamagedError: the store turned out to be damaged.
         """
-        await self._racing(self._ingest.run(), self._tend(), self._talk(url), stop.wait())
+        await self._racing(self._ingest.run(), self._tend(), self._talk(url, tls), stop.wait())
 
     async def close(self) -> None:
         """Wait for the last transaction; the store itself stays open."""
@@ -179,12 +185,12 @@ class Gateway:
                 log.warning("The store is not to be had for now: %s", error)
             await asyncio.sleep(0 if more else POLL_SECONDS)
 
-    async def _talk(self, url: str) -> None:
+    async def _talk(self, url: str, tls: ssl.SSLContext | None) -> None:
         """Keep a connection; the first must succeed."""
         pause, first = RECONNECT_SECONDS[0], True
         while True:
             try:
-                link = await Link.open(url, self._client_id, self._arrived)
+                link = await Link.open(url, self._client_id, self._arrived, tls)
             except UnavailableError as error:
                 if first:
                     raise

@@ -61,6 +61,14 @@ def exists(workspace: Workspace) -> bool:
     return (workspace.path / "tls" / "ca.pem").is_file()
 
 
+def require_none(workspace: Workspace) -> None:
+    """Refuse to make a second CA (InputError: CA_EXISTS)."""
+    if exists(workspace):
+        where = str(workspace.path / "tls" / "ca.pem")
+        mend = "Use it; to begin anew, move its files away and issue every certificate again."
+        raise InputError("CA_EXISTS", "There is a device CA already.", mend=mend, where=where)
+
+
 def new(workspace: Workspace, *, passphrase: bytes, algorithm: Algorithm, days: int, now: int) -> DeviceCa:
     """Make the CA; one whose making was interrupted is made again.
 
@@ -75,10 +83,7 @@ def new(workspace: Workspace, *, passphrase: bytes, algorithm: Algorithm, days: 
         InputError: CA_EXISTS.
     """
     with workspace.lock():
-        if exists(workspace):
-            where = str(workspace.path / "tls" / "ca.pem")
-            mend = "Use it; to begin anew, move its files away and issue every certificate again."
-            raise InputError("CA_EXISTS", "There is a device CA already.", mend=mend, where=where)
+        require_none(workspace)
         _set_aside(key_path(workspace))
         signer = generate(algorithm)
         files.write_atomic(key_path(workspace), signer.to_pem(passphrase), mode=0o600)

@@ -1,0 +1,310 @@
+"""``tocsin device import``, ``enrol``, ``replace`` and ``revoke``: whose reports count from now on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from advisories.catalogue import DeviceRecord
+from device_sim.home import Home
+from gateway.cli import homes
+from gateway.cli.device_ca import facts
+from gateway.cli.output import (
+    DryRunOption,
+    JsonOption,
+    OperatorKeyOption,
+    WorkspaceOption,
+    ask_passphrase,
+    confirm,
+    console,
+    emit,
+    example,
+    now,
+    open_workspace,
+    say,
+    utc,
+)
+from gateway.service import files
+from gateway.service.operations import device_ca, device_import, devices, enrolment, revocation
+from gateway.service.operations.certificates import DeviceCa, Issued
+from gateway.service.operations.keys import signer_for
+from gateway.service.workspace import Workspace
+from keys.errors import InputError, TocsinError
+from keys.signer import generate
+
+FAULTS_SHOWN_MAX = 50
+RequestArgument = Annotated[
+    Path, typer.Argument(metavar="CSR", help="Signing request (PKCS#10), PEM or DER, made on the device.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask: the key was compared already.")]
+OutOption = Annotated[
+    Path | None, typer.Option(help="File for the certificate; the request's with .pem if left out.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the group ``device``."""
+    app.command("import", epilog=example("device import devices.csv --dry-run"))(import_)
+    app.command("enrol", epilog=example("device enrol 3f9a.csr --product thermostat"))(enrol)
+    app.command("replace", epilog=example("device replace 3f9a 3f9a-new.csr"))(replace)
+    app.command("revoke", epilog=example("device revoke 3f9a --reason 'Stolen' --yes"))(revoke)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The list, as CSV or JSON.")],
+    *,
+    dry_run: DryRunOption = False,
+    key: OperatorKeyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a maker's list of devices, all of it or nothing.
+
+    Columns: product and key, and if wanted id, valid_from, valid_to and algorithms. A key is a COSE_Key in
+    hexadecimal, a public key in PEM, or the 32 bytes of an Ed25519 key in base64. Devices that are
+    registered just so already are passed over.
+    """
+    opened = open_workspace(workspace)
+    at = now()
+    with _progress() as progress:
+        reading = progress.add_task("reading", total=None)
+        found = device_import.read_list(opened, file, now=at, step=lambda: progress.advance(reading))
+        if found.faults:
+            progress.stop()
+            _show_faults(as_json, found, str(file))
+        operator = signer_for(opened, "operator", _quiet(progress), key)
+        signing: TaskID = progress.add_task("signing", total=len(found.fresh))
+        why = {"list": file.name}
+        devices.register(
+            opened,
+            found.fresh,
+            operator,
+            now=at,
+            why=why,
+            rehearse=dry_run,
+            step=lambda many: progress.advance(signing, many),
+        )
+    data = {
+        "rows": found.rows,
+        "registered": 0 if dry_run else len(found.fresh),
+        "known": found.known,
+        "dry_run": dry_run,
+        "devices": [record.id for record in found.fresh],
+    }
+    verb = "Would register" if dry_run else "Registered"
+    told = f"{verb} {len(found.fresh)} devices of {file.name}; {found.known} were registered already."
+    emit(as_json, data, say(told))
+
+
+def _progress() -> Progress:
+    """Return progress bars for people: on stderr, gone when done, none where nobody watches."""
+    return Progress(
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(), expand=False
+    )
+
+
+def _quiet(progress: Progress) -> Any:
+    """Ask for a passphrase without a bar that draws over it."""
+
+    def ask(name: str) -> bytes:
+        progress.stop()
+        return ask_passphrase(name)
+
+    return ask
+
+
+def _show_faults(as_json: bool, found: device_import.Read, where: str) -> None:  # noqa: FBT001 - the flag of every command
+    many = "fault" if len(found.faults) == 1 else "faults"
+    message = f"{len(found.faults)} {many} in {found.rows} devices; nothing was registered."
+    if not as_json:
+        out = console()
+        for fault in found.faults[:FAULTS_SHOWN_MAX]:
+            say(str(fault))(out)
+        left = len(found.faults) - FAULTS_SHOWN_MAX
+        if left > 0:
+            say(f"... and {left} more")(out)
+        raise InputError("LIST_FAULTS", message, mend="Mend these lines and try again.", where=where)
+    shown = found.faults[:FAULTS_SHOWN_MAX]
+    emit(
+        as_json,
+        {
+            "error": {"code": "LIST_FAULTS", "message": message, "where": where},
+            "faults": shown,
+            "exit_status": 2,
+        },
+        say(""),
+    )
+    raise typer.Exit(InputError.exit_status)
+
+
+def enrol(
+    csr: RequestArgument,
+    *,
+    product: Annotated[
+        str | None, typer.Option(help="What it is; may be left out where there is one product.")
+    ] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="Its id; the request's, or a random one, if left out.")
+    ] = None,
+    valid_days: Annotated[
+        int, typer.Option(min=1, max=36_500, help="How long its reports are taken.")
+    ] = devices.VALID_SECONDS // 86_400,
+    out: OutOption = None,
+    yes: YesOption = False,
+    key: OperatorKeyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a device by its signing request, and issue its certificate.
+
+    Whatever else the request asks for is ignored. Compare the key's thumbprint with the one that the device
+    shows before you say yes. A command that was killed can be given again.
+    """
+    opened = open_workspace(workspace)
+    at = now()
+    request = _read(csr)
+    seconds = valid_days * 86_400
+    planned = enrolment.plan(opened, request, product=product, id_=id_, seconds=seconds, now=at)
+    device_ca.read_ca(opened)
+    _shown("Enrol", planned, yes=yes, as_json=as_json)
+    ca = device_ca.open_ca(opened, ask_passphrase)
+    if not planned.known:
+        enrolment.carry_out(opened, planned, signer_for(opened, "operator", ask_passphrase, key), now=at)
+    (made,) = device_ca.issue(opened, ca, [planned.record.id], now=at)
+    _wrote(as_json, planned.record, made, out or csr.with_suffix(".pem"), "Enrolled")
+
+
+def replace(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The device.")],
+    csr: Annotated[
+        Path | None, typer.Argument(metavar="[CSR]", help="Signing request by its new key, PEM or DER.")
+    ] = None,
+    *,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Give a simulated device a new key itself.")
+    ] = False,
+    valid_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="How long from now; to its old end if left out.")
+    ] = None,
+    out: OutOption = None,
+    yes: YesOption = False,
+    key: OperatorKeyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a device another key: the old one's reports are refused from then on, its certificate revoked.
+
+    What was reported stays. The device keeps its id; a new board may begin its journal anew.
+    """
+    opened = open_workspace(workspace)
+    at = now()
+    if (csr is None) != simulated:
+        raise InputError("BAD_VALUE", "Give either CSR or --simulated.", mend="Name the new signing request.")
+    home: Home | None = None
+    if csr is None:
+        home = homes.open_home(opened, id_)
+        public = home.next_key(generate).public
+    else:
+        request = _read(csr)
+        if request.id not in {None, id_}:
+            message = f"The request is of '{request.id}', not of '{id_}'."
+            raise InputError("ID_DIFFERS", message, mend="Make another request.", where=str(csr))
+        public = request.key
+    seconds = None if valid_days is None else valid_days * 86_400
+    planned = enrolment.plan_replacement(opened, id_, public, seconds=seconds, now=at)
+    _shown("Replace the key of", planned, yes=yes, as_json=as_json)
+    ca = device_ca.open_ca(opened, ask_passphrase) if device_ca.exists(opened) else None
+    if not planned.known:
+        enrolment.carry_out(opened, planned, signer_for(opened, "operator", ask_passphrase, key), now=at)
+    if home is not None:
+        home.take_next_key()
+    if ca is None:
+        thumbprint = planned.record.key.thumbprint.hex()
+        told = f"Replaced the key of {id_}; without a device CA there is no certificate."
+        emit(as_json, {"device": id_, "key": thumbprint, "certificate": None, "file": None}, say(told))
+        return
+    (made,) = device_ca.issue(opened, ca, [id_], now=at)
+    _refresh(opened, ca, at)
+    path = None
+    if home is not None:
+        homes.give_certificate(opened, home, made)
+    elif csr is not None:
+        path = out or csr.with_suffix(".pem")
+    _wrote(as_json, planned.record, made, path, "Replaced the key of")
+
+
+def revoke(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The device.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it stays in the audit trail.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    key: OperatorKeyOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse a device from now on: its reports, offers to it, and its certificate at the broker.
+
+    What it did stays in the evidence. Give the broker the new list of revoked certificates afterwards.
+    """
+    opened = open_workspace(workspace)
+    at = now()
+    record = devices.read_record(opened, id_)
+    if not record.revoked:
+        confirm(f"Revoke {id_} ({record.product}), key {record.key.thumbprint.hex()}?", yes=yes)
+        devices.revoke(opened, id_, reason, signer_for(opened, "operator", ask_passphrase, key), now=at)
+    crl = None
+    if device_ca.exists(opened):
+        try:
+            _refresh(opened, device_ca.open_ca(opened, ask_passphrase), at)
+        except TocsinError as error:
+            error.mend = (
+                f"'{id_}' is revoked here; then say 'tocsin device ca crl' for the broker. {error.mend}"
+            )
+            raise
+        crl = opened.path / "tls" / "crl.pem"
+    also = f" Give {crl} to the broker." if crl else ""
+    emit(as_json, {"device": id_, "revoked": True, "crl": crl}, say(f"Revoked {id_}.{also}"))
+
+
+def _read(csr: Path) -> enrolment.Request:
+    data = files.read_bytes(csr, what="signing request", mend="Name the file that the device made.")
+    return enrolment.read_request(data, where=str(csr))
+
+
+def _shown(what: str, planned: enrolment.Planned, *, yes: bool, as_json: bool) -> None:
+    """Show whose key is about to count, and ask."""
+    record = planned.record
+    if not as_json:
+        out = console()
+        say(f"device   {record.id} ({record.product})")(out)
+        say(f"key      {record.key.algorithm.name.lower()} {record.key.thumbprint.hex()}")(out)
+        say(f"valid    {utc(record.valid_from)} to {utc(record.valid_to)}")(out)
+    if not planned.known:
+        confirm(f"{what} {record.id} with this key?", yes=yes)
+
+
+def _refresh(workspace: Workspace, ca: DeviceCa, at: int) -> None:
+    with workspace.lock():
+        revocation.write(workspace, ca, now=at)
+
+
+def _wrote(as_json: bool, record: DeviceRecord, made: Issued, path: Path | None, did: str) -> None:  # noqa: FBT001 - the flag of every command
+    if path is not None:
+        files.write_atomic(path, made.pem)
+    where = path or "its home"
+    emit(
+        as_json,
+        {
+            "device": record.id,
+            "product": record.product,
+            "key": record.key.thumbprint,
+            "certificate": facts(made),
+            "file": path,
+        },
+        say(f"{did} {record.id}. Its certificate is in {where}, valid until {utc(made.end)}."),
+    )
