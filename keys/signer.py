@@ -157,11 +157,16 @@ def _read_file(name: str) -> bytes:
     try:
         with Path(name).open("rb") as file:  # no more than a key can be: it might be a device without an end
             return file.read(_PEM_BYTES_MAX)
-    except (OSError, ValueError) as error:  # ValueError: a path that no system can have
-        why = getattr(error, "strerror", None) or "not a path"
-        raise InputError(
-            "KEY_MISSING", f"The key file cannot be read ({why}).", mend="Check the path.", where=name
-        ) from None
+    except OSError as error:
+        why = error.strerror or "no reason given"
+    except ValueError:  # a path that no system can have
+        why = "not a path"
+    # Raised out here, so that the system's error, which repeats the name, does not hang on ours; and lines
+    # of text are not repeated: somebody has put the key itself here.
+    where = name if name.isprintable() else ""
+    raise InputError(
+        "KEY_MISSING", f"The key file cannot be read ({why}).", mend="Check the path.", where=where
+    )
 
 
 def _read_env(name: str) -> bytes:
