@@ -68,7 +68,7 @@ CLASSES: dict[str, type[Body]] = {
 STATEMENTS = tuple(type_ for type_ in CLASSES if type_ != Root.TYPE)
 
 
-class _Rubbish:
+class Rubbish:
     """Signs with the right name and the wrong bits."""
 
     def __init__(self, signer: LocalSigner) -> None:
@@ -133,7 +133,7 @@ def _body(statement: Statement) -> Body:
 def document(sealed: Sealed) -> bytes:
     """The bytes that were meant."""
     body = _root(sealed.body) if isinstance(sealed.body, Charter) else _body(sealed.body)
-    return seal(body, [*(_Rubbish(key(name)) for name in sealed.forged), *map(key, sealed.signed)])
+    return seal(body, [*(Rubbish(key(name)) for name in sealed.forged), *map(key, sealed.signed)])
 
 
 def thumbprint(name: str) -> bytes:

@@ -56,6 +56,21 @@ class Reader:
             )
         )
 
+    def look(self, names: Iterable[tuple[str, str]]) -> None:
+        """Hold every floor against the last look, without the model: none falls while its keys stay."""
+        trusted = self.state.trusted
+        for (type_, name), (version, signed, root) in self.seen.items():
+            floor, now = trusted.floor(type_, name), trusted.root
+            if floor is None or floor.version < version:
+                lost = any(now.by_kid.get(kid) != root.by_kid.get(kid) for kid in signed)
+                assert now.version > root.version, f"{self.name}: the floor of {type_} {name} fell"
+                assert lost or now.exercise != root.exercise, f"{self.name}: {type_} {name} fell for nothing"
+        self.seen = {
+            key: (floor.version, frozenset(floor.kids), trusted.root)
+            for key in names
+            if (floor := trusted.floor(*key)) is not None
+        }
+
     def is_concerned(self, statement: Statement) -> bool:
         """Say whether a document is about this reader."""
         return self.product is None or bool({self.name, self.product} & set(statement.about))
