@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
-from keys.algorithms import Algorithm
+from keys.algorithms import EMITTED, Algorithm
 from keys.errors import InputError
-from keys.signer import LocalSigner, from_pem, from_seed, generate, open_signer
+from keys.signer import LocalSigner, from_pem, from_seed, generate, open_signer, reachable
 from tests.helpers import key
 
 SECRET = b"correct horse battery staple"
@@ -36,7 +38,7 @@ def refused(error: pytest.ExceptionInfo[InputError], code: str) -> None:
     assert error.value.__suppress_context__ or error.value.__context__ is None
 
 
-@pytest.mark.parametrize("algorithm", [Algorithm.ED25519, Algorithm.ESP256])
+@pytest.mark.parametrize("algorithm", sorted(EMITTED))
 @pytest.mark.parametrize("passphrase", [b"", SECRET, "pässwörd ключ".encode()])
 def test_a_key_survives_its_file(algorithm: Algorithm, passphrase: bytes, tmp_path: Path) -> None:
     signer = key("one", algorithm)
@@ -47,7 +49,7 @@ def test_a_key_survives_its_file(algorithm: Algorithm, passphrase: bytes, tmp_pa
     assert again.public.verify(again.sign(b"x"), b"x")
 
 
-@pytest.mark.parametrize("algorithm", [Algorithm.ED25519, Algorithm.ESP256])
+@pytest.mark.parametrize("algorithm", sorted(EMITTED))
 def test_a_new_key_is_a_new_key(algorithm: Algorithm) -> None:
     one, two = generate(algorithm), generate(algorithm)
     assert one.public.algorithm is algorithm
@@ -149,6 +151,9 @@ def test_a_torn_key_file_is_one_clear_error(cut: int) -> None:
         ("env:", "KEY_URI"),
         ("one.pem", "KEY_URI"),
         ("pkcs99:x", "KEY_URI"),
+        ("pkcs11:", "KEY_URI"),
+        ("pkcs11:nothing=known", "KEY_URI"),
+        ("pkcs11:object=" + OPEN.decode(), "KEY_URI"),
         (SECRET.decode(), "KEY_URI"),
         (OPEN.decode(), "KEY_URI"),
         ("file:/nowhere/at/all.pem", "KEY_MISSING"),
@@ -169,3 +174,41 @@ def test_raw_numbers_of_p256_are_always_64_bytes() -> None:
     signer = LocalSigner(ec.derive_private_key(7, ec.SECP256R1()))
     sizes = {len(signer.sign(n.to_bytes(2, "big"))) for n in range(600)}
     assert sizes == {64}
+
+
+def test_a_key_is_reachable_where_this_machine_could_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one.pem").write_bytes(PEM)
+    monkeypatch.setenv("TOCSIN_TEST_KEY", PEM.decode())
+    monkeypatch.delenv("TOCSIN_PKCS11_MODULE", raising=False)
+    found = {
+        f"file:{tmp_path}/one.pem": True,
+        f"file:{tmp_path}/two.pem": False,
+        f"file:{tmp_path}": False,
+        "file:a\0b": False,
+        "file:" + "a" * 5_000: False,
+        "env:TOCSIN_TEST_KEY": True,
+        "env:TOCSIN_TEST_NOT_SET": False,
+        "env:a\0b=c": False,
+        "pkcs11:object=one": False,
+        "pkcs11:object=one?module-path=/nowhere.so": False,
+    }
+    assert {uri: reachable(uri) for uri in found} == found
+
+
+@pytest.mark.parametrize("uri", ["", "file:", "one.pem", "pkcs11:nothing=known"])
+def test_what_is_no_key_uri_is_neither_reachable_nor_not(uri: str) -> None:
+    with pytest.raises(InputError) as error:
+        reachable(uri)
+    refused(error, "KEY_URI")
+
+
+def test_keys_in_files_do_not_load_what_tokens_need(tmp_path: Path) -> None:
+    (tmp_path / "one.pem").write_bytes(OPEN)
+    program = "import sys; from keys.signer import open_signer, reachable; "
+    program += "reachable(sys.argv[1]); open_signer(sys.argv[1], None); sys.exit('pkcs11' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", program, f"file:{tmp_path}/one.pem"], check=False).returncode
+        == 0
+    )
