@@ -41,6 +41,7 @@ def _data(view: roots.RootView) -> dict[str, Any]:
         "draft": view.draft,
         "digest": view.digest,
         **approvals_data(view.approvals),
+        "trusted_by": view.trusted_by,
         "warnings": [] if view.draft else expiry.of_root(view.root, now()),
     }
 
@@ -50,6 +51,8 @@ def _print(view: roots.RootView, out: Console) -> None:
     line(out, f"signed by: {', '.join(s.holder for s in view.approvals.signed) or 'nobody yet'}")
     if view.approvals.missing:
         out.print(f"still missing: {', '.join(view.approvals.missing)}")
+    for version, count in (view.trusted_by or {}).items():
+        out.print(f"{count} {'device trusts' if count == 1 else 'devices trust'} root {version}")
 
 
 @app.command("new", epilog=example("root new --days 365"))

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gateway.service import files
+import sqlalchemy as sa
+
+from gateway.service import files, schema
 from gateway.service.operations.changes import Change, compare, with_consequences
 from gateway.service.operations.expiry import DAY
 from gateway.service.operations.signing import Approvals, Signed, approvals, missing_error, sign, verified
@@ -38,6 +40,8 @@ class RootView:
     approvals: Approvals
     change: Change | None = None
     """For a draft: what it changes."""
+    trusted_by: dict[int, int] | None = None
+    """For the newest root: version -> devices that report to trust it."""
 
 
 def _draft_body(workspace: Workspace) -> Path:
@@ -313,7 +317,15 @@ def show(workspace: Workspace, version: int | None = None, *, now: int | None = 
         draft=False,
         digest=digest(document).hex(),
         approvals=approvals(root, kids, root.demands("root", None)),
+        trusted_by=_trusted_by(workspace) if version is None else None,
     )
+
+
+def _trusted_by(workspace: Workspace) -> dict[int, int]:
+    t = schema.device_states
+    query = sa.select(t.c.root_version, sa.func.count()).group_by(t.c.root_version).order_by(t.c.root_version)
+    with workspace.store() as store, store.read() as session:
+        return {row[0]: row[1] for row in session.connection.execute(query)}
 
 
 def _change(workspace: Workspace, root: Root, now: int | None) -> Change:
