@@ -171,6 +171,7 @@ def test_a_good_example_is_refused_without_leave_for_its_deprecated_label(name: 
         cose.check(message, message.signatures[0], key, payload=_payload(OURS[name]))
 
 
+@HERE
 @pytest.mark.parametrize("name", sorted(NOT_STRICT))
 def test_an_example_refused_for_its_form_is_right_in_what_it_signs(name: str) -> None:
     tag, signers, expected = _signers(OURS[name])
@@ -193,6 +194,7 @@ def test_an_example_that_must_fail_is_refused(name: str) -> None:
         _verify(OURS[name])
 
 
+@HERE
 @pytest.mark.parametrize("name", sorted(NOT_OURS))
 def test_a_key_that_is_not_ours_is_refused_as_unsupported(name: str) -> None:
     _, signers, _ = _signers(SIGNING[name])
