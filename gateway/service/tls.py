@@ -99,6 +99,16 @@ class Witness(ssl.SSLSocket):
 
     alert: ssl.SSLError | None = None
 
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's signature
+        """Shake hands, see :meth:`ssl.SSLSocket.do_handshake`; paho leaves one that failed open."""
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            self.close()
+            raise
+
     def recv(self, *arguments: Any, **named: Any) -> bytes:
         """Receive, see :meth:`ssl.SSLSocket.recv`."""
         try:

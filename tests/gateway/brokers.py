@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +18,40 @@ from gateway.service.broker import DemoBroker
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
+_PLAIN = "allow_anonymous true"
+_ACL = """\
+user _gateway
+topic readwrite {prefix}/#
+pattern read {prefix}/root/#
+pattern read {prefix}/timestamp/#
+pattern read {prefix}/catalogue/#
+pattern read {prefix}/notice/#
+pattern read {prefix}/text/#
+pattern read {prefix}/patch/#
+pattern read {prefix}/device/%u/#
+pattern write {prefix}/device/%u/report
+pattern write {prefix}/device/%u/want
+pattern write {prefix}/device/%u/online
+"""
+
+
 @contextmanager
-def mosquitto(folder: Path) -> Iterator[str]:
+def mosquitto_tls(folder: Path, workspace: Path, *, prefix: str = "tocsin/v1") -> Iterator[str]:
+    """Mosquitto that lets in whom the workspace's device CA vouches for, each to its own topics."""
+    folder.mkdir(exist_ok=True)
+    (folder / "acl").write_text(_ACL.format(prefix=prefix))
+    lines = (
+        "user root\nallow_anonymous false\nrequire_certificate true\nuse_identity_as_username true\n"
+        f"tls_version tlsv1.3\ncafile {workspace}/tls/ca.pem\ncrlfile {workspace}/tls/crl.pem\n"
+        f"certfile {workspace}/tls/broker.pem\nkeyfile {workspace}/keys/tls-broker.pem\n"
+        f"acl_file {folder}/acl"
+    )
+    with mosquitto(folder, lines) as url:
+        yield url.replace("mqtt:", "mqtts:")
+
+
+@contextmanager
+def mosquitto(folder: Path, lines: str = _PLAIN) -> Iterator[str]:
     if MOSQUITTO is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI needs the mosquitto program (apt-get install mosquitto)")
@@ -29,28 +61,28 @@ def mosquitto(folder: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     config = folder / "mosquitto.conf"
     config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
+        f"listener {port} 127.0.0.1\n{lines}\nset_tcp_nodelay true\n"
         "max_inflight_messages 200\nmax_queued_messages 10000\npersistence false\n"
     )
     process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL)
     try:
-        asyncio.run(_until_open(port))
+        _until_open(port)
         yield f"mqtt://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
 
 
-async def _until_open(port: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-                continue
-            writer.close()
-            await writer.wait_closed()
+def _until_open(port: int) -> None:
+    """Wait for the listener, also while an event loop runs here; the limit is only for a hang."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < end, "the broker does not listen"
+            time.sleep(0.02)
+        else:
             return
 
 

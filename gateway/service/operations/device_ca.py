@@ -197,7 +197,8 @@ def issue(
             if row.valid_to <= now:
                 mend = "Give it a new record with 'tocsin device replace'."
                 raise InputError("DEVICE_OVER", f"The record of '{id_}' is over.", mend=mend)
-            until = row.valid_to if days is None else min(row.valid_to, now + days * 86_400)
+            begin = max(row.valid_from, now)
+            until = row.valid_to if days is None else min(row.valid_to, begin + days * 86_400)
             public = certificates.public_of(row.key)
             builder = _leaf(ca, id_, public, row.valid_from, until, now=now)
             builder = builder.add_extension(_purpose(ExtendedKeyUsageOID.CLIENT_AUTH), critical=False)
@@ -274,9 +275,11 @@ def _leaf(
 ) -> x509.CertificateBuilder:
     last = int(ca.certificate.not_valid_after_utc.timestamp())
     first = int(ca.certificate.not_valid_before_utc.timestamp())
-    if last <= now:
+    if last <= max(start, now):
         mend = "Move tls/ca.pem away, make a new CA and issue every certificate again."
-        raise InputError("CA_OVER", "The device CA's certificate is over.", mend=mend)
+        raise InputError(
+            "CA_OVER", "The device CA's certificate is over, or will be before this one begins.", mend=mend
+        )
     return (
         _builder(ca.certificate.subject, _name(name), public, max(start, first), min(end, last))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
