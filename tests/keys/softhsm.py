@@ -87,12 +87,17 @@ class SoftHsm:
             module.finalize()
 
 
-def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SoftHsm:
-    """Give the test a SoftHSM2 with one token, "signing", or skip it where SoftHSM2 is not installed."""
+def require() -> None:
+    """Skip the test where SoftHSM2 is not installed; in CI, fail."""
     if not MODULE.exists() or shutil.which("softhsm2-util") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI needs SoftHSM2 (apt-get install softhsm2)")
         pytest.skip("SoftHSM2 is not installed (apt-get install softhsm2)")
+
+
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SoftHsm:
+    """Give the test a SoftHSM2 with one token, "signing"."""
+    require()
     (folder / "tokens").mkdir()
     configuration = folder / "softhsm2.conf"
     configuration.write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
