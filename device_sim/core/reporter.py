@@ -56,7 +56,10 @@ class Reporter:
             RefusedError: not genuine, or not for this device.
         """
         session, state = self._session, self._session.state
+        known = state.trusted.time_floor
         body = self._open(payload)
+        if state.trusted.time_floor > known:
+            session.touch()  # signed time outlives a restart; the same answer again wears no flash
         if body.nonce not in self._reports and body.nonce not in self._wants:
             session.emit(do.Log(Reason.WRONG_NONCE, "an answer to none of the last nonces"))
             return

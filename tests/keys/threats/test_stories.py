@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from advisories import suit
 from advisories.notice import Phase
 from advisories.states import NoticeState, PatchState
 from keys.codec import dump
@@ -17,6 +16,7 @@ from tests.device_sim.core.firmware import CLASS, NEW, OLD, VENDOR, image
 from tests.device_sim.core.stories import name, offered, until, world
 from tests.device_sim.core.world import FLEET, World
 from tests.helpers import DAY, HOUR, NOW, PRODUCT, catalogue, key, notice, offer, text, timestamp
+from tests.helpers import answer as make_answer
 from tests.keys.threats.policies import entry
 
 ID = "EX-2026-0001"
@@ -91,6 +91,19 @@ def test_a_frozen_broker_is_noticed_within_the_timestamps_hours_and_a_clock_put_
     w.now += 5 * HOUR
     w.current(header)
     assert (w.agent.is_current, w.notice_track().reason) == (True, Reason.OK)
+
+
+def test_an_answer_replayed_to_a_device_wears_no_flash() -> None:
+    w = world()
+    w.notice()
+    answer = FLEET.seal(make_answer(FLEET, issued=NOW + 90, version=NOW + 90))
+    topic = w.topics.device(w.profile.id, "answer")
+    w.send(topic, answer)
+    assert w.agent.trusted.time_floor == NOW + 90
+    written = w.durable
+    for _ in range(50):
+        w.send(topic, answer)
+    assert w.durable == written
 
 
 # A stolen gateway key, and a broker that helps the thief.
@@ -317,8 +330,3 @@ def test_a_patch_that_no_operator_listed_is_not_installed() -> None:
     w.advance(30)
     assert w.patch_track(unlisted).reason is Reason.NOT_IN_CATALOGUE
     assert w.agent.installed == OLD
-
-
-def test_the_table_of_a_foreign_manifest_is_read_by_the_product_itself() -> None:
-    """What stands above is told apart by the manifest's own identifiers."""
-    assert suit.identifiers("example.com", PRODUCT) == (VENDOR, CLASS)
