@@ -202,3 +202,11 @@ def test_a_module_found_by_the_loader_alone_works_too(hsm: SoftHsm, monkeypatch:
     monkeypatch.setattr(pkcs11.os.path, "isfile", lambda _: False)
     pkcs11.generate(URI, pin, Algorithm.ED25519)
     assert open_signer(URI, pin).sign(b"x")
+
+
+def test_a_token_that_becomes_free_is_used_at_once(hsm: SoftHsm, monkeypatch: pytest.MonkeyPatch) -> None:
+    pkcs11.generate(URI, pin, Algorithm.ED25519)
+    with MODULE.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        monkeypatch.setattr(pkcs11.time, "sleep", lambda _: fcntl.flock(file, fcntl.LOCK_UN))
+        assert open_signer(URI, pin).sign(b"x")
