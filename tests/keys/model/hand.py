@@ -8,10 +8,10 @@ from tests.keys.model import forge
 from tests.keys.model.forge import PRODUCTS, STATEMENTS
 from tests.keys.model.reference import Charter, Demand, Row, Sealed, Seat, Statement, enough
 
-TAMPERED = ("", "", "", "", "less", "more", "twice", "forged", "stranger", "one", "author")
+TAMPERED = ("", "", "", "", "less", "more", "twice", "forged", "stranger", "one", "nobody", "author")
 CHANGES = (
     "nothing", "nothing", "revoke", "revoke", "add", "add", "role", "holder", "twice",
-    "threshold", "product row", "drop row", "drop row", "exercise", "root threshold", "root threshold",
+    "threshold", "product row", "drop row", "drop row", "drop row", "exercise", "root threshold", "root threshold",
 )  # fmt: skip
 AUTHORS = (("max", "legal"), ("ada", "engineering"), ("grace", "engineering"), ("line-1", "gateway"))
 NAMES = (*(seat.key for seat in (*forge.SEATS, *forge.SPARES)), forge.STRANGER)
@@ -48,6 +48,8 @@ def sign(body: Charter | Statement, signers: tuple[str, ...], tampered: str, pic
             return Sealed(body, (forge.STRANGER, *signers))
         case "one":
             return Sealed(body, (other,))
+        case "nobody":
+            return Sealed(body, (forge.STRANGER,))
     return Sealed(body, signers or (forge.STRANGER,))
 
 
@@ -83,6 +85,7 @@ def changed(charter: Charter, change: str, index: int) -> Charter:
             new = Row(STATEMENTS[index % len(STATEMENTS)], PRODUCTS[index % 2], tuple(dict(demand).items()))
             return replace(charter, rows=(*rows, new))
         case "drop row" if len(rows) > 1:
+            row = max(row, 1 - index % 2)  # the row for root comes first
             return replace(charter, rows=rows[:row] + rows[row + 1 :])
         case "exercise":
             return replace(charter, exercise=not charter.exercise)

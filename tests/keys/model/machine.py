@@ -82,6 +82,10 @@ class Trust(RuleBasedStateMachine):
         fleet: str,
     ) -> None:
         self._step()
+        charter = self.charters[-1].body
+        assert isinstance(charter, Charter)
+        rowless = [name for name in STATEMENTS if charter.row(name, None) is None]
+        type_ = rowless[0] if rowless and pick % 4 == 0 else type_
         about, advisory = self._place(type_, where)
         name = advisory or about[0]
         last = self.newest.get((type_, name), 0)
@@ -95,8 +99,6 @@ class Trust(RuleBasedStateMachine):
             type=type_, fleet=fleet, about=about, version=number, issued=at, author=author, advisory=advisory,
             expires=None if life is None else at + life, content=pick % 3,
         )  # fmt: skip
-        charter = self.charters[-1].body
-        assert isinstance(charter, Charter)
         demand = Belief(OURS, charter).demand(statement, PRODUCTS[0] if len(about) > 1 else None)
         demand = demand or forge.DEMANDS[type_]
         signers = quorum(charter, demand, author if pick % 2 else None)

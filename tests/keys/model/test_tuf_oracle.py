@@ -156,7 +156,7 @@ VERBS = (
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=300, print_blob=True)
 @given(st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 10_000)), min_size=1, max_size=10))
 def test_whatever_happens_both_readers_agree(steps: list[tuple[str, int]]) -> None:
     life = Life()
