@@ -236,7 +236,12 @@ ATTACKS: tuple[Attack, ...] = (
         {"root": R.BAD_ROOT},
     ),
     Attack(
-        "report of another product", T.WRONG_PLACE, S.STATEMENT, R.WRONG_SUBJECT, fields(k10="lock"), ("report",)
+        "report of another product",
+        T.WRONG_PLACE,
+        S.STATEMENT,
+        R.WRONG_SUBJECT,
+        fields(k10="lock"),
+        ("report",),
     ),
     Attack(
         "another advisory", T.WRONG_PLACE, S.VERSION, R.WRONG_SUBJECT, fields(k10="EX-2026-0002"), ("notice",)

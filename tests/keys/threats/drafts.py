@@ -93,9 +93,7 @@ class Draft:
 
 def standard(signer: LocalSigner, **more: Any) -> Mark:
     """The signature as it should be made."""
-    return Mark(
-        signer=signer, header={1: signer.public.algorithm.value, 4: signer.public.thumbprint}, **more
-    )
+    return Mark(signer=signer, header={1: signer.public.algorithm.value, 4: signer.public.thumbprint}, **more)
 
 
 def device(fleet: Fleet) -> LocalSigner:

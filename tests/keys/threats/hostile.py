@@ -1,7 +1,7 @@
 """A process of its own that is shown hostile bytes while its memory is limited (``test_memory.py``).
 
-    python -m tests.keys.threats.hostile FILE     every message in FILE, one line each; prints what it took
-    python -m tests.keys.threats.hostile MIB      allocates that much instead: proves that the limit bites
+python -m tests.keys.threats.hostile FILE     every message in FILE, one line each; prints what it took
+python -m tests.keys.threats.hostile MIB      allocates that much instead: proves that the limit bites
 """
 
 from __future__ import annotations

@@ -277,7 +277,12 @@ def _roots() -> Iterator[Vector]:
         yield Vector(name=f"root: {name}", type="root", state=state, genuine=good, data=data, **common)
         first = root_signed(make_root(**changes))
         yield Vector(
-            name=f"root-1: {name}", type="root-1", state=b"", genuine=fleet.root_document, data=first, **common
+            name=f"root-1: {name}",
+            type="root-1",
+            state=b"",
+            genuine=fleet.root_document,
+            data=first,
+            **common,
         )
     fresh = tuple(entry(f"new-{n}", "root") for n in (1, 2, 3))
     moved = {"keys": (*without("root-1", "root-2", "root-3"), *fresh), "issued": NOW}
@@ -288,7 +293,11 @@ def _roots() -> Iterator[Vector]:
         ("old keys and one new key", ("root-1", "root-2", "new-1"), R.THRESHOLD_NOT_MET),
         ("new keys and one old key", ("root-1", "new-1", "new-2"), R.THRESHOLD_NOT_MET),
         ("one stolen root key", ("root-1",), R.THRESHOLD_NOT_MET),
-        ("one root key and everybody else", ("root-1", *TRIO, "gateway-1", "operator-1"), R.THRESHOLD_NOT_MET),
+        (
+            "one root key and everybody else",
+            ("root-1", *TRIO, "gateway-1", "operator-1"),
+            R.THRESHOLD_NOT_MET,
+        ),
     ):
         yield Vector(
             name=f"root: signed by {name}",

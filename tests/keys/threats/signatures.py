@@ -69,7 +69,7 @@ def der(_: bytes, value: bytes) -> bytes:
 
 def signer(name: str, **keep: Any) -> Callable[[Draft], Draft]:
     """Let the last signature be made by somebody else, the header left as it is."""
-    return lambda made: last(signer=key(name), **keep)(made)
+    return last(signer=key(name), **keep)
 
 
 def by(*names: str, count: int | None = None) -> Callable[[Draft], Draft]:
@@ -312,7 +312,12 @@ ATTACKS: tuple[Attack, ...] = (
         DOCUMENTS,
     ),
     Attack(
-        "h'a0' as a report's protected header", T.FORGERY, S.TYPE, R.WRONG_TYPE, last(header=b"\xa0"), ("report",)
+        "h'a0' as a report's protected header",
+        T.FORGERY,
+        S.TYPE,
+        R.WRONG_TYPE,
+        last(header=b"\xa0"),
+        ("report",),
     ),
     Attack(
         "h'a0' in place of the empty header after signing",

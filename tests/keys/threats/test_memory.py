@@ -30,7 +30,8 @@ def head(major: int, count: int) -> bytes:
 def many_keys() -> bytes:
     """A map of as many keys as fit, in the right order."""
     keys = b"".join(
-        (bytes([n]) if n < 24 else b"\x18" + bytes([n]) if n < 256 else b"\x19" + n.to_bytes(2, "big")) + b"\0"
+        (bytes([n]) if n < 24 else b"\x18" + bytes([n]) if n < 256 else b"\x19" + n.to_bytes(2, "big"))
+        + b"\0"
         for n in range(24_000)
     )
     return b"\xb9" + (24_000).to_bytes(2, "big") + keys

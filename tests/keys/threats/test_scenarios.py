@@ -236,9 +236,7 @@ def test_becoming_an_exercise_takes_the_root_holders_like_every_other_change() -
     body = FLEET.next_root(exercise=True)
     for signers in (("root-1",), ("root-1", "gateway-1", "operator-1", "legal-1")):
         document = root_signed(body, *signers)
-        assert (
-            refusal(lambda d=document: FLEET.trusted().update_root(d, None)) is Reason.THRESHOLD_NOT_MET
-        )
+        assert refusal(lambda d=document: FLEET.trusted().update_root(d, None)) is Reason.THRESHOLD_NOT_MET
     assert FLEET.trusted().update_root(root_signed(body), None).exercise
 
 

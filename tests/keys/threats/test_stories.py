@@ -56,7 +56,11 @@ def test_a_device_asleep_for_five_rotations_and_three_releases_gets_straight_to_
         offer_topic = w.topics.device(w.profile.id, "offer")
         captured += [(topic, w.retained[topic]) for topic in (offer_topic, w.topics.catalogue(PRODUCT))]
         w.now += HOUR
-    w.stamp(w_catalogue := catalogue(w.fleet, version=w.version + 1, issued=int(w.now), patches=((9, patches[9]),)))
+    w.stamp(
+        w_catalogue := catalogue(
+            w.fleet, version=w.version + 1, issued=int(w.now), patches=((9, patches[9]),)
+        )
+    )
     w.publish(w.topics.catalogue(PRODUCT), w.seal(w_catalogue))
     w.connect()
     for topic, payload in captured:  # the broker replays all that it ever kept, too
@@ -73,7 +77,9 @@ def test_a_device_asleep_for_five_rotations_and_three_releases_gets_straight_to_
 # Freeze.
 
 
-def test_a_frozen_broker_is_noticed_within_the_timestamps_hours_and_a_clock_put_back_does_not_hide_it() -> None:
+def test_a_frozen_broker_is_noticed_within_the_timestamps_hours_and_a_clock_put_back_does_not_hide_it() -> (
+    None
+):
     w = world()
     header = w.notice()
     w.current(header)
@@ -135,9 +141,7 @@ def test_a_stolen_gateway_key_whose_revocation_the_broker_withholds_can_only_fre
     assert w.notice_track().reason is Reason.STALE
     unlisted = w.patch(signers=("gateway",))
     terms = {"version": w.version + 99, "issued": int(w.now), "deadline": int(w.now) + DAY}
-    w.send(
-        w.topics.device(w.profile.id, "offer"), seal(offer(FLEET, digest=unlisted, **terms), [thief])
-    )
+    w.send(w.topics.device(w.profile.id, "offer"), seal(offer(FLEET, digest=unlisted, **terms), [thief]))
     w.advance(60)
     assert (w.agent.installed, w.boots) == (OLD, 1)
 
