@@ -179,9 +179,9 @@ class _Open:
 def test_a_token_that_another_process_keeps_is_busy(hsm: SoftHsm, monkeypatch: pytest.MonkeyPatch) -> None:
     pkcs11.generate(URI, pin, Algorithm.ED25519)
     signer = open_signer(URI, pin)
-    monkeypatch.setattr(pkcs11, "_WAIT_SECONDS", 0.0)
-    with MODULE.open("rb") as file:
+    with MODULE.open("rb") as file, monkeypatch.context() as patch:
         fcntl.flock(file, fcntl.LOCK_EX)
+        patch.setattr(pkcs11, "_WAIT_SECONDS", 0.0)
         with pytest.raises(UnavailableError) as error:
             signer.sign(b"x")
     assert error.value.code == "KEY_TOKEN_BUSY"
