@@ -19,7 +19,7 @@ MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/s
 
 
 _PLAIN = "allow_anonymous true"
-_ACL = """\
+ACL = """\
 user _gateway
 topic readwrite {prefix}/#
 pattern read {prefix}/root/#
@@ -39,7 +39,7 @@ pattern write {prefix}/device/%u/online
 def mosquitto_tls(folder: Path, workspace: Path, *, prefix: str = "tocsin/v1") -> Iterator[str]:
     """Mosquitto that lets in whom the workspace's device CA vouches for, each to its own topics."""
     folder.mkdir(exist_ok=True)
-    (folder / "acl").write_text(_ACL.format(prefix=prefix))
+    (folder / "acl").write_text(ACL.format(prefix=prefix))
     lines = (
         "user root\nallow_anonymous false\nrequire_certificate true\nuse_identity_as_username true\n"
         f"tls_version tlsv1.3\ncafile {workspace}/tls/ca.pem\ncrlfile {workspace}/tls/crl.pem\n"
