@@ -176,14 +176,19 @@ def list_(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> 
             state.key.kid,
             "yes" if state.in_root else "no",
             state.place.value,
-            ""
-            if state.key.revoked is None
-            else f"revoked {utc(state.key.revoked)}: {state.key.reason or '-'}",
+            "" if state.key.revoked is None else "revoked",
         )
         for state in found
     ]
     columns = ("key", "roles", "holder", "id", "in root", "private", "")
-    emit(as_json, {"keys": found}, lambda out: out.print(table(columns, rows)))
+
+    def human(console: Console) -> None:
+        console.print(table(columns, rows))
+        for key in (state.key for state in found if state.key.revoked is not None):
+            why = f": {key.reason}" if key.reason else ""
+            console.print(f"{key.name} is revoked since {utc(key.revoked)}{why}", markup=False)
+
+    emit(as_json, {"keys": found}, human)
 
 
 @app.command("revoke", epilog=example("key revoke legal-1 --reason 'Laptop lost'"))

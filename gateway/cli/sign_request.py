@@ -89,13 +89,16 @@ def export_advisory(
     file: OutArgument,
     workspace: WorkspaceOption = None,
     *,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Leave what was signed or handed out so far aside.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a request for an advisory, with its texts in every language."""
     time = now()
     _export(
         file,
-        lambda opened: ceremonies.export_advisory(opened, advisory, now=time),
+        lambda opened: ceremonies.export_advisory(opened, advisory, now=time, restart=restart),
         workspace,
         as_json=as_json,
     )

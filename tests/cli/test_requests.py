@@ -141,6 +141,13 @@ def test_an_advisory_edited_after_the_export_takes_no_answer(workspace: Workspac
     with pytest.raises(InputError) as refused:
         ceremonies.take(workspace, answer, now=NOW)
     assert refused.value.code == "APPROVALS_VOID"
+    with pytest.raises(InputError, match="void"):
+        ceremonies.export_advisory(workspace, ADVISORY, now=NOW)
+    fresh = ceremonies.export_advisory(workspace, ADVISORY, now=NOW, restart=True)
+    with pytest.raises(InputError) as stale:
+        ceremonies.take(workspace, answer, now=NOW)
+    assert stale.value.code == "ANSWER_STALE"
+    assert ceremonies.take(workspace, _answer(workspace, fresh.data, "legal"), now=NOW).changed
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ def _again(checked: Checked, root: Root, fixed: bytes) -> Release:
         raise InputError(
             "APPROVALS_VOID",
             "The advisory was changed after it was approved or handed out: those approvals are void.",
-            mend=f"Undo it, or start over: 'tocsin advisory approve {checked.facts.id} --restart'.",
+            mend=f"Undo it, or start over: 'tocsin advisory approve {checked.facts.id} --restart' or export.",
             where=str(checked.path),
         )
     return release

@@ -56,13 +56,19 @@ def export_root(workspace: Workspace) -> Exported:
     return Exported(f"root {root.version}", hashlib.sha256(body).hexdigest(), encode_request(request))
 
 
-def export_advisory(workspace: Workspace, advisory: str, *, now: int) -> Exported:
+def export_advisory(workspace: Workspace, advisory: str, *, now: int, restart: bool = False) -> Exported:
     """Return the request for an advisory; what is handed out is fixed from then on.
+
+    Args:
+        workspace: where.
+        advisory: its id.
+        now: UTC seconds; the time of issue, unless others began to sign.
+        restart: leave what was signed or handed out so far aside, and fix the advisory as it is now.
 
     Raises:
         InputError: as of reviewing and approving it: ADVISORY_BLOCKED, APPROVALS_VOID.
     """
-    reviewed = advisories.review(workspace, advisory, now=now)
+    reviewed = advisories.review(workspace, advisory, now=now, restart=restart)
     advisories.fix(workspace, reviewed)
     documents, release = workspace.root_documents(), reviewed.release
     request = for_notice(reviewed.body, documents, release.texts, release.release_list)
