@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock wheel clean system help
+.PHONY: demo test check format lock wheel clean system help bench mutate
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -25,6 +25,9 @@ check: $(VENV)/dev ## Format, lint, types, floors, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/check.py
+
+bench: $(VENV)/dev ## Measure what verification costs; fail when a limit is missed
+	@$(BIN)/python -m bench.trust $(ARGS)
 
 format: $(VENV)/dev ## Format the code
 	$(BIN)/ruff format .

@@ -1,0 +1,1 @@
+"""Figures beside their limits, measured in the same run."""
