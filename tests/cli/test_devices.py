@@ -387,8 +387,7 @@ def test_a_key_of_another_device_replaces_none(
     tmp_path: Path, tocsin: Tocsin, here: tuple[str, ...], listed: Listed, workspace: Workspace
 ) -> None:
     first, second, *_ = listed()
-    taken = Home.open(workspace.path / "devices" / second).signer
-    csr = request(tmp_path / "x.csr", taken)
+    csr = request(tmp_path / "x.csr", Home.open(workspace.path / "devices" / second).signer)
     ran = tocsin("device", "replace", first, csr, "--yes", *here)
     assert ran.json["error"]["code"] == "DEVICE_KEY_TAKEN"
     csr = request(tmp_path / "x.csr", generate(), second)
