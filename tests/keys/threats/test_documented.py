@@ -13,7 +13,7 @@ MODEL = (HERE.parents[2] / "docs" / "threat-model.md").read_text(encoding="utf-8
 ROWS = [line.split(" | ") for line in MODEL.splitlines() if line.startswith("| ") and "`test_" in line]
 
 
-def tests_of(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
@@ -24,7 +24,7 @@ def test_every_row_names_tests_that_exist() -> None:
         found = re.findall(r"`(test_\w+\.py)::(test_\w+)`", named)
         assert found, threat
         for file, name in found:
-            assert name in tests_of(HERE / file), (threat, name)
+            assert name in names_in(HERE / file), (threat, name)
 
 
 def test_every_threat_of_the_table_has_a_row() -> None:

@@ -31,7 +31,7 @@ def publish(at: Workspace) -> advisories.Issued:
     return advisories.publish(at, facts(at).stem, operator, now=int(time.time()))
 
 
-def test_what_is_approved_by_all_and_left_alone_is_published(workspace: Workspace) -> None:  # noqa: F811
+def test_what_is_approved_by_all_and_left_alone_is_published(workspace: Workspace) -> None:
     digests = {sign(workspace, key).digest for key in ("engineering", "legal", "communications")}
     assert len(digests) == 1
     assert publish(workspace).digest == digests.pop()
@@ -39,7 +39,7 @@ def test_what_is_approved_by_all_and_left_alone_is_published(workspace: Workspac
 
 @pytest.mark.parametrize("signed", [1, 2, 3])
 def test_facts_changed_after_an_approval_are_signed_by_nobody_and_not_published(
-    workspace: Workspace,  # noqa: F811
+    workspace: Workspace,
     signed: int,
 ) -> None:
     roles = ("engineering", "legal", "communications")
@@ -61,7 +61,7 @@ def test_facts_changed_after_an_approval_are_signed_by_nobody_and_not_published(
 
 
 def test_what_was_shown_to_a_signer_is_what_is_signed_even_if_another_signs_meanwhile(
-    workspace: Workspace,  # noqa: F811
+    workspace: Workspace,
 ) -> None:
     name = facts(workspace).stem
     seen = advisories.review(workspace, name, now=int(time.time()))
@@ -71,7 +71,7 @@ def test_what_was_shown_to_a_signer_is_what_is_signed_even_if_another_signs_mean
     assert refused.value.code == "CHANGED_MEANWHILE"
 
 
-def test_approvals_altered_on_the_gateways_disk_are_not_published(workspace: Workspace) -> None:  # noqa: F811
+def test_approvals_altered_on_the_gateways_disk_are_not_published(workspace: Workspace) -> None:
     for key in ("engineering", "legal", "communications"):
         sign(workspace, key)
     stored = next(facts(workspace).parent.rglob("header.cose"))
