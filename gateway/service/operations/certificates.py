@@ -18,7 +18,7 @@ from gateway.service import schema
 from gateway.service.store import Session
 from keys.algorithms import Algorithm, PublicKey
 from keys.cbor import decode
-from keys.errors import RefusedError
+from keys.errors import InputError, RefusedError
 
 TYPE: Final = "certificate"  # among the stored documents; the name is the subject's common name
 GATEWAY: Final = "_gateway"  # no device's id begins with an underscore: the broker can tell them apart
@@ -115,8 +115,15 @@ def from_library(key: object) -> PublicKey:
 
 
 def public_of(cose: bytes) -> Public:
-    """Return the key of a stored COSE_Key for the cryptography library."""
+    """Return the key of a stored COSE_Key for the cryptography library.
+
+    Raises:
+        InputError: KEY_UNSUPPORTED, for a key that TLS has no certificates for.
+    """
     key = PublicKey.from_cose(decode(cose))
+    if key.algorithm not in {Algorithm.ED25519, Algorithm.ESP256}:
+        message = "The device's key is neither Ed25519 nor P-256: it can have no certificate."
+        raise InputError("KEY_UNSUPPORTED", message, mend="Let it connect without TLS client certificates.")
     if key.algorithm is Algorithm.ED25519:
         return ed25519.Ed25519PublicKey.from_public_bytes(key.x)
     point = b"\x04" + key.x + key.y
