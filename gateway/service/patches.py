@@ -32,6 +32,8 @@ def publish_patch(
 ) -> Published:
     """Publish a patch of one product with the catalogue that names it.
 
+    Published again with other signatures, it stays the same patch: devices that fetch it get the new ones.
+
     Args:
         store: where it goes.
         envelope: the SUIT envelope, signed under the product's policy row.
@@ -79,12 +81,23 @@ def publish_patch(
             stored = Stored(patch.sequence, patch.digest, envelope)
             session.add_document("patch", product, stored, now)
             _insert(session, patch, product=product, version=version, envelope=envelope, now=now)
-            session.retain(topics.patch(product, patch.sequence), envelope)
+        renewed = _retain(session, topics.patch(product, patch.sequence), patch, envelope)
         changed = [put_catalogue(session, topics, document, c, now) for document, c in opened]
         if fresh:
             facts = {"digest": patch.digest.hex(), "product": product, "sequence": patch.sequence}
             audit.append(session, "patch.published", facts, now)
-    return Published(patch.digest, patch.sequence, fresh or any(changed))
+    return Published(patch.digest, patch.sequence, renewed or any(changed))
+
+
+def _retain(session: Session, topic: str, patch: Patch, envelope: bytes) -> bool:
+    """Retain an envelope; one with other signatures takes the former's place, as a newer root may need it."""
+    before = session.retained(topic)
+    if before is not None and before.payload == envelope:
+        return False
+    session.retain(topic, envelope)
+    t = schema.patches
+    session.connection.execute(t.update().where(t.c.digest == patch.digest).values(envelope=envelope))
+    return True
 
 
 def _insert(
