@@ -35,6 +35,9 @@ class Algorithm(IntEnum):
     EDDSA = -8
     ES256 = -7
 
+    # An enumeration hashes by name: slowly, and unlike the equal number.
+    __hash__ = int.__hash__
+
 
 EMITTED: Final = frozenset(set(Algorithm) - {Algorithm.EDDSA, Algorithm.ES256})
 """What we sign with; the other two are only ever verified."""
@@ -96,13 +99,20 @@ class PublicKey:
         return hashlib.sha256(encode(self.to_cose())).digest()
 
     @cached_property
-    def _key(self) -> _Raw | ec.EllipticCurvePublicKey:
+    def _check(self) -> Callable[[bytes, bytes], None]:
+        """Raises InvalidSignature, or ValueError at the first use when the coordinates are no point."""
         if self.algorithm in _FROM_BYTES:
-            return _FROM_BYTES[self.algorithm](self.x)
+            return _FROM_BYTES[self.algorithm](self.x).verify
         numbers = ec.EllipticCurvePublicNumbers(
             int.from_bytes(self.x, "big"), int.from_bytes(self.y, "big"), ec.SECP256R1()
         )
-        return numbers.public_key()
+        key, hashed = numbers.public_key(), ec.ECDSA(hashes.SHA256())
+
+        def check(signature: bytes, data: bytes) -> None:
+            r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+            key.verify(encode_dss_signature(r, s), data, hashed)
+
+        return check
 
     def to_cose(self) -> dict[int, Any]:
         """Return the COSE_Key map with only its required members (RFC 9052 section 7, RFC 9964)."""
@@ -154,7 +164,7 @@ class PublicKey:
         if any(int.from_bytes(coordinate, "big") >= _P256 for coordinate in (self.x, self.y)):
             return False
         try:
-            _ = self._key
+            _ = self._check
         except ValueError:
             return False
         return True
@@ -163,13 +173,8 @@ class PublicKey:
         """Say whether ``signature`` (raw; r and s for P-256) is this key's over ``data``."""
         if len(signature) != SIGNATURE_BYTES[self.algorithm]:
             return False
-        key = self._key
         try:
-            if isinstance(key, ec.EllipticCurvePublicKey):
-                r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
-                key.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
-            else:
-                key.verify(signature, data)
+            self._check(signature, data)
         except InvalidSignature:
             return False
         return True

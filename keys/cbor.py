@@ -163,7 +163,10 @@ _LEAST: Final = {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}
 
 def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
     """Read a byte string and return it with where it ends (errors of :func:`head`)."""
-    size, start = head(data, at, 2)
+    if at + 1 < len(data) and data[at] == 0x58 and data[at + 1] >= 24:  # most are of this length
+        size, start = data[at + 1], at + 2
+    else:
+        size, start = head(data, at, 2)
     end = start + size
     if end > len(data):
         raise RefusedError(Reason.MALFORMED, f"the bytes at {at} are cut off")

@@ -7,10 +7,9 @@ ignored by every decision. The caller decides which keys count and which algorit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cbor2
 
@@ -32,29 +31,19 @@ _HEADERS_KEPT = 256  # decoded headers: the same few keys sign everything
 _UNDERSTOOD = frozenset({ALG, CRIT, KID, TYP})
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """One signature with its decoded protected header."""
+class Signature(NamedTuple):
+    """One signature with its decoded protected header; nothing here comes from an unprotected one."""
 
     protected: bytes
-    header: Mapping[Any, Any]
     value: bytes
-
-    @property
-    def alg(self) -> int | None:
-        """The algorithm label, from the protected header only."""
-        alg = self.header.get(ALG)
-        return alg if type(alg) is int else None
-
-    @property
-    def kid(self) -> bytes | None:
-        """The key identifier, from the protected header only."""
-        kid = self.header.get(KID)
-        return kid if type(kid) is bytes else None
+    header: Mapping[Any, Any]
+    alg: int | None
+    """The algorithm label."""
+    kid: bytes | None
+    """The key identifier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A decoded COSE_Sign or COSE_Sign1; ``payload`` is None when detached."""
 
     tag: int
@@ -67,7 +56,7 @@ class Message:
         """Return the Sig_structure bytes (RFC 9052 section 4.4)."""
         if self.tag == TAG_SIGN1:
             return _sign1_tbs(_canonical(self.protected), external_aad, payload)
-        return _sign_tbs(self.protected, signature.protected, external_aad, payload)
+        return _sign_tbs(_canonical(self.protected), _canonical(signature.protected), external_aad, payload)
 
 
 def _canonical(protected: bytes) -> bytes:
@@ -80,13 +69,19 @@ def _sign1_tbs(body: bytes, external_aad: bytes, payload: bytes) -> bytes:
 
 
 def _sign_tbs(body: bytes, signer: bytes, external_aad: bytes, payload: bytes) -> bytes:
-    parts = (_canonical(body), _canonical(signer), external_aad, payload)
-    return b"\x85\x69Signature" + b"".join(map(bstr, parts))
+    return b"\x85\x69Signature" + bstr(body) + bstr(signer) + bstr(external_aad) + bstr(payload)
 
 
 @lru_cache(maxsize=_HEADERS_KEPT)
-def _header(protected: bytes) -> Mapping[Any, Any]:
-    return MappingProxyType(_read_header(protected))
+def _header(protected: bytes) -> tuple[Mapping[Any, Any], int | None, bytes | None]:
+    """Decode a protected header; also its alg and kid, where they are of the right type."""
+    header = _read_header(protected)
+    alg, kid = header.get(ALG), header.get(KID)
+    return (
+        MappingProxyType(header),
+        alg if type(alg) is int else None,
+        kid if type(kid) is bytes else None,
+    )
 
 
 def _read_header(protected: bytes) -> dict[Any, Any]:
@@ -133,19 +128,19 @@ def parse(
         found, at = head(data, 0, 6)
         if found != tag:
             raise RefusedError(Reason.MALFORMED, f"tagged {found}, not {tag}")
-    protected, at = _headers(data, _array(data, at, 4), unprotected)
+    protected, at = _headers(data, at, 4, unprotected)
     if data[at : at + 1] == _NULL:
         payload, at = None, at + 1
     else:
         payload, at = read_bytes(data, at)
     if tag == TAG_SIGN1:
         value, at = read_bytes(data, at)
-        signatures = [Signature(protected, _header(protected), value)]
+        signatures = [Signature(protected, value, *_header(protected))]
     else:
         signatures, at = _signatures(data, at, unprotected)
     if at != len(data):
         raise RefusedError(Reason.MALFORMED, f"{len(data) - at} bytes after the end")
-    return Message(tag, protected, _header(protected), payload, tuple(signatures))
+    return Message(tag, protected, _header(protected)[0], payload, tuple(signatures))
 
 
 def _signatures(data: bytes, at: int, unprotected: bool) -> tuple[list[Signature], int]:  # noqa: FBT001 - passed on
@@ -154,22 +149,20 @@ def _signatures(data: bytes, at: int, unprotected: bool) -> tuple[list[Signature
         raise RefusedError(Reason.MALFORMED, f"expected 1 to {SIGNATURES_MAX} signatures")
     found = []
     for _ in range(count):
-        protected, at = _headers(data, _array(data, at, 3), unprotected)
+        protected, at = _headers(data, at, 3, unprotected)
         value, at = read_bytes(data, at)
-        found.append(Signature(protected, _header(protected), value))
+        found.append(Signature(protected, value, *_header(protected)))
     return found, at
 
 
-def _array(data: bytes, at: int, size: int) -> int:
-    found, at = head(data, at, 4)
-    if found != size:
-        raise RefusedError(Reason.MALFORMED, f"an array of {found}, not of {size}")
-    return at
+def _headers(data: bytes, at: int, size: int, unprotected: bool) -> tuple[bytes, int]:  # noqa: FBT001 - passed on
+    """Begin an array of ``size`` items: its protected header, and past the unprotected one.
 
-
-def _headers(data: bytes, at: int, unprotected: bool) -> tuple[bytes, int]:  # noqa: FBT001 - passed on
-    """Read a protected header and step over the unprotected one, which decides nothing."""
-    protected, at = read_bytes(data, at)
+    The latter decides nothing.
+    """
+    if data[at : at + 1] != bytes((0x80 | size,)):
+        raise RefusedError(Reason.MALFORMED, f"expected an array of {size} at byte {at}")
+    protected, at = read_bytes(data, at + 1)
     if data[at : at + 1] == _EMPTY_MAP:
         return protected, at + 1
     end = item_end(data, at)
@@ -194,8 +187,9 @@ def check(
     Raises:
         RefusedError: ALGORITHM_MISMATCH when the label is not the key's, BAD_SIGNATURE otherwise.
     """
-    if signature.alg is None or not key.accepts(signature.alg, deprecated=deprecated):
-        raise RefusedError(Reason.ALGORITHM_MISMATCH, f"label {signature.alg}, key {key.algorithm.value}")
+    alg = signature.alg
+    if alg != key.algorithm and (alg is None or not key.accepts(alg, deprecated=deprecated)):
+        raise RefusedError(Reason.ALGORITHM_MISMATCH, f"label {alg}, key {key.algorithm.value}")
     if not key.verify(signature.value, message.to_be_signed(signature, payload, external_aad)):
         raise RefusedError(Reason.BAD_SIGNATURE, f"key {key.thumbprint.hex()[:16]}")
 

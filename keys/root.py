@@ -28,6 +28,9 @@ from keys.limits import (
 )
 from keys.reasons import Reason
 
+_Question = tuple[tuple[tuple[str, int], ...], tuple[bytes, ...], tuple[str, str] | None]
+_ANSWERS_KEPT = 256
+
 NAME = name(NAME_BYTES_MAX)
 ROLE_ROOT = "root"
 
@@ -170,26 +173,39 @@ class Root(Body):
             author: holder and role of the author, who counts for that role only (not in an exercise, where
                 one holder may act for several).
         """
-        if self.exercise:
-            author = None
-        entries = [self.by_kid[kid] for kid in set(signed) if kid in self.by_kid]
-        able: dict[str, set[str]] = {}
-        for entry in entries:
+        question = tuple(demands.items()), tuple(signed), None if self.exercise else author
+        found = self._answers.get(question)
+        if found is None:
+            if len(self._answers) >= _ANSWERS_KEPT:
+                self._answers.clear()
+            found = self._answers[question] = tuple(self._missing(*question))
+        return list(found)
+
+    @cached_property
+    def _answers(self) -> dict[_Question, tuple[str, ...]]:
+        """What :meth:`missing` found before: the same few holders sign everything under the same few rows."""
+        return {}
+
+    def _missing(
+        self, demands: tuple[tuple[str, int], ...], signed: tuple[bytes, ...], author: tuple[str, str] | None
+    ) -> list[str]:
+        able: dict[str, set[str]] = {role: set() for role, _ in demands}
+        for entry in (self.by_kid[kid] for kid in signed if kid in self.by_kid):
             for role in entry.roles:
-                if author is None or entry.holder != author[0] or role == author[1]:
-                    able.setdefault(role, set()).add(entry.holder)
+                if role in able and (author is None or entry.holder != author[0] or role == author[1]):
+                    able[role].add(entry.holder)
         if self.exercise:
-            return [r for r, n in sorted(demands.items()) for _ in range(n - len(able.get(r, ())))]
+            return [role for role, count in sorted(demands) for _ in range(count - len(able[role]))]
         return _unmatched(demands, able)
 
 
-def _unmatched(demands: Mapping[str, int], able: Mapping[str, set[str]]) -> list[str]:
+def _unmatched(demands: Iterable[tuple[str, int]], able: Mapping[str, set[str]]) -> list[str]:
     """Match seats (role, i) to holders, each holder once (augmenting paths); return seats left empty."""
-    seats = [role for role, count in sorted(demands.items()) for _ in range(count)]
+    seats = [role for role, count in sorted(demands) for _ in range(count)]
     taken: dict[str, int] = {}
 
     def seat(index: int, tried: set[str]) -> bool:
-        for holder in sorted(able.get(seats[index], ())):
+        for holder in sorted(able[seats[index]]):
             if holder in tried:
                 continue
             tried.add(holder)

@@ -24,6 +24,8 @@ Reader = Callable[[bytes, int], tuple[Any, int]]
 """Bytes and a position in; a value and the position after it out."""
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_STEERING = re.compile(r"[\n\u2028-\u202e\u2066-\u2069]")
+"""Line ends, and the characters that turn the direction of writing: a name must read as it is spelt."""
 _IDENT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]*")
 NUMBER, BYTES, TEXT, ARRAY, MAP = 0, 2, 3, 4, 5  # major types (RFC 8949 section 3.1)
 
@@ -45,6 +47,7 @@ class Source:
             "head": head,
             "item_end": item_end,
             "decode": decode,
+            "number": int.from_bytes,
         }
 
     def add(self, *lines: str) -> None:
@@ -72,11 +75,14 @@ class Source:
 
     def argument(self, target: str, major: int) -> None:
         """Read a head of one major type; its argument is ``target``."""
-        self.add(
-            f"{target} = d[p] - {major << 5}",
-            f"if 0 <= {target} < 24: p += 1",
-            f"else: {target}, p = head(d, p, {major})",
-        )
+        self.add(f"{target} = d[p] - {major << 5}", f"if 0 <= {target} < 24: p += 1")
+        if major == NUMBER:  # most numbers are times: four bytes, the upper two not zero
+            self.add(
+                f"elif {target} == 26 and (d[p + 1] or d[p + 2]):",
+                f"    {target} = number(d[p + 1:p + 5], 'big')",
+                "    p += 5",  # past the end where the data is cut off, which `whole` notices
+            )
+        self.add(f"else: {target}, p = head(d, p, {major})")
 
     def refuse_unless(self, condition: str, what: str) -> None:
         """Refuse with the words ``what`` unless ``condition`` holds."""
@@ -140,6 +146,8 @@ def whole(read: Reader, data: bytes) -> Any:
         value, end = read(data, 0)
     except IndexError:
         refuse("cut off")
+    except UnicodeDecodeError:
+        refuse("a text is not UTF-8")
     if end != len(data):
         refuse(f"cut off, or {len(data) - end} bytes after the end" if end < len(data) else "cut off")
     return value
@@ -166,21 +174,14 @@ def _emit_string(source: Source, target: str, where: str, major: int, *, least: 
     )
 
 
-def _read_text(data: bytes) -> str:
-    try:
-        found = data.decode()
-    except UnicodeDecodeError:
-        refuse("a text is not UTF-8")
-    if _CONTROL.search(found):
-        refuse("a control character stands in a text")
-    return found
-
-
-def _read_name(data: bytes) -> str:
-    found = _read_text(data)
-    if found != found.strip() or "\n" in found:
-        refuse("a name is one line without space at its ends")
-    return found
+def _emit_text(source: Source, target: str, where: str, *, least: int, most: int) -> None:
+    _emit_string(source, target, where, TEXT, least=least, most=most)
+    source.add(f"{target} = {target}.decode()")
+    # What prints cannot hold a control character; the pattern is asked only about the rest.
+    control = source.name(_CONTROL.search)
+    source.refuse_unless(
+        f"{target}.isprintable() or not {control}({target})", f"{where}: a control character stands in a text"
+    )
 
 
 def text(bytes_max: int, *, bytes_min: int = 1) -> Shape:
@@ -190,8 +191,7 @@ def text(bytes_max: int, *, bytes_min: int = 1) -> Shape:
     """
 
     def emit(source: Source, target: str, where: str) -> None:
-        _emit_string(source, target, where, TEXT, least=bytes_min, most=bytes_max)
-        source.add(f"{target} = {source.name(_read_text)}({target})")
+        _emit_text(source, target, where, least=bytes_min, most=bytes_max)
 
     return Shape.compiled(_same, emit)
 
@@ -200,8 +200,12 @@ def name(bytes_max: int) -> Shape:
     """A name of 1 to ``bytes_max`` UTF-8 bytes on one line, without space at its ends."""
 
     def emit(source: Source, target: str, where: str) -> None:
-        _emit_string(source, target, where, TEXT, least=1, most=bytes_max)
-        source.add(f"{target} = {source.name(_read_name)}({target})")
+        _emit_text(source, target, where, least=1, most=bytes_max)
+        steering = source.name(_STEERING.search)
+        source.refuse_unless(
+            f"{target} == {target}.strip() and ({target}.isprintable() or not {steering}({target}))",
+            f"{where}: a name is one line, read from left to right, without space at its ends",
+        )
 
     return Shape.compiled(_same, emit)
 
@@ -327,8 +331,9 @@ def mapping(key: Shape, value: Shape, items_max: int, *, items_min: int = 0) -> 
         with source.block(f"for _ in range({count}):"):
             source.add(f"{start} = p")
             key.write(source, k, where)
-            source.refuse_unless(f"d[{start}:p] > {last}", f"{where}: keys twice or out of order")
-            source.add(f"{last} = d[{start}:p]")
+            source.add(f"{start} = d[{start}:p]")
+            source.refuse_unless(f"{start} > {last}", f"{where}: keys twice or out of order")
+            source.add(f"{last} = {start}")
             value.write(source, v, where)
             source.add(f"{target}[{k}] = {v}")
 

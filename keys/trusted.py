@@ -39,7 +39,7 @@ NEEDS_FRESH_ROOT = frozenset({"catalogue", "timestamp", "offer"})
 """Stale metadata blocks installing; it never holds up a warning, so a notice is not among these."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Floor:
     """The newest version accepted of one (type, name), its digest, and who signed it under which demand."""
 
@@ -82,6 +82,7 @@ class TrustedSet:
         self.root_document = root_document
         self.root = root
         self._floors = {(floor.type, floor.name): floor for floor in floors}
+        self._issued = self._latest()
 
     @classmethod
     def enrol(
@@ -131,10 +132,18 @@ class TrustedSet:
         floors = tuple(self._floors[key] for key in sorted(self._floors))
         return dump(_State(fleet=self.fleet, root=self.root_document, floors=floors))
 
+    def _latest(self) -> dict[bool, int]:
+        """Return the latest time of issue that metadata states, and the latest that other documents state."""
+        latest = {True: self.root.issued, False: self.root.issued}
+        for floor in self._floors.values():
+            kind = floor.type in METADATA
+            latest[kind] = max(latest[kind], floor.issued)
+        return latest
+
     @property
     def time_floor(self) -> int:
         """The latest time of issue among what was accepted: it cannot be earlier than this."""
-        return max(self.root.issued, *(floor.issued for floor in self._floors.values()), 0)
+        return max(self._issued.values())
 
     def time(self, now: int | None, type_: str | None = None) -> int:
         """Return the best idea of the time: the clock, but never before what was issued already.
@@ -145,8 +154,7 @@ class TrustedSet:
         """
         if type_ is None or type_ in METADATA:
             return max(now or 0, self.time_floor)
-        strong = (floor.issued for floor in self._floors.values() if floor.type not in METADATA)
-        return max(now or 0, self.root.issued, *strong)
+        return max(now or 0, self._issued[False])
 
     def floor(self, type_: str, name: str) -> Floor | None:
         """Return the newest accepted version of a document, if any."""
@@ -187,6 +195,7 @@ class TrustedSet:
             if not root.missing(floor.demands, floor.kids, floor.author)
         }
         self.root_document, self.root, self._floors = document, root, kept
+        self._issued = self._latest()
         return root
 
     def accept(
@@ -264,6 +273,11 @@ class TrustedSet:
             author=body.author,
             until=until,
         )
+        if last is None:
+            kind = body.type in METADATA
+            self._issued[kind] = max(self._issued[kind], body.issued)
+        else:  # what the last version stated counts no more
+            self._issued = self._latest()
 
     def _forget_one(self, now: int) -> None:
         """Make room: the floor goes of which every version has been over the longest; the others stay."""
@@ -271,6 +285,7 @@ class TrustedSet:
         if not over:
             raise RefusedError(Reason.LIMIT_REACHED, f"{FLOORS_MAX} floors")
         del self._floors[min(over)[1]]
+        self._issued = self._latest()
 
 
 __all__ = ["METADATA", "NEEDS_FRESH_ROOT", "ROLE_ROOT", "Floor", "TrustedSet"]

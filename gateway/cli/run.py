@@ -71,6 +71,8 @@ def _invoke(arguments: list[str]) -> int:
         raise InputError("BAD_VALUE", message, mend="Write it in UTF-8.") from None
     except Abort:
         raise KeyboardInterrupt from None
+    if status == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C, saying nothing
+        raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
 
 

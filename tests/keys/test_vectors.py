@@ -179,7 +179,7 @@ def test_an_example_refused_for_its_form_is_right_in_what_it_signs(name: str) ->
         _verify(OURS[name])
     protected, _, payload, last = cbor2.loads(bytes.fromhex(OURS[name]["output"]["cbor"])).value
     parts = [(protected, last)] if tag == cose.TAG_SIGN1 else [(part[0], part[2]) for part in last]
-    signatures = tuple(cose.Signature(header, {}, value) for header, value in parts)
+    signatures = tuple(cose.Signature(header, value, {}, None, None) for header, value in parts)
     message = cose.Message(tag, protected, {}, payload, signatures)
     for signature, signer, tbs in zip(signatures, signers, expected, strict=True):
         key = _key(signer["key"])
