@@ -55,6 +55,8 @@ class Image:
     """What the firmware can verify; None when the image does not say."""
     digest: bytes
     """SHA-256 over header, body and protected records, as a boot loader checks it."""
+    whole: bytes
+    """SHA-256 over all of its bytes, as a manifest names it."""
 
 
 def pack(
@@ -135,7 +137,15 @@ def parse(data: bytes) -> Image:
         raise RefusedError(Reason.MALFORMED, "the image has no SHA-256 record")
     if plain[_SHA256] != digest:
         raise RefusedError(Reason.DIGEST_MISMATCH, "the image's own SHA-256 record")
-    return Image(version, header_size, body_size, _counter(protected), _algorithms(protected), digest)
+    return Image(
+        version,
+        header_size,
+        body_size,
+        _counter(protected),
+        _algorithms(protected),
+        digest,
+        hashlib.sha256(data).digest(),
+    )
 
 
 def _header(data: bytes) -> tuple[int, int, int, int, Version]:

@@ -213,7 +213,7 @@ class Agent:
             digest = hashlib.sha256(error.message.encode()).digest()
             session.refuse(Track.REFUSAL, "image", error.reason, digest)
             return None
-        session.installed, session.measured = measured.version, True
+        session.installed, session.image, session.measured = measured.version, measured.whole, True
         session.algorithms = measured.algorithms or UNDECLARED
         session.state.trusted.algorithms = session.algorithms
         session.log(Reason.OK, f"slot {session.slot} runs {format_version(measured.version)}")

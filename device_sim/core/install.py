@@ -73,8 +73,7 @@ class Installer:
         if track is None or track.facts is None or track.state is not _P.TESTING or not self._testing:
             return False
         self._testing = False
-        if not ok or session.installed != track.facts.version:
-            reason = Reason.BOOT_NOT_CONFIRMED if not ok else Reason.WRONG_VERSION
+        if reason := self._fault(track.facts, ok=ok):
             self._book.put(replace(track, reason=reason))
             # The boot loader goes back by itself; said aloud for the case that it was confirmed before.
             session.emit(do.SaveBoot(slots.confirmed(1 - track.slot)))
@@ -88,6 +87,15 @@ class Installer:
         state.patch_floor = (track.sequence, track.digest)
         self._raise_counter(track.counter)
         return True
+
+    def _fault(self, facts: PatchFacts, *, ok: bool) -> Reason | None:
+        """Say why what runs on trial may not stay: it must be the very image that was verified."""
+        session = self._session
+        if not ok:
+            return Reason.BOOT_NOT_CONFIRMED
+        if session.installed != facts.version:
+            return Reason.WRONG_VERSION
+        return Reason.DIGEST_MISMATCH if session.image != facts.image_digest else None
 
     def _raise_counter(self, counter: int) -> None:
         state = self._session.state

@@ -38,6 +38,8 @@ class Session:
         """The slot that booted."""
         self.installed: Version = (0, 0, 0, 0)
         """Measured version of the image that booted."""
+        self.image = b""
+        """SHA-256 over all bytes of the image that booted; empty until it could be measured."""
         self.algorithms: frozenset[Algorithm] = UNDECLARED
         """What the image that booted can verify."""
         self.measured = False
