@@ -29,6 +29,9 @@ check: $(VENV)/dev ## Format, lint, types, floors, docs
 bench: $(VENV)/dev ## Measure what verification costs; fail when a limit is missed
 	@$(BIN)/python -m bench.trust $(ARGS)
 
+mutate: $(VENV)/dev system ## Break keys/ in every small way; fail when tests notice fewer than nine in ten
+	@$(BIN)/python .ci/mutants $(ARGS)
+
 format: $(VENV)/dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

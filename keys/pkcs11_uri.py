@@ -111,7 +111,7 @@ def _pin_file(source: str | None) -> str:
     if source is None:
         return ""
     kind, _, path = source.partition(":")
-    path = path.removeprefix("//") if path.startswith("///") else path
+    path = path.removeprefix("//")  # with a machine's name in between, what is left is not absolute
     if kind != "file" or not PurePosixPath(path).is_absolute():
         raise _bad(
             "The pin-source is not a file with an absolute path.", "Write pin-source=file:/path/to/pin."

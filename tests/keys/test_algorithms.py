@@ -130,6 +130,7 @@ _LOW = [
         ({1: 2, -1: 1, -2: b"\xff" * 32, -3: b"\xff" * 32}, Reason.MALFORMED),
         *(({1: 1, -1: 6, -2: y.to_bytes(32, "little")}, Reason.MALFORMED) for y in _LOW),
         *(({1: 1, -1: 6, -2: (y | 1 << 255).to_bytes(32, "little")}, Reason.MALFORMED) for y in _LOW),
+        ({1: 1, -1: 6, -2: (2**255 - 19).to_bytes(32, "little")}, Reason.MALFORMED),
         ({1: 1, -1: 6, -2: (2**255 - 19 + 3).to_bytes(32, "little")}, Reason.MALFORMED),
     ],
 )
@@ -145,10 +146,22 @@ def test_the_low_order_points_really_let_anybody_sign() -> None:
     assert identity.verify((1).to_bytes(32, "little") + bytes(32), b"anything")
 
 
-def test_a_p256_point_has_one_spelling_only() -> None:
+def test_a_key_whose_x_is_odd_is_as_good_as_any() -> None:
+    public = key("1").public
+    assert public.x[31] & 0x80, "the bit that stands for x"
+    assert PublicKey.from_cose(public.to_cose()) == public
+
+
+def test_older_labels_are_refused_unless_asked_for() -> None:
+    assert ED.accepts(-19)
+    assert not ED.accepts(-8)
+    assert not P256.accepts(-7)
+
+
+@pytest.mark.parametrize("x", [0, 5])
+def test_a_p256_point_has_one_spelling_only(x: int) -> None:
     p = 2**256 - 2**224 + 2**192 + 2**96 - 1
     b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
-    x = 5
     y = pow(x**3 - 3 * x + b, (p + 1) // 4, p)
     cose_key = {1: 2, -1: 1, -2: x.to_bytes(32, "big"), -3: y.to_bytes(32, "big")}
     assert PublicKey.from_cose(cose_key).x == cose_key[-2]

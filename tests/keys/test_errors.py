@@ -56,6 +56,52 @@ def test_an_error_is_one_line_with_an_exit_status(error: TocsinError, status: in
     assert str(error) == line
 
 
+def test_an_error_keeps_its_parts_apart() -> None:
+    error = InputError("CODE", "It is wrong.", mend="Mend it.", where="a.yaml:3")
+    assert (error.code, error.message, error.mend, error.where) == (
+        "CODE",
+        "It is wrong.",
+        "Mend it.",
+        "a.yaml:3",
+    )
+    assert error.args == ("It is wrong.",)
+    assert str(error) == "a.yaml:3: It is wrong. Mend it."
+    assert str(InputError("CODE", "It is wrong.")) == "It is wrong."
+
+
+def test_a_refusal_carries_its_reason_and_says_it() -> None:
+    means = Reason.EXPIRED.means
+    error = RefusedError(Reason.EXPIRED, "at 1", where="a.cbor")
+    assert (error.reason, error.code, error.detail, error.where) == (
+        Reason.EXPIRED,
+        "EXPIRED",
+        "at 1",
+        "a.cbor",
+    )
+    assert str(error) == f"a.cbor: Refused (EXPIRED): {means}: at 1."
+    assert error.args == (f"Refused (EXPIRED): {means}: at 1.",)
+    assert str(RefusedError(Reason.EXPIRED)) == f"Refused (EXPIRED): {means}."
+    assert RefusedError(Reason.EXPIRED).detail == ""
+
+
+@pytest.mark.parametrize(
+    ("detail", "shown"),
+    [
+        ("", ""),
+        ("plain", "plain"),
+        ("y" * 200, "y" * 200),
+        ("y" * 201, "y" * 200 + "..."),
+        ("y" * 1_000, "y" * 200 + "..."),
+        ("a\x1b[2J", "a\\x1b[2J"),
+        ("a\nb", "a\\x0ab"),
+        ("\u202e", "\\x202e"),
+        ("\n" * 100, "\\x0a" * 50 + "..."),
+    ],
+)
+def test_a_detail_is_one_short_line(detail: str, shown: str) -> None:
+    assert RefusedError(Reason.MALFORMED, detail).detail == shown
+
+
 def test_what_an_attacker_wrote_is_cut_and_escaped() -> None:
     error = RefusedError(Reason.WRONG_TYPE, "body says \x1b[2J\nroot\u202e" + "x" * 1_000)
     assert "\x1b" not in str(error)

@@ -30,9 +30,28 @@ def test_the_characters_that_the_rfc_lets_stand_stand() -> None:
     assert parse("pkcs11:object=pr%c3%bcfer?module-name=softhsm2").label == "prüfer"
 
 
-@pytest.mark.parametrize("source", ["file:/run/pin", "file:///run/pin"])
-def test_a_pin_source_is_a_file(source: str) -> None:
-    assert parse(f"pkcs11:object=a?pin-source={source}").pin_file == "/run/pin"
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [("file:/run/pin", "/run/pin"), ("file:///run/pin", "/run/pin"), ("file:/run/a:b", "/run/a:b")],
+)
+def test_a_pin_source_is_a_file(source: str, path: str) -> None:
+    assert parse(f"pkcs11:object=a?pin-source={source}").pin_file == path
+
+
+def test_what_is_not_named_is_empty() -> None:
+    place = parse("pkcs11:object=a")
+    assert (place.token, place.id, place.module_path, place.module_name, place.pin_file) == (
+        {},
+        None,
+        "",
+        "",
+        "",
+    )
+
+
+def test_the_longest_uri_is_read() -> None:
+    uri = "pkcs11:object=".ljust(URI_CHARACTERS_MAX, "a")
+    assert len(parse(uri).label or "") == URI_CHARACTERS_MAX - len("pkcs11:object=")
 
 
 SECRET = "918273Zz"
@@ -70,6 +89,7 @@ BAD = {
     "two modules": f"pkcs11:object=a?module-name={SECRET}&module-path=/a.so",
     "a program for the PIN": f"pkcs11:object=a?pin-source=|/bin/{SECRET}",
     "a PIN for the source": f"pkcs11:object=a?pin-source={SECRET}",
+    "a PIN file on another machine": f"pkcs11:object=a?pin-source=file://{SECRET}/pin",
     "a PIN file that is not absolute": f"pkcs11:object=a?pin-source=file:{SECRET}",
 }
 

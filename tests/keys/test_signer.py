@@ -89,12 +89,15 @@ def test_no_passphrase_where_one_is_needed() -> None:
     with pytest.raises(InputError, match="needs a passphrase") as error:
         from_pem(PEM, b"", where="one.pem")
     refused(error, "KEY_PASSPHRASE")
+    assert error.value.where == "one.pem"
+    assert "TOCSIN_PASSPHRASE" in error.value.mend
 
 
 def test_a_passphrase_where_none_is_needed() -> None:
     with pytest.raises(InputError, match="has no passphrase") as error:
         from_pem(OPEN, SECRET, where="one.pem")
     refused(error, "KEY_PASSPHRASE")
+    assert "TOCSIN_PASSPHRASE" not in error.value.mend
 
 
 def _pem(private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey) -> bytes:
@@ -121,6 +124,7 @@ def test_what_is_no_key_of_ours_is_one_clear_error(pem: bytes, code: str) -> Non
     with pytest.raises(InputError) as error:
         from_pem(pem, b"", where="x.pem")
     refused(error, code)
+    assert error.value.where == "x.pem"
 
 
 def test_a_curve_that_the_library_does_not_know_is_unsupported() -> None:
@@ -134,6 +138,16 @@ def test_a_curve_that_the_library_does_not_know_is_unsupported() -> None:
     with pytest.raises(InputError) as error:
         from_pem(pem, b"", where="x.pem")
     refused(error, "KEY_UNSUPPORTED")
+    assert error.value.where == "x.pem"
+
+
+def test_a_damaged_cipher_counts_as_a_wrong_passphrase() -> None:
+    # The library does not say which of the two it is; whoever typed the passphrase tries that first.
+    lines = PEM.decode().splitlines()
+    damaged = "\n".join([lines[0], lines[1][::-1], *lines[2:]]).encode()
+    with pytest.raises(InputError) as error:
+        from_pem(damaged, SECRET, where="x.pem")
+    refused(error, "KEY_PASSPHRASE")
 
 
 @pytest.mark.parametrize("cut", range(0, len(PEM), 17))
@@ -168,6 +182,27 @@ def test_a_uri_that_leads_to_no_key_is_one_clear_error(uri: str, code: str) -> N
     with pytest.raises(InputError) as error:
         open_signer(uri, never)
     refused(error, code)
+
+
+def test_a_file_that_is_not_there_is_named_unless_it_is_no_name() -> None:
+    with pytest.raises(InputError) as error:
+        open_signer("file:/nowhere/at/all.pem", never)
+    assert error.value.where == "/nowhere/at/all.pem"
+    with pytest.raises(InputError) as error:
+        open_signer("file:" + OPEN.decode(), never)
+    assert error.value.where == ""
+
+
+def test_the_passphrase_is_asked_for_by_the_name_of_the_key(tmp_path: Path) -> None:
+    (tmp_path / "one.pem").write_bytes(PEM)
+    names = []
+
+    def ask(name: str) -> bytes:
+        names.append(name)
+        return SECRET
+
+    open_signer(f"file:{tmp_path}/one.pem", ask)
+    assert names == [f"{tmp_path}/one.pem"]
 
 
 def test_raw_numbers_of_p256_are_always_64_bytes() -> None:
