@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -42,9 +43,14 @@ class Refresh:
     notice: bytes
     algorithm: Algorithm
 
-    def load(self) -> TrustedSet:
-        """Return a device's set as it is after a start; nothing was accepted with it yet."""
+    @cached_property
+    def _started(self) -> TrustedSet:
         return TrustedSet.load(self.stored)
+
+    def load(self) -> TrustedSet:
+        """Return a running device's set: its root has been in use, none of the three was accepted yet."""
+        started = self._started
+        return TrustedSet(started.fleet, started.root_document, started.root)
 
     def verify(self, trusted: TrustedSet) -> None:
         """Verify everything, and that each document is the one that the document before it names."""
@@ -73,6 +79,15 @@ class Refresh:
     def work(self) -> Work:
         """Return the verification as something to be timed."""
         return Work(self.verify, self.load)
+
+    def refresh_work(self, folder: Path) -> Work:
+        """Return the verification and the storing of its result as something to be timed."""
+
+        def run(trusted: TrustedSet) -> None:
+            self.verify(trusted)
+            write_atomic(folder / "trust", trusted.dump())
+
+        return Work(run, self.load)
 
     def start_work(self, folder: Path) -> Work:
         """Return a start, the verification and the storing of its result as something to be timed."""
