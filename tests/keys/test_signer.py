@@ -68,8 +68,9 @@ def test_a_signer_shows_only_its_public_name() -> None:
 
 def test_an_encrypted_file_holds_no_secret_in_the_clear() -> None:
     raw = key("one")._private.private_bytes_raw()  # type: ignore[union-attr] # Ed25519
-    assert b"ENCRYPTED" in PEM
-    assert raw not in PEM
+    pem = key("one").to_pem(SECRET)
+    assert b"ENCRYPTED" in pem
+    assert raw not in pem
 
 
 def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,15 +195,15 @@ def test_a_file_that_is_not_there_is_named_unless_it_is_no_name() -> None:
 
 
 def test_the_passphrase_is_asked_for_by_the_name_of_the_key(tmp_path: Path) -> None:
-    (tmp_path / "one.pem").write_bytes(PEM)
+    (tmp_path / "on:e.pem").write_bytes(PEM)
     names = []
 
     def ask(name: str) -> bytes:
         names.append(name)
         return SECRET
 
-    open_signer(f"file:{tmp_path}/one.pem", ask)
-    assert names == [f"{tmp_path}/one.pem"]
+    open_signer(f"file:{tmp_path}/on:e.pem", ask)
+    assert names == [f"{tmp_path}/on:e.pem"]
 
 
 def test_raw_numbers_of_p256_are_always_64_bytes() -> None:
