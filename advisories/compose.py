@@ -68,8 +68,8 @@ def compose(
     draft = header_of(
         facts, fleet=fleet, issued=issued, revision=revision, exercise=exercise, version=version
     )
-    outputs = _outputs(draft, texts)
-    release_list = dump(ReleaseList(outputs={name: _digest(data) for name, data in sorted(outputs.items())}))
+    outputs = outputs_of(draft, texts)
+    release_list = dump(release_list_of(outputs))
     header = header_of(
         facts,
         fleet=fleet,
@@ -147,8 +147,13 @@ def _encoded(facts: Facts, text: Text) -> bytes:
     return data
 
 
-def _outputs(notice: Notice, texts: Mapping[str, Text]) -> dict[str, bytes]:
-    """Return every output by name, with stars where a device fills in its own."""
+def outputs_of(notice: Notice, texts: Mapping[str, Text]) -> dict[str, bytes]:
+    """Return every output of a header and its texts by name, with stars where a device fills in its own.
+
+    Args:
+        notice: the header; what it binds by digest does not matter here.
+        texts: language -> its text.
+    """
     outputs = {"led.txt": _lines([led.pattern(notice.action)])}
     for language, text in texts.items():
         screen = console.render(notice, text, product=SLOT, installed=SLOT, code=CODE_SLOT, confirmed=True)
@@ -156,6 +161,11 @@ def _outputs(notice: Notice, texts: Mapping[str, Text]) -> dict[str, bytes]:
         for number, page in enumerate(small.pages(notice, text, code=CODE_SLOT, confirmed=True), 1):
             outputs[f"{language}/small-{number}.txt"] = _lines(page)
     return outputs
+
+
+def release_list_of(outputs: Mapping[str, bytes]) -> ReleaseList:
+    """Return the list that binds outputs by digest."""
+    return ReleaseList(outputs={name: _digest(data) for name, data in sorted(outputs.items())})
 
 
 def _lines(lines: list[str]) -> bytes:

@@ -142,6 +142,7 @@ def firmware(
     """Make an MCUboot image that simulated devices run: the same arguments give the same bytes."""
     entry = open_workspace(workspace).product(product)
     data = homes.firmware(entry.id, _version(version), algorithms=_algorithms(algorithm))
+    files.require_replaceable(output)
     files.write_atomic(output, data)
     emit(
         as_json,

@@ -220,6 +220,9 @@ def certificate(
         raise InputError(
             "BAD_VALUE", "--out is for one certificate.", mend="Leave it out, or name one device."
         )
+    paths = {} if simulated else {id_: out or Path(f"{id_}.pem") for id_ in chosen}
+    for path in paths.values():
+        files.require_replaceable(path)
     ca = device_ca.open_ca(opened, ask_passphrase)
     found = {id_: homes.open_home(opened, id_) for id_ in chosen} if simulated else {}
     made = device_ca.issue(opened, ca, chosen, now=at, days=days)
@@ -228,7 +231,7 @@ def certificate(
         if simulated:
             homes.give_certificate(opened, found[one.name], one)
         else:
-            written.append(out or Path(f"{one.name}.pem"))
+            written.append(paths[one.name])
             files.write_atomic(written[-1], one.pem)
     where = (
         "into the homes of simulated devices" if simulated else f"to {', '.join(map(str, written)) or '-'}"

@@ -168,6 +168,7 @@ def enrol(
     opened = open_workspace(workspace)
     at = now()
     request = _read(csr)
+    path = _certificate_path(csr, out)
     seconds = valid_days * 86_400
     planned = enrolment.plan(opened, request, product=product, id_=id_, seconds=seconds, now=at)
     device_ca.read_ca(opened)
@@ -176,7 +177,7 @@ def enrol(
     if not planned.known:
         enrolment.carry_out(opened, planned, signer_for(opened, "operator", ask_passphrase, key), now=at)
     (made,) = device_ca.issue(opened, ca, [planned.record.id], now=at)
-    _wrote(as_json, planned.record, made, out or csr.with_suffix(".pem"), "Enrolled")
+    _wrote(as_json, planned.record, made, path, "Enrolled")
 
 
 def replace(
@@ -206,6 +207,7 @@ def replace(
     if (csr is None) != simulated:
         raise InputError("BAD_VALUE", "Give either CSR or --simulated.", mend="Name the new signing request.")
     home: Home | None = None
+    path = None
     if csr is None:
         home = homes.open_home(opened, id_)
         public = home.next_key(generate).public
@@ -215,6 +217,7 @@ def replace(
             message = f"The request is of '{request.id}', not of '{id_}'."
             raise InputError("ID_DIFFERS", message, mend="Make another request.", where=str(csr))
         public = request.key
+        path = _certificate_path(csr, out)
     seconds = None if valid_days is None else valid_days * 86_400
     planned = enrolment.plan_replacement(opened, id_, public, seconds=seconds, now=at)
     _shown("Replace the key of", planned, yes=yes, as_json=as_json)
@@ -230,11 +233,8 @@ def replace(
         return
     (made,) = device_ca.issue(opened, ca, [id_], now=at)
     _refresh(opened, ca, at)
-    path = None
     if home is not None:
         homes.give_certificate(opened, home, made)
-    elif csr is not None:
-        path = out or csr.with_suffix(".pem")
     _wrote(as_json, planned.record, made, path, "Replaced the key of")
 
 
@@ -274,6 +274,13 @@ def revoke(
 def _read(csr: Path) -> enrolment.Request:
     data = files.read_bytes(csr, what="signing request", mend="Name the file that the device made.")
     return enrolment.read_request(data, where=str(csr))
+
+
+def _certificate_path(csr: Path, out: Path | None) -> Path:
+    """Return where the certificate goes; asked before anything is done, for a device's key may lie there."""
+    path = out or csr.with_suffix(".pem")
+    files.require_replaceable(path)
+    return path
 
 
 def _shown(what: str, planned: enrolment.Planned, *, yes: bool, as_json: bool) -> None:

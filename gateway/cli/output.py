@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.run import to_json
+from gateway.service import files
 from gateway.service.operations import expiry
 from gateway.service.workspace import Workspace
 from keys.algorithms import PublicKey
@@ -54,7 +55,9 @@ def group(help_: str) -> typer.Typer:
 
 def console() -> Console:
     """Return the console for people: stdout, never wider than a plain page when it is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH_PLAIN, highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else WIDTH_PLAIN
+    # No pictures for words such as ":100:", which others may have written: what is signed is shown as it is.
+    return Console(width=width, highlight=False, soft_wrap=True, emoji=False)
 
 
 def emit(as_json: bool, data: Mapping[str, Any], human: Callable[[Console], None]) -> None:  # noqa: FBT001 - the flag of every command
@@ -87,7 +90,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - one return for each kind of val
 
 def say(line: str) -> Callable[[Console], None]:
     """Return a printer of one plain line, in which nothing is markup."""
-    return lambda out: out.print(Text(line))
+    return lambda out: out.print(Text(files.visible(line)))
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
@@ -96,7 +99,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        made.add_row(*(cell if isinstance(cell, Text) else Text(files.visible(str(cell))) for cell in row))
     return made
 
 

@@ -12,6 +12,7 @@ from advisories.notice import Notice, Text, check_code
 from advisories.suit import Patch
 from advisories.versions import format_range, format_version
 from gateway.cli.output import table, utc
+from gateway.service import files
 from gateway.service.operations import changes
 from gateway.service.operations.changes import Change
 from gateway.service.operations.signing import Approvals
@@ -19,8 +20,8 @@ from keys.root import Root
 
 
 def line(out: Console, text: str) -> None:
-    """Print words that others wrote: no markup, and whatever begins a new line is set in."""
-    out.print(text.replace("\n", "\n    "), markup=False)
+    """Print words that others wrote: nothing in them steers, and whatever begins a new line is set in."""
+    out.print(files.visible(text).replace("\n", "\n    "), markup=False)
 
 
 def root_data(root: Root, change: Change | None) -> dict[str, Any]:
@@ -65,6 +66,13 @@ def notice_data(
         "severity": notice.severity,
         "action": notice.action,
         "products": list(notice.subject),
+        "affected": {
+            product: [format_range(bounds) for bounds in ranges]
+            for product, ranges in notice.affected.items()
+        },
+        "next_update": notice.next_update,
+        "reminder": notice.reminder,
+        "patches": notice.patches or {},
         "issued": notice.issued,
         "expires": notice.expires,
         "texts": dict(texts),
@@ -84,16 +92,28 @@ def print_notice(
         f"{notice.phase.name.lower()}, severity {notice.severity.name.lower()}, issued "
         f"{utc(notice.issued)}, expires {utc(notice.expires)}"
     )
+    out.print(f"action {notice.action.name.lower().replace('_', ' ')}{_promises(notice)}")
     rows = [
         (product, "; ".join(format_range(bounds) for bounds in notice.affected.get(product, ())) or "none")
         for product in notice.subject
     ]
     out.print(table(("product", "affected"), rows))
+    for product, patches in (notice.patches or {}).items():
+        line(out, f"mended for {product} by patch {', '.join(patch.hex() for patch in patches)}")
     for language, words in texts.items():
         line(out, f"--- {language} ---")
         for name in TEXT_FIELDS:
             line(out, f"{name}: {getattr(words, name)}")
     out.print(f"--- and {len(outputs)} outputs made of these ---")
+
+
+def _promises(notice: Notice) -> str:
+    """Say when owners hear again, and how often they are reminded."""
+    again = "" if notice.next_update is None else f", next update by {utc(notice.next_update)}"
+    if notice.reminder is None:
+        return again
+    seconds, most = notice.reminder
+    return f"{again}, a reminder every {seconds} seconds, at most {most}"
 
 
 def patch_data(product: str, patch: Patch) -> dict[str, Any]:

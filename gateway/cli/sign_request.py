@@ -35,6 +35,7 @@ from gateway.cli.show import (
 from gateway.service import files
 from gateway.service.operations import ceremonies, expiry, requests
 from gateway.service.operations.ceremonies import Exported
+from gateway.service.operations.request_files import VENDOR
 from gateway.service.operations.requests import Judged
 from gateway.service.workspace import Workspace
 from keys.errors import InputError, RefusedError
@@ -61,6 +62,7 @@ def register(parent: typer.Typer) -> None:
 def _export(
     out: Path, export: Callable[[Workspace], Exported], workspace: Path | None, *, as_json: bool
 ) -> None:
+    files.require_replaceable(out)
     done = export(open_workspace(workspace))
     files.write_atomic(out, done.data)
 
@@ -160,7 +162,9 @@ def _print(judged: Judged, fleet: str | None, out: Console) -> None:
     else:
         print_patch(out, judged.product, content)
         names = [part.decode("utf-8", "backslashreplace") for part in content.component]
-        line(out, f"component {'/'.join(names)}")
+        line(out, f"component {'/'.join(names)}, vendor {judged.request.attachments[VENDOR].decode()}")
+        line(out, f"fetched from {content.uri}")
+        line(out, "A patch names no fleet: this signature counts in every fleet whose root lists the key.")
     out.print(f"full digest {digest.hex()}")
     out.print(f"check code {check_code(digest)} (helps to find it, proves nothing: compare the full digest)")
     out.print(f"fleet {judged.fleet.hex()}")
@@ -212,9 +216,10 @@ def sign(
     signer = open_signer(key_uri, ask_passphrase)
     entry = judged.signer(signer.public)
     kid = signer.public.thumbprint.hex()[:16]
+    path = out or file.with_name(f"{file.stem}.{kid[:8]}.answer")
+    files.require_replaceable(path)
     who = f"{entry.holder} ({', '.join(sorted(judged.roles() & set(entry.roles)))})"
     confirm(f"Sign these exact bytes as {who}, key {kid}?", yes=yes)
-    path = out or file.with_name(f"{file.stem}.{kid[:8]}.answer")
     files.write_atomic(path, requests.sign(judged, signer))
 
     def human(console: Console) -> None:

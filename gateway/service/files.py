@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, Final
 
 from keys.errors import DamagedError, InputError, UnavailableError
 
+_KEPT: Final = (b"PRIVATE KEY-----", b"CERTIFICATE REQUEST-----")
+_MARKED_BYTES: Final = 65_536  # of a file are searched for these
 NAMED_BYTES_MAX: Final = 16 * 1024 * 1024  # of a file that a person names: twice the largest image
 _TURNS: Final = frozenset(
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -105,6 +107,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse a place for a result where a key or a signing request lies: nobody could make that again.
+
+    Raises:
+        InputError: KEY_IN_THE_WAY.
+    """
+    start = b""
+    with contextlib.suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as stream:
+                start = stream.read(_MARKED_BYTES)
+    if any(mark in start for mark in _KEPT):
+        message = "A private key or a signing request lies there; it would be lost."
+        raise InputError("KEY_IN_THE_WAY", message, mend="Name another file.", where=str(path))
 
 
 def read_bytes(path: Path, *, what: str, mend: str, size_max: int = NAMED_BYTES_MAX) -> bytes:
@@ -312,11 +330,20 @@ def _toml_key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else str(toml_value(name))
 
 
+def visible(text: str) -> str:
+    """Write out by number what would steer a terminal or turn words around; new lines stay."""
+    return "".join(c if c == "\n" or not _steers(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in _TURNS
+
+
 def a_text(value: Any) -> str:
     """Accept a text that is not empty, and holds nothing that steers a terminal or turns words around."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError("expected a text in quotes")
-    if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} or c in _TURNS for c in value):
+    if any(map(_steers, value)):
         raise ValueError("expected a text without control characters")
     return value
 

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from gateway.cli import homes
-from gateway.service.operations import doctor, keys, patches, roots
+from gateway.service.operations import device_ca, doctor, keys, patches, roots
 from gateway.service.operations.expiry import Check, State
 from gateway.service.operations.keys import signer_for
 from gateway.service.workspace import Workspace
+from keys.algorithms import Algorithm
+from keys.signer import LocalSigner
 from tests.cli.conftest import ROLES, Tocsin, no_passphrase, snapshot
 
 DAY = 86_400
@@ -194,6 +196,37 @@ def test_an_encrypted_key_counts_for_its_passphrase_is_typed_here(in_earnest: Wo
 def test_one_key_for_the_gateway_and_another_role_fails(in_earnest: Workspace) -> None:
     keys.new(in_earnest, "both", roles=["gateway", "operator"], holder="exercise-both")
     assert "both (gateway, operator)" in _found(in_earnest)["GATEWAY_NOT_ALONE"].message
+
+
+STRAYS = ["keys/legal.pem", "keys/old/anything", "keys/legal.pem.unlisted-1"]
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "encrypted"])
+def test_a_key_that_lies_here_counts_whether_or_not_it_is_listed(
+    in_earnest: Workspace, tmp_path: Path, stray: str, *, encrypted: bool
+) -> None:
+    path = in_earnest.path / stray
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes((tmp_path / "away" / "legal.pem").read_bytes())
+    if encrypted:
+        key = in_earnest.signer("gateway", no_passphrase)
+        assert isinstance(key, LocalSigner)
+        path.write_bytes(key.to_pem(b"secret"))
+    found = _found(in_earnest)["GATEWAY_NOT_ALONE"]
+    assert stray in found.message
+    assert ("(legal)" in found.message) is not encrypted
+
+
+def test_the_keys_of_tls_are_known_and_belong_to_no_role(in_earnest: Workspace, tmp_path: Path) -> None:
+    _roots_away(in_earnest, tmp_path / "away")
+    now = _now()
+    ca = device_ca.new(in_earnest, passphrase=b"secret", algorithm=Algorithm.ESP256, days=9, now=now)
+    device_ca.issue_gateway(in_earnest, ca, now=now)
+    device_ca.issue_broker(in_earnest, ca, ["broker.example.com"], now=now)
+    assert not _found(in_earnest)
+    (in_earnest.path / "tls" / "ca.pem").unlink()
+    assert "device-ca.pem" in _found(in_earnest)["KEY_FILE_UNKNOWN"].message
 
 
 def test_a_part_that_is_not_installed_is_named(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advisories import suit
+from advisories.notice import Notice, ReleaseList
+from advisories.suit.envelope import digest_of
 from gateway.cli import homes
 from gateway.service.operations import ceremonies, patches, requests, roots
 from gateway.service.operations.request_files import (
@@ -27,6 +30,7 @@ from gateway.service.operations.request_files import (
     read_request,
 )
 from gateway.service.workspace import Workspace
+from keys.cbor import decode, encode
 from keys.codec import dump, load
 from keys.errors import InputError, RefusedError, TocsinError
 from keys.reasons import Reason
@@ -170,7 +174,54 @@ def _attach(name: str, data: bytes | None) -> Callable[[Request], Request]:
     return change
 
 
+def _listed(request: Request, change: Callable[[dict[str, bytes]], object]) -> Request:
+    """Bind another release list by the header, as whoever makes a request can."""
+    outputs = load(ReleaseList, request.attachments["release-list"], size_max=1_048_576).outputs
+    change(outputs)
+    listed = dump(ReleaseList(outputs=outputs))
+    notice = load(Notice, request.body, size_max=len(request.body))
+    body = dump(replace(notice, release_list=hashlib.sha256(listed).digest()))
+    return _attach("release-list", listed)(replace(request, body=body))
+
+
+def _tongues(request: Request) -> Request:
+    """Let the header name the German text as the English one."""
+    notice = load(Notice, request.body, size_max=len(request.body))
+    body = dump(replace(notice, texts={**notice.texts, "en": notice.texts["de"]}))
+    return _attach("text/en", request.attachments["text/de"])(replace(request, body=body))
+
+
+def _sever(request: Request) -> Request:
+    """Leave only the digest of a patch's words in the manifest, and the words out of the request."""
+    whole = suit.decode(request.body)
+    members = dict(decode(whole.manifest))
+    (text,) = {23} & members.keys()
+    members[text] = [-16, digest_of(members[text])]
+    manifest = encode(members)
+    return replace(request, body=suit.encode(suit.Envelope(digest_of(manifest), (), manifest)))
+
+
 FORGED = [
+    Forged(
+        "a letter nobody sees",
+        "notice",
+        lambda r: _listed(r, lambda o: o.update({"letter": bytes(32)})),
+        Reason.DIGEST_MISMATCH,
+    ),
+    Forged(
+        "another screen",
+        "notice",
+        lambda r: _listed(r, lambda o: o.update({"en/console.txt": bytes(32)})),
+        Reason.DIGEST_MISMATCH,
+    ),
+    Forged(
+        "a screen left out",
+        "notice",
+        lambda r: _listed(r, lambda o: o.pop("led.txt")),
+        Reason.DIGEST_MISMATCH,
+    ),
+    Forged("German words as English ones", "notice", _tongues, Reason.MALFORMED),
+    Forged("words of a patch held back", "patch", _sever, Reason.DIGEST_MISMATCH),
     Forged("another text", "notice", _attach("text/en", b"\xa0"), Reason.DIGEST_MISMATCH),
     Forged("a text left out", "notice", _attach("text/de", None), Reason.DIGEST_MISMATCH),
     Forged("a text that nothing binds", "notice", _attach("text/fr", b"x"), Reason.DIGEST_MISMATCH),

@@ -22,8 +22,13 @@ from keys.errors import InputError, TocsinError
 from keys.root import Root
 
 GATEWAY: Final = "gateway"
+_PEM_BYTES: Final = 65_536  # of a key's file
 _LIBRARIES: Final = ("PIL", "luma", "pyphen", "babel")
 """What draws screens and counts words; a trimmed installation lacks it."""
+
+
+_TLS: Final = {"device-ca": "ca.pem", "tls-gateway": "gateway.pem", "tls-broker": "broker.pem"}
+"""Private key in ``keys/`` -> its certificate in ``tls/``. No root lists these: they open a broker's door."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +111,24 @@ def _key_folder(case: _Case) -> Iterator[Check]:
     if folder.is_dir() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
         message = "Others than the owner may look into the folder of keys."
         yield Check("keys/", State.FAIL, message, "KEYS_FOLDER_OPEN", f"chmod 700 {folder}")
-    listed = {_path(case.workspace, entry) for entry in case.workspace.key_entries().values()}
-    unknown = sorted(path.name for path in folder.glob("*") if path.resolve() not in listed)
+    unknown = sorted(path.name for path in folder.glob("*") if path.resolve() not in _known(case.workspace))
     if unknown:
         message = f"keys.toml lists none of these: {', '.join(unknown)}."
         mend = "Move them away from this machine, or destroy them."
         yield Check("keys/", State.WARN, message, "KEY_FILE_UNKNOWN", mend)
     if not unknown:
-        yield _ok("keys/", "Every file in it is a key that keys.toml lists.")
+        yield _ok("keys/", "Every file in it is a key that keys.toml lists, or one for TLS.")
+
+
+def _known(workspace: Workspace) -> set[Path | None]:
+    """Return where the private keys lie that belong to something here."""
+    tls = {
+        workspace.path / "keys" / f"{key}.pem"
+        for key, certificate in _TLS.items()
+        if (workspace.path / "tls" / certificate).is_file()
+    }
+    listed = {_path(workspace, entry) for entry in workspace.key_entries().values()}
+    return listed | {path.resolve() for path in tls}
 
 
 def _path(workspace: Workspace, entry: KeyEntry) -> Path | None:
@@ -136,7 +151,7 @@ def _key_file(workspace: Workspace, entry: KeyEntry, path: Path) -> Check:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         message = "Others than the owner may read its private key."
         return Check(name, State.FAIL, message, "KEY_FILE_OPEN", f"chmod 600 {path}")
-    if b"ENCRYPTED" not in path.read_bytes()[:65_536]:
+    if b"ENCRYPTED" not in path.read_bytes()[:_PEM_BYTES]:
         workspace.signer(entry.name, _nobody_asks)
         if not workspace.settings.exercise and GATEWAY not in entry.roles:
             message = "Its private key lies here without a passphrase."
@@ -163,7 +178,9 @@ def _separation(case: _Case) -> Iterator[Check]:
         for entry in workspace.key_entries().values()
         if _counts(entry, root) and _reachable(workspace, entry)
     ]
-    others = [entry for entry in able if set(entry.roles) - {GATEWAY}]
+    others = [
+        f"{entry.name} ({', '.join(entry.roles)})" for entry in able if set(entry.roles) - {GATEWAY}
+    ] + list(_strays(workspace))
     if not any(GATEWAY in entry.roles for entry in able):
         yield _ok("separation", "This machine cannot use the gateway's key.")
     elif not others:
@@ -171,10 +188,31 @@ def _separation(case: _Case) -> Iterator[Check]:
     elif exercise:
         yield _ok("separation", "This machine can use several roles' keys: it is an exercise.")
     else:
-        found = ", ".join(f"{entry.name} ({', '.join(entry.roles)})" for entry in others)
-        message = f"This machine can use the gateway's key, and these too: {found}."
+        message = f"This machine can use the gateway's key, and these too: {', '.join(others)}."
         mend = "Move them to the machines of their holders, and take their 'uri' out of keys.toml."
         yield Check("separation", State.FAIL, message, "GATEWAY_NOT_ALONE", mend)
+
+
+def _strays(workspace: Workspace) -> Iterator[str]:
+    """Name the private keys that lie in the folder of keys though ``keys.toml`` does not say so.
+
+    A path taken out of ``keys.toml`` takes no key off the machine: ``sign-request sign`` needs only the file.
+    An encrypted key does not tell whose it is, so it counts.
+    """
+    entries = {entry.public: entry for entry in workspace.key_entries().values()}
+    known = _known(workspace)
+    for path in sorted((workspace.path / "keys").rglob("*")):
+        data = path.read_bytes()[:_PEM_BYTES] if path.is_file() and path.resolve() not in known else b""
+        if b"PRIVATE KEY-----" not in data:
+            continue
+        name = str(path.relative_to(workspace.path))
+        try:
+            entry = entries.get(signer.from_pem(data, b"", where=name).public)
+        except InputError:
+            yield f"{name} (it does not tell whose)"
+        else:
+            if entry is not None and set(entry.roles) - {GATEWAY}:
+                yield f"{name} ({', '.join(entry.roles)})"
 
 
 def _counts(entry: KeyEntry, root: Root | None) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from advisories import limits, suit
+from advisories import compose, limits, suit
 from advisories.notice import Notice, ReleaseList, Text
 from advisories.suit import Patch
 from advisories.topics import is_id
@@ -158,9 +158,13 @@ def _judge_notice(request: Request) -> Judged:
         data = request.attachments[f"{TEXT}{language}"]
         _require_bound(data, wanted, f"the text in {language}")
         texts[language] = load(Text, data, size_max=limits.NOTICE_TEXT_BYTES_MAX)
+        if texts[language].language != language:
+            detail = f"a text in {texts[language].language} stands as the one in {language}"
+            raise RefusedError(Reason.MALFORMED, detail)
     listed = request.attachments[RELEASE_LIST]
     _require_bound(listed, notice.release_list, "the release list")
     outputs = load(ReleaseList, listed, size_max=RELEASE_LIST_BYTES_MAX).outputs
+    _require_made_of_these(outputs, notice, texts)
     body_digest = hashlib.sha256(request.body).digest()
     return Judged(
         request, body_digest, trusted.fleet, trusted.root, notice, texts, tuple(sorted(outputs)), ""
@@ -174,6 +178,8 @@ def _judge_patch(request: Request) -> Judged:
     patch = suit.peek(request.body)
     trusted = _walk(request)
     _require_attached(request, {PRODUCT, VENDOR})
+    if patch.manifest.severed:
+        raise RefusedError(Reason.DIGEST_MISMATCH, "a part that the manifest names by digest is missing")
     product, vendor = (request.attachments[name].decode() for name in (PRODUCT, VENDOR))
     # The names are bound by the manifest: its class id is made of them (RFC 9562, UUID version 5).
     if not is_id(product) or class_id_of(vendor, product) != patch.class_id:
@@ -199,6 +205,15 @@ def _require_attached(request: Request, wanted: set[str]) -> None:
     for name in sorted(wanted ^ set(request.attachments)):
         how = "is missing" if name in wanted else "is not bound by what would be signed"
         raise RefusedError(Reason.DIGEST_MISMATCH, f"the attachment '{name}' {how}")
+
+
+def _require_made_of_these(outputs: Mapping[str, bytes], notice: Notice, texts: Mapping[str, Text]) -> None:
+    """Refuse outputs that nobody is shown: letters and pages are signed by digest, so they are made again."""
+    made = compose.release_list_of(compose.outputs_of(notice, texts)).outputs
+    for name in sorted(made.keys() | outputs.keys()):
+        if made.get(name) != outputs.get(name):
+            detail = f"the output '{name}' is not what this program makes of these texts"
+            raise RefusedError(Reason.DIGEST_MISMATCH, detail)
 
 
 def _require_bound(data: bytes, wanted: bytes, what: str) -> None:
