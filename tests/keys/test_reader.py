@@ -191,9 +191,10 @@ def head(random: Random, major: int, number: int, noise: float) -> bytes:
         number, major = max(0, number + random.choice([-1, 0, 1])), random.choice([major, major, 2, 3, 4, 5])
     if random.random() < noise:
         size = random.randrange(4)
-        return bytes((major << 5 | 24 + size,)) + (number % 256 ** (1 << size)).to_bytes(1 << size, "big")
-    start = encode(number)
-    return bytes((start[0] | major << 5,)) + start[1:]
+        argument: bytes = (number % 256 ** (1 << size)).to_bytes(1 << size, "big")
+        return bytes((major << 5 | 24 + size, *argument))
+    start: bytes = encode(number)
+    return bytes((start[0] | major << 5, *start[1:]))
 
 
 def noisy(random: Random, value: Any, noise: float) -> bytes:
@@ -282,7 +283,7 @@ def is_header(protected: bytes) -> dict[Any, Any]:
     if not protected:
         return {}
     need(len(protected) <= 512)
-    header = decode(protected)
+    header: dict[Any, Any] = decode(protected)
     need(type(header) is dict and all(type(label) in {int, str} for label in header))
     if 2 in header:
         need(type(header[2]) is list and header[2])
