@@ -41,6 +41,7 @@ def refused(code: str, uri: str = URI, passphrase: Any = pin) -> TocsinError:
         open_signer(uri, passphrase)
     assert error.value.code == code
     assert error.value.mend
+    assert error.value.where
     return error.value
 
 

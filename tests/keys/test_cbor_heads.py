@@ -84,6 +84,7 @@ def test_bytes_are_written_and_read_as_cbor2_does(size: int) -> None:
 )
 def test_what_is_no_byte_string_of_the_shortest_form_is_refused(hexed: str) -> None:
     malformed(read_bytes, bytes.fromhex(hexed), 0)
+    malformed(read_bytes, b"\xff" + bytes.fromhex(hexed), 1)
 
 
 LEAVES = (
