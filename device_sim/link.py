@@ -205,7 +205,7 @@ class MqttLink:
 
     async def _dial(self, timeout: float) -> None:  # noqa: ASYNC109 - see connect
         async with self._gate or contextlib.nullcontext():
-            self._handshake = asyncio.get_running_loop().create_future()
+            self._handshake, self._socket = asyncio.get_running_loop().create_future(), None
             try:
                 async with asyncio.timeout(timeout):
                     self._socket = await open_socket(self._where, self._tls, self.bind_address)
@@ -303,7 +303,7 @@ class MqttLink:
         except UnavailableError as error:
             self._failures += 1
             self._attempt = None
-            if error.code == "BROKER_TLS":
+            if secure.is_final(getattr(self._socket, "alert", None)):
                 self.give_up(error)  # it stays so until somebody issues another certificate
             elif not self._stopping:
                 self.connect_later(self._pause())

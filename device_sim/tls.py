@@ -44,6 +44,9 @@ _ALERTS: Final = {  # OpenSSL's names -> what the broker holds against the devic
         "Name it as mqtt://, or give the port that has TLS.",
     ),
 }
+_FINAL: Final = frozenset(
+    {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_CERTIFICATE_REVOKED"}
+)
 
 
 class Witness(ssl.SSLSocket):
@@ -109,6 +112,9 @@ def refusal(where: str, error: BaseException | None) -> UnavailableError | None:
         where: host and port.
         error: from the handshake, or the alert that a :class:`Witness` kept.
     """
+    if isinstance(error, ssl.SSLEOFError):  # a broker that restarts, or a network that breaks
+        message = f"The broker at {where} cannot be reached (it closed the connection while TLS began)."
+        return UnavailableError("BROKER_UNREACHABLE", message, mend="See what the broker logged.")
     if isinstance(error, ssl.SSLCertVerificationError):
         other = f"the broker's certificate is refused: {error.verify_message}"
         why, mend = _VERIFY.get(error.verify_code, (other, _CA))
@@ -119,3 +125,16 @@ def refusal(where: str, error: BaseException | None) -> UnavailableError | None:
         return None
     message = f"The broker at {where} cannot be reached over TLS: {why}."
     return UnavailableError("BROKER_TLS", message, mend=mend)
+
+
+def is_final(alert: BaseException | None) -> bool:
+    """Say whether the broker itself turned the device's certificate down, so that trying again is in vain.
+
+    Whatever goes wrong before the broker's own certificate has been verified may be anybody's doing: a byte
+    in the clear would silence a device for ever. A certificate that is over is not among these: the same
+    alert says that the broker's list of revoked ones is.
+
+    Args:
+        alert: what a :class:`Witness` kept.
+    """
+    return isinstance(alert, ssl.SSLError) and alert.reason in _FINAL

@@ -136,6 +136,9 @@ def refusal(where: str, error: BaseException | None) -> UnavailableError | None:
         where: host and port.
         error: from the handshake, or the alert that a :class:`Witness` kept.
     """
+    if isinstance(error, ssl.SSLEOFError):  # a broker that restarts, or a network that breaks
+        message = f"No MQTT 5 broker answers at {where} (it closed the connection while TLS began)."
+        return UnavailableError("BROKER_UNREACHABLE", message, mend="See what the broker logged.")
     if isinstance(error, ssl.SSLCertVerificationError):
         why, mend = _VERIFY.get(
             error.verify_code, (f"its certificate is refused: {error.verify_message}", _CA)
