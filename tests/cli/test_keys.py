@@ -188,3 +188,18 @@ def test_a_folder_that_may_not_be_written(tocsin: Tocsin, tmp_path: Path) -> Non
         "key", "new", "k", "--role", "legal", "--holder", "h", "--out", "closed/x", "--no-passphrase"
     )
     assert ran.status == 4
+
+
+@pytest.mark.parametrize("scheme", ["", "file:", "env:"])
+@pytest.mark.parametrize("parts", [slice(None), slice(1), slice(1, 2)], ids=["pem", "one line", "lines"])
+def test_a_key_put_where_its_place_belongs_is_written_nowhere(
+    workspace: Workspace, tocsin: Tocsin, scheme: str, parts: slice
+) -> None:
+    lines = (workspace.path / "keys" / "legal.pem").read_text().splitlines(keepends=True)
+    pem = "".join(lines[parts]) + "\n"
+    before = snapshot(workspace.path)
+    new = ("key", "new", "legal-2", "--role", "legal", "--holder", "exercise-legal-2", "--no-passphrase")
+    ran = tocsin(*new, "--uri", f"{scheme}{pem}", "-w", workspace.path)
+    assert ran.status == 2
+    assert lines[1].strip() not in ran.out + ran.err
+    assert snapshot(workspace.path) == before

@@ -158,6 +158,20 @@ def test_a_role_leaves_policy_and_root_without_locking_anybody_out(workspace: Wo
     assert workspace.key("look").roles == ("second-look",)
 
 
+def test_signatures_that_a_killed_publish_left_keep_nobody_from_the_next_draft(
+    workspace: Workspace, tocsin: Tocsin
+) -> None:
+    here = ("-w", workspace.path, "--json")
+    tocsin("root", "rotate", *here)
+    for key in ("root-anna", "root-ben"):
+        assert tocsin("root", "sign", "--key", key, *here).status == 0
+    signed = (workspace.path / "roots" / "draft.cose").read_bytes()
+    assert tocsin("root", "publish", *here).status == 0
+    (workspace.path / "roots" / "draft.cose").write_bytes(signed)
+    drafted = tocsin("root", "rotate", *here)
+    assert (drafted.status, drafted.json.get("version"), drafted.json.get("signed")) == (0, 3, []), drafted
+
+
 def test_a_draft_that_somebody_signed_is_not_thrown_away(workspace: Workspace, tocsin: Tocsin) -> None:
     here = ("-w", workspace.path, "--json")
     roots.rotate(workspace, now=_now())

@@ -85,6 +85,10 @@ def _csv_rows(text: str, where: str) -> Iterator[Row]:
 
 def _check_header(header: list[str], where: str) -> None:
     for name in header:
+        other = next((sign for sign in ";\t|" if sign in name), None)
+        if other is not None:
+            message = f"The columns are separated by {other!r}; a comma is expected."
+            raise bad(where, message, "Save it as CSV with commas.")
         if name not in COLUMNS:
             mend = files.near(name, COLUMNS)
             raise bad(where, f"'{name[:64]}' is not a known column.", mend)

@@ -128,6 +128,7 @@ def new_at(
     _require_emitted(algorithm)
     checked, holder = _checked(workspace.roles(), roles, holder)
     _require_new(workspace, name)
+    _require_path(uri)
     asked = f"key {name}"
     scheme, _, rest = uri.partition(":")
     if scheme == "pkcs11":
@@ -142,6 +143,17 @@ def new_at(
         where = f"file:{workspace.path / rest}" if scheme == "file" and rest else uri
         public = open_signer(where, lambda _: passphrase(asked)).public
     return _append(workspace, KeyEntry(name, uri, checked, holder, public))
+
+
+def _require_path(uri: str) -> None:
+    """Refuse a URI that is the key itself: it would stand in ``keys.toml``, and name a folder.
+
+    Raises:
+        InputError: KEY_URI, without repeating it.
+    """
+    if "PRIVATE KEY" in uri or not uri.isprintable():
+        message = "This names no place for a key; it looks like a key itself."
+        raise InputError("KEY_URI", message, mend="Write file:PATH, env:NAME or pkcs11:... with --uri.")
 
 
 def _on_token(uri: str, passphrase: Passphrase, algorithm: Algorithm) -> PublicKey:

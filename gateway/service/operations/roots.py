@@ -96,7 +96,9 @@ def _write_draft(
 ) -> None:
     if not 1 <= days <= 366:
         raise InputError("BAD_VALUE", f"A root is valid for 1 to 366 days, not {days}.", mend="Mend --days.")
-    if _draft_document(workspace).exists() and not restart:
+    # Signatures without their draft are what a killed 'root publish' leaves.
+    signed = _draft_document(workspace).exists() and _draft_body(workspace).exists()
+    if signed and not restart:
         raise InputError(
             "DRAFT_SIGNED",
             "There is a draft that somebody signed.",
