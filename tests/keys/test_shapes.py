@@ -57,7 +57,7 @@ CASES = {
         lambda: shapes.text(4),
         ("a", "abcd", "日", "a\nb", "\u2028"),
         ("60", "656162636465", "611b", "6109", "610d", "6100", "617f", "62c29b"),
-        ("61ff", "62c3", "41", "01", "7801" + "61", "7f6161ff"),
+        ("61ff", "c161", "62c3", "41", "01", "7801" + "61", "7f6161ff"),
     ),
     "a text or none": Case(lambda: shapes.text(2, bytes_min=0), ("", "ab"), ("63616263", "6100"), ("f6",)),
     "a long text": Case(lambda: shapes.text(300, bytes_min=24), ("x" * 24, "x" * 300), ("77" + "61" * 23,)),
@@ -85,7 +85,7 @@ CASES = {
     "bytes of 255": Case(lambda: shapes.blob(255), (b"x" * 255,), ("58fe" + "00" * 254,)),
     "bytes of 256": Case(lambda: shapes.blob(256), (b"x" * 256,), ("58ff" + "00" * 255,), ("01",)),
     "bytes from 1 to 3": Case(
-        lambda: shapes.blob(3, bytes_min=1), (b"a", b"abc"), ("40", "44aabbccdd", "42aa"), ("6161",)
+        lambda: shapes.blob(3, bytes_min=1), (b"a", b"abc"), ("40", "44aabbccdd", "42aa"), ("6161", "8161")
     ),
     "true or false": Case(shapes.boolean, (True, False), ("f6", "00", "01", "f7", "f3")),
     "a member": Case(lambda: shapes.choice(Colour), (Colour.RED, Colour.GREEN), ("00", "02", "181f"), ("20", "f5")),
@@ -190,8 +190,16 @@ def test_a_shape_unpacks_a_value_as_its_reader_reads_bytes() -> None:
 def test_an_absent_value_is_null_and_nothing_else() -> None:
     shape = shapes.nullable(shapes.text(3))
     assert shape.pack(None) is None
+    assert shapes.nullable(shapes.many(shapes.uint(), 1)).pack(None) is None
     assert shape.pack("a") == "a"
     assert whole(reader(shapes.row(shape, shape, shape)), encode([None, "a", None])) == (None, "a", None)
+
+
+def test_a_row_of_another_length_is_never_written() -> None:
+    shape = shapes.row(shapes.uint(), shapes.uint())
+    for values in ((1,), (1, 2, 3)):
+        with pytest.raises(ValueError, match="zip"):
+            shape.pack(values)
 
 
 def test_a_source_gives_every_value_and_variable_its_own_name() -> None:
