@@ -19,6 +19,7 @@ from keys.trusted import TrustedSet
 from tests.helpers import (
     DAY,
     DEVICE,
+    HOUR,
     NOW,
     PRODUCT,
     Fleet,
@@ -153,6 +154,16 @@ def test_a_root_that_only_a_newer_reader_could_believe_is_not_walked_to() -> Non
         assert fleet.trusted().update_root(document, NOW).version == 2
 
 
+def test_a_root_whose_old_policy_needs_a_newer_reader_is_not_walked_to_either() -> None:
+    fleet = fleet_with(holder("root-pq", "root"))
+    keys = tuple(entry for entry in fleet.root.keys if entry.holder != "root-2")
+    keys = (*keys, holder("root-4", "root", algorithm=Algorithm.ED25519))
+    document = seal(fleet.next_root(keys=keys), [key("root-1"), pq("root-pq"), key("root-4")])
+    older = TrustedSet.enrol(fleet.root_document, NOW, algorithms=UNDECLARED)
+    assert reason_of(lambda: older.update_root(document, NOW)) is Reason.UNSUPPORTED
+    assert fleet.trusted().update_root(document, NOW).version == 2
+
+
 def test_a_floor_remembers_everybody_who_signed_any_copy_and_the_author() -> None:
     fleet, author = make_fleet(), ("engineering-1", "engineering")
     body = notice(fleet, author=author)
@@ -215,9 +226,10 @@ def test_a_set_that_was_stored_knows_the_same_time(kind: str | None) -> None:
     for body, name in (
         (timestamp(fleet, issued=NOW + 9 * DAY), PRODUCT),
         (notice(fleet, issued=NOW + DAY), "EX-2026-0001"),
+        (notice(fleet, issued=NOW + HOUR, version=NOW + 2 * DAY), "EX-2026-0001"),  # only the last counts
     ):
         trusted.accept(fleet.seal(body), type(body), name=name, now=NOW)
-    times = {None: NOW + 9 * DAY, "notice": NOW + DAY, "timestamp": NOW + 9 * DAY}
+    times = {None: NOW + 9 * DAY, "notice": NOW + HOUR, "timestamp": NOW + 9 * DAY}
     for same in (trusted, TrustedSet.load(trusted.dump())):
         assert same.time(None, kind) == same.time(NOW, kind) == times[kind]
         assert same.time_floor == NOW + 9 * DAY
