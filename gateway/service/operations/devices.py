@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,13 +15,17 @@ from gateway.service import files, publication, schema
 from gateway.service.operations import certificates
 from gateway.service.store import Session
 from gateway.service.workspace import Workspace
-from keys.document import peek, seal
+from keys.codec import dump
+from keys.document import peek, seal, size_max
 from keys.errors import InputError
 from keys.signer import Signer
 
 VALID_SECONDS: Final = 20 * 365 * 86_400  # of a device's key: as long as a device lives
 DOCUMENT_SECONDS: Final = 30 * 86_400  # within which the gateway must have taken the records in
 BACKDATE_SECONDS: Final = 86_400  # for a device whose clock is behind
+_BESIDES_BYTES: Final = (
+    4_096  # of a document beside its records: the longest signature, and what is said first
+)
 REASON_BYTES_MAX: Final = 1_024  # of why a device is revoked
 
 
@@ -81,9 +85,8 @@ def register(
             last = session.document(Devices.TYPE, "")
         version = last.version if last else None
         documents = []
-        for start in range(0, len(records), DEVICE_RECORDS_MAX):
+        for chosen in _shares(records):
             version = next_version(version, now)
-            chosen = tuple(records[start : start + DEVICE_RECORDS_MAX])
             body = Devices(
                 type=Devices.TYPE,
                 fleet=fleet,
@@ -97,6 +100,21 @@ def register(
             step(len(chosen))
         publication.register_all(store, documents, now, why=why, topics=workspace.topics)
     return len(records)
+
+
+def _shares(records: Sequence[DeviceRecord]) -> Iterator[tuple[DeviceRecord, ...]]:
+    """Yield the records in their order, as many at a time as one document holds: keys differ much in size."""
+    share: list[DeviceRecord] = []
+    room = most = size_max(Devices) - _BESIDES_BYTES
+    for record in records:
+        size = len(dump(record))
+        if share and (size > room or len(share) == DEVICE_RECORDS_MAX):
+            yield tuple(share)
+            share, room = [], most
+        share.append(record)
+        room -= size
+    if share:
+        yield tuple(share)
 
 
 def rows(workspace: Workspace) -> list[DeviceRow]:
