@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from advisories.abilities import ALGORITHMS
-from advisories.limits import IMAGE_BYTES_MAX
+from advisories.limits import ALGORITHMS_MAX, IMAGE_BYTES_MAX
 from advisories.versions import Version
 from keys.algorithms import Algorithm
 from keys.errors import RefusedError
@@ -35,6 +35,7 @@ _ALGORITHMS: Final = 0xA0
 """Protected record, first of the range that MCUboot leaves to vendors: what this firmware can verify. COSE
 algorithm numbers in rising order, 32 bits each, signed."""
 _NUMBER: Final = struct.Struct("<i")
+_ALGORITHM_NUMBERS: Final = frozenset(map(int, Algorithm))
 _OURS: Final = frozenset({_SHA256, _SECURITY_COUNTER, _ALGORITHMS})
 _FLAGS_ALLOWED: Final = 0x1 | 0x20 | 0x100
 """Position independent, loaded to RAM, fixed in ROM. Encrypted, compressed or not bootable is refused."""
@@ -52,7 +53,7 @@ class Image:
     security_counter: int | None
     """The anti-rollback counter; None when the image carries none."""
     algorithms: frozenset[Algorithm] | None
-    """What the firmware can verify; None when the image does not say."""
+    """What the firmware can verify, as far as this code knows it; None when the image does not say."""
     digest: bytes
     """SHA-256 over header, body and protected records, as a boot loader checks it."""
     whole: bytes
@@ -173,7 +174,12 @@ def _algorithms(protected: dict[int, bytes]) -> frozenset[Algorithm] | None:
         return None
     if len(value) % _NUMBER.size:
         raise RefusedError(Reason.MALFORMED, "the algorithms are not four bytes each")
-    return frozenset(ALGORITHMS.unpack([number for (number,) in _NUMBER.iter_unpack(value)]))
+    numbers = [number for (number,) in _NUMBER.iter_unpack(value)]
+    if not 1 <= len(numbers) <= ALGORITHMS_MAX or sorted(set(numbers)) != numbers:
+        raise RefusedError(Reason.MALFORMED, "the algorithms are too many, or not in rising order")
+    # Firmware to come may verify with what this code has never heard of: it must be possible to install it.
+    known = [number for number in numbers if number in _ALGORITHM_NUMBERS]
+    return frozenset(ALGORITHMS.unpack(known)) if known else frozenset()
 
 
 def _area(data: bytes, start: int, magic: int) -> tuple[dict[int, bytes], int]:

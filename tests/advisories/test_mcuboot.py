@@ -224,7 +224,7 @@ NUMBERS = {
     "one twice": struct.pack("<ii", -19, -19),
     "in falling order": struct.pack("<ii", -19, -48),
     "for verification only": struct.pack("<i", -8),
-    "unknown": struct.pack("<i", -65_535),
+    "unknown and in falling order": struct.pack("<ii", -19, -65_535),
     "more than are kept": struct.pack("<9i", *range(-57, -48)),
 }
 
@@ -234,6 +234,19 @@ def test_algorithms_that_cannot_be_are_refused(value):
     area = protected((0xA0, value))
     data = rebuilt(header(protected=len(area)), b"code", area)
     assert refused(parse, data)[0] is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("numbers", "known"),
+    [
+        ((-50, -19), {Algorithm.ED25519}),
+        ((-65_535,), set()),
+        ((*range(-57, -50), -48), {Algorithm.ML_DSA_44}),
+    ],
+)
+def test_firmware_to_come_may_verify_with_what_is_not_known_yet(numbers, known):
+    area = protected((0xA0, struct.pack(f"<{len(numbers)}i", *numbers)))
+    assert parse(rebuilt(header(protected=len(area)), b"code", area)).algorithms == known
 
 
 def test_two_statements_of_what_it_can_verify_are_none():
