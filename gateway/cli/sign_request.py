@@ -210,6 +210,10 @@ def sign(
     as_json: JsonOption = False,
 ) -> None:
     """Show exactly what is signed, then sign it. Needs no workspace and no network."""
+    if as_json and not yes:
+        message = "With --json nothing is shown before it is signed."
+        mend = "Read it with 'tocsin sign-request show', then say --yes."
+        raise InputError("NOT_CONFIRMED", message, mend=mend)
     judged = _open(file, fleet)
     if not as_json:
         emit(as_json, {}, lambda console: _print(judged, fleet, console))

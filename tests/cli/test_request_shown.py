@@ -14,7 +14,7 @@ from advisories import suit
 from advisories.notice import Notice
 from gateway.cli import homes
 from gateway.cli.output import utc
-from gateway.service.operations import ceremonies, patches, requests
+from gateway.service.operations import ceremonies, keys, patches, requests, roots
 from gateway.service.operations.request_files import encode_request, for_patch
 from gateway.service.workspace import Workspace
 from tests.cli.conftest import ADVISORY, Tocsin, snapshot
@@ -66,6 +66,25 @@ def test_everything_that_a_notice_asks_of_owners_is_shown(
     assert told["patches"] == {k: [p.hex() for p in v] for k, v in (notice.patches or {}).items()}
     for patches_ in told["patches"].values():
         assert patches_[0] in shown
+
+
+def test_nothing_is_signed_unseen(workspace: Workspace, tocsin: Tocsin, tmp_path: Path) -> None:
+    (tmp_path / "x.request").write_bytes(_notice(workspace))
+    uri = f"file:{workspace.path / 'keys' / 'legal.pem'}"
+    ran = tocsin("sign-request", "sign", "x.request", "--key-uri", uri, "--json")
+    assert ran.json["error"]["code"] == "NOT_CONFIRMED"
+    assert "nothing is shown" in ran.json["error"]["message"]
+    assert not list(tmp_path.glob("*.answer"))
+
+
+def test_a_key_that_a_root_takes_in_is_shown_with_its_whole_thumbprint(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path
+) -> None:
+    entry = keys.new(workspace, "legal-2", roles=["legal"], holder="exercise-legal-2")
+    roots.rotate(workspace, now=workspace.trusted().root.issued + 60)
+    (tmp_path / "x.request").write_bytes(ceremonies.export_root(workspace).data)
+    shown = tocsin("sign-request", "show", "x.request").out
+    assert f"+ key {entry.public.thumbprint.hex()} of exercise-legal-2 (legal)" in shown
 
 
 @pytest.mark.parametrize("taken", ["export", "sign"])

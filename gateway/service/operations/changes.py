@@ -147,7 +147,8 @@ def lines(change: Change) -> Iterator[str]:
     since = "there is no root before it" if change.since is None else f"against root {change.since}"
     yield f"What changes ({since}):"
     for entry in change.added:
-        yield f"  + key {_key(entry)}"
+        # In full: who signs compares it with the holder's, and half of it could be matched by another key.
+        yield f"  + key {entry.key.thumbprint.hex()} of {entry.holder} ({', '.join(entry.roles)})"
     for entry in change.removed:
         yield f"  - key {_key(entry)}: what it signs counts no more"
     for before, after in change.altered:
