@@ -14,6 +14,7 @@ from gateway.cli.output import (
     DryRunOption,
     JsonOption,
     KeyOption,
+    LeaveBehindOption,
     OperatorKeyOption,
     WorkspaceOption,
     ask_passphrase,
@@ -137,6 +138,7 @@ def publish(
     advisory: IdArgument,
     *,
     dry_run: DryRunOption = False,
+    leave_behind: LeaveBehindOption = False,
     key: OperatorKeyOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -144,7 +146,9 @@ def publish(
     """Publish the approved revision; the operator signs the catalogues that list it."""
     opened = open_workspace(workspace)
     operator = signer_for(opened, "operator", ask_passphrase, key)
-    done = advisories.publish(opened, advisory, operator, now=now(), dry_run=dry_run)
+    done = advisories.publish(
+        opened, advisory, operator, now=now(), dry_run=dry_run, leave_behind=leave_behind
+    )
     notice = done.notice
 
     def human(out: Console) -> None:

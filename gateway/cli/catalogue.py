@@ -9,6 +9,7 @@ from rich.console import Console
 
 from gateway.cli.output import (
     JsonOption,
+    LeaveBehindOption,
     OperatorKeyOption,
     WorkspaceOption,
     ask_passphrase,
@@ -43,13 +44,14 @@ def renew(
     ] = None,
     *,
     key: OperatorKeyOption = None,
+    leave_behind: LeaveBehindOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sign catalogues anew, with the same entries and 30 more days; the operator signs."""
     opened = open_workspace(workspace)
     operator = signer_for(opened, "operator", ask_passphrase, key)
-    renewed = catalogues.renew(opened, operator, now=now(), product=product)
+    renewed = catalogues.renew(opened, operator, now=now(), product=product, leave_behind=leave_behind)
 
     def human(console: Console) -> None:
         for body in renewed:

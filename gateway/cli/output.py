@@ -36,6 +36,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Check everything and say what would happen; change nothing.")
 ]
+LeaveBehindOption = Annotated[
+    bool,
+    typer.Option(
+        "--leave-behind", help="Go on although active devices could not verify it: they are not told."
+    ),
+]
 KeyOption = Annotated[str, typer.Option("--key", help="Name of the key that signs, from keys.toml.")]
 OperatorKeyOption = Annotated[
     str | None,

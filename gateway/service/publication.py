@@ -49,15 +49,17 @@ class Trust:
     root: Root
     fleet: bytes
     now: int
+    leave_behind: bool
+    """True publishes although active devices could not verify it."""
 
     @staticmethod
-    def of(session: Session, store: Store, now: float) -> Trust:
+    def of(session: Session, store: Store, now: float, *, leave_behind: bool = False) -> Trust:
         """Read the roots of this store."""
         trusted = load_trusted(session, store.where)
-        return Trust(session, trusted.root, trusted.fleet, int(now))
+        return Trust(session, trusted.root, trusted.fleet, int(now), leave_behind)
 
     def open(self, document: bytes, cls: type[B], product: str, what: str) -> Genuine[B]:
-        """Open a document about a product, which every active device of it can verify.
+        """Open a document about a product, which every active device of it can verify, or is left behind.
 
         Raises:
             RefusedError: with the reason of the first step that failed.
@@ -76,7 +78,9 @@ class Trust:
             )
 
         genuine = open_with(VERIFIED)
-        readers.require(self.session, product, what, self.now, open_with)
+        if not self.leave_behind:
+            mend = readers.MEND_WARNING
+            readers.require(self.session, product, what, self.now, open_with, mend=mend)
         return genuine
 
     def catalogue(self, document: bytes) -> Genuine[Catalogue]:
@@ -104,6 +108,7 @@ def publish_advisory(
     *,
     now: float,
     topics: Topics | None = None,
+    leave_behind: bool = False,
 ) -> Published:
     """Publish one revision of an advisory with its texts and the catalogues that list it.
 
@@ -115,14 +120,15 @@ def publish_advisory(
         catalogues: for each product of the notice one signed catalogue that lists this revision.
         now: UTC seconds.
         topics: the prefix in use.
+        leave_behind: warn the others although active devices could not verify it.
 
     Raises:
         RefusedError: with the reason of the first check that failed; REPLAYED, EQUIVOCATION.
-        InputError: TEXT_MISSING, NOT_LISTED, ROOT_MISSING, DEVICES_CANNOT_VERIFY.
+        InputError: TEXT_MISSING, NOT_LISTED, ROOT_MISSING; DEVICES_CANNOT_VERIFY unless they are left behind.
     """
     topics = topics or Topics()
     with store.write() as session:
-        trust = Trust.of(session, store, now)
+        trust = Trust.of(session, store, now, leave_behind=leave_behind)
         genuine = trust.notice(header)
         notice = genuine.body
         core.check_texts(notice, texts)
@@ -152,6 +158,8 @@ def publish_advisory(
         changed = [put_catalogue(session, topics, document, c, now) for document, c in opened]
         if fresh:
             facts = {"digest": genuine.digest.hex(), "id": notice.id, "revision": notice.revision}
+            if leave_behind:
+                facts["left_behind"] = "who could not verify it"
             audit.append(session, "advisory.published", facts, now)
     return Published(genuine.digest, notice.version, fresh or any(changed))
 
@@ -167,15 +175,16 @@ def _check_revision(session: Session, notice: Notice) -> None:
 
 
 def publish_catalogue(
-    store: Store, document: bytes, now: float, *, topics: Topics | None = None
+    store: Store, document: bytes, now: float, *, topics: Topics | None = None, leave_behind: bool = False
 ) -> Published:
     """Publish a catalogue alone, such as the renewal of one that is about to expire.
 
     Raises:
         RefusedError: with the reason of the first check that failed; REPLAYED, EQUIVOCATION.
+        InputError: DEVICES_CANNOT_VERIFY, unless ``leave_behind``.
     """
     with store.write() as session:
-        genuine = Trust.of(session, store, now).catalogue(document)
+        genuine = Trust.of(session, store, now, leave_behind=leave_behind).catalogue(document)
         changed = put_catalogue(session, topics or Topics(), document, genuine, now)
     return Published(genuine.digest, genuine.body.version, changed)
 

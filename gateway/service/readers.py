@@ -25,6 +25,8 @@ from keys.trusted import TrustedSet
 
 NOT_FOR_DEVICES: Final = frozenset({"devices"})
 """Types that no device reads: their rows may demand whatever the gateway itself can verify."""
+MEND: Final = "Move them with a patch first, or revoke those that are gone."
+MEND_WARNING: Final = f"{MEND} To warn the others meanwhile, say --leave-behind."
 NAMED_MAX: Final = 3  # devices named in a refusal; the others are counted
 
 _D, _S = schema.devices, schema.device_states
@@ -77,7 +79,13 @@ def _active(now: float, product: str | None, devices: Collection[str] | None) ->
 
 
 def require(
-    session: Session, product: str, what: str, now: float, open_with: Callable[[frozenset[Algorithm]], object]
+    session: Session,
+    product: str,
+    what: str,
+    now: float,
+    open_with: Callable[[frozenset[Algorithm]], object],
+    *,
+    mend: str = MEND,
 ) -> None:
     """Refuse a document of one product that an active device of it could not verify.
 
@@ -87,12 +95,13 @@ def require(
         what: what it is called in the refusal.
         now: UTC seconds.
         open_with: opens the document, which is genuine, as a device would that can verify only these.
+        mend: what the operator can do about it.
 
     Raises:
         InputError: DEVICES_CANNOT_VERIFY.
     """
     groups = active_readers(session, now, product=product)
-    _require_all(session, groups, now, lambda group: (what, _refusal(open_with, group.algorithms)))
+    _require_all(session, groups, now, lambda group: (what, _refusal(open_with, group.algorithms)), mend=mend)
 
 
 def require_root(
@@ -149,6 +158,8 @@ def _require_all(
     now: float,
     fault: Callable[[Readers], tuple[str, str]],
     devices: Collection[str] | None = None,
+    *,
+    mend: str = MEND,
 ) -> None:
     """Refuse with the first product that has a fault, all its devices counted that have one."""
     faults = {(group.product, group.said): fault(group) for group in groups}
@@ -172,7 +183,7 @@ def _require_all(
         "DEVICES_CANNOT_VERIFY",
         f"{count} active {'devices' if count > 1 else 'device'} of '{product}' could not verify {what}"
         f" ({why}): {named}{others}.",
-        mend="Move them with a patch first, or revoke those that are gone.",
+        mend=mend,
     )
 
 

@@ -94,13 +94,13 @@ class Scene:
                 )
             )
 
-    def notice(self, *signers: Any, product: str = PRODUCT) -> None:
+    def notice(self, *signers: Any, product: str = PRODUCT, leave_behind: bool = False) -> None:
         body = header(self.fleet, subject=(product,), affected={product: ()})
         roles = [self.fleet.signer(role) for role in DEFAULT_POLICY["notice"]]
         listed = catalogues(replace(self.fleet, products=(product,)), body)
-        publish_advisory(
-            self.store, seal(body, [*roles, *signers]), texts(), OUTPUTS, listed, now=self.fleet.now
-        )
+        document = seal(body, [*roles, *signers])
+        where: Any = {"now": self.fleet.now, "leave_behind": leave_behind}
+        publish_advisory(self.store, document, texts(), OUTPUTS, listed, **where)
 
 
 @pytest.fixture
@@ -305,6 +305,8 @@ def test_an_advisory_under_a_row_that_a_device_cannot_verify_any_more_is_refused
         "(no algorithm to check the signature for security-pq): old-2."
     )
     assert published(scene.store) == before
+    scene.notice(PQ, leave_behind=True)  # one device, or one stolen key, must not silence a warning to all
+    assert published(scene.store) != before
 
 
 def test_an_advisory_that_all_can_verify_is_published(scene: Scene) -> None:

@@ -21,7 +21,7 @@ from gateway.core.publication import next_version
 from gateway.service import files, publication, schema
 from gateway.service.entries import require_id
 from gateway.service.operations import patches, releases
-from gateway.service.operations.catalogues import next_catalogue
+from gateway.service.operations.catalogues import listed
 from gateway.service.operations.products import languages
 from gateway.service.operations.signing import (
     Approvals,
@@ -35,7 +35,7 @@ from gateway.service.operations.signing import (
 from gateway.service.workspace import Workspace
 from keys.cbor import decode
 from keys.codec import dump, unpack
-from keys.document import body_bytes, digest, open_document, peek, seal, typ
+from keys.document import body_bytes, digest, open_document, peek, typ
 from keys.errors import DamagedError, InputError, RefusedError
 from keys.root import Root
 from keys.signer import Passphrase, Signer
@@ -330,11 +330,18 @@ def fix(workspace: Workspace, reviewed: Review) -> None:
 
 
 def publish(
-    workspace: Workspace, advisory: str, operator: Signer, *, now: int, dry_run: bool = False
+    workspace: Workspace,
+    advisory: str,
+    operator: Signer,
+    *,
+    now: int,
+    dry_run: bool = False,
+    leave_behind: bool = False,
 ) -> Issued:
     """Publish the approved revision with catalogues that the operator signs.
 
-    Publishing again the revision that was published last changes nothing.
+    Publishing again the revision that was published last changes nothing. With ``leave_behind`` the others
+    are warned although active devices could not verify it.
 
     Raises:
         InputError: NOT_APPROVED, APPROVALS_VOID.
@@ -360,7 +367,8 @@ def publish(
         trusted = workspace.trusted()
         for product in reviewed.notice.subject:
             open_document(document, Notice, trusted.root, fleet=trusted.fleet, subject=product, now=now)
-        catalogues = _catalogues(workspace, reviewed, trusted.fleet, operator, now)
+        row = (reviewed.notice.id, reviewed.notice.revision, reviewed.digest)
+        listing = listed(workspace, trusted.fleet, reviewed.notice.subject, row, operator, now=now)
         with workspace.store() as store:
             store.rehearsing = dry_run
             publication.publish_advisory(
@@ -368,21 +376,12 @@ def publish(
                 document,
                 reviewed.release.texts,
                 reviewed.release.outputs,
-                catalogues,
+                listing,
                 now=now,
                 topics=workspace.topics,
+                leave_behind=leave_behind,
             )
     return _issued(workspace, document, changed=True)
-
-
-def _catalogues(
-    workspace: Workspace, reviewed: Review, fleet: bytes, operator: Signer, now: int
-) -> list[bytes]:
-    notice = reviewed.notice
-    row = (notice.id, notice.revision, reviewed.digest)
-    with workspace.store() as store, store.read() as session:
-        bodies = [next_catalogue(session, fleet, product, now=now, notice=row) for product in notice.subject]
-    return [seal(body, [operator]) for body in bodies]
 
 
 def _issued(workspace: Workspace, document: bytes, *, changed: bool) -> Issued:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from advisories.catalogue import Catalogue
@@ -60,7 +61,41 @@ def next_catalogue(
     )
 
 
-def renew(workspace: Workspace, operator: Signer, *, now: int, product: str | None = None) -> list[Catalogue]:
+def listed(
+    workspace: Workspace,
+    fleet: bytes,
+    products: Sequence[str],
+    notice: tuple[str, int, bytes],
+    operator: Signer,
+    *,
+    now: int,
+) -> list[bytes]:
+    """Return for each product the signed catalogue that lists one more notice.
+
+    Args:
+        workspace: where.
+        fleet: digest of root 1.
+        products: whose catalogues.
+        notice: (advisory id, revision, header digest).
+        operator: signs them.
+        now: UTC seconds.
+
+    Raises:
+        InputError: CATALOGUE_FULL.
+    """
+    with workspace.store() as store, store.read() as session:
+        bodies = [next_catalogue(session, fleet, product, now=now, notice=notice) for product in products]
+    return [seal(body, [operator]) for body in bodies]
+
+
+def renew(
+    workspace: Workspace,
+    operator: Signer,
+    *,
+    now: int,
+    product: str | None = None,
+    leave_behind: bool = False,
+) -> list[Catalogue]:
     """Publish catalogues with the same entries and a full lifetime.
 
     Args:
@@ -68,6 +103,7 @@ def renew(workspace: Workspace, operator: Signer, *, now: int, product: str | No
         operator: signs them.
         now: UTC seconds.
         product: whose; None renews all that there are.
+        leave_behind: renew although active devices could not verify it.
 
     Raises:
         InputError: NO_PRODUCT; NO_CATALOGUE, when nothing was published yet.
@@ -82,7 +118,8 @@ def renew(workspace: Workspace, operator: Signer, *, now: int, product: str | No
                 names = [name for name in session.document_names(Catalogue.TYPE) if wanted in {None, name}]
                 bodies = [next_catalogue(session, trusted.fleet, name, now=now) for name in names]
             for body in bodies:
-                publish_catalogue(store, seal(body, [operator]), now, topics=workspace.topics)
+                document = seal(body, [operator])
+                publish_catalogue(store, document, now, topics=workspace.topics, leave_behind=leave_behind)
                 renewed.append(body)
     if not renewed:
         raise InputError(
