@@ -28,7 +28,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.show import approvals_data, next_step, notice_data, print_approvals, print_notice
 from gateway.service.operations import advisories, template
-from gateway.service.operations.keys import signer_for
+from gateway.service.operations.trust.keys import signer_for
 from keys.codec import load
 
 app = group("What owners are told.")

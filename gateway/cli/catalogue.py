@@ -21,7 +21,7 @@ from gateway.cli.output import (
     utc,
 )
 from gateway.service.operations import catalogues
-from gateway.service.operations.keys import signer_for
+from gateway.service.operations.trust.keys import signer_for
 
 app = group("What is current.")
 

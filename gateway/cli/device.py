@@ -25,8 +25,8 @@ from gateway.cli.output import (
     utc,
 )
 from gateway.service import files
-from gateway.service.operations import devices
-from gateway.service.operations.keys import signer_for
+from gateway.service.operations.identity import devices
+from gateway.service.operations.trust.keys import signer_for
 from keys.algorithms import Algorithm
 from keys.errors import InputError
 

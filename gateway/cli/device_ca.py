@@ -24,8 +24,8 @@ from gateway.cli.output import (
     utc,
 )
 from gateway.service import files
-from gateway.service.operations import certificates, device_ca, revocation
-from gateway.service.operations.certificates import Issued
+from gateway.service.operations.identity import certificates, device_ca, revocation
+from gateway.service.operations.identity.certificates import Issued
 from gateway.service.workspace import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError

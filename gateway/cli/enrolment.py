@@ -30,9 +30,9 @@ from gateway.cli.output import (
     utc,
 )
 from gateway.service import files
-from gateway.service.operations import device_ca, device_import, devices, enrolment, revocation
-from gateway.service.operations.certificates import DeviceCa, Issued
-from gateway.service.operations.keys import signer_for
+from gateway.service.operations.identity import device_ca, device_import, devices, enrolment, revocation
+from gateway.service.operations.identity.certificates import DeviceCa, Issued
+from gateway.service.operations.trust.keys import signer_for
 from gateway.service.workspace import Workspace
 from keys.errors import InputError, TocsinError
 from keys.signer import generate

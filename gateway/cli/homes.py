@@ -21,8 +21,8 @@ from device_sim.core.profile import Profile
 from device_sim.home import Home
 from gateway.service import files
 from gateway.service.entries import Product
-from gateway.service.operations import devices
-from gateway.service.operations.certificates import Issued
+from gateway.service.operations.identity import devices
+from gateway.service.operations.identity.certificates import Issued
 from gateway.service.workspace import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError, TocsinError

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from gateway.cli.run import to_json
 from gateway.service import files
-from gateway.service.operations import expiry
+from gateway.service.operations.trust import expiry
 from gateway.service.workspace import Workspace
 from keys.algorithms import PublicKey
 from keys.errors import InputError

@@ -27,7 +27,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.show import approvals_data, next_step, patch_data, print_approvals, print_patch
 from gateway.service.operations import patches
-from gateway.service.operations.keys import signer_for
+from gateway.service.operations.trust.keys import signer_for
 from keys.errors import InputError
 
 app = group("What mends it.")

@@ -23,7 +23,7 @@ from gateway.cli.output import (
 from gateway.cli.running import announced, only_one, run
 from gateway.service import tls
 from gateway.service.broker import DemoBroker
-from gateway.service.operations.keys import signer_for
+from gateway.service.operations.trust.keys import signer_for
 from gateway.service.runtime import Gateway
 from gateway.service.workspace import Workspace
 from gateway.web.app import create_app

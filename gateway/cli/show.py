@@ -13,9 +13,9 @@ from advisories.suit import Patch
 from advisories.versions import format_range, format_version
 from gateway.cli.output import table, utc
 from gateway.service import files
-from gateway.service.operations import changes
-from gateway.service.operations.changes import Change
-from gateway.service.operations.signing import Approvals
+from gateway.service.operations.trust import changes
+from gateway.service.operations.trust.changes import Change
+from gateway.service.operations.trust.signing import Approvals
 from keys.root import Root
 
 

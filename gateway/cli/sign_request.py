@@ -33,10 +33,10 @@ from gateway.cli.show import (
     root_data,
 )
 from gateway.service import files
-from gateway.service.operations import ceremonies, expiry, requests
-from gateway.service.operations.ceremonies import Exported
-from gateway.service.operations.request_files import VENDOR
-from gateway.service.operations.requests import Judged
+from gateway.service.operations.trust import ceremonies, expiry, requests
+from gateway.service.operations.trust.ceremonies import Exported
+from gateway.service.operations.trust.request_files import VENDOR
+from gateway.service.operations.trust.requests import Judged
 from gateway.service.workspace import Workspace
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, utc
 from gateway.service import files
-from gateway.service.operations.verify import Verdict, Verified, verify
+from gateway.service.operations.trust.verify import Verdict, Verified, verify
 from keys.errors import RefusedError
 from keys.trusted import TrustedSet
 

@@ -18,7 +18,8 @@ import pytest
 from gateway.cli import homes
 from gateway.cli import run as command
 from gateway.service.entries import Product
-from gateway.service.operations import advisories, keys, products, roots
+from gateway.service.operations import advisories, products
+from gateway.service.operations.trust import keys, roots
 from gateway.service.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from gateway.cli import homes
-from gateway.service.operations import device_ca, doctor, keys, patches, roots
-from gateway.service.operations.expiry import Check, State
-from gateway.service.operations.keys import signer_for
+from gateway.service.operations import patches
+from gateway.service.operations.identity import device_ca
+from gateway.service.operations.trust import doctor, keys, roots
+from gateway.service.operations.trust.expiry import Check, State
+from gateway.service.operations.trust.keys import signer_for
 from gateway.service.workspace import Workspace
 from keys.algorithms import Algorithm
 from keys.signer import LocalSigner

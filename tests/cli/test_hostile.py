@@ -15,7 +15,7 @@ import pytest
 
 from gateway.cli import homes
 from gateway.service import files
-from gateway.service.operations import devices
+from gateway.service.operations.identity import devices
 from gateway.service.workspace import Workspace, add_artefact
 from keys.errors import InputError, UnavailableError
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase, snapshot

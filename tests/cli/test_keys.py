@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.operations import keys
+from gateway.service.operations.trust import keys
 from gateway.service.workspace import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError

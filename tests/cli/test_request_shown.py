@@ -14,8 +14,9 @@ from advisories import suit
 from advisories.notice import Notice
 from gateway.cli import homes
 from gateway.cli.output import utc
-from gateway.service.operations import ceremonies, keys, patches, requests, roots
-from gateway.service.operations.request_files import encode_request, for_patch
+from gateway.service.operations import patches
+from gateway.service.operations.trust import ceremonies, keys, requests, roots
+from gateway.service.operations.trust.request_files import encode_request, for_patch
 from gateway.service.workspace import Workspace
 from tests.cli.conftest import ADVISORY, Tocsin, snapshot
 

@@ -19,8 +19,9 @@ from advisories import suit
 from advisories.notice import Notice, ReleaseList
 from advisories.suit.envelope import digest_of
 from gateway.cli import homes
-from gateway.service.operations import ceremonies, patches, requests, roots
-from gateway.service.operations.request_files import (
+from gateway.service.operations import patches
+from gateway.service.operations.trust import ceremonies, requests, roots
+from gateway.service.operations.trust.request_files import (
     ANSWER_BYTES_MAX,
     REQUEST_BYTES_MAX,
     Kind,

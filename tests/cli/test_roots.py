@@ -10,9 +10,10 @@ import pytest
 
 from advisories.catalogue import Catalogue
 from gateway.service import policy
-from gateway.service.operations import advisories, expiry, keys, roots
-from gateway.service.operations.changes import lines
-from gateway.service.operations.keys import signer_for
+from gateway.service.operations import advisories
+from gateway.service.operations.trust import expiry, keys, roots
+from gateway.service.operations.trust.changes import lines
+from gateway.service.operations.trust.keys import signer_for
 from gateway.service.workspace import Workspace
 from keys.document import peek
 from keys.errors import DamagedError, InputError, TocsinError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.operations import ceremonies, doctor, roots
+from gateway.service.operations.trust import ceremonies, doctor, roots
 from gateway.service.workspace import Workspace
 from tests.cli.conftest import Tocsin, no_passphrase
 from tests.keys import softhsm

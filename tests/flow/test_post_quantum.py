@@ -27,7 +27,8 @@ from gateway.cli import homes
 from gateway.service import schema
 from gateway.service.entries import Product
 from gateway.service.link import Link
-from gateway.service.operations import keys, products, roots
+from gateway.service.operations import products
+from gateway.service.operations.trust import keys, roots
 from gateway.service.store import Store
 from gateway.service.workspace import Workspace
 from keys.algorithms import Algorithm

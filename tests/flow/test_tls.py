@@ -19,7 +19,8 @@ from device_sim.link import MqttLink
 from gateway.cli import homes
 from gateway.service import tls as gateway_tls
 from gateway.service.link import Link
-from gateway.service.operations import device_ca, devices, revocation, status
+from gateway.service.operations import status
+from gateway.service.operations.identity import device_ca, devices, revocation
 from gateway.service.runtime import Gateway
 from gateway.service.workspace import Workspace
 from keys.algorithms import Algorithm

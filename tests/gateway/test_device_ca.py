@@ -17,7 +17,7 @@ from advisories.report import journal_genesis, journal_head, seal_report
 from advisories.states import NoticeState
 from gateway.service import schema
 from gateway.service.ingest import Ingest, Receipt, Refusal, _Item
-from gateway.service.operations import certificates, device_ca, devices, revocation
+from gateway.service.operations.identity import certificates, device_ca, devices, revocation
 from gateway.service.publication import register_all, register_devices
 from gateway.service.workspace import Workspace
 from keys.algorithms import Algorithm

@@ -16,9 +16,10 @@ from gateway.cli.demo.cast import FIXED_VERSION, LANGUAGES, PRODUCTS, Member, dr
 from gateway.cli.homes import Wish
 from gateway.service import files, publication
 from gateway.service.entries import Product
-from gateway.service.operations import keys, products, roots
+from gateway.service.operations import products
 from gateway.service.operations.catalogues import next_catalogue
-from gateway.service.operations.keys import signer_for
+from gateway.service.operations.trust import keys, roots
+from gateway.service.operations.trust.keys import signer_for
 from gateway.service.workspace import Workspace
 from keys.document import seal
 from keys.errors import InputError

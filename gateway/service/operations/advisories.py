@@ -23,7 +23,7 @@ from gateway.service.entries import require_id
 from gateway.service.operations import patches, releases
 from gateway.service.operations.catalogues import listed
 from gateway.service.operations.products import languages
-from gateway.service.operations.signing import (
+from gateway.service.operations.trust.signing import (
     Approvals,
     approvals,
     missing_error,

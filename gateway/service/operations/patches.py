@@ -14,7 +14,13 @@ from advisories.versions import format_version
 from gateway.core.publication import next_version
 from gateway.service import files
 from gateway.service.operations.catalogues import next_catalogue
-from gateway.service.operations.signing import Approvals, approvals, missing_error, require_role, require_say
+from gateway.service.operations.trust.signing import (
+    Approvals,
+    approvals,
+    missing_error,
+    require_role,
+    require_say,
+)
 from gateway.service.patches import publish_patch
 from gateway.service.workspace import Workspace, add_artefact
 from keys.document import seal

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.core.publication import next_version
 from gateway.service import files
-from gateway.service.operations import certificates
-from gateway.service.operations.certificates import DeviceCa, Issued, date_of
+from gateway.service.operations.identity import certificates
+from gateway.service.operations.identity.certificates import DeviceCa, Issued, date_of
 from gateway.service.workspace import Workspace
 
 CRL_DAYS: Final = 30  # after that the broker lets nobody in until a new list is there

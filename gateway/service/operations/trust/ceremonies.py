@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.service.operations import advisories, patches, releases, requests, roots
-from gateway.service.operations.request_files import (
+from gateway.service.operations import advisories, patches, releases
+from gateway.service.operations.trust import requests, roots
+from gateway.service.operations.trust.request_files import (
     Answer,
     Kind,
     encode_request,
@@ -17,7 +18,7 @@ from gateway.service.operations.request_files import (
     for_root,
     read_answer,
 )
-from gateway.service.operations.signing import Approvals, Signed
+from gateway.service.operations.trust.signing import Approvals, Signed
 from gateway.service.workspace import Workspace
 from keys.document import body_bytes
 from keys.errors import InputError, RefusedError

@@ -12,7 +12,7 @@ from advisories import suit
 from advisories.catalogue import Catalogue, Devices, Timestamp
 from advisories.notice import Notice
 from gateway.service import schema
-from gateway.service.operations.signing import verified
+from gateway.service.operations.trust.signing import verified
 from gateway.service.store import Session
 from keys.document import peek
 from keys.errors import RefusedError

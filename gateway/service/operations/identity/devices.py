@@ -12,7 +12,7 @@ from advisories.catalogue import DeviceRecord, Devices
 from advisories.limits import DEVICE_RECORDS_MAX
 from gateway.core.publication import next_version
 from gateway.service import files, publication, schema
-from gateway.service.operations import certificates
+from gateway.service.operations.identity import certificates
 from gateway.service.store import Session
 from gateway.service.workspace import Workspace
 from keys.codec import dump

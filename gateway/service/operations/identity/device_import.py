@@ -25,8 +25,8 @@ from advisories.catalogue import DeviceRecord
 from advisories.limits import ALGORITHMS_MAX
 from advisories.topics import is_id
 from gateway.service import files, schema
-from gateway.service.operations import certificates, devices
-from gateway.service.operations.device_list import COLUMNS, REQUIRED, bad, read_rows
+from gateway.service.operations.identity import certificates, devices
+from gateway.service.operations.identity.device_list import COLUMNS, REQUIRED, bad, read_rows
 from gateway.service.workspace import Workspace
 from keys.algorithms import VERIFIED, Algorithm, PublicKey
 from keys.cbor import decode

@@ -11,9 +11,9 @@ from typing import Final
 
 from gateway.service import audit
 from gateway.service.entries import KeyEntry
-from gateway.service.operations import expiry
-from gateway.service.operations.expiry import Check, State
-from gateway.service.operations.keys import Place, place
+from gateway.service.operations.trust import expiry
+from gateway.service.operations.trust.expiry import Check, State
+from gateway.service.operations.trust.keys import Place, place
 from gateway.service.trust import load_trusted
 from gateway.service.workspace import Workspace
 from keys import signer

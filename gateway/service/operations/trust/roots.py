@@ -11,9 +11,16 @@ from typing import Final
 import sqlalchemy as sa
 
 from gateway.service import files, schema
-from gateway.service.operations.changes import Change, compare, with_consequences
-from gateway.service.operations.expiry import DAY
-from gateway.service.operations.signing import Approvals, Signed, approvals, missing_error, sign, verified
+from gateway.service.operations.trust.changes import Change, compare, with_consequences
+from gateway.service.operations.trust.expiry import DAY
+from gateway.service.operations.trust.signing import (
+    Approvals,
+    Signed,
+    approvals,
+    missing_error,
+    sign,
+    verified,
+)
 from gateway.service.trust import load_trusted, publish_root
 from gateway.service.workspace import Workspace
 from keys.cbor import decode

@@ -18,8 +18,8 @@ from advisories.notice import Notice, ReleaseList, Text
 from advisories.suit import Patch
 from advisories.topics import is_id
 from gateway.service.entries import class_id_of
-from gateway.service.operations.changes import Change, compare
-from gateway.service.operations.request_files import (
+from gateway.service.operations.trust.changes import Change, compare
+from gateway.service.operations.trust.request_files import (
     PRODUCT,
     RELEASE_LIST,
     RELEASE_LIST_BYTES_MAX,
@@ -31,7 +31,7 @@ from gateway.service.operations.request_files import (
     new_answer,
     read_request,
 )
-from gateway.service.operations.signing import require_say
+from gateway.service.operations.trust.signing import require_say
 from keys import cose
 from keys.algorithms import PublicKey
 from keys.cbor import decode

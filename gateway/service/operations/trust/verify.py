@@ -14,7 +14,7 @@ from advisories import suit
 from advisories.catalogue import Catalogue, Devices, Timestamp
 from advisories.notice import Notice, check_code
 from advisories.offer import Answer, Offer
-from gateway.service.operations.signing import Signed
+from gateway.service.operations.trust.signing import Signed
 from keys import cose
 from keys.cbor import decode
 from keys.codec import unpack

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from advisories.catalogue import DeviceRecord
 from gateway.service.entries import require_id
-from gateway.service.operations import certificates, devices
+from gateway.service.operations.identity import certificates, devices
 from gateway.service.workspace import Workspace
 from keys.algorithms import PublicKey
 from keys.errors import InputError

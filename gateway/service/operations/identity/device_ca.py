@@ -27,8 +27,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.core.publication import next_version
 from gateway.service import audit, files, schema
-from gateway.service.operations import certificates, revocation
-from gateway.service.operations.certificates import (
+from gateway.service.operations.identity import certificates, revocation
+from gateway.service.operations.identity.certificates import (
     BROKER,
     GATEWAY,
     TYPE,

@@ -1,0 +1,1 @@
+"""Which devices there are: their records, keys and certificates."""
