@@ -208,7 +208,7 @@ class Tuf(FetcherInterface):  # type: ignore[misc]
             return VERSION
         except tuf_errors.ExpiredMetadataError:
             return EXPIRY
-        except tuf_errors.LengthOrHashMismatchError:
+        except (tuf_errors.LengthOrHashMismatchError, tuf_errors.DownloadLengthMismatchError):
             return MISMATCH
         except tuf_errors.RepositoryError:
             return KIND
