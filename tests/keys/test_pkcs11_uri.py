@@ -119,3 +119,27 @@ def test_any_text_is_a_place_or_one_clear_error(text: str) -> None:
     else:
         code = "KEY_URI" if place.where.isascii() else "let through"
     assert code == "KEY_URI"
+
+
+TOLD = {
+    "nothing": "This is no pkcs11: URI, or it is too long. Write pkcs11:token=NAME;object=NAME (RFC 7512).",
+    "a PIN for an attribute": "The pkcs11: URI has an attribute that is unknown or in the wrong place. Use id, manufacturer, model, object, serial, token, type; after a '?', module-name, module-path, pin-source.",
+    "a PIN in the path": "A PIN does not belong in a key URI: lists, logs and histories keep it. Take pin-value out; give the PIN at the prompt, in TOCSIN_PASSPHRASE or a pin-source file.",
+    "an empty value": "The value of object in the pkcs11: URI is empty or has a character that must be escaped. Write such a character as %XX, a space as %20.",
+    "the same twice": "The pkcs11: URI gives object twice. Give it once.",
+    "no UTF-8": "The value of object in the pkcs11: URI is not printable UTF-8. Check its %XX escapes.",
+    "a control character": "The value of token in the pkcs11: URI is not printable UTF-8. Check its %XX escapes.",
+    "another kind of object": "The pkcs11: URI names something other than a private key. Leave type out.",
+    "a path that is not absolute": "The module-path is not absolute. Start it with '/'.",
+    "a name with a path": "The module-name is a path. Give a name without path and extension, or module-path.",
+    "two modules": "The pkcs11: URI names the module twice. Give module-path or module-name.",
+    "a program for the PIN": "The pin-source is not a file with an absolute path. Write pin-source=file:/path/to/pin.",
+}
+"""One clear sentence, and what to do; each said of the first of its kind above."""
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_each_fault_is_told_with_its_mend(name: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse(BAD[name])
+    assert str(error.value) == TOLD[name]
