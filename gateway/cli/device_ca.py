@@ -136,7 +136,7 @@ def gateway(
     opened = open_workspace(workspace)
     ca = device_ca.open_ca(opened, ask_passphrase)
     made = device_ca.issue_gateway(opened, ca, now=now(), days=days or device_ca.SERVER_DAYS)
-    _told(as_json, opened, made, "gateway")
+    _told(opened, made, "gateway", as_json=as_json)
 
 
 @app.command("server", epilog=example("device ca server broker.example.com 192.0.2.1"))
@@ -153,10 +153,10 @@ def server(
     opened = open_workspace(workspace)
     ca = device_ca.open_ca(opened, ask_passphrase)
     made = device_ca.issue_broker(opened, ca, hosts, now=now(), days=days or device_ca.SERVER_DAYS)
-    _told(as_json, opened, made, "broker")
+    _told(opened, made, "broker", as_json=as_json)
 
 
-def _told(as_json: bool, workspace: Workspace, made: Issued, file: str) -> None:  # noqa: FBT001 - the flag of every command
+def _told(workspace: Workspace, made: Issued, file: str, *, as_json: bool) -> None:
     paths = {
         "file": workspace.path / "tls" / f"{file}.pem",
         "key_file": workspace.path / "keys" / f"tls-{file}.pem",

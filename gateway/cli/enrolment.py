@@ -76,7 +76,7 @@ def import_(
         found = device_import.read_list(opened, file, now=at, step=lambda: progress.advance(reading))
         if found.faults:
             progress.stop()
-            _show_faults(as_json, found, str(file))
+            _show_faults(found, str(file), as_json=as_json)
         operator = signer_for(opened, "operator", _quiet(progress), key)
         signing: TaskID = progress.add_task("signing", total=len(found.fresh))
         why = {"list": file.name}
@@ -118,7 +118,7 @@ def _quiet(progress: Progress) -> Any:
     return ask
 
 
-def _show_faults(as_json: bool, found: device_import.Read, where: str) -> None:  # noqa: FBT001 - the flag of every command
+def _show_faults(found: device_import.Read, where: str, *, as_json: bool) -> None:
     many = "fault" if len(found.faults) == 1 else "faults"
     message = f"{len(found.faults)} {many} in {found.rows} devices; nothing was registered."
     if not as_json:
@@ -177,7 +177,7 @@ def enrol(
     if not planned.known:
         enrolment.carry_out(opened, planned, signer_for(opened, "operator", ask_passphrase, key), now=at)
     (made,) = device_ca.issue(opened, ca, [planned.record.id], now=at)
-    _wrote(as_json, planned.record, made, path, "Enrolled")
+    _wrote(planned.record, made, path, "Enrolled", as_json=as_json)
 
 
 def replace(
@@ -235,7 +235,7 @@ def replace(
     _refresh(opened, ca, at)
     if home is not None:
         homes.give_certificate(opened, home, made)
-    _wrote(as_json, planned.record, made, path, "Replaced the key of")
+    _wrote(planned.record, made, path, "Replaced the key of", as_json=as_json)
 
 
 def revoke(
@@ -300,7 +300,7 @@ def _refresh(workspace: Workspace, ca: DeviceCa, at: int) -> None:
         revocation.write(workspace, ca, now=at)
 
 
-def _wrote(as_json: bool, record: DeviceRecord, made: Issued, path: Path | None, did: str) -> None:  # noqa: FBT001 - the flag of every command
+def _wrote(record: DeviceRecord, made: Issued, path: Path | None, did: str, *, as_json: bool) -> None:
     if path is not None:
         files.write_atomic(path, made.pem)
     where = path or "its home"
