@@ -1,4 +1,4 @@
-"""One command from its arguments to its exit status: every error is told here."""
+"""One command of ``tocsin`` or ``hil``, from its arguments to its exit status: every error is told here."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import io
 import json
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keys.errors import InputError, TocsinError, UnavailableError
+
+if TYPE_CHECKING:
+    import typer
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str], program: str = "tocsin") -> int:
     """Run one command and return its exit status; every error is told in one place."""
     as_json = "--json" in arguments
     for stream in (sys.stdout, sys.stderr):
@@ -23,7 +26,7 @@ def run(arguments: list[str]) -> int:
             # What the terminal's encoding lacks, and bytes of a name that are no text, come out escaped.
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _invoke(arguments)
+        return _invoke(arguments, program)
     except TocsinError as error:
         return _tell(error, as_json=as_json)
     except KeyboardInterrupt:
@@ -42,7 +45,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("TOCSIN_TRACEBACK"):
             raise
-        message = f"This is a fault in tocsin ({type(error).__name__})."
+        message = f"This is a fault in {program} ({type(error).__name__})."
         mend = "Set TOCSIN_TRACEBACK=1 to see where, and report it."
         _print(as_json, code="BUG", message=message, mend=mend, status=EXIT_BUG)
         return EXIT_BUG
@@ -53,15 +56,30 @@ def _is_text(argument: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
-def _invoke(arguments: list[str]) -> int:
+def _application(program: str) -> typer.Typer:
+    """Import one of the two front doors; the bench's needs parts that only a bench installs."""
+    if program == "tocsin":
+        from gateway.cli.app import app  # noqa: PLC0415 - importing takes most of a short command's time
+
+        return app
+    try:
+        from hil.cli.app import make  # noqa: PLC0415 - the same
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"serial", "pytest"}:
+            raise
+        message = f"The bench needs {error.name}, which is not installed."
+        raise UnavailableError("BENCH_PARTS", message, mend="Run: pip install 'tocsin[hil]'") from None
+    return make()
+
+
+def _invoke(arguments: list[str], program: str) -> int:
     """Import the application and run it; what typer raises becomes ours."""
     import typer  # noqa: PLC0415 - importing takes most of a short command's time: Ctrl-C may fall into it
     from typer.exceptions import Abort, TyperException  # noqa: PLC0415 - the same
 
-    from gateway.cli.app import app  # noqa: PLC0415 - the same
-
     try:
-        status = typer.main.get_command(app).main(arguments, prog_name="tocsin", standalone_mode=False)
+        command = typer.main.get_command(_application(program))
+        status = command.main(arguments, prog_name=program, standalone_mode=False)
     except TyperException as error:
         raise InputError("USAGE", error.format_message(), mend="Try --help.") from None
     except UnicodeEncodeError:

@@ -1,0 +1,1 @@
+"""Boards: their file, locks, lines, power, reset, capabilities, health."""

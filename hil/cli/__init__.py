@@ -1,0 +1,1 @@
+"""The ``hil`` command: a thin front of the rooms beside it."""

@@ -1,0 +1,1 @@
+"""The pytest plugin: boards as fixtures, evidence for every test."""

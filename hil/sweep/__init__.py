@@ -1,0 +1,1 @@
+"""Power cuts over a sweep, and what must hold after each."""

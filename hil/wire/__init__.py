@@ -1,0 +1,1 @@
+"""What passes over a line: records of it, faults in it."""
