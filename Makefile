@@ -26,8 +26,9 @@ check: $(VENV)/dev ## Format, lint, types, floors, docs
 	$(BIN)/lint-imports
 	$(BIN)/python docs/check.py
 
-bench: $(VENV)/dev ## Measure what verification costs; fail when a limit is missed
+bench: $(VENV)/dev ## Measure what verification and the serial line cost; fail when a limit is missed
 	@$(BIN)/python -m bench.trust $(ARGS)
+	@$(BIN)/python -m bench.hil
 
 mutate: $(VENV)/dev system ## Break keys/ in every small way; fail when tests notice fewer than nine in ten
 	@$(BIN)/python .ci/mutants $(ARGS)

@@ -1,7 +1,7 @@
 """Hold the documentation to the code: ``python docs/check.py`` lists what is wrong and exits with 1.
 
 Generated pages are what their source makes; relative links and anchors lead somewhere; every
-``tocsin`` command that a page names exists.
+``tocsin`` or ``hil`` command that a page names exists.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
-_COMMAND = re.compile(r"(?:^|(?<=[\s`(/]))tocsin((?:[ \t]+[A-Za-z][A-Za-z0-9|_-]*){1,3})")
+_COMMAND = re.compile(r"(?:^|(?<=[\s`(/]))(tocsin|hil)((?:[ \t]+[A-Za-z][A-Za-z0-9|_-]*){1,3})")
 _ELSEWHERE = re.compile(r"^[a-z][a-z0-9+.-]*:")
 
 
@@ -95,16 +95,18 @@ def _unknown(root: Any, words: list[str]) -> str | None:
     return None
 
 
-def commands(path: Path, root: Any) -> Iterator[str]:
+def commands(path: Path, roots: dict[str, Any]) -> Iterator[str]:
     """Commands that do not exist, in code only: prose may say what it likes."""
     text = path.read_text(encoding="utf-8")
     spans = [(m.start(), m.group()) for m in _FENCE.finditer(text)]
     spans += [(m.start(), m.group()) for m in _CODE.finditer(_FENCE.sub(_blank, text))]
     for start, span in spans:
         for match in _COMMAND.finditer(span):
-            wrong = _unknown(root, match.group(1).split())
+            program, words = match.groups()
+            wrong = _unknown(roots[program], words.split())
             if wrong is not None:
-                yield f"{_place(path, text, start + match.start())}: 'tocsin' has no command '{wrong}' there"
+                place = _place(path, text, start + match.start())
+                yield f"{place}: '{program}' has no command '{wrong}' there"
 
 
 def problems() -> Iterator[str]:
@@ -116,12 +118,13 @@ def problems() -> Iterator[str]:
         import typer  # noqa: PLC0415 - its absence is one of the findings
 
         from gateway.cli.app import app  # noqa: PLC0415 - the same
+        from hil.cli.app import make  # noqa: PLC0415 - the same
     except ImportError as error:
-        yield f"gateway/cli/app.py: cannot be imported ({error})"
+        yield f"a command cannot be imported ({error})"
         return
-    root = typer.main.get_command(app)
+    roots = {"tocsin": typer.main.get_command(app), "hil": typer.main.get_command(make())}
     for path in pages():
-        yield from commands(path, root)
+        yield from commands(path, roots)
 
 
 def main() -> int:

@@ -145,11 +145,20 @@ def cli_page() -> str:
     return reference(app)
 
 
+def bench_page() -> str:
+    """Every command of the bench, from the application itself."""
+    from gateway.cli.reference import reference  # noqa: PLC0415 - a broken command must not break the others
+    from hil.cli.app import make  # noqa: PLC0415 - the same
+
+    return reference(make(), "hil")
+
+
 PAGES = {
     "reasons.md": reasons_page,
     "limits.md": limits_page,
     "states.md": states_page,
     "cli.md": cli_page,
+    "hil.md": bench_page,
 }
 """File name under ``docs/reference`` -> what makes it."""
 

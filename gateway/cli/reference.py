@@ -7,22 +7,35 @@ from typing import Any
 
 import typer
 
-_HEAD = """\
+_MADE = "<!-- Made from the program by gateway/cli/reference.py; edit the help texts there. -->"
+_HEADS = {
+    "tocsin": f"""\
 # Commands
 
-<!-- Made from the program by gateway/cli/reference.py; edit the help texts there. -->
+{_MADE}
 
 Every command that works in a workspace finds it by `--workspace`, by the variable `TOCSIN_WORKSPACE`, or
 in the current folder. With `--json` it prints one JSON object on stdout and nothing else there. What the
 exit statuses mean stands in [exit-codes.md](exit-codes.md).
-"""
+""",
+    "hil": f"""\
+# Commands of the bench
+
+{_MADE}
+
+A command that works on a board finds it in `hil-boards.toml`, here or in a folder above, in the file that
+`--boards` or the variable `HIL_BOARDS` names. Exit status 1 speaks of the board's firmware, 3 of the bench, 2
+of what was typed.
+""",
+}
+"""How the page of each program begins."""
 
 
-def reference(app: typer.Typer) -> str:
-    """Return ``docs/reference/cli.md``: every command with its help, example, arguments and options."""
+def reference(app: typer.Typer, program: str = "tocsin") -> str:
+    """Return a page of ``docs/reference``: a program's commands with help, example, arguments and options."""
     root: Any = typer.main.get_command(app)
-    lines = [_HEAD]
-    for name, command in _commands(root, ("tocsin",)):
+    lines = [_HEADS[program]]
+    for name, command in _commands(root, (program,)):
         lines += _section(name, command)
     return "\n".join(lines).rstrip() + "\n"
 
