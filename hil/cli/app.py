@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-VERBS: tuple[str, ...] = ()
+VERBS: tuple[str, ...] = ("report",)
 """Modules of this package, in the order of ``hil --help``; each has ``register(app)``."""
 
 
