@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-VERBS: tuple[str, ...] = ("report", "trace")
+VERBS: tuple[str, ...] = ("boards", "who", "report", "trace")
 """Modules of this package, in the order of ``hil --help``; each has ``register(app)``."""
 
 
