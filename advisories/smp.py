@@ -96,7 +96,7 @@ IMG_STATE_SET: Final = Command(
     write=True,
     retry=Retry.NEVER,
     request={"hash": "bytes?", "confirm": "bool"},
-    answer={"images": "array", "splitStatus": "uint?"},
+    answer={"images": "array?", "splitStatus": "uint?"},
 )
 IMG_UPLOAD: Final = Command(
     "img.upload",

@@ -107,7 +107,7 @@
     X(hash, BYTES, 1) \
     X(confirm, BOOL, 0)
 #define TOCSIN_SMP_IMG_STATE_SET_ANSWER(X) \
-    X(images, ARRAY, 0) \
+    X(images, ARRAY, 1) \
     X(splitStatus, UINT, 1)
 
 /* takes a part of an image */
