@@ -57,6 +57,12 @@ class ConsoleLog:
             return self._dropped + len(self._data)
 
     @property
+    def marked(self) -> int:
+        """The place of the last :meth:`mark`; 0 before the first."""
+        with self._changed:
+            return self._since
+
+    @property
     def dropped(self) -> int:
         """Bytes that are no longer kept, the oldest ones."""
         with self._changed:

@@ -1,4 +1,4 @@
-"""Boards that are programs: a process or QEMU, started at each power-on, gone with whoever holds the board."""
+"""Boards that are programs: a process or QEMU, started at each power-on, gone with the bench."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class Spawned:
         found = list(dict.fromkeys(_PTS.findall(self._output)))
         if number >= len(found):
             raise port_error("PORT_MISSING", self._board.name, "the program has named no /dev/pts/N yet")
-        return found[number]
+        return str(found[number])
 
     def _names_link(self) -> bool:
         return any("{pty" in part for part in self._spawn.command or ())
