@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from device_sim.core import effects as do
 from device_sim.core.agent import Agent
@@ -21,63 +21,15 @@ from device_sim.core.slots import select
 from device_sim.display import Display, NoDisplay
 from device_sim.faults import GOOD, Behaviour, damaged
 from device_sim.home import Home
+from device_sim.links import Link
 from device_sim.owner import Answer, Owner
 from device_sim.timers import Timers
 from keys.errors import TocsinError, UnavailableError
+from keys.reasons import Reason
 
 ONLINE: Final = b"1"
 OFFLINE: Final = b"0"
 ENTROPY_BYTES: Final = 32
-
-
-class Link(Protocol):
-    """What carries messages: MQTT, or HTTP for devices that poll."""
-
-    on_connect: Callable[[bool], None] | None
-    on_disconnect: Callable[[str], None] | None
-    on_message: Callable[[str, bytes], None] | None
-    on_failure: Callable[[Exception], None] | None
-
-    @property
-    def connected(self) -> bool:
-        """True while messages go both ways."""
-        ...
-
-    async def connect(self) -> None:
-        """Connect once, and from then on come back after every loss."""
-        ...
-
-    def connect_later(self, delay: float = 0.0) -> None:
-        """Connect in the background and keep trying."""
-        ...
-
-    def start_over(self, *filters: str) -> None:
-        """Receive exactly these filters from the next connect on."""
-        ...
-
-    def subscribe(self, *filters: str) -> Any:
-        """Receive these filters too."""
-        ...
-
-    def unsubscribe(self, *filters: str) -> Any:
-        """Stop receiving these filters."""
-        ...
-
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Hand a message over."""
-        ...
-
-    def drop(self, pause_s: float = 0.0) -> None:
-        """Lose the connection as a power cut would, and come back."""
-        ...
-
-    def give_up(self, error: Exception) -> None:
-        """Stop for good and tell ``on_failure`` why."""
-        ...
-
-    async def close(self) -> None:
-        """Send what is waiting and stay away."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +41,8 @@ class Event:
     """connected, disconnected, booted, shown, acknowledged, asked, answered, tested, broken, log, display,
     failed or stopped."""
     detail: str = ""
+    reason: Reason = Reason.OK
+    """Of a log; OK where it says no more than that something happened."""
 
 
 class DeviceShell:
@@ -261,6 +215,11 @@ class DeviceShell:
             self._tell("answered", answer)
             self._guarded(lambda now: agent.consent(answer, now))
 
+    def look_at_clock(self) -> None:
+        """Let the core do what is due by now, and hear of a clock that was set."""
+        if self.agent is not None:
+            self._guarded(self.agent.tick)
+
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Call ``action`` after a while, as long as the device runs."""
         self._timers.at(self._clock() + seconds, lambda: action() if self._running else None)
@@ -333,8 +292,8 @@ class DeviceShell:
         self._do(self.agent.measured(effect.slot, data, self._clock()))
 
     def _reboot(self, _effect: do.Reboot) -> None:
-        self._deaf = self.link.connected  # a device that restarts hears nothing until it is back
         self.link.drop(self._boot_s)
+        self._deaf = self.link.connected  # a device that restarts hears nothing until it is back
         self._boot()
 
     def _self_test(self, _effect: do.SelfTest) -> None:
@@ -360,7 +319,7 @@ class DeviceShell:
             self.owner.asked(self, effect)
 
     def _log(self, effect: do.Log) -> None:
-        self._tell("log", f"{effect.reason.name}: {effect.text}")
+        self._tell("log", f"{effect.reason.name}: {effect.text}", effect.reason)
 
     def _wake_at(self, effect: do.WakeAt) -> None:
         self._wake = effect.time  # the last one counts
@@ -370,9 +329,9 @@ class DeviceShell:
     def _topic(self, leaf: str) -> str:
         return self.home.profile.topics.device(self.home.profile.id, leaf)
 
-    def _tell(self, kind: str, detail: str = "") -> None:
+    def _tell(self, kind: str, detail: str = "", reason: Reason = Reason.OK) -> None:
         if self._on_event is not None:
-            self._on_event(Event(self.home.profile.id, kind, detail))
+            self._on_event(Event(self.home.profile.id, kind, detail, reason))
 
     _CARRY: ClassVar[dict[type[Any], Callable[[Any, Any], None]]] = {
         do.Publish: _publish,

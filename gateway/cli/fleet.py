@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 import time
 from collections import Counter
@@ -18,6 +17,14 @@ from device_sim.fleet import DEVICES_MAX, Fleet
 from device_sim.home import Home
 from device_sim.owner import ConsoleOwner
 from device_sim.shell import Event
+from gateway.cli import device_serial
+from gateway.cli.device_serial import (
+    OwnerName,
+    OwnerOption,
+    SerialOption,
+    TestBuildOption,
+    WithoutNotifierOption,
+)
 from gateway.cli.homes import recover
 from gateway.cli.output import JsonOption, WorkspaceOption, console, emit, example, group, open_workspace
 from gateway.cli.run import EXIT_INTERRUPTED
@@ -153,6 +160,10 @@ def device_run(
         str, typer.Option(help="console, png, led, none, or the name of a luma.oled driver.")
     ] = "console",
     for_: Annotated[float | None, typer.Option("--for", min=0.0, help="End after this many seconds.")] = None,
+    serial: SerialOption = None,
+    test_build: TestBuildOption = False,
+    owner_name: OwnerOption = None,
+    without_notifier: WithoutNotifierOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -160,8 +171,33 @@ def device_run(
 
     With --json the screen goes to a file in the device's folder, questions to stderr, and what happened is
     counted in one object at the end.
+
+    With --serial it is a board on a serial line instead: SMP (MCUmgr) and console log on one line, and no
+    broker. A script learns the port from the first line of stdout, "serial port: URL" (with --json from that
+    of stderr), or names it itself: pty:LINK makes LINK a symbolic link to the terminal. Over TCP it boots
+    when the first client has come. The exit status after a power cut that a test asked for is 9.
     """
     opened = open_workspace(workspace)
+    if serial is not None:
+        if broker is not None:
+            raise InputError(
+                "BAD_VALUE", "A board on a serial line has no broker.", mend="Leave out --broker."
+            )
+        device_serial.run_serial(
+            opened,
+            _find(opened, device),
+            serial,
+            display=display,
+            seconds=for_,
+            test_build=test_build,
+            owner_name=owner_name or OwnerName.TERMINAL,
+            without_notifier=without_notifier,
+            as_json=as_json,
+        )
+        return
+    if test_build or without_notifier or owner_name is not None:
+        message = "Only a board on a serial line has builds and chosen owners."
+        raise InputError("BAD_VALUE", message, mend="Say --serial too, or leave the option out.")
     url = broker_url(opened, broker)
     home = Home.open(_find(opened, device))
     out = console()
@@ -218,19 +254,9 @@ def _tell(out: Console, event: Event) -> None:
 
 async def _live(fleet: Fleet, owner: ConsoleOwner, stop: asyncio.Event, seconds: float | None) -> None:
     """Pass lines from the terminal to the owner while the device runs."""
-    loop = asyncio.get_running_loop()
-
-    def typed() -> None:
-        line = sys.stdin.readline()
-        if line:
-            owner.typed(line)
-        else:
-            loop.remove_reader(sys.stdin)
-
-    with contextlib.suppress(PermissionError, OSError):  # a plain file or /dev/null has nobody typing
-        loop.add_reader(sys.stdin, typed)
+    device_serial.listen_to(owner)
     if seconds is not None:
-        loop.call_later(seconds, stop.set)
+        asyncio.get_running_loop().call_later(seconds, stop.set)
     await fleet.run(stop)
     for failure in fleet.failures.values():
         raise failure
