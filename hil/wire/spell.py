@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import cbor2
@@ -26,10 +26,23 @@ _SIMPLE: Final = {
 _WAYS: Final = {Direction.TO_BOARD: "->", Direction.FROM_BOARD: "<-", Direction.NONE: "--"}
 
 
+class _EveryTag(dict[int, Callable[..., Any]]):
+    """A decoder for each tag there may be: it stays a tag. A shared reference could make a value endless."""
+
+    def __contains__(self, tag: object) -> bool:
+        return True
+
+    def __getitem__(self, tag: int) -> Callable[..., Any]:
+        return lambda value, *_: cbor2.CBORTag(tag, value)
+
+    def get(self, tag: int, default: Any = None) -> Any:  # noqa: ARG002 - the signature of dict
+        return self[tag]
+
+
 def body(message: bytes) -> dict[Any, Any] | None:
     """Return the map that a message carries; None where it carries none or is damaged."""
     try:
-        found = cbor2.loads(message[HEADER_BYTES:])
+        found = cbor2.loads(message[HEADER_BYTES:], semantic_decoders=_EveryTag())
     except (cbor2.CBORError, ValueError, TypeError, RecursionError, OverflowError, MemoryError):
         return None
     return found if isinstance(found, dict) else None

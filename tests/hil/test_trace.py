@@ -264,6 +264,15 @@ def test_bodies_that_harm_a_decoder_are_called_broken() -> None:
         assert "broken" in spell.message(smp(1, 1, 0, body))
 
 
+def test_a_tag_is_shown_and_never_followed() -> None:
+    endless = (
+        bytes.fromhex("a16161d81c8a") + bytes.fromhex("d81d00") * 10
+    )  # a list that holds itself ten times
+    shown = spell.line(said(TO, smp(0, 1, 0, endless)))
+    assert '{"a": 28([29(0), 29(0),' in shown
+    assert "\"b\": 2(h'01')" in spell.line(said(TO, smp(0, 1, 0, {"a": 1, "b": cbor2.CBORTag(2, b"\x01")})))
+
+
 # Nothing twice
 
 RESET = (2, 0, 5, {})
