@@ -32,7 +32,8 @@ class Session:
     Attributes:
         board: what its file says.
         line: where SMP is spoken.
-        console: what it says on its console, which may be a second port.
+        console: what it says on its console.
+        console_line: where that comes from: ``line``, or a second port.
         smp: the client on ``line``.
         power: its power.
     """
@@ -71,7 +72,8 @@ class Session:
                 url, baud=baud, dtr=None, rts=None, line_bytes=link.smp_line, banner=banner, taps=taps
             )
             self._lines.append(second)
-        self.console: ConsoleLog = self._lines[-1].console
+        self.console_line = self._lines[-1]
+        self.console: ConsoleLog = self.console_line.console
         self.smp = SmpClient(self.line, group=link.group, buffer_bytes=link.smp_buf, window=link.window)
         self._found: frozenset[str] | None = None
         self._started = True  # since the console's mark
@@ -110,7 +112,7 @@ class Session:
         session = Session(board, taps=taps, shaper=shaper, environ=environ, pause=pause)
         with contextlib.ExitStack() as stack:
             stack.callback(session._leave, keep_power=keep_power)
-            session._begin()
+            session._begin(ready=ready)
             if ready:
                 session.wait_ready()
                 session._learn()
@@ -122,10 +124,10 @@ class Session:
         spawn = self.board.spawn
         return self.board.console.url != "same" or (spawn is not None and len(spawn.serial) > 1)
 
-    def _begin(self) -> None:
+    def _begin(self, *, ready: bool) -> None:
         """Power the board and open its ports; where its banner is awaited, see to it that it starts now."""
         self._before_power()
-        banner = self.board.boot.ready == "banner"
+        banner = ready and self.board.boot.ready == "banner"
         if self._spawned is not None and self.power.driver != "process":
             self._spawned.start()
         if banner and self._spawned is None and self.board.reset.by == "none" and self.power.cycle:
