@@ -20,7 +20,7 @@ from hil.bench.tomllines import Path as Keys
 from hil.bench.tomllines import lines_of
 from keys.errors import InputError
 
-__all__ = ["FILE_NAME", "Board", "choose", "find", "load", "mistakes", "read"]
+__all__ = ["FILE_NAME", "Board", "choose", "find", "load", "mistakes", "read", "says_anything"]
 
 FILE_NAME: Final = "hil-boards.toml"
 FILE_BYTES_MAX: Final = 1_048_576
@@ -69,6 +69,18 @@ def mistakes(path: Path, environ: Mapping[str, str]) -> list[InputError]:
         InputError: BOARD_FILE, where the file cannot be read at all.
     """
     return read(_text(path), where=str(path), folder=path.parent, environ=environ)[1]
+
+
+def says_anything(path: Path) -> bool:
+    """Say whether a file holds more than comments; what is no TOML does.
+
+    Raises:
+        InputError: BOARD_FILE, where it cannot be read at all.
+    """
+    try:
+        return bool(tomllib.loads(_text(path)))
+    except (ValueError, RecursionError):
+        return True
 
 
 def choose(

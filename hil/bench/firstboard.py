@@ -1,0 +1,202 @@
+"""The two files that ``hil init`` writes: a board's entry in the board file, and first tests that pass."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from hil.bench import boardfile
+from hil.bench.board import NAME_PATTERN, Board
+from hil.bench.firstlook import BUFFER_DEFAULT, Found
+from hil.bench.port import resolve
+from hil.errors import BenchError
+from keys.errors import InputError
+
+TEST_NAME: Final = "test_board.py"
+_LINE_MAX: Final = 60  # characters of a console line that a test expects
+_BANNERS: Final = ("*** Booting ", "tocsin: boot ", "ESP-ROM:", "rst:0x", "U-Boot ", "I: Starting bootloader")
+"""What stands in a line that comes at every start and at no other time."""
+_NUMBER: Final = re.compile(r"0x[0-9A-Fa-f]+|[0-9]+")
+
+
+def name_for(wish: str | None, taken: Iterable[str]) -> str:
+    """Return the board's name: the one wished for, or the first of board1, board2 that is free.
+
+    Raises:
+        InputError: BOARD_NAME, it is none; BOARD_EXISTS, the file has it.
+    """
+    names = set(taken)
+    if wish is None:
+        return next(name for number in range(1, len(names) + 2) if (name := f"board{number}") not in names)
+    if not re.fullmatch(NAME_PATTERN, wish):
+        mend = "Take letters, digits, dot, hyphen and underscore, 63 at most."
+        raise InputError("BOARD_NAME", f"{wish!r} is no name for a board.", mend=mend)
+    if wish in names:
+        message = f"The board file has a board {wish} already."
+        raise InputError("BOARD_EXISTS", message, mend="Take another --name, or take the entry out first.")
+    return wish
+
+
+def _toml(text: str) -> str:
+    return json.dumps(text.replace("$", "$$"), ensure_ascii=False)
+
+
+def entry(name: str, found: Found) -> str:
+    """Return the board's table for the board file, about ten lines with what may be said besides."""
+    smp = f", smp_buf = {found.buffer}" if found.heard.smp and found.buffer != BUFFER_DEFAULT else ""
+    lines = [f"[board.{name if '.' not in name else _toml(name)}]"]
+    lines += [f"# {found.info}"] if found.info else []
+    kind = found.kind[:63]
+    lines += [
+        f"class = {_toml(kind)}"
+        if kind
+        else '# class = "my-firmware"  # tests may ask for a class, or for tags'
+    ]
+    lines.append(f"link = {{ url = {_toml(found.url)}, baud = {found.heard.baud}{smp} }}")
+    banner = _banner(found.heard.lines())
+    said = f", banner = {_toml(banner)}" if banner else ""
+    if found.heard.smp:
+        lines.append(
+            f'boot = {{ ready = "echo", timeout_s = 10{said} }}  # ready when it answers an SMP echo'
+        )
+        lines.append(f"# It answers the groups {', '.join(found.groups())}; 'hil probe {name}' says more.")
+    else:
+        lines.append(f'boot = {{ ready = "none"{said} }}  # "banner" once something resets it')
+        lines.append(
+            'capabilities = ["console"]  # it speaks no SMP, so none is sent; add "reset" with a reset'
+        )
+    resets = (
+        '"smp", "rts", "dtr", "esp32", "command"' if found.heard.smp else '"rts", "dtr", "esp32", "command"'
+    )
+    first = "smp" if found.heard.smp else "rts"
+    lines.append(f'# reset = {{ by = "{first}" }}  # what starts it anew: {resets}')
+    lines.append('# power = { driver = "uhubctl", hub = "1-1.4", port = 2 }  # what can cut its power')
+    lines.append("destructive = false  # true: tests may erase it and write firmware to it")
+    return "\n".join(lines) + "\n"
+
+
+def _banner(lines: Iterable[str]) -> str:
+    for line in lines:
+        for start in _BANNERS:
+            if start in line:
+                return re.escape(start).replace("\\ ", " ").strip()
+    return ""
+
+
+def pattern_of(line: str) -> str:
+    """Return a regular expression of a console line in which the numbers may be others."""
+    words = [
+        re.escape(word).replace("\\ ", " ").replace("\\-", "-") for word in _NUMBER.split(line[:_LINE_MAX])
+    ]
+    return "[0-9A-Fa-fx]+".join(words)
+
+
+def tests(name: str, found: Found) -> str:
+    """Return a file of first tests, which pass on the board as it is now."""
+    head = (
+        f'"""First tests of board {name}, written by \'hil init\'. Run them: pytest --hil-board {name}"""\n'
+    )
+    if not found.heard.smp:
+        return head + _console_test(found)
+    body = """
+
+def test_it_answers(hil_smp):
+    assert hil_smp.os.echo("hello") == "hello"
+"""
+    if found.slots:
+        body += """
+
+def test_an_image_is_active(hil_smp):
+    images = hil_smp.img.state()
+    assert any(image.active for image in images), images
+"""
+    if "group.notifier" in found.capabilities:
+        body += """
+
+def test_it_says_who_it_is(hil_notifier):
+    info = hil_notifier.info()
+    assert info.id
+    assert info.fw
+"""
+    return head + body
+
+
+def _console_test(found: Found) -> str:
+    lines = found.heard.lines()
+    if lines:
+        pattern = pattern_of(max(lines[:20], key=len))
+        return f"""
+
+def test_its_console_prints(hil_console):
+    hil_console.expect({pattern!r}, since=0, timeout_s=10)
+"""
+    return f"""
+
+def test_its_shell_answers(hil_link, hil_console):
+    mark = hil_console.mark()
+    hil_link.write(b"\\r\\n")
+    hil_console.expect({pattern_of(found.heard.asked())!r}, since=mark, timeout_s=10)
+"""
+
+
+def present(path: Path, environ: Mapping[str, str]) -> Mapping[str, Board]:
+    """Return the boards of a file that may not be there yet, or hold nothing but comments.
+
+    Raises:
+        InputError: BOARD_FILE.
+    """
+    if not path.exists() or not boardfile.says_anything(path):
+        return {}
+    return boardfile.load(path, environ)
+
+
+def check_port(boards: Mapping[str, Board], url: str) -> None:
+    """Refuse a port that a board of the file has already.
+
+    Raises:
+        InputError: BOARD_EXISTS.
+    """
+    for board in boards.values():
+        if board.link.url is not None and _same(board.link.url, url):
+            message = f"Board {board.name} has this port already."
+            raise InputError("BOARD_EXISTS", message, mend="Edit that entry.", where=board.place)
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return one == other or resolve(one) == resolve(other)
+    except BenchError:
+        return False
+
+
+def write(path: Path, name: str, found: Found, environ: Mapping[str, str]) -> list[str]:
+    """Write the board's table into the board file, and first tests beside it; returns what was written.
+
+    A file that is there keeps every byte: the table is put at its end. Tests that are there are left alone.
+
+    Raises:
+        InputError: BOARD_FILE, what is there cannot be read, or no table can be put at its end.
+    """
+    table, there = entry(name, found), path.exists()
+    old = path.read_text(encoding="utf-8-sig") if there else ""
+    start = "# The boards of this bench. 'hil boards check' finds mistakes in it.\n\n"
+    if old:
+        start = "\n" if old.endswith("\n") else "\n\n"
+    new = old + start + table
+    _, mistakes = boardfile.read(new, where=str(path), folder=path.parent, environ=environ)
+    if mistakes:
+        message = f"No table can be put at its end: {mistakes[0].message}"
+        mend = "Have it written into another file with --boards, and copy it from there."
+        raise InputError("BOARD_FILE", message, mend=mend, where=mistakes[0].where)
+    with path.open("a" if there else "x", encoding="utf-8") as stream:
+        stream.write(start + table)
+    written = [f"{path.name} (board {name})"]
+    beside = path.parent / TEST_NAME
+    if not beside.exists():
+        with beside.open("x", encoding="utf-8") as stream:
+            stream.write(tests(name, found))
+        written.append(beside.name)
+    return written
