@@ -158,7 +158,7 @@ class Core:
         return step
 
     def _talk(self, now: float) -> Line:
-        self._drop_what_is_too_big()
+        self._drop_what_cannot_be_put()
         if self._overflow and not self._queue:
             self._hang_up("what the broker kept is asked for")
         submit = bool(self._queue) and now >= self._submit_at
@@ -208,7 +208,7 @@ class Core:
         """The board took the message under way; its verdict is a fact to tell, whatever it is."""
         message = self._queue.drop_first()
         self.counts[f"verdict {name}"] += 1
-        told = f"{name}: {text}" if number and text else name
+        told = f"{name}: {text.removeprefix(f'{name}: ')}" if number and text else name
         self._tell("to-board", message.topic, len(message.payload), told)
         self._release()
         self._reported_last = False
@@ -322,10 +322,12 @@ class Core:
     def _release(self) -> None:
         self._effects += [Acknowledge(token) for token in self._queue.released()]
 
-    def _drop_what_is_too_big(self) -> None:
+    def _drop_what_cannot_be_put(self) -> None:
         assert self.identity is not None
-        while self.under_way is not None and len(self.under_way.payload) > self.identity.max:
-            self._give_up(f"larger than the {self.identity.max} bytes that the board takes")
+        most = self.identity.max
+        while (message := self.under_way) is not None and not 0 < len(message.payload) <= most:
+            too_big = f"larger than the {most} bytes that the board takes"
+            self._give_up(too_big if message.payload else "empty: there is nothing to hand over")
 
     def _give_up(self, why: str) -> None:
         message = self._queue.drop_first()

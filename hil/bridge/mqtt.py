@@ -13,6 +13,7 @@ import queue
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -168,21 +169,26 @@ class Connection:
 
     def publish(self, effect: Publish) -> None:
         """Publish with QoS 1; :class:`Answered` follows, or :class:`Lost`."""
-        self._expect(self._client.publish(effect.topic, effect.payload, qos=1).mid, effect.number)
+        self._expect(effect.number, lambda: self._client.publish(effect.topic, effect.payload, qos=1).mid)
 
     def subscribe(self, effect: Subscribe) -> None:
         """Subscribe with QoS 1; :class:`Answered` follows, or :class:`Lost`."""
         options = SubscribeOptions(qos=1, retainAsPublished=True)
-        self._expect(self._client.subscribe([(name, options) for name in effect.filters])[1], effect.number)
+        wanted = [(name, options) for name in effect.filters]
+        self._expect(effect.number, lambda: self._client.subscribe(wanted)[1])
 
     def unsubscribe(self, effect: Unsubscribe) -> None:
-        """Unsubscribe; :class:`Answered` follows for a number that is not 0, or :class:`Lost`."""
-        _, mid = self._client.unsubscribe(list(effect.filters))
-        if effect.number:
-            self._expect(mid, effect.number)
+        """Unsubscribe; :class:`Answered` follows, but not where the number is 0, or :class:`Lost`."""
+        self._expect(effect.number or None, lambda: self._client.unsubscribe(list(effect.filters))[1])
 
-    def _expect(self, mid: int | None, number: int) -> None:
-        if mid is not None:  # None: the connection is gone, and Lost is on its way
+    def _expect(self, number: int | None, ask: Callable[[], int | None]) -> None:
+        try:
+            mid = ask()
+        except ValueError:  # a topic or filter that MQTT does not have: no broker would take it
+            if number is not None:
+                self._happened.put(Answered(number, accepted=False))
+            return
+        if mid is not None and number is not None:  # no mid: the connection is gone, and Lost is on its way
             self._asked[mid] = number
 
     # What happened.
@@ -199,7 +205,7 @@ class Connection:
                 number = self._asked.pop(happened.mid, None)
                 if number is not None:
                     return Answered(number, happened.accepted)
-            elif isinstance(happened, Arrived):
+            elif isinstance(happened, Arrived | Answered):
                 return happened
             elif isinstance(happened, Lost):
                 self._gone = True

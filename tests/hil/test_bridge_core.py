@@ -156,6 +156,16 @@ def test_what_is_too_big_for_the_board_is_told_and_released(size: int, submitted
         assert ack == Acknowledge(7)
 
 
+def test_an_empty_message_which_clears_a_topic_is_nothing_to_hand_over() -> None:
+    core = talking()
+    core.arrived(Message("t/device/d/offer", b""), 7)
+    core.reported(None, None, 0.0)
+    assert core.next(0.0) is Line.WAIT
+    note, ack = core.effects()
+    assert note == Event("note", "t/device/d/offer", 0, "empty: there is nothing to hand over")
+    assert ack == Acknowledge(7)
+
+
 def test_what_the_board_itself_refuses_is_tried_again_and_then_given_up() -> None:
     core, now = talking(), 0.0
     core.arrived(block(1), 7)
