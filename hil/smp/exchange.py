@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from advisories.smp import NOTIFIER_GROUP, OS_ECHO, Command, Rc, Retry, fits
 from hil.errors import DeviceGone, DeviceHung, DeviceRebooted, SmpFailure, SmpRefused, Timeout
+from hil.smp.frames import MESSAGE_BYTES_MAX
 from hil.smp.message import Answer, Header, MalformedAnswer, answer, request
 
 FRAME_BYTES: Final = 4
@@ -97,10 +98,15 @@ class Exchange:
     @property
     def message_bytes(self) -> int:
         """Longest message that the board's buffer takes."""
-        return self.buffer_bytes - FRAME_BYTES
+        return min(self.buffer_bytes - FRAME_BYTES, MESSAGE_BYTES_MAX)
 
     def request(
-        self, command: Command, body: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
+        self,
+        command: Command,
+        body: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float | None = None,
+        retries: int | None = None,
     ) -> dict[str, Any]:
         """Ask the board, and return the fields of its answer.
 
@@ -110,6 +116,7 @@ class Exchange:
             command: what is asked.
             body: its fields.
             timeout_s: what it may take in all; the exchange's own where left out.
+            retries: how often it is repeated if it may be; the exchange's own where left out.
 
         Raises:
             SmpRefused: the board answered with an error.
@@ -122,7 +129,11 @@ class Exchange:
         fields = dict(body or {})
         if "key" in command.request:
             fields.setdefault("key", self.random(32))
-        return Operation(self, command).run(fields, self.timeout_s if timeout_s is None else timeout_s)
+        return Operation(self, command).run(
+            fields,
+            self.timeout_s if timeout_s is None else timeout_s,
+            self.retries if retries is None else retries,
+        )
 
     def number(self, command: Command) -> int:
         """Return the group's number in this firmware."""
@@ -217,10 +228,10 @@ class Operation:
         self.sequence = 0
         self.sent = 0
 
-    def run(self, body: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+    def run(self, body: Mapping[str, Any], timeout_s: float, retries: int) -> dict[str, Any]:
         """Ask, again where that is allowed, and return the answer's fields (errors of `Exchange.request`)."""
         exchange, command = self._exchange, self._command
-        times = 1 if command.retry is Retry.NEVER else exchange.retries + 1
+        times = 1 if command.retry is Retry.NEVER else retries + 1
         asked: set[int] = set()
         try:
             for turn in range(1, times + 1):

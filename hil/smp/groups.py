@@ -171,8 +171,12 @@ class ImgGroup:
 
     def _holds(self, data: bytes, digest: bytes) -> bool:
         """Say whether a slot holds the image: the digest that a slot states stands in its image."""
-        try:
-            slots = self.state()
+        times = self._exchange.retries + 1
+        try:  # as patient as the upload was: all of it would be in vain for a line's bad moment
+            found = self._exchange.request(
+                smp.IMG_STATE, timeout_s=times * self._exchange.timeout_s, retries=times * times
+            )
+            slots = self._slots(found)
         except SmpRefused as error:
             if error.rc == Rc.ENOTSUP and self._exchange.shares(error.group):
                 return True  # its answer that it has every byte is all there is

@@ -16,8 +16,11 @@ import cbor2
 
 from advisories.smp import Command
 from hil.errors import SmpFailure
+from hil.smp.frames import MESSAGE_BYTES_MAX
+from keys.errors import InputError
 
 HEADER_BYTES: Final = 8
+BODY_BYTES_MAX: Final = MESSAGE_BYTES_MAX - HEADER_BYTES
 DEPTH_MAX: Final = 16
 """Deepest nesting of maps and arrays in an answer."""
 VERSION: Final = 1  # two bits of the first byte; 0 stands for version 1, 1 for version 2
@@ -80,8 +83,17 @@ def request(command: Command, body: Mapping[str, Any], sequence: int, *, group: 
         body: its fields; they are not checked, for a test may want to send what is wrong.
         sequence: 0 to 255.
         group: another number than the command's own.
+
+    Raises:
+        InputError: SMP_TOO_LONG: no frame holds it.
     """
     code = cbor2.dumps(body, canonical=True)
+    if len(code) > BODY_BYTES_MAX:
+        raise InputError(
+            "SMP_TOO_LONG",
+            f"A body of {len(code)} bytes is too long for SMP: at most {BODY_BYTES_MAX}.",
+            mend="Send it in parts.",
+        )
     number = command.group if group is None else group
     return _LAYOUT.pack(VERSION << 3 | command.write << 1, 0, len(code), number, sequence, command.id) + code
 

@@ -22,8 +22,11 @@ WAIT_MIN_S: Final = 0.1
 """A part is not sent again sooner than this."""
 WAIT_FACTOR: Final = 4.0
 """A part is sent again after so many times the time that answers usually take."""
+CLEAN_ANSWERS: Final = 16
+"""After so many answers at the first asking, messages may be as long again as they have been."""
 STILL_MAX: Final = 16
-"""Answers in a row without progress, or steps back in all, before a board is called stuck."""
+"""Answers in a row without progress, or steps back in all, for each part of the window, before a board is
+called stuck."""
 _SMOOTHING: Final = 0.125
 _TOO_LONG: Final = frozenset({Rc.EINVAL, Rc.EMSGSIZE})
 
@@ -38,10 +41,7 @@ def room(command: Command, fields: Mapping[str, Any], message_bytes: int) -> int
     As smpclient counts it, so that both cut an image alike: at a few sizes one byte less than would fit.
     """
     left = message_bytes - len(request(command, {**fields, "data": b""}, 0))
-    for extra, most in ((0, 23), (1, 0xFF), (2, 0xFFFF)):
-        if left <= most:
-            return max(0, left - extra)
-    return left - 4
+    return max(0, left - (0 if left < 24 else 1 if left <= 0xFF else 2))
 
 
 class Transfer:
@@ -75,7 +75,8 @@ class Transfer:
         self._patience = exchange.timeout_s * (exchange.retries + 1)
         self._first_s = max(first_s, self._patience)
         self._message_bytes = exchange.message_bytes
-        self._proven = False  # a message of this length has been taken
+        self._proven = 0  # longest message that has been taken
+        self._clean = 0  # answers in a row that needed no repetition
         self._round_trip = self._share / WAIT_FACTOR
         self._misses = 0  # waits in a row that nothing answered
         self._board = -1  # bytes the board has; -1: it has not said
@@ -128,8 +129,7 @@ class Transfer:
         """Return an answer's fields, with the part's end as ``_end``; None where parts were sent again."""
         exchange = self._exchange
         usual = max(WAIT_MIN_S, WAIT_FACTOR * self._round_trip)
-        most = self._share if self._board >= 0 else exchange.timeout_s  # it may have to erase flash first
-        wait = max(usual, min(usual * 2**self._misses, most))
+        wait = max(usual, min(usual * 2**self._misses, self._share))
         try:
             found = exchange.receive(self._command, self._flying, exchange.clock() + wait)
         except MalformedAnswer:
@@ -148,8 +148,8 @@ class Transfer:
         try:
             body = self._operation.judge(found)
         except SmpRefused as error:
-            long = error.rc in _TOO_LONG and self._exchange.shares(error.group) and not self._proven
-            if not long or not self._shrink():
+            known = error.rc in _TOO_LONG and self._exchange.shares(error.group)
+            if not known or self._proven >= self._message_bytes or not self._shrink():
                 raise
             self._exchange.buffer_bytes = self._message_bytes + FRAME_BYTES
             self._back_to(max(0, self._board))
@@ -157,8 +157,12 @@ class Transfer:
         off = body["off"]
         if off > len(self._data):
             raise self._nonsense(f"wants byte {off} of {len(self._data)}")
+        self._clean = 0 if self._misses else self._clean + 1
         self._misses = 0
-        self._proven = self._proven or end <= off < len(self._data)
+        if end <= off < len(self._data):
+            self._proven = max(self._proven, self._message_bytes)
+        if self._clean >= CLEAN_ANSWERS:
+            self._message_bytes = max(self._message_bytes, min(2 * self._message_bytes, self._proven))
         if off != end:  # it did not take this part, so it takes none behind it either
             self._back_to(off)
         self._flying = {number: part for number, part in self._flying.items() if part[1] > off}
@@ -174,7 +178,7 @@ class Transfer:
             self._still += 1
             self._backwards += off < self._board
         self._board = off
-        if max(self._still, self._backwards) > STILL_MAX:
+        if max(self._still, self._backwards) > STILL_MAX * self._exchange.window:
             raise self._nonsense(f"does not move on from byte {off} of {len(self._data)}")
         if self._progress is not None:
             self._progress(off, len(self._data))
@@ -197,8 +201,8 @@ class Transfer:
         waited = exchange.clock() - self._moved
         if waited >= (self._patience if self._board >= 0 else self._first_s):
             raise self._operation.failure()
-        if self._misses > exchange.retries and not self._proven:
-            self._shrink()  # a board may be silent about a message that it has no room for
+        if self._misses > exchange.retries:
+            self._shrink()  # no room for it, of which a board may be silent, or lines too bad for so many
         asked = dict(self._flying)
         self._back_to(max(0, self._board))
         self._send_part(again=True)
