@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-VERBS: tuple[str, ...] = ("init", "boards", "probe", "console", "power", "who", "wire", "bridge", "report", "trace")
+VERBS: tuple[str, ...] = (
+    "init",
+    "boards",
+    "probe",
+    "console",
+    "power",
+    "who",
+    "wire",
+    "bridge",
+    "report",
+    "trace",
+)
 """Modules of this package, in the order of ``hil --help``; each has ``register(app)``."""
 
 

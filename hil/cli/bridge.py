@@ -22,6 +22,8 @@ from hil.bridge.effects import Event
 from hil.cli.held import BoardArgument, held
 from hil.cli.output import BoardsOption, JsonOption, WaitOption, console, emit, example
 
+_WAYS = ("to_board", "to_broker")
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
@@ -118,8 +120,5 @@ def _print(out: Console, event: Event) -> None:
 
 
 def _close(out: Console, device: str, seconds: float, data: dict[str, Any]) -> None:
-    to_board, to_broker = data["to_board"], data["to_broker"]
-    out.print(
-        f"Bridged {device} for {seconds:.0f} s: {to_board['messages']} messages ({to_board['bytes']} bytes) to"
-        f" the board, {to_broker['messages']} ({to_broker['bytes']} bytes) to the broker."
-    )
+    to_board, to_broker = (f"{data[way]['messages']} ({data[way]['bytes']} bytes)" for way in _WAYS)
+    out.print(f"Bridged {device} for {seconds:.0f} s: {to_board} to the board, {to_broker} to the broker.")
