@@ -10,16 +10,15 @@ from typing import Final
 
 from hil.bench import boardfile
 from hil.bench.board import NAME_PATTERN, Board
-from hil.bench.firstlook import BUFFER_DEFAULT, Found
+from hil.bench.firstlook import BUFFER_DEFAULT, Found, Says
+from hil.bench.listen import pattern_of
 from hil.bench.port import resolve
 from hil.errors import BenchError
 from keys.errors import InputError
 
 TEST_NAME: Final = "test_board.py"
-_LINE_MAX: Final = 60  # characters of a console line that a test expects
 _BANNERS: Final = ("*** Booting ", "tocsin: boot ", "ESP-ROM:", "rst:0x", "U-Boot ", "I: Starting bootloader")
 """What stands in a line that comes at every start and at no other time."""
-_NUMBER: Final = re.compile(r"0x[0-9A-Fa-f]+|[0-9]+")
 
 
 def name_for(wish: str | None, taken: Iterable[str]) -> str:
@@ -86,21 +85,13 @@ def _banner(lines: Iterable[str]) -> str:
     return ""
 
 
-def pattern_of(line: str) -> str:
-    """Return a regular expression of a console line in which the numbers may be others."""
-    words = [
-        re.escape(word).replace("\\ ", " ").replace("\\-", "-") for word in _NUMBER.split(line[:_LINE_MAX])
-    ]
-    return "[0-9A-Fa-fx]+".join(words)
-
-
 def tests(name: str, found: Found) -> str:
     """Return a file of first tests, which pass on the board as it is now."""
     head = (
         f'"""First tests of board {name}, written by \'hil init\'. Run them: pytest --hil-board {name}"""\n'
     )
     if not found.heard.smp:
-        return head + _console_test(found)
+        return head + _CONSOLE_TESTS[found.says].format(pattern=pattern_of(found.words))
     body = """
 
 def test_it_answers(hil_smp):
@@ -124,22 +115,30 @@ def test_it_says_who_it_is(hil_notifier):
     return head + body
 
 
-def _console_test(found: Found) -> str:
-    lines = found.heard.lines()
-    if lines:
-        pattern = pattern_of(max(lines[:20], key=len))
-        return f"""
+_CONSOLE_TESTS: Final = {
+    Says.AGAIN: """
 
 def test_its_console_prints(hil_console):
     hil_console.expect({pattern!r}, since=0, timeout_s=10)
-"""
-    return f"""
+""",
+    Says.ASKED: """
 
 def test_its_shell_answers(hil_link, hil_console):
     mark = hil_console.mark()
     hil_link.write(b"\\r\\n")
-    hil_console.expect({pattern_of(found.heard.asked())!r}, since=mark, timeout_s=10)
-"""
+    hil_console.expect({pattern!r}, since=mark, timeout_s=10)
+""",
+    Says.ONCE: """
+from hil.plugin import mark as hil
+
+
+@hil.needs("reset")
+def test_it_starts(hil_board, hil_console):
+    hil_board.reset()
+    hil_console.expect({pattern!r}, timeout_s=10)
+""",
+}
+"""When a console says something -> a test of it. What comes only at a start needs a reset."""
 
 
 def present(path: Path, environ: Mapping[str, str]) -> Mapping[str, Board]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Final, TypeVar
 
 from hil.bench.line import Line
-from hil.bench.listen import ANSWER_S, BAUDS, LISTEN_S, Heard, find_baud
+from hil.bench.listen import ANSWER_S, BAUDS, LISTEN_S, Heard, find_baud, hear, pattern_of
 from hil.bench.port import resolve
 from hil.bench.probe import probe_smp
 from hil.errors import BenchError, SmpFailure, SmpRefused
@@ -17,7 +19,16 @@ from hil.smp.client import SmpClient
 T = TypeVar("T")
 
 BUFFER_DEFAULT: Final = 384
+_LINES: Final = 40  # of which one is chosen
 _BY_ID: Final = Path("/dev/serial/by-id")
+
+
+class Says(Enum):
+    """When a console without SMP says what a test can expect."""
+
+    AGAIN = "a console that prints"
+    ASKED = "a shell that answers an empty line"
+    ONCE = "a console that printed once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,9 @@ class Found:
     """Its device class; empty if it does not say."""
     slots: int = 0
     """Image slots that hold something."""
+    says: Says = Says.ONCE
+    words: str = ""
+    """Without SMP: a line of its console."""
 
     def groups(self) -> list[str]:
         """Return the groups that it answers, in the order of their numbers."""
@@ -48,8 +62,7 @@ class Found:
         if self.heard.smp:
             build = ", of a test build" if "notifier.press" in self.capabilities else ""
             return f"SMP {rate}: {', '.join(self.groups())}{build}."
-        what = "a console that prints" if self.heard.lines() else "a shell"
-        return f"No SMP {rate}, but {what}."
+        return f"No SMP {rate}, but {self.says.value}."
 
 
 def look(
@@ -78,7 +91,8 @@ def look(
         raise _nothing(url, tried, listen_s)
     name = stable_name(url)
     if not heard.smp:
-        return Found(name, heard)
+        tells(f"{url}: it speaks no SMP; listening once more")
+        return _console(name, heard, hear(url, heard.baud, listen_s=listen_s, answer_s=answer_s, smp=False))
     line = Line.open(url, baud=heard.baud)
     try:
         client = SmpClient(line, timeout_s=max(answer_s, 1.0))
@@ -96,6 +110,19 @@ def look(
     finally:
         line.close()
     return Found(name, heard, capabilities, buffer, _one_line(info), _one_line(kind), slots)
+
+
+def _console(name: str, first: Heard, second: Heard) -> Found:
+    """Find what comes each time: a first test that passed only once would be none."""
+    prompt = first.asked()
+    if prompt and re.search(pattern_of(prompt), second.asked()):
+        return Found(name, first, says=Says.ASKED, words=prompt)
+    again = "\n".join(second.lines())
+    lines = sorted(first.lines()[:_LINES], key=len, reverse=True)
+    for line in lines:
+        if re.search(pattern_of(line), again):
+            return Found(name, first, says=Says.AGAIN, words=line)
+    return Found(name, first, says=Says.ONCE, words=lines[0] if lines else prompt)
 
 
 def _asked(ask: Callable[[], T], otherwise: T) -> T:

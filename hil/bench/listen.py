@@ -20,6 +20,8 @@ LISTEN_S: Final = 1.0
 ANSWER_S: Final = 1.2  # a board answers within milliseconds; the first request after its boot may be lost
 _PROMPT_S: Final = 0.4
 _GARBAGE: Final = 0.25  # text at a wrong rate is mostly more; text at the right one hardly any
+_LINE_MAX: Final = 60  # characters of a console line that a test expects
+_NUMBER: Final = re.compile(r"0x[0-9A-Fa-f]+|[0-9]+")
 _WORTH_BYTES: Final = 4  # of which anything can be said
 _TEXT: Final = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
 
@@ -67,7 +69,17 @@ def share_of_garbage(data: bytes) -> float:
     return 1 - len(_TEXT.findall(text)) / max(1, len(text))
 
 
-def hear(url: str, baud: int, *, listen_s: float = LISTEN_S, answer_s: float = ANSWER_S) -> Heard:
+def pattern_of(line: str) -> str:
+    """Return a regular expression of a console line in which the numbers may be others."""
+    words = [
+        re.escape(word).replace("\\ ", " ").replace("\\-", "-") for word in _NUMBER.split(line[:_LINE_MAX])
+    ]
+    return "[0-9A-Fa-fx]+".join(words)
+
+
+def hear(
+    url: str, baud: int, *, listen_s: float = LISTEN_S, answer_s: float = ANSWER_S, smp: bool = True
+) -> Heard:
     """Open a port, listen, ask for an SMP echo, and send an empty line where there is no answer.
 
     Args:
@@ -75,6 +87,7 @@ def hear(url: str, baud: int, *, listen_s: float = LISTEN_S, answer_s: float = A
         baud: bits a second.
         listen_s: seconds to listen before anything is sent.
         answer_s: seconds to wait for an answer.
+        smp: whether SMP is tried.
 
     Raises:
         BenchError: PORT_*.
@@ -83,18 +96,25 @@ def hear(url: str, baud: int, *, listen_s: float = LISTEN_S, answer_s: float = A
     line = Line.open(url, baud=baud)
     try:
         threading.Event().wait(listen_s)
+        line.mark()  # lets out a half line
         data = line.console.raw(0)
-        try:
-            SmpClient(line).wait_ready(answer_s)
-        except DeviceHung:
-            since = line.mark()
-            line.write(b"\r\n")
-            threading.Event().wait(min(_PROMPT_S, answer_s))
-            line.mark()  # lets out the half line that a prompt is
-            return Heard(baud, data, prompt=line.console.raw(since))
-        return Heard(baud, data, smp=True)
+        if smp and _echoes(line, answer_s):
+            return Heard(baud, data, smp=True)
+        since = line.mark()
+        line.write(b"\r\n")
+        threading.Event().wait(min(_PROMPT_S, answer_s))
+        line.mark()
+        return Heard(baud, data, prompt=line.console.raw(since))
     finally:
         line.close()
+
+
+def _echoes(line: Line, answer_s: float) -> bool:
+    try:
+        SmpClient(line).wait_ready(answer_s)
+    except DeviceHung:
+        return False
+    return True
 
 
 def find_baud(

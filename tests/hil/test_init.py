@@ -1,0 +1,354 @@
+"""``hil init``: what it finds on a port, and that what it writes is right, passes, and destroys nothing."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.run import run
+from hil.bench import boardfile, firstboard, firstlook, listen, lock
+from hil.bench.board import Board
+from hil.bench.firstboard import entry, name_for, present, write
+from hil.bench.firstlook import Found, Says, look, stable_name
+from hil.bench.listen import Heard, find_baud, hear, pattern_of, share_of_garbage
+from hil.cli import init as init_module
+from keys.errors import InputError
+
+from .peers import Firmware, Mynewt, PtyHost, Shell, SocketHost
+
+LISTEN_S = 0.05
+ANSWER_S = 0.7
+
+
+class Dead(Firmware):
+    """Says nothing, answers nothing."""
+
+    BOOT = b""
+
+    def take(self, data: bytes) -> None:
+        pass
+
+
+class Talks(Dead):
+    """No SMP: prints a line with a number whenever something comes in."""
+
+    BOOT = b"Exercise sensor 0.1\r\n"
+    count = 0
+
+    def take(self, data: bytes) -> None:
+        self.count += 1
+        self.say(b"beat %d at 0x%04x\r\n" % (self.count, self.count * 77))
+
+
+class Once(Dead):
+    """No SMP: prints at its start and never again."""
+
+    BOOT = b"rst:0x1 (POWERON)\r\nExercise sensor ready\r\n"
+
+
+class Told(Firmware):
+    """Tells its buffer and what runs."""
+
+    def answer(self, group: int, id_: int, body: dict[str, Any]) -> dict[str, Any] | None:
+        if (group, id_) == (0, 6):
+            return {"buf_size": 1024, "buf_count": 2}
+        if (group, id_) == (0, 7):
+            return {"output": "Zephyr exercise\x1b[2J 1.0 $HOME"}
+        return super().answer(group, id_, body)
+
+
+class AtBaud(PtyHost):
+    """A board that speaks at one baud rate; at any other, both sides get noise."""
+
+    def __init__(self, kind: type[Firmware], baud: int) -> None:
+        self._rate = getattr(termios, f"B{baud}")
+        super().__init__(kind)
+        take = self.firmware.take
+        self.firmware.take = lambda data: take(self._wire(data))  # type: ignore[method-assign]
+
+    def _wire(self, data: bytes) -> bytes:
+        right = termios.tcgetattr(self._slave)[4] == self._rate
+        return data if right else bytes(byte * 37 % 256 | 0x80 for byte in data)
+
+    def say(self, data: bytes) -> None:
+        super().say(self._wire(data))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("HIL_BOARDS", raising=False)
+    monkeypatch.setattr(init_module, "ANSWER_S", ANSWER_S)
+    return tmp_path
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
+    status = run(["init", *arguments, "--listen", "0.05", "--json"], "hil")
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_a_board_with_smp_gets_a_board_file_and_a_test(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with PtyHost(Told, bench / "port") as host:
+        assert run(["init", "port", "--name", "desk1", "--listen", "0.05"], "hil") == 0
+        printed = capsys.readouterr().out
+        board = boardfile.load(bench / "hil-boards.toml", {})["desk1"]
+        assert board.link.url == str(host.path)
+        assert (board.link.smp_buf, board.link.baud, board.boot.ready) == (1024, 115200, "echo")
+        assert board.boot.banner == r"\*\*\* Booting"
+    assert printed.splitlines() == [
+        "SMP at 115200 baud: os, img, stat.",
+        "Zephyr exercise [2J 1.0 $HOME",
+        "Written: hil-boards.toml (board desk1), test_board.py.",
+        "Next:",
+        "  pytest --hil-board desk1",
+        "  hil doctor desk1",
+    ]
+    text = (bench / "test_board.py").read_text()
+    assert [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)] == [
+        "test_it_answers",
+        "test_an_image_is_active",
+    ]
+    assert len((bench / "hil-boards.toml").read_text().splitlines()) <= 12
+
+
+def test_a_noisy_board_with_a_shell_beside_smp_is_found(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with SocketHost(Mynewt) as host:
+        status, data = asked(capsys, host.url)
+        assert (status, data["board"], data["smp"], data["url"]) == (0, "board1", True, host.url)
+        assert {"os", "img", "stat"} <= set(data["capabilities"])
+        assert data["next"] == ["pytest --hil-board board1", "hil doctor board1"]
+
+
+def test_the_baud_rate_is_found(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with AtBaud(Firmware, 57600) as host:
+        status, data = asked(capsys, str(host.path))
+        assert (status, data["baud"], data["smp"]) == (0, 57600, True)
+    with AtBaud(Shell, 19200) as host:
+        heard, tried = find_baud(str(host.path), (9600, 19200), listen_s=LISTEN_S, answer_s=ANSWER_S)
+        assert heard is not None
+        assert (heard.baud, [one.garbage for one in tried]) == (19200, [True, False])
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "expected"),
+    [
+        (Shell, Says.ASKED, r"\$"),
+        (Talks, Says.ASKED, r"beat [0-9A-Fa-fx]+ at [0-9A-Fa-fx]+"),
+        (Once, Says.ONCE, r"Exercise sensor ready"),
+    ],
+)
+def test_a_board_without_smp_gets_a_test_of_its_console(
+    kind: type[Firmware], says: Says, expected: str, bench: Path
+) -> None:
+    with PtyHost(kind) as host:
+        found = look(str(host.path), bauds=(115200,), listen_s=LISTEN_S, answer_s=ANSWER_S)
+    assert (found.says, found.capabilities) == (says, frozenset())
+    assert pattern_of(found.words) == expected
+    write(bench / "hil-boards.toml", "b", found, {})
+    board = boardfile.load(bench / "hil-boards.toml", {})["b"]
+    assert (board.boot.ready, board.capabilities) == ("none", ("console",))
+    assert (board.boot.banner == "rst:0x1".replace("1", "")) is (kind is Once)
+    code = (bench / "test_board.py").read_text()
+    ast.parse(code)
+    assert repr(expected) in code
+
+
+def test_a_line_that_comes_again_is_what_the_test_expects() -> None:
+    first = Heard(9600, b"loading\r\ntick 17\r\n")
+    found = firstlook._console("x", first, Heard(9600, b"tick 18\r\n"))
+    assert (found.says, found.words) == (Says.AGAIN, "tick 17")
+    assert "No SMP at 9600 baud, but a console that prints." in found.told()
+    assert "since=0" in firstboard.tests("b", found)
+    found = firstlook._console("x", first, Heard(9600, b"tock 18\r\n"))
+    assert (found.says, found.words) == (Says.ONCE, "loading")
+
+
+def test_a_dead_board_is_told_with_what_was_tried(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with PtyHost(Dead) as host:
+        assert run(["init", str(host.path), "--baud", "9600", "--listen", "0.05"], "hil") == 3
+        told = capsys.readouterr().err
+        assert f"Nothing came from {host.path}: 0.05 s were listened to at each of 9600 baud" in told
+        assert "power, port and RX/TX" in told
+    assert not (bench / "hil-boards.toml").exists()
+    assert not (bench / "test_board.py").exists()
+
+
+def test_a_board_at_no_known_rate_is_told(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with AtBaud(Shell, 1200) as host:
+        status, data = asked(capsys, str(host.path), "--baud", "9600")
+    assert (status, data["error"]["code"]) == (3, "GARBAGE_HEARD")
+    assert "--baud" in data["error"]["mend"]
+
+
+def test_a_port_that_is_not_there_or_in_use_is_told(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, data = asked(capsys, str(bench / "none"))
+    assert (status, data["error"]["code"]) == (3, "PORT_MISSING")
+    with PtyHost(Dead) as host, lock.hold(Board(name="other"), [str(host.path)], purpose="a test"):
+        status, data = asked(capsys, str(host.path))
+    assert (status, data["error"]["code"]) == (3, "BOARD_BUSY")
+    assert "under the name other" in data["error"]["message"]
+
+
+def test_a_second_board_is_added_and_every_byte_before_it_stays(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = bench / "hil-boards.toml"
+    old = "# mine\n[board.board1]\nlink.url = '/dev/ttyX'  # no line end"
+    path.write_text(old)
+    (bench / "test_board.py").write_text("# mine too\n")
+    with SocketHost() as host:
+        assert run(["init", host.url, "--listen", "0.05"], "hil") == 0
+        printed = capsys.readouterr().out
+        assert "test_board.py was there already and is as it was." in printed
+        assert path.read_text().startswith(old + "\n\n[board.board2]\n")
+        assert (bench / "test_board.py").read_text() == "# mine too\n"
+        assert list(boardfile.load(path, {})) == ["board1", "board2"]
+        for wish, code in [
+            (["--name", "board1"], "BOARD_EXISTS"),
+            ([], "BOARD_EXISTS"),
+            (["--name", "a/b"], None),
+        ]:
+            before = path.read_bytes()
+            status, data = asked(capsys, host.url, *wish)
+            assert (status, data["error"]["code"]) == (2, code or "BOARD_EXISTS")
+            assert path.read_bytes() == before
+
+
+def test_a_file_that_is_wrong_or_cannot_take_a_table_stays_as_it_is(bench: Path) -> None:
+    path = bench / "hil-boards.toml"
+    found = Found("socket://h:1", Heard(9600, smp=True), frozenset({"os"}))
+    for text, words in [
+        ("[board.a]\nlink.urls = 'x'\n", "Unknown key 'urls'"),
+        ("board = { a = { link = { url = 'x' } } }\n", "No table can be put at its end"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(InputError, match=words):
+            write(path, "b", found, {})
+        assert path.read_text() == text
+    for text in ("", "# nothing yet\n", "\n"):
+        path.write_text(text)
+        assert present(path, {}) == {}
+        write(path, "b", found, {})
+        assert list(present(path, {})) == ["b"]
+        assert path.read_text().startswith(text)
+    path.write_text("[[[")
+    with pytest.raises(InputError, match="not TOML"):
+        present(path, {})
+
+
+def test_whatever_a_board_says_the_file_stays_toml_and_the_test_python(tmp_path: Path) -> None:
+    for number, line in enumerate(
+        ['"""', "\\", "'''\"", "${HOME} $$ {x}", "# ]", "é\x07\x1b[1m(", "{0} {pattern}"]
+    ):
+        found = Found(f"/dev/{line}", Heard(9600), info=line, kind=line, says=Says.ONCE, words=line)
+        found = Found(found.url, found.heard, info="x", kind=line, says=Says.ONCE, words=line)
+        text = entry("b", found)
+        boards, mistakes = boardfile.read(text, where="f", folder=tmp_path, environ={})
+        assert mistakes == [], (line, text)
+        assert boards["b"].link.url == f"/dev/{line}"
+        assert boards["b"].class_ == line
+        tree = ast.parse(firstboard.tests("b", found))
+        patterns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        assert pattern_of(line) in patterns
+        assert re.search(pattern_of(line), line), number
+
+
+def test_names_and_groups_of_a_device_of_ours() -> None:
+    capabilities = frozenset({"os", "img", "stat", "group.notifier", "notifier.press"})
+    found = Found("x", Heard(9600, smp=True), capabilities, 384, "i", "thermostat", 1)
+    assert found.told() == "SMP at 9600 baud: os, img, stat, notifier, of a test build."
+    assert 'class = "thermostat"' in entry("a.b", found)
+    assert '[board."a.b"]' in entry("a.b", found)
+    assert "smp_buf" not in entry("b", found)
+    assert "def test_it_says_who_it_is(hil_notifier)" in firstboard.tests("b", found)
+    assert name_for(None, ["board1", "board3"]) == "board2"
+    assert name_for(None, []) == "board1"
+    with pytest.raises(InputError, match="no name for a board"):
+        name_for("a b", [])
+
+
+def test_a_port_is_named_so_that_it_survives_replugging(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    device = tmp_path / "ttyACM0"
+    device.touch()
+    names = tmp_path / "by-id"
+    names.mkdir()
+    (names / "usb-exercise").symlink_to(device)
+    (tmp_path / "mine").symlink_to(device)
+    assert stable_name("ttyACM0", names) == str(names / "usb-exercise")
+    assert stable_name("mine", names) == str(tmp_path / "mine")
+    assert stable_name("/dev/null", names) == "/dev/null"
+    assert stable_name("/dev/null", tmp_path / "none") == "/dev/null"
+    assert stable_name("hwgrep://x", names) == "hwgrep://x"
+
+
+@pytest.mark.parametrize(
+    ("data", "garbage"),
+    [
+        (b"", False),
+        (b"\xff\xff", False),
+        (b"boot ok\r\n\x1b[1;32muart:~$ \x1b[0m", False),
+        ("Wärme 21 °C\n".encode(), False),
+        ("Wärme".encode()[:2] + b"rme", False),
+        (b"\x80\xf8\x00\x80\xf8\x78", True),
+        (bytes(range(0x80, 0xA0)), True),
+        (b"\x00" * 20, True),
+    ],
+)
+def test_garbage_is_told_from_text(data: bytes, garbage: bool) -> None:
+    assert Heard(9600, data).garbage is garbage
+    assert 0.0 <= share_of_garbage(data) <= 1.0
+    assert not Heard(9600, data, smp=True).garbage
+
+
+def test_a_socket_is_tried_at_one_rate_only() -> None:
+    with SocketHost(Dead) as host:
+        heard, tried = find_baud(host.url, (9600, 115200), listen_s=0.01, answer_s=0.1)
+    assert (heard, [one.baud for one in tried]) == (None, [9600])
+    assert not tried[0].garbage
+
+
+def test_smp_is_not_tried_where_it_is_not_wanted() -> None:
+    with PtyHost(Firmware) as host:
+        heard = hear(str(host.path), 9600, listen_s=0.01, answer_s=0.1, smp=False)
+        assert not heard.smp
+        assert host.firmware.asked == []
+
+
+@pytest.mark.parametrize("kind", [Firmware, Shell, Once])
+def test_what_is_written_passes(kind: type[Firmware], bench: Path) -> None:
+    with PtyHost(kind, bench / "port"):
+        assert run(["init", "port", "--name", "desk1", "--listen", "0.05"], "hil") == 0
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hil-board", "desk1"]
+        done = subprocess.run(
+            command,
+            cwd=bench,
+            env={**os.environ, "PYTEST_ADDOPTS": ""},
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("1 skipped" if kind is Once else "passed") in done.stdout
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "_PROMPT_S", 0.2)
