@@ -174,7 +174,7 @@ def markdown(table: Iterable[Row]) -> str:
 
 def _cell(text: str) -> str:
     text = "".join(c if c.isprintable() else " " for c in text[:_CELL_CHARACTERS_MAX])
-    for special in "\\|`*_<[":
+    for special in "\\|`*<[":
         text = text.replace(special, "\\" + special)
     return text
 
