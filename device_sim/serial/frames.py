@@ -79,7 +79,7 @@ class Requests:
         except binascii.Error:
             return self._broken()
         message, crc = data[2:length], data[length:]
-        if len(data) != length + 2 or int.from_bytes(crc, "big") != binascii.crc_hqx(message, 0):
+        if not 2 <= length == len(data) - 2 or int.from_bytes(crc, "big") != binascii.crc_hqx(message, 0):
             return self._broken()
         self._text = b""
         return message
