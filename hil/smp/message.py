@@ -143,13 +143,7 @@ def _refuse_tag(*_: object) -> Any:
 class _EveryTag(dict[int, Callable[..., Any]]):
     """A decoder for each tag there may be: none is built, neither a date nor a shared reference."""
 
-    def __contains__(self, tag: object) -> bool:
-        return True
-
     def __getitem__(self, tag: int) -> Callable[..., Any]:
-        return _refuse_tag
-
-    def get(self, tag: int, default: Any = None) -> Any:  # noqa: ARG002 - the signature of dict
         return _refuse_tag
 
 

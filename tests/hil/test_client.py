@@ -13,7 +13,7 @@ from advisories import smp
 from advisories.smp import Retry
 from hil.errors import DeviceGone, DeviceHung, DeviceRebooted, SmpRefused, Timeout
 from hil.smp.client import SmpClient, supports
-from hil.smp.message import MalformedAnswer
+from hil.smp.message import MalformedAnswer, request
 from tests.hil.small_board import Board, Memory, Refuse, client, respond, spoiler
 
 
@@ -253,6 +253,15 @@ def test_an_answer_that_comes_after_the_next_echo_makes_it_ready() -> None:
     channel = Memory(Board(), trip=0.7)
     client(channel).wait_ready(10)
     assert len(channel.sent) == 3
+
+
+def test_a_board_that_never_stops_talking_is_not_waited_for_longer() -> None:
+    channel = Memory(Board(), there=deaf)
+    chatter = respond(request(smp.OS_ECHO, {}, 0), {"r": "no"}, sequence=200)
+    channel.receive = lambda timeout_s: (setattr(channel, "now", channel.now + 0.01), chatter)[1]  # type: ignore[method-assign]
+    with pytest.raises(DeviceHung):
+        client(channel).os.echo("x")
+    assert channel.now < 1_005
 
 
 def test_a_board_that_never_gets_ready_is_hung() -> None:

@@ -298,7 +298,8 @@ def test_a_malformed_answer_is_no_end_unless_it_stays_so() -> None:
 
     def spoiled(message: bytes) -> list[bytes]:
         bad[0] -= 1
-        return [take(message)[0][:-1] + b"\xff"] if bad[0] >= 0 else take(message)
+        good = take(message)[0]
+        return [good[:8] + b"\xff" + good[9:] if bad[0] >= 0 else good]
 
     board.take = spoiled  # type: ignore[method-assign]
     client(Memory(board)).img.upload(IMAGE[:1_000])
