@@ -16,6 +16,7 @@ VERBS: tuple[str, ...] = (
     "console",
     "power",
     "who",
+    "doctor",
     "wire",
     "bridge",
     "report",
