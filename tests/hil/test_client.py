@@ -234,6 +234,15 @@ def test_a_malformed_answer_is_asked_for_again_and_then_told() -> None:
     assert board.names()["img.erase"] == 1
 
 
+def test_a_board_whose_echo_is_malformed_is_alive() -> None:
+    board = Board()
+    Losing(board, smp.IMG_STATE, 9)
+    good = board.take
+    board.take = lambda message: [one[:-1] + b"\xff" for one in good(message)]  # type: ignore[method-assign]
+    with pytest.raises(Timeout, match=r"img\.state"):
+        client(Memory(board)).img.state()
+
+
 def test_an_answer_with_other_fields_than_declared_is_told() -> None:
     board = Board()
     board.verbs["os.echo"] = lambda _: {"r": 5}
