@@ -24,6 +24,7 @@ check: $(VENV)/dev ## Format, lint, types, floors, docs
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/smp-table --check
 	$(BIN)/python docs/check.py
 
 bench: $(VENV)/dev ## Measure what verification and the serial line cost; fail when a limit is missed
