@@ -15,6 +15,7 @@ from rich.console import Console
 from hil.bench import boardfile, doctor, facts
 from hil.bench.board import Board, Boot, Link
 from hil.bench.doctor import Check, State
+from hil.bench.listen import ANSWER_S, LISTEN_S
 from hil.cli.output import BoardsOption, JsonOption, emit, example
 from hil.cli.tables import table
 from keys.errors import InputError
@@ -81,6 +82,12 @@ def _checks(name: str | None, path: Path | None) -> Iterator[Check]:
 
 
 def _of(board: Board) -> list[Check]:
-    gathered = facts.of_board(board, os.environ, tells=lambda text: sys.stderr.write(f"{text}\n"))
+    gathered = facts.of_board(
+        board,
+        os.environ,
+        listen_s=LISTEN_S,
+        answer_s=ANSWER_S,
+        tells=lambda text: sys.stderr.write(f"{text}\n"),
+    )
     found = doctor.examine(gathered)
     return found or [Check(board.name, State.OK, "Its program and files are there.")]
