@@ -1,6 +1,9 @@
 """A whole incident over the line: root, notice, patch; and the power goes at every write of it."""
 
-from collections.abc import Iterator
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,17 +11,21 @@ import pytest
 from advisories import smp
 from advisories.states import PATCH_ENDED, NoticeState, PatchState
 from device_sim.core.slots import load_record
+from device_sim.owner import SimulatedOwner
+from device_sim.shell import Event
+from keys.codec import dump
 from tests.device_sim.core.firmware import NEW, OLD, image
+from tests.device_sim.serial.wire import FLEET, PowerCutError, RefusedRequest, Wire, make_home
 from tests.device_sim.serial.wire import OLD as OLD_IMAGE
-from tests.device_sim.serial.wire import PowerCutError, RefusedRequest
 from tests.device_sim.serial.world import SerialWorld
+from tests.helpers import notice, text
 
 P = PatchState
 IMAGE = image(NEW, size=6_000)
 
 
 @pytest.fixture
-async def worlds(tmp_path: Path) -> Iterator[list[SerialWorld]]:
+async def worlds(tmp_path: Path) -> AsyncIterator[list[SerialWorld]]:
     """Worlds that are closed in the end."""
     made: list[SerialWorld] = []
     yield made
@@ -148,6 +155,25 @@ async def test_without_a_carrier_nothing_is_kept_and_messages_still_arrive(world
     wire.act(smp.NOTIFIER_CARRIER, up=False)
     assert "[disconnected] the carrier is gone" in wire.log
     assert wire.take() == []
+
+
+async def test_a_simulated_owner_reads_and_presses(tmp_path: Path) -> None:
+    pressed = asyncio.Event()
+
+    def told(event: Event) -> None:
+        if event.kind == "acknowledged":
+            pressed.set()
+
+    owner = SimulatedOwner(random.Random(0), reading_s=(0.001, 0.002))
+    wire = Wire(make_home(tmp_path), owner=owner, on_event=told, clock=time.time, test_build=False)
+    header = notice(FLEET)
+    wire.submit(wire.board.machine.flash.profile.topics.notice("thermostat", header.id), FLEET.seal(header))
+    wire.submit(wire.board.machine.flash.profile.topics.text("thermostat", "en", header.id), dump(text("en")))
+    async with asyncio.timeout(30):
+        await pressed.wait()
+    assert f"[acknowledged] {header.id}" in wire.log
+    await wire.board.stop()
+    assert wire.log[-1] == "[stopped]"
 
 
 # The power goes at every single write.

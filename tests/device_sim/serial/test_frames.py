@@ -1,5 +1,7 @@
 """Framing on the board's side: equal to another implementation's, and unmoved by noise."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def test_a_message_cut_anywhere_is_found(message: bytes, cuts: list[int]) -> Non
     data = encode(message)
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     found = Requests()
-    pieces = [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [data[a:b] for a, b in itertools.pairwise(places)]
     assert [one for piece in pieces for one in found.feed(piece)] == [message]
     assert (found.whole, found.broken) == (1, 0)
 

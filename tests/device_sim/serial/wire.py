@@ -28,7 +28,7 @@ class PowerCutError(Exception):
     """The power failed."""
 
 
-class RefusedRequest(Exception):  # noqa: N818 - what the board did
+class RefusedRequest(Exception):
     def __init__(self, rc: int) -> None:
         super().__init__(Rc(rc).name)
         self.rc = rc
