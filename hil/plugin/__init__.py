@@ -76,7 +76,7 @@ def _candidates(config: pytest.Config, given: options.Options) -> tuple[options.
     workers = getattr(config.option, "numprocesses", None) or 0
     if workers > len(found):
         raise pytest.UsageError(
-            f"-n {workers} needs {workers} boards, one for each worker; there are {len(found)} to choose from."
+            f"-n {workers} needs {workers} boards, one a worker; there are {len(found)} to choose from."
         )
     return given, found
 

@@ -18,6 +18,9 @@ MARKERS: Final = (
 )
 NAMES: Final = frozenset(line.partition("(")[0].partition(":")[0] for line in MARKERS)
 
+_IMPLIED: Final = {"hil_smp": "os", "hil_notifier": "group.notifier", "hil_bridge": "group.notifier"}
+"""Fixture -> what it cannot do without."""
+
 
 @dataclass(frozen=True, slots=True)
 class Demands:
@@ -39,16 +42,18 @@ def read(item: pytest.Item) -> Demands:
     Raises:
         pytest.UsageError: a mark holds something that it cannot mean; says which test.
     """
+    used = getattr(item, "fixturenames", ())
+    implied = [capability for fixture, capability in _IMPLIED.items() if fixture in used]
     marks = [mark for mark in item.iter_markers() if mark.name in NAMES]
     if not marks:
-        return Demands()
+        return Demands(needs=tuple(implied))
     try:
         needs = [name for mark in marks if mark.name == "hil_needs" for name in _words(mark.args)]
         _check(needs)
         boards = [_fields(mark, ("tags", "class_")) for mark in marks if mark.name == "hil_boards"]
         limits = _closest(item, "hil_timeout", ("op", "test"))
         return Demands(
-            needs=tuple(dict.fromkeys(needs)),
+            needs=tuple(dict.fromkeys((*implied, *needs))),
             destructive=any(mark.name == "hil_destructive" for mark in marks),
             tags=tuple(tag for fields in boards for tag in _words(fields.get("tags") or ())),
             classes=tuple(_words([fields["class_"]])[0] for fields in boards if fields.get("class_")),
