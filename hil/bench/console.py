@@ -120,20 +120,21 @@ class ConsoleLog:
         """
         compiled = re.compile(pattern, re.MULTILINE) if isinstance(pattern, str) else pattern
         deadline = time.monotonic() + timeout_s
-        with self._changed:
-            start = self._since if since is None else since
-            searched = -1
-            while True:
+        start = self.marked if since is None else since
+        while True:
+            with self._changed:
                 end = self._dropped + len(self._data)
-                if end != searched:
-                    found = compiled.search(plain(bytes(self._data[max(0, start - self._dropped) :])))
-                    if found is not None:
-                        return found
-                    searched = end
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise self._missed(compiled.pattern, start, timeout_s)
-                self._changed.wait(left)
+                data = bytes(self._data[max(0, start - self._dropped) :])
+            found = compiled.search(plain(data))  # a slow pattern keeps the line's reader from nothing
+            if found is not None:
+                return found
+            if not self._more(end, deadline - time.monotonic()):
+                raise self._missed(compiled.pattern, start, timeout_s)
+
+    def _more(self, end: int, timeout_s: float) -> bool:
+        """Wait until something stands behind a place; False when nothing came in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._dropped + len(self._data) > end, timeout_s)
 
     def _missed(self, pattern: str, start: int, timeout_s: float) -> Timeout | DeviceGone:
         lines = [line for line in self.text(start).split("\n") if line.strip()]

@@ -107,7 +107,9 @@ def _cause(error: BaseException) -> tuple[str, str]:
         return "PORT_URL", reason
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, TypeError):  # a URL without a port number
+        if isinstance(
+            seen, (TypeError, ValueError, OverflowError)
+        ):  # a URL without a port number, or a wrong one
             return "PORT_URL", reason
         if isinstance(seen, termios.error):  # a file, or a device of another kind
             return "PORT_URL", str(seen.args[-1])
