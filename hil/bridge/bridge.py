@@ -7,6 +7,7 @@ reader.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -63,6 +64,7 @@ class Bridge:
         self._dial_at = 0.0
         self._pause = BACKOFF_S[0]
         self._why = ""
+        self._clean = False
 
     @property
     def device(self) -> str:
@@ -142,11 +144,10 @@ class Bridge:
         if link is None:
             return
         self._core.disconnected("closed")
-        self._carry()
         try:
-            self._notifier.carrier(up=False)
-        except (SmpFailure, SmpRefused):
-            pass  # it is off, or hung: nobody is left to tell
+            self._carry()
+            with contextlib.suppress(SmpFailure, SmpRefused):  # it is off, or hung: nobody is left to tell
+                self._notifier.carrier(up=False)
         finally:
             link.close(farewell=True)
 
@@ -227,9 +228,9 @@ class Bridge:
         assert identity is not None
         topic = online_topic(identity)
         will = (topic, OFFLINE) if topic else None
-        self._link = Connection.open(self._place, identity.id, tls=self._tls, will=will)
-        self._pause, self._why = BACKOFF_S[0], ""
-        self._core.connected()
+        self._link = Connection.open(self._place, identity.id, tls=self._tls, will=will, clean=self._clean)
+        self._pause, self._why, self._clean = BACKOFF_S[0], "", False
+        self._core.connected(kept=self._link.kept)
 
     def _redial(self) -> None:
         if self._link is not None or time.monotonic() < self._dial_at:
@@ -283,7 +284,8 @@ class Bridge:
                 f"Another client connected to {self._place} as {self.device}.",
                 mend="Stop it: the device has a network of its own, or another bridge runs.",
             )
-        self._leave(f"the connection was lost: {lost.why}")
+        self._clean = lost.stale
+        self._leave(lost.why if lost.stale else f"the connection was lost: {lost.why}")
 
     def _leave(self, why: str) -> None:
         link, self._link = self._link, None

@@ -42,6 +42,8 @@ ANSWER_S: Final = 30.0
 """A broker that is connected and does not answer for so long is left and dialled again, in seconds."""
 
 PUBLISH, SUBSCRIBE, UNSUBSCRIBE = 0, 1, 2
+_PASSING: Final = frozenset({"answer", "block"})
+"""Last levels of the topics whose messages no broker keeps (docs/protocol)."""
 _TOLD: Final = {PUBLISH: "to-broker", SUBSCRIBE: "subscribe", UNSUBSCRIBE: "unsubscribe"}
 _RC_NO_ENTRY = 5  # MGMT_ERR_ENOENT: nothing is staged, so the board began anew
 
@@ -117,6 +119,8 @@ class Core:
         self._filters: dict[str, None] = {}
         self._asked = False
         """The filters are subscribed on this connection, granted or not."""
+        self._subscribed = False
+        """The broker knows of subscriptions of this board's, of this connection or of one before."""
         self._saying: Saying | None = None
         """With the broker, not yet answered."""
         self._ask_at = 0.0
@@ -184,8 +188,13 @@ class Core:
         if self._broker is not Broker.DOWN and not self._asked:
             self._asked = True
             self._answer_by = now + ANSWER_S
-            if gone := tuple(name for name in self._filters if name not in identity.filters):
-                self._effects.append(Unsubscribe(0, gone))
+            if self._subscribed:
+                # Only then does every broker send again what it keeps. Nothing is missed in between: what it
+                # keeps comes with the subscription, and what passes is never given up.
+                kept = [name for name in identity.filters if name.rpartition("/")[2] not in _PASSING]
+                gone = [name for name in self._filters if name not in identity.filters]
+                self._effects.append(Unsubscribe(0, (*kept, *gone)))
+            self._subscribed = True
             self._filters = dict.fromkeys(identity.filters)
             self._effects.append(Subscribe(0, identity.filters))
 
@@ -258,9 +267,13 @@ class Core:
 
     # The broker.
 
-    def connected(self) -> None:
-        """The connection is up; the board is asked which filters it listens to now."""
-        self._broker, self._asked = Broker.OPEN, False
+    def connected(self, *, kept: bool) -> None:
+        """The connection is up; the board is asked which filters it listens to now.
+
+        Args:
+            kept: the broker goes on with an earlier session of this board's.
+        """
+        self._broker, self._asked, self._subscribed = Broker.OPEN, False, kept
         self._known, self._ask_at = False, 0.0
         self._tell("broker", text="connected")
 

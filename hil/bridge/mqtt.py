@@ -60,6 +60,8 @@ class Lost:
     why: str
     taken_over: bool = False
     """Another client connected with the same id."""
+    stale: bool = False
+    """The broker goes on with a session as MQTT does not: only a new one is of use."""
 
 
 Happening = Arrived | Answered | Lost
@@ -68,6 +70,7 @@ Happening = Arrived | Answered | Lost
 @dataclass(frozen=True, slots=True)
 class _Connected:
     refusal: str
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,7 @@ class _Acked:
 
 
 class Connection:
-    """A connection that is up; made by :meth:`open`.
-
-    Args:
-        place: the broker.
-        client_id: whose session it is: the device's id.
-        tls: context for ``mqtts://``.
-        will: (topic, payload) that the broker publishes when the bridge dies; said at a farewell, too.
-    """
+    """A connection that is up; made by :meth:`open`, which says what the arguments mean."""
 
     def __init__(
         self, place: Place, client_id: str, *, tls: ssl.SSLContext | None, will: tuple[str, bytes] | None
@@ -93,9 +89,12 @@ class Connection:
         self._will = will
         self._happened: queue.SimpleQueue[Happening | _Connected | _Acked] = queue.SimpleQueue()
         self._asked: dict[int, int] = {}
+        self._unsubscribing: set[int] = set()
         self._came: dict[int, tuple[int, int]] = {}
         self._tokens = itertools.count(1)
         self._gone = False
+        self.kept = False
+        """The broker goes on with an earlier session."""
         self._client = client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -116,22 +115,35 @@ class Connection:
 
     @classmethod
     def open(
-        cls, place: Place, client_id: str, *, tls: ssl.SSLContext | None, will: tuple[str, bytes] | None
+        cls,
+        place: Place,
+        client_id: str,
+        *,
+        tls: ssl.SSLContext | None,
+        will: tuple[str, bytes] | None,
+        clean: bool = False,
     ) -> Connection:
         """Connect and wait for the broker's yes; its session of this client id is gone on with.
+
+        Args:
+            place: the broker.
+            client_id: whose session it is: the device's id.
+            tls: context for ``mqtts://``.
+            will: (topic, payload) that the broker publishes when the bridge dies; said at a farewell, too.
+            clean: forget the session that there is, and begin a new one.
 
         Raises:
             BenchError: BROKER_UNREACHABLE, BROKER_TLS or BROKER_REFUSED, naming host and port.
         """
         link = cls(place, client_id, tls=tls, will=will)
         try:
-            link._connect()
+            link._connect(clean=clean)
         except BaseException:
             link._end()
             raise
         return link
 
-    def _connect(self) -> None:
+    def _connect(self, *, clean: bool) -> None:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho has no type there
         properties.SessionExpiryInterval = SESSION_S
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
@@ -140,7 +152,7 @@ class Connection:
         self._client.connect_timeout = CONNECT_S
         try:
             self._client.connect(
-                place.host, place.port, KEEPALIVE_S, clean_start=False, properties=properties
+                place.host, place.port, KEEPALIVE_S, clean_start=clean, properties=properties
             )
         except (OSError, ValueError) as error:
             raise unreachable(place, error) from None
@@ -159,6 +171,7 @@ class Connection:
                 f"The broker at {place} refused the connection ({first.refusal}).",
                 mend="Check the device's id, user and password there.",
             )
+        self.kept = isinstance(first, _Connected) and first.kept
 
     # What is asked of the broker.
 
@@ -179,17 +192,20 @@ class Connection:
 
     def unsubscribe(self, effect: Unsubscribe) -> None:
         """Unsubscribe; :class:`Answered` follows, but not where the number is 0, or :class:`Lost`."""
-        self._expect(effect.number or None, lambda: self._client.unsubscribe(list(effect.filters))[1])
+        mid = self._expect(effect.number or None, lambda: self._client.unsubscribe(list(effect.filters))[1])
+        if mid is not None and not effect.number:
+            self._unsubscribing.add(mid)
 
-    def _expect(self, number: int | None, ask: Callable[[], int | None]) -> None:
+    def _expect(self, number: int | None, ask: Callable[[], int | None]) -> int | None:
         try:
             mid = ask()
         except ValueError:  # a topic or filter that MQTT does not have: no broker would take it
             if number is not None:
                 self._happened.put(Answered(number, accepted=False))
-            return
+            return None
         if mid is not None and number is not None:  # no mid: the connection is gone, and Lost is on its way
             self._asked[mid] = number
+        return mid
 
     # What happened.
 
@@ -202,14 +218,21 @@ class Connection:
             except queue.Empty:
                 return None
             if isinstance(happened, _Acked):
-                number = self._asked.pop(happened.mid, None)
-                if number is not None:
-                    return Answered(number, happened.accepted)
+                if (found := self._answered(happened)) is not None:
+                    return found
             elif isinstance(happened, Arrived | Answered):
                 return happened
             elif isinstance(happened, Lost):
                 self._gone = True
                 return happened
+
+    def _answered(self, ack: _Acked) -> Answered | Lost | None:
+        self._unsubscribing.discard(ack.mid)
+        number = self._asked.pop(ack.mid, None)
+        if number == 0 and self._unsubscribing:
+            # rumqttd, in a session of an earlier connection: it does not answer, nor send what it keeps.
+            return Lost("the broker's old session is of no use: a new one begins", stale=True)
+        return None if number is None else Answered(number, ack.accepted)
 
     def close(self, *, farewell: bool = False) -> None:
         """Disconnect; the broker keeps the session. Safe to call twice.
@@ -242,8 +265,9 @@ class Connection:
 
     # Called by paho, in its thread.
 
-    def _did_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self._happened.put(_Connected(str(reason) if reason.is_failure else ""))
+    def _did_connect(self, _client: Any, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
+        refusal = str(reason) if reason.is_failure else ""
+        self._happened.put(_Connected(refusal, bool(flags.session_present)))
 
     def _did_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._happened.put(Lost(str(reason), taken_over=reason.value == _SESSION_TAKEN_OVER))

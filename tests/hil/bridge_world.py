@@ -78,7 +78,7 @@ class World:
     def connect(self) -> None:
         if not self.connected:
             self.connected = True
-            self.core.connected()
+            self.core.connected(kept=False)
             self._flush()
 
     def lose(self) -> None:

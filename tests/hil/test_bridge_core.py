@@ -27,7 +27,7 @@ def document(number: int, topic: str = "t/timestamp/a") -> Message:
 def talking(identity: Identity = ME) -> Core:
     """A core whose board and broker are there, and which has nothing left to tell."""
     core = Core()
-    core.connected()
+    core.connected(kept=False)
     core.told(identity, 0.0)
     core.granted()
     assert core.next(0.0) is Line.RAISE
@@ -52,7 +52,7 @@ def test_a_board_nobody_knows_is_asked_first_and_filters_come_before_the_carrier
     assert core.next(0.0) is Line.ASK
     core.told(ME, 0.0)
     assert core.next(0.0) is Line.WAIT
-    core.connected()
+    core.connected(kept=False)
     assert core.next(0.0) is Line.ASK  # its filters may be others by now
     core.told(ME, 0.0)
     assert [effect for effect in core.effects() if isinstance(effect, Subscribe)] == [Subscribe(0, FILTERS)]
@@ -63,11 +63,21 @@ def test_a_board_nobody_knows_is_asked_first_and_filters_come_before_the_carrier
     assert core.next(0.1) is Line.REPORT
 
 
+@pytest.mark.parametrize(("kept", "first"), [(False, Subscribe), (True, Unsubscribe)])
+def test_what_a_broker_keeps_of_an_earlier_session_is_asked_for_again(kept: bool, first: type) -> None:
+    core = Core()
+    core.connected(kept=kept)
+    core.told(ME, 0.0)
+    asked = [effect for effect in core.effects() if not isinstance(effect, Event)]
+    assert isinstance(asked[0], first)
+    assert asked[-1] == Subscribe(0, FILTERS)
+
+
 def test_a_loss_is_told_to_the_board_even_when_it_was_over_before() -> None:
     core = talking()
     core.disconnected("lost")
     assert core.next(0.1) is Line.LOWER
-    core.connected()
+    core.connected(kept=False)
     core.told(ME, 0.2)
     assert core.next(0.3) is Line.LOWER
     core.granted()
@@ -98,8 +108,8 @@ def test_a_board_that_began_anew_gets_its_filters_its_carrier_and_the_message_ag
     core.told(AGAIN, 0.1)
     assert core.settled is None
     effects = core.effects()
-    assert Unsubscribe(0, ("t/patch/a/1",)) in effects
-    assert Subscribe(0, FILTERS) in effects
+    # What the broker keeps comes again; a subscription to what passes is never given up.
+    assert effects[-2:] == [Unsubscribe(0, ("t/timestamp/a", "t/patch/a/1")), Subscribe(0, FILTERS)]
     assert Event("boot", text="d began anew") in effects
     core.granted()
     assert core.next(0.1) is Line.RAISE
