@@ -1,0 +1,236 @@
+"""What is repeated at every point of a sweep."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from hil.bench.session import Session
+from hil.errors import BenchError, SmpFailure, SmpRefused
+from hil.smp.notifier import Screen
+from hil.sweep.look import drain
+from keys.errors import InputError
+
+MESSAGES_FILE: Final = "messages.toml"
+MESSAGES_MAX: Final = 10_000
+MESSAGE_BYTES_MAX: Final = 1 << 20
+TRIALS: Final = 3
+"""Restarts until a trial is over: one to begin it, one to end it, and one more."""
+_POLL_S: Final = 0.01
+SETTLE_ROUNDS: Final = 50
+"""Times that a device is asked what it wants said until it says nothing and asks nothing."""
+
+Watch = Callable[[Screen | None], None]
+"""Told of what is shown on the way: all of it is genuine in an undisturbed run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Something that a board shall survive.
+
+    Attributes:
+        name: as in the result.
+        run: does it; whatever it raises of the board is no failure of the sweep, for the power is cut in it.
+        prepare: brings the board to where it begins; raises what cannot be.
+        images: whole images that may lie in a slot.
+    """
+
+    name: str
+    run: Callable[[Session, Watch], object]
+    prepare: Callable[[Session], object] = lambda _: None
+    images: tuple[bytes, ...] = ()
+
+
+def upload(image: bytes, back: bytes | None = None) -> Scenario:
+    """Return: an image is sent, tried, booted and confirmed.
+
+    Args:
+        image: the new image.
+        back: an image to go back to where the new one runs already; else the board must be flashed anew.
+    """
+
+    def prepare(session: Session) -> None:
+        _end_trial(session)
+        if _runs(session, image):
+            if back is None:
+                message = f"The board {session.board.name} already runs the new image."
+                raise BenchError(
+                    "CANNOT_GO_BACK", message, mend="Give the old image with --back, or use --flash."
+                )
+            _update(session, back)
+        with contextlib.suppress(SmpRefused):  # a slot that is empty, or that the board keeps
+            session.smp.img.erase()
+
+    return Scenario(
+        "upload",
+        lambda session, _: _update(session, image),
+        prepare,
+        (image,) if back is None else (image, back),
+    )
+
+
+def _end_trial(session: Session) -> None:
+    """Restart the board until no image is on trial, nor waits for one: it goes back to the confirmed one."""
+    for _ in range(TRIALS):
+        if not any(slot.pending or (slot.active and not slot.confirmed) for slot in session.smp.img.state()):
+            return
+        restart(session)
+
+
+def restart(session: Session) -> None:
+    """Restart the board as its file says, and do not wait for one whose power is cut meanwhile."""
+    banner = session.board.boot.banner
+    if session.board.reset.by != "smp" or not banner:
+        session.reset()
+        return
+    since = session.line.mark()
+    session.line.event("reset")
+    session.smp.os.reset()
+    deadline = time.monotonic() + session.board.boot.timeout_s
+    while session.line.alive and not session.line.rebooted(since) and time.monotonic() < deadline:
+        threading.Event().wait(_POLL_S)
+    session.wait_ready()
+
+
+def _runs(session: Session, image: bytes) -> bool:
+    return any(slot.active and slot.hash and slot.hash in image for slot in session.smp.img.state())
+
+
+def _update(session: Session, image: bytes) -> None:
+    img = session.smp.img
+    img.upload(image)
+    spare = [slot for slot in img.state() if not slot.active and slot.hash and slot.hash in image]
+    if not spare:
+        raise BenchError(
+            "NO_SUCH_IMAGE",
+            "The board lists no slot with the image that it was sent.",
+            mend="Check that the file is an image for this board.",
+        )
+    img.test(spare[0].hash)
+    restart(session)
+    img.confirm()
+
+
+def update(folder: Path) -> Scenario:
+    """Return: recorded messages are delivered in order, and the owner agrees to what is asked.
+
+    Args:
+        folder: ``messages.toml`` with ``[[message]]`` tables of ``file`` and ``topic``, and the files.
+
+    Raises:
+        InputError: MESSAGES, with the file.
+    """
+    messages = _messages(folder)
+
+    def run(session: Session, watch: Watch) -> None:
+        notifier = session.smp.notifier
+        notifier.carrier(True)
+        for topic, data in messages:
+            notifier.deliver(data, topic)
+            _agree(session, watch)
+        for _ in range(SETTLE_ROUNDS):
+            if not _agree(session, watch):
+                break
+
+    return Scenario("update", run, _factory_new)
+
+
+def _agree(session: Session, watch: Watch) -> bool:
+    """Take what is said, press yes where consent is asked; say whether anything happened."""
+    said: list[object] = []
+    drain(session, said.append)
+    screen = session.smp.notifier.notice()
+    watch(screen)
+    if screen is not None and screen.asks:
+        session.smp.notifier.press("yes")
+        said.append(screen)
+    return bool(said)
+
+
+def _factory_new(session: Session) -> None:
+    """Erase what the device has learnt, where its firmware can."""
+    notifier = session.smp.notifier
+    if "notifier.provision" not in session.capabilities:
+        return
+    notifier.provision("erase")
+    restart(session)
+
+
+def _messages(folder: Path) -> list[tuple[str, bytes]]:
+    listed = folder / MESSAGES_FILE
+    try:
+        table = tomllib.loads(listed.read_text(encoding="utf-8"))
+        rows = table.get("message", [])
+        if not isinstance(rows, list) or set(table) != {"message"} or not 0 < len(rows) <= MESSAGES_MAX:
+            raise ValueError("it needs [[message]] tables, and nothing else")  # noqa: TRY301 - one way to say it
+        return [_message(folder, row) for row in rows]
+    except OSError as error:
+        where, why = error.filename or str(listed), error.strerror or type(error).__name__
+        raise InputError(
+            "MESSAGES", f"It cannot be read: {why}.", mend="Check the path.", where=where
+        ) from None
+    except (ValueError, RecursionError) as error:
+        mend = "Write file and topic in each."
+        raise InputError("MESSAGES", f"This list is wrong: {error}.", mend=mend, where=str(listed)) from None
+
+
+def _message(folder: Path, row: Any) -> tuple[str, bytes]:
+    if not isinstance(row, dict) or set(row) != {"file", "topic"}:
+        raise ValueError("a message has file and topic")
+    file, topic = row["file"], row["topic"]
+    if not isinstance(file, str) or not isinstance(topic, str) or Path(file).name != file:
+        raise ValueError("a file is a name in the same folder, and a topic is text")
+    data = (folder / file).read_bytes()
+    if not 0 < len(data) <= MESSAGE_BYTES_MAX:
+        raise ValueError(f"{file} has {len(data)} bytes")
+    return topic, data
+
+
+def named(text: str, path: Sequence[str] = (".",)) -> Scenario:
+    """Return a user's own scenario, ``module:function``; the module may have ``prepare`` and ``IMAGES`` too.
+
+    Args:
+        text: which function; it is called with the session.
+        path: folders in which the module is looked for first.
+
+    Raises:
+        InputError: SCENARIO.
+    """
+    module_name, _, function = text.partition(":")
+    sys.path[:0] = path
+    try:
+        module = importlib.import_module(module_name)
+        run = getattr(module, function)
+    except (ImportError, ValueError, AttributeError) as error:
+        message = f"The scenario {text!r} cannot be found: {error}."
+        mend = "Write upload, update, or module:function."
+        raise InputError("SCENARIO", message, mend=mend) from None
+    finally:
+        del sys.path[: len(path)]
+    return Scenario(
+        text,
+        lambda session, _: run(session),
+        getattr(module, "prepare", lambda _: None),
+        tuple(getattr(module, "IMAGES", ())),
+    )
+
+
+def attempt(scenario: Scenario, session: Session, watch: Watch = lambda _: None) -> str:
+    """Run a scenario in which the power may be cut; return how it ended: empty if it went through."""
+    try:
+        scenario.run(session, watch)
+    except (SmpFailure, SmpRefused) as error:
+        return f"{error.code}: {error}"
+    except BenchError as error:
+        if error.code.startswith(("PORT_", "SPAWN_")):  # the port went with the power
+            return f"{error.code}: {error}"
+        raise
+    return ""
