@@ -96,6 +96,12 @@ spawn = {{ driver = "process", command = {command}, env = {grave} }}
         )
         return Ran(done.returncode, done.stdout)
 
+    def run_here(self, pytester: pytest.Pytester, *arguments: str) -> Ran:
+        """Run pytest in this process: quicker, for what ends before a board is touched."""
+        os.chdir(self.root)  # pytester goes back
+        ran = pytester.runpytest_inprocess(*_LEAN, *arguments)
+        return Ran(int(ran.ret), ran.stdout.str() + ran.stderr.str())
+
     def with_board(self, *arguments: str, **environ: str) -> Ran:
         """Run pytest with all boards of the file."""
         return self.run(*arguments, "--hil-boards", "hil-boards.toml", **environ)
