@@ -28,6 +28,7 @@ from keys.errors import TocsinError
 
 _BENCHS: Final = ("console", "reset", "power.")
 """Capabilities that are the bench's own; the others are the firmware's."""
+_IDENTITY_CHARACTERS_MAX: Final = 120
 
 
 @dataclass(slots=True)
@@ -334,11 +335,16 @@ def _identity(session: Session) -> Identity:
     try:
         if "group.notifier" in known:
             info = smp.notifier.info()
-            return Identity(info.fw, info.hw)
+            return Identity(_plain(info.fw), _plain(info.hw))
         if "img" in known:
-            return Identity(next((slot.version for slot in smp.img.state() if slot.active), ""))
+            return Identity(_plain(next((slot.version for slot in smp.img.state() if slot.active), "")))
         if "os" in known:
-            return Identity(smp.os.info())
+            return Identity(_plain(smp.os.info()))
     except (SmpFailure, SmpRefused):
         pass
     return Identity()
+
+
+def _plain(text: str) -> str:
+    """Return what a board says of itself as one short line that steers no terminal."""
+    return "".join(c if c.isprintable() else " " for c in text[:_IDENTITY_CHARACTERS_MAX]).strip()
