@@ -168,6 +168,7 @@ class _Told:
         if self._junit is not None:
             self._junit.write_text(junit_xml(self._board, self._scenario, self._results), encoding="utf-8")
         done, outcomes = len(self._results), Counter(result.outcome for result in self._results)
+        missed = sum(not result.reached for result in self._results)
         broken = sum(bool(result.broken) for result in self._results)
         data: dict[str, Any] = {
             "board": self._board,
@@ -176,6 +177,7 @@ class _Told:
             "done": done,
             "complete": done == self._planned > 0,
             "outcomes": dict(outcomes),
+            "not_reached": missed,
             "broken": broken,
             "claim": self._claim,
             "points": [result.as_json() for result in self._results],
@@ -184,7 +186,10 @@ class _Told:
         def human(out: Console) -> None:
             summary = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items())) or "none"
             cut_short = "" if data["complete"] else " The sweep was cut short."
-            out.print(f"{done} of {self._planned} points: {summary}; {broken} broke an invariant.{cut_short}")
+            late = f" {missed} came too late to cut anything." if missed else ""
+            out.print(
+                f"{done} of {self._planned} points: {summary}; {broken} broke an invariant.{late}{cut_short}"
+            )
 
         if self._planned:
             emit(self._as_json, data, human)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hil.bench.session import Session
-from hil.errors import BenchError, SmpFailure, SmpRefused
+from hil.errors import BenchError, DeviceRebooted, SmpFailure, SmpRefused
 from hil.smp.notifier import Screen
 from hil.sweep.look import drain
 from keys.errors import InputError
@@ -25,8 +25,10 @@ MESSAGE_BYTES_MAX: Final = 1 << 20
 TRIALS: Final = 3
 """Restarts until a trial is over: one to begin it, one to end it, and one more."""
 _POLL_S: Final = 0.01
-SETTLE_ROUNDS: Final = 50
-"""Times that a device is asked what it wants said until it says nothing and asks nothing."""
+SETTLE_S: Final = 60.0
+"""Longest time that a device is waited for after the last message."""
+QUIET_S: Final = 1.0
+"""A device that says and asks nothing for so long has settled."""
 
 Watch = Callable[[Screen | None], None]
 """Told of what is shown on the way: all of it is genuine in an undisturbed run."""
@@ -136,11 +138,29 @@ def update(folder: Path) -> Scenario:
         for topic, data in messages:
             notifier.deliver(data, topic)
             _agree(session, watch)
-        for _ in range(SETTLE_ROUNDS):
-            if not _agree(session, watch):
-                break
+        _settle(session, watch)
 
-    return Scenario("update", run, _factory_new)
+    first: list[str] = []  # the version that ran before anything was delivered
+
+    def prepare(session: Session) -> None:
+        first.append(session.smp.notifier.state().installed)
+        _factory_new(session, first[0])
+
+    return Scenario("update", run, prepare)
+
+
+def _settle(session: Session, watch: Watch) -> None:
+    """Wait until the device has said and asked nothing for a while: it may install, and restart."""
+    began = heard = time.monotonic()
+    while (now := time.monotonic()) < min(heard + QUIET_S, began + SETTLE_S):
+        try:
+            if _agree(session, watch):
+                heard = now
+        except (DeviceRebooted, SmpRefused):  # it restarts by itself, and forgets what it was about to say
+            heard = now
+            session.wait_ready()
+            session.smp.notifier.carrier(True)
+        threading.Event().wait(_POLL_S)
 
 
 def _agree(session: Session, watch: Watch) -> bool:
@@ -155,13 +175,21 @@ def _agree(session: Session, watch: Watch) -> bool:
     return bool(said)
 
 
-def _factory_new(session: Session) -> None:
-    """Erase what the device has learnt, where its firmware can."""
+def _factory_new(session: Session, version: str) -> None:
+    """Erase what the device has learnt, and let it run a version again, where its firmware can.
+
+    Raises:
+        BenchError: CANNOT_GO_BACK.
+    """
     notifier = session.smp.notifier
-    if "notifier.provision" not in session.capabilities:
-        return
-    notifier.provision("erase")
-    restart(session)
+    if "notifier.provision" in session.capabilities:
+        notifier.provision("erase")
+        if notifier.state().installed != version:
+            notifier.provision("version", version.encode())
+        restart(session)
+    if notifier.state().installed != version:
+        message = f"The board {session.board.name} does not run {version} any more."
+        raise BenchError("CANNOT_GO_BACK", message, mend="Use a test build, or --flash.")
 
 
 def _messages(folder: Path) -> list[tuple[str, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,51 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from device_sim.core.profile import Profile
 from device_sim.home import Home
 from device_sim.serial.board import Board
+from device_sim.serial.images import Images
+from device_sim.serial.notifier import Notifier
 from device_sim.serial.port import parse_port
+from device_sim.serial.server import Server
+
+NOW = 1_800_000_060.0
+FORGED = {"id": "EX-FORGED", "revision": 1, "severity": "high", "count": 1, "off": 0, "lines": ["Pay here."]}
 
 
-def bad(board: Board, home: Home, bug: str) -> None:
-    """Plant a bug that shows after a power cut only."""
-    boots = home.path / "boots"
-    count = int(boots.read_text()) + 1 if boots.exists() else 1
-    boots.write_text(str(count))
-    if bug == "hangs" and count > 1:
-        board.receive = lambda _: None  # type: ignore[method-assign] - the planted bug
+def plant(bug: str, home: Home) -> None:
+    """Plant a bug that shows from the second time on that the power comes."""
+    count = home.path / "boots"
+    boots = int(count.read_text()) + 1 if count.exists() else 1
+    count.write_text(str(boots))
+    if boots == 1 or not bug:
+        return
+    if bug == "hangs":
+        Server.answer = lambda *_: None  # type: ignore[method-assign]
+        return
+    cls: type[Any] = Images if bug == "whole" else Notifier
+    name = {"whole": "_state", "signed": "_notice"}.get(bug, "_state")
+    honest = getattr(cls, name)
+
+    def lying(self: Any, *ask: Any) -> dict[str, Any]:
+        said = dict(honest(self, *ask))
+        if bug == "whole":
+            said["images"] = [{**one, "hash": bytes(32)} for one in said["images"]]
+        elif bug == "signed":
+            said = FORGED
+        elif bug == "floors":
+            said["floors"] = {**said["floors"], "root": 0}
+        elif bug == "counts":
+            said["journal"] = 0
+        elif bug == "truthful":
+            said["installed"] = "9.9.9"
+        return said
+
+    setattr(cls, name, lying)
 
 
 async def live(path: Path, where: str, bug: str) -> None:
     home = Home.open(path, durable=False)
-    port = parse_port(f"tcp:{where}")
-    board = Board(home, port.write, test_build=True)
-    bad(board, home, bug)
+    plant(bug, home)
+    port, began = parse_port(f"tcp:{where}"), time.monotonic()
+    board = Board(home, port.write, test_build=True, clock=lambda: NOW + time.monotonic() - began)
     await port.open(board.receive)
     await port.attended()
     board.power_on()
