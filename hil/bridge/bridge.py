@@ -104,6 +104,7 @@ class Bridge:
             BenchError: BROKER_REFUSED (a subscription), BROKER_TAKEN_OVER, BRIDGE_OTHER_BOARD, and as
                 :meth:`open`.
             DeviceGone: the port went away, and nobody said how to look for it again.
+            BenchError: what ``reopen`` raised, if it is no PORT_*.
         """
         try:
             if self._core.identity is None:
@@ -194,6 +195,8 @@ class Bridge:
         try:
             self._reopen()
         except BenchError as error:
+            if not error.code.startswith("PORT_"):  # no port will come back by itself
+                raise
             why = error.message
         self._core.failed(why, time.monotonic())
 

@@ -23,6 +23,7 @@ from hil.cli.held import BoardArgument, held
 from hil.cli.output import BoardsOption, JsonOption, WaitOption, console, emit, example
 
 _WAYS = ("to_board", "to_broker")
+_REOPEN_S = 0.1  # for one look at a port that went away; the bridge looks again
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +61,7 @@ def bridge(
             session.smp.notifier,
             broker,
             tls=tls,
-            reopen=lambda: session.connect(0.0),
+            reopen=lambda: session.connect(_REOPEN_S),
             on_event=None if as_json else lambda event: _print(out, event),
         )
         with _until_asked(seconds) as stop:

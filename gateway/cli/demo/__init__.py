@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from gateway.cli.demo.cast import DEVICES_MIN, demanded
+from gateway.cli.demo.cast import DEVICES_MIN, FIXED_VERSION, demanded
 from gateway.cli.demo.measure import Measured, publish_to_shown
 from gateway.cli.demo.scenario import Scenario
 from gateway.cli.demo.screen import Screen, to_json
@@ -21,6 +22,10 @@ from gateway.cli.output import JsonOption, example
 from gateway.cli.running import only_one, run
 from gateway.service.broker import DemoBroker
 from gateway.service.runtime import Gateway
+from keys.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from gateway.cli.demo.wired import Wired
 
 FOLDER = Path("tocsin-demo")
 
@@ -42,6 +47,10 @@ def demo(
     workspace: Annotated[
         Path, typer.Option("--workspace", "-w", help="Folder of the demo: made, gone on with, or made anew.")
     ] = FOLDER,
+    hil: Annotated[
+        bool,
+        typer.Option("--hil", help="Reach one device over a serial line only: the bench is its modem."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Ring the bell: a whole incident on simulated devices, with every part real.
@@ -49,6 +58,8 @@ def demo(
     A notice is checked, approved, published, verified, shown and acknowledged; a patch goes out in two
     groups; scripted trouble is refused. Ends with 0 only if the store says what the scenario demands.
     """
+    if hil:
+        _need_the_bench()
     screen = Screen(Console(highlight=False), quiet=as_json)
     started = time.monotonic()
     workspace.parent.mkdir(parents=True, exist_ok=True)
@@ -60,14 +71,48 @@ def demo(
             screen.title(devices, url, str(workspace))
             if stage.resumed:
                 screen.say("an interrupted run lies here: going on from its store")
-            run(lambda stop: _play(stage, screen, url, stop, played, shared=broker is not None))
+            wired = stack.enter_context(_wired(stage, url)) if hil else None
+            shared = broker is not None
+            run(lambda stop: _play(stage, screen, url, stop, played, shared=shared, wired=wired))
         if not played:  # asked to end (SIGTERM): not finished, so that the next run goes on
             raise KeyboardInterrupt
-        return _close(stage, screen, played[0], started, as_json=as_json)
+        return _close(stage, screen, played[0], started, wired, as_json=as_json)
+
+
+def _need_the_bench() -> None:
+    """Refuse before anything starts.
+
+    Raises:
+        UnavailableError: BENCH_PARTS.
+    """
+    try:
+        import serial  # noqa: F401, PLC0415 - only a bench has it
+    except ModuleNotFoundError:
+        message = "A serial line needs pyserial, which is not installed."
+        raise UnavailableError("BENCH_PARTS", message, mend="Run: pip install 'tocsin[hil]'") from None
+
+
+@contextlib.contextmanager
+def _wired(stage: Stage, url: str) -> Iterator[Wired]:
+    """Run the board on its serial line for as long as the block lasts."""
+    from gateway.cli.demo.wired import Wired, chosen  # noqa: PLC0415 - needs what only a bench installs
+
+    wired = Wired(chosen(stage.cast), stage.workspace.path, url)
+    try:
+        yield wired
+    finally:
+        wired.stop()
 
 
 async def _play(
-    stage: Stage, screen: Screen, url: str, stop: asyncio.Event, played: list[Measured], *, shared: bool
+    stage: Stage,
+    screen: Screen,
+    url: str,
+    stop: asyncio.Event,
+    played: list[Measured],
+    *,
+    shared: bool,
+    wired: Wired | None,
 ) -> None:
     """Run gateway and fleet beside the scenario until it has been played, or ``stop`` is set."""
     with stage.workspace.store() as store:
@@ -81,7 +126,9 @@ async def _play(
             stage.signer("gateway"),
             share=shared,
         )
-        scenario = Scenario(stage, store, screen, url)
+        scenario = Scenario(stage, store, screen, url, wired)
+        if wired is not None:
+            wired.start()
         over = asyncio.Event()
         serving = asyncio.create_task(gateway.run(url, over))
         living = asyncio.create_task(scenario.fleet.run(over))
@@ -99,21 +146,33 @@ async def _play(
             for task in (playing, stopping):
                 task.cancel()
             await asyncio.gather(playing, stopping, return_exceptions=True)
+            if wired is not None:
+                await asyncio.to_thread(wired.stop)  # the broker is still there for its farewell
             over.set()
             await asyncio.gather(living, return_exceptions=True)
             await asyncio.gather(serving, return_exceptions=True)
             await gateway.close()
 
 
-def _close(stage: Stage, screen: Screen, played: Measured, started: float, *, as_json: bool) -> int:
+def _close(
+    stage: Stage,
+    screen: Screen,
+    played: Measured,
+    started: float,
+    wired: Wired | None = None,
+    *,
+    as_json: bool,
+) -> int:
     measured = played.outcome()
     with stage.workspace.store() as store:
         seconds = {**publish_to_shown(store), "total": round(time.monotonic() - started, 2)}
     wanted = demanded(stage.cast)
-    summary = to_json(measured, seconds)
+    summary = to_json(measured, seconds, wired.summary() if wired else None)
     path = finish(stage, summary)
-    screen.closing(wanted, measured, seconds)
+    board = (FIXED_VERSION[wired.member.product], wired.told.runs) if wired else None
+    screen.closing(wanted, measured, seconds, board)
     screen.say(f"summary in {path}, screens in {stage.workspace.path / 'screens'}")
     if as_json:
         sys.stdout.write(summary)
-    return 0 if measured == wanted else 1
+    good = wired is None or (wired.shown and wired.patched)
+    return 0 if measured == wanted and good else 1

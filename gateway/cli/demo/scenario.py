@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from device_sim import faults
 from device_sim.faults import Behaviour
@@ -32,6 +32,9 @@ from gateway.service.store import Store
 from keys.errors import TocsinError
 from keys.reasons import Reason
 
+if TYPE_CHECKING:
+    from gateway.cli.demo.wired import Wired  # needs what only a bench installs
+
 POLL_SECONDS: Final = 0.25
 PATIENCE_SECONDS: Final = 60.0  # without any change in the store the demo gives up
 SUCCESS_PERCENT: Final = 50
@@ -45,12 +48,17 @@ class StuckError(TocsinError):
 class Scenario:
     """Runs the acts against a running gateway and fleet."""
 
-    def __init__(self, stage: Stage, store: Store, screen: Screen, url: str) -> None:
+    def __init__(
+        self, stage: Stage, store: Store, screen: Screen, url: str, wired: Wired | None = None
+    ) -> None:
         self._stage, self._store, self._screen, self._url = stage, store, screen, url
+        self._wired = wired
         self._members = {member.id: member for member in stage.cast}
         self._late = asyncio.Event()
         self._demanded = demanded(stage.cast)
-        self._shows = Shows(stage)
+        self._elsewhere = frozenset({wired.member.id}) if wired else frozenset()
+        """Devices that are not of the fleet in this process."""
+        self._shows = Shows(stage, without=self._elsewhere)
         if self._offline & look(store).reporting:
             self._late.set()  # it came online before the interruption
         self.fleet = self._make_fleet()
@@ -62,7 +70,9 @@ class Scenario:
             Trouble.SELF_TEST: faults.fails_self_test,
         }
         homes = [
-            Home.open(self._stage.workspace.path / "devices" / name, durable=False) for name in self._members
+            Home.open(self._stage.workspace.path / "devices" / name, durable=False)
+            for name in self._members
+            if name not in self._elsewhere
         ]
         behaviours = {
             member.id: scripts[member.trouble]() for member in self._stage.cast if member.trouble in scripts
@@ -98,11 +108,16 @@ class Scenario:
             await self._act_2_the_notice()
             await self._act_3_attacks()
             await self._act_4_the_patch()
-            return await self._act_5_the_late_one()
+            outcome = await self._act_5_the_late_one()
+            if self._wired is not None:
+                await self._epilogue_of_the_board(self._wired)
+            return outcome
 
     async def _act_1_everybody_is_there(self) -> None:
         online = frozenset(self._members) - self._offline
         self._screen.say(f"{len(online)} devices connect, verify root and catalogue, and report")
+        for name in self._elsewhere:
+            self._screen.say(f"device {name} has no network: its serial line is bridged to the broker")
         await self._until(lambda now: online <= now.reporting, "all devices to report")
 
     async def _act_2_the_notice(self) -> None:
@@ -117,6 +132,8 @@ class Scenario:
         shown = self._shows.console()
         if shown is not None:
             self._screen.device(*shown)
+        if self._wired is not None and self._wired.told.lines:
+            self._screen.board(self._wired.member.id, self._wired.told.lines)
 
     def _publish_advisory(self) -> bool:
         workspace, now = self._stage.workspace, int(time.time())
@@ -216,6 +233,15 @@ class Scenario:
             "the late device to be told and patched",
         )
 
+    async def _epilogue_of_the_board(self, wired: Wired) -> None:
+        """Ask the board itself: what it reported stands in the store already."""
+        await self._until(lambda _: wired.patched, f"the board {wired.member.id} to say what it runs")
+        told = wired.summary()
+        self._screen.say(
+            f"board {wired.member.id} says over its line that it runs {told['runs']};"
+            f" {told['smp_messages']} SMP messages ({told['smp_bytes']} bytes) went over it"
+        )
+
     async def _until(self, done: Callable[[Measured], bool], what: str) -> Measured:
         """Look into the store until something is so; give up when nothing changes for long."""
         changed, last = time.monotonic(), None
@@ -226,6 +252,8 @@ class Scenario:
                 return now
             for failure in self.fleet.failures.values():
                 raise failure
+            if self._wired is not None and self._wired.failure is not None:
+                raise self._wired.failure
             if now != last:
                 changed, last = time.monotonic(), now
             elif time.monotonic() - changed > PATIENCE_SECONDS:

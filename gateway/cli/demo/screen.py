@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
@@ -67,18 +68,42 @@ class Screen:
     def device(self, device: str, lines: Sequence[str]) -> None:
         """Show what one device's console shows now."""
         self.say(f"this is what the owner of device {device} sees:")
+        self._print(lines)
+
+    def board(self, device: str, lines: Sequence[str]) -> None:
+        """Show what a board shows, as it was read over its serial line."""
+        self.say(f"this is what board {device} shows, read over its serial line; acknowledged over it, too:")
+        self._print(lines)
+
+    def _print(self, lines: Sequence[str]) -> None:
         # 80 columns wide like the screen itself: a frame around it would not fit an 80-column terminal.
         self._console.print(Text("\n".join(lines), style="on grey11", no_wrap=True), soft_wrap=True)
 
-    def closing(self, demanded: Outcome, measured: Outcome, seconds: Mapping[str, float]) -> None:
-        """The closing table: what the scenario demands beside what the store holds."""
+    def closing(
+        self,
+        demanded: Outcome,
+        measured: Outcome,
+        seconds: Mapping[str, float],
+        board: tuple[str, str] | None = None,
+    ) -> None:
+        """The closing table: what the scenario demands beside what the store holds.
+
+        Args:
+            demanded: the numbers that the scenario demands.
+            measured: the store's.
+            seconds: by name.
+            board: the version that a board on a serial line has to run, and the one that it says it runs.
+        """
         table = Table(title="What the gateway's store says", title_justify="left")
         table.add_column()
         table.add_column("demanded", justify="right")
         table.add_column("measured", justify="right")
         table.add_column()
-        for name, want, got in _rows(demanded, measured):
-            table.add_row(name, str(want), str(got), "[green]ok[/]" if want == got else "[bold red]NO[/]")
+        for name, number, found in _rows(demanded, measured):
+            table.add_row(name, str(number), str(found), _mark(good=number == found))
+        if board is not None:
+            want, got = board
+            table.add_row("board runs (says it)", want, got, _mark(good=want == got))
         table.add_section()
         for name, value in seconds.items():
             table.add_row(f"seconds {name}", "", f"{value:.2f}", "")
@@ -94,6 +119,11 @@ def _rows(demanded: Outcome, measured: Outcome) -> Iterator[tuple[str, int, int]
         yield f"refused {reason}", refused_want.get(reason, 0), refused_got.get(reason, 0)
 
 
-def to_json(outcome: Outcome, seconds: Mapping[str, float]) -> str:
-    """Return ``summary.json``."""
-    return json.dumps({**asdict(outcome), "seconds": dict(seconds)}, indent=2) + "\n"
+def _mark(*, good: bool) -> str:
+    return "[green]ok[/]" if good else "[bold red]NO[/]"
+
+
+def to_json(outcome: Outcome, seconds: Mapping[str, float], serial: Mapping[str, Any] | None = None) -> str:
+    """Return ``summary.json``; ``serial`` is about the board on a serial line, where there was one."""
+    also = {} if serial is None else {"serial": dict(serial)}
+    return json.dumps({**asdict(outcome), **also, "seconds": dict(seconds)}, indent=2) + "\n"

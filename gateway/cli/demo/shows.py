@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from advisories.versions import Version
@@ -15,13 +16,18 @@ from keys.errors import UnavailableError
 
 
 class Shows:
-    """Gives the first affected device of each language a console and a screen in ``screens/<language>/``."""
+    """Gives the first affected device of each language a console and a screen in ``screens/<language>/``.
 
-    def __init__(self, stage: Stage) -> None:
+    Args:
+        stage: who plays.
+        without: devices that show their notices elsewhere.
+    """
+
+    def __init__(self, stage: Stage, *, without: Collection[str] = ()) -> None:
         self._folder = stage.workspace.path / SCREENS
         self._stars: dict[str, Member] = {}
         for member in stage.cast:
-            if member.affected and member.trouble is Trouble.NONE:
+            if member.affected and member.trouble is Trouble.NONE and member.id not in without:
                 self._stars.setdefault(member.language, member)
         self.missing: list[str] = []
         """What could not be drawn, and why: one sentence each."""
