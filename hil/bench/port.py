@@ -120,7 +120,7 @@ def _cause(error: BaseException) -> tuple[str, str]:
 
 
 def _nothing() -> None:
-    """Stand for pyserial's flush at opening, which would lose what a board says at once."""
+    """Stand for what pyserial does at opening and a bench must not: lose what has come, set DTR and RTS."""
 
 
 def open_port(url: str, *, baud: int, dtr: bool | None, rts: bool | None) -> Any:
@@ -141,10 +141,14 @@ def open_port(url: str, *, baud: int, dtr: bool | None, rts: bool | None) -> Any
         for name, level in (("dtr", dtr), ("rts", rts)):
             if level is not None:
                 setattr(port, name, level)
+            else:  # a far server whose port has no such line would never answer
+                setattr(port, f"_update_{name}_state", _nothing)
         port.reset_input_buffer = port._reset_input_buffer = _nothing  # noqa: SLF001 - no public way
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # pyserial 3.5 names its threads the old way
             port.open()
+        for name in ("dtr", "rts"):
+            vars(port).pop(f"_update_{name}_state", None)
     except (OSError, ValueError, termios.error) as error:
         code, why = _cause(error)
         raise port_error(code, url, why) from None
