@@ -126,6 +126,11 @@ def test_without_a_board_file_the_ports_are_named() -> None:
 # -- facts
 
 
+@pytest.fixture(autouse=True)
+def _own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
 @pytest.fixture
 def opener() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
     """Start another process that has a device open."""
