@@ -95,7 +95,7 @@ IMG_STATE_SET: Final = Command(
     0,
     write=True,
     retry=Retry.NEVER,
-    request={"hash": "bytes?", "confirm": "bool"},
+    request={"hash": "bytes?", "confirm": "bool?"},
     answer={"images": "array?", "splitStatus": "uint?"},
 )
 IMG_UPLOAD: Final = Command(

@@ -85,7 +85,7 @@ class Images:
     def _set_state(self, ask: Ask) -> Mapping[str, Any]:
         self._allowed()
         flash, running = self._machine.flash, self._machine.flash.running
-        wanted, confirm = ask.body.get("hash"), ask.body["confirm"]
+        wanted, confirm = ask.body.get("hash"), ask.body.get("confirm", False)
         if wanted is None and not confirm:
             raise RequestError(Rc.EINVAL)
         slots = [slot for slot, image in self._found().items() if image.digest == wanted]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import cbor2
 
-from advisories.smp import IMG_STATE_SET, NOTIFIER_GROUP, Command, Rc, fits
+from advisories.smp import NOTIFIER_GROUP, Command, Rc, fits
 
 BUFFER_BYTES: Final = 2_048
 """Longest message, header and body, with the length and CRC of its frame."""
@@ -25,8 +25,6 @@ _FRAME_BYTES: Final = 4
 _READ: Final = 0
 _WRITE: Final = 2
 _VERSION_MAX: Final = 1  # as the header says it: 0 is version 1, 1 is version 2
-_LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {IMG_STATE_SET.name: {"confirm": False}}
-"""Fields that clients leave out although the table wants them, and what is meant then."""
 
 
 class RequestError(Exception):
@@ -145,7 +143,6 @@ def _body(data: bytes, command: Command) -> Mapping[str, Any]:
         raise RequestError(Rc.EINVAL) from None
     if not isinstance(body, dict):
         raise RequestError(Rc.EINVAL)
-    body = {**_LEFT_OUT.get(command.name, {}), **body}
     if fits(command.request, body) is not None:
         raise RequestError(Rc.EINVAL)
     return body

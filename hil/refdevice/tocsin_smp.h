@@ -105,7 +105,7 @@
 #define TOCSIN_SMP_IMG_STATE_SET 0
 #define TOCSIN_SMP_IMG_STATE_SET_REQUEST(X) \
     X(hash, BYTES, 1) \
-    X(confirm, BOOL, 0)
+    X(confirm, BOOL, 1)
 #define TOCSIN_SMP_IMG_STATE_SET_ANSWER(X) \
     X(images, ARRAY, 1) \
     X(splitStatus, UINT, 1)
