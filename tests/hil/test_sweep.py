@@ -1,0 +1,647 @@
+"""The power is cut at every point of a scenario; invariants hold, and every planted bug breaks its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import cbor2
+import pytest
+
+from advisories import mcuboot
+from advisories.report import NoticeStatus, PatchStatus, Report, seal_report
+from advisories.states import NoticeState, PatchState, Surface
+from device_sim.home import Home
+from gateway.cli.run import run
+from hil.bench.board import Board, Boot, Flash, Link, Power, Reset, Spawn
+from hil.bench.session import Session
+from hil.errors import BenchError
+from hil.smp.groups import ImageSlot
+from hil.smp.notifier import DeviceState, Screen
+from hil.sweep import points as places
+from hil.sweep import scenario as scenarios
+from hil.sweep.invariants import INVARIANTS, Known, State, broken
+from hil.sweep.junit import junit_xml
+from hil.sweep.look import parse_report
+from hil.sweep.points import Cut, Point, Trigger
+from hil.sweep.scenario import Scenario, update, upload
+from hil.sweep.sweep import Result, Sweep, claim
+from hil.wire.record import Direction, Kind, Record
+from keys.errors import InputError
+from keys.reasons import Reason
+from tests.device_sim.core.firmware import NEW, image
+from tests.device_sim.serial.wire import OLD as OLD_IMAGE
+from tests.device_sim.serial.world import SerialWorld
+from tests.helpers import NOW, make_fleet
+from tests.hil import sim_board
+
+OLD_FILE = mcuboot.pack(b"old" * 300, (1, 0, 0, 0))
+NEW_FILE = mcuboot.pack(b"new" * 300, (1, 0, 1, 0))
+OLD_HASH, NEW_HASH = mcuboot.parse(OLD_FILE).digest, mcuboot.parse(NEW_FILE).digest
+WAIT_S = 60.0  # a failure, not a measurement
+
+# Invariants: tables of what breaks them, and of what does not
+
+DEVICE = DeviceState(
+    boot=b"12345678",
+    epoch=3,
+    cause="power-on",
+    slot=0,
+    installed="1.4.1",
+    pending=None,
+    floors={"patch": 7, "root": 1, "newest": {"catalogue": 5}},
+    root=1,
+    kids=(),
+    notices=({"id": "EX-1", "state": int(NoticeState.SHOWN)},),
+    patches=({"digest": b"p" * 8, "state": int(PatchState.DOWNLOADING)},),
+    journal=4,
+    head=b"h" * 32,
+    writes=9,
+)
+SCREEN = Screen("EX-1", 1, "high", "en", True, None, ("Update your thermostat",))
+SLOTS = (ImageSlot(0, "1.0.0", hash=OLD_HASH, active=True, confirmed=True), ImageSlot(1, "", hash=b""))
+REPORT = Report(
+    type="report",
+    fleet=b"f" * 32,
+    subject=("device-0001",),
+    version=1,
+    issued=NOW,
+    product="thermostat",
+    installed=(1, 4, 1, 0),
+    boot_epoch=3,
+    root_version=1,
+    nonce=b"n" * 16,
+    notices=(
+        NoticeStatus(
+            id="EX-1",
+            revision=1,
+            digest=b"d" * 32,
+            state=NoticeState.SHOWN,
+            time=NOW,
+            reason=Reason.OK,
+            surface=Surface.SCREEN,
+        ),
+    ),
+    patches=(
+        PatchStatus(digest=b"p" * 32, sequence=7, state=PatchState.DOWNLOADING, time=NOW, reason=Reason.OK),
+    ),
+    journal_count=4,
+    journal_head=b"h" * 32,
+    journal=(),
+    language="en",
+)
+BEFORE = State(0.0, SLOTS, device=DEVICE, screen=SCREEN, report=REPORT)
+KNOWN = Known((NEW_FILE,), frozenset({OLD_HASH}), (SCREEN,))
+
+
+def but(state: State = BEFORE, **fields: Any) -> State:
+    return dataclasses.replace(state, **fields)
+
+
+def device(**fields: Any) -> State:
+    return but(device=dataclasses.replace(DEVICE, **fields), report=None)
+
+
+def slots(*made: ImageSlot) -> State:
+    return but(slots=made)
+
+
+def shows(**fields: Any) -> State:
+    return but(screen=dataclasses.replace(SCREEN, **fields))
+
+
+def says(**fields: Any) -> State:
+    return but(report=dataclasses.replace(REPORT, **fields))
+
+
+BREAKS: list[tuple[str, State, str]] = [
+    ("answers", but(seconds=None), "did not answer"),
+    ("readable", but(slots=None, trouble="SMP_TIMEOUT"), "slots cannot be read any more: SMP_TIMEOUT"),
+    ("readable", but(device=None), "device cannot be read"),
+    ("whole", slots(dataclasses.replace(SLOTS[0], hash=b"x" * 32)), "nobody wrote"),
+    ("whole", slots(SLOTS[0], dataclasses.replace(SLOTS[1], hash=b"x" * 32)), "slot 1 holds"),
+    ("whole", slots(dataclasses.replace(SLOTS[0], active=False)), "0 slots of image 0 are active"),
+    ("whole", slots(SLOTS[0], dataclasses.replace(SLOTS[0], slot=1)), "2 slots"),
+    ("whole", slots(), "0 slots"),
+    ("signed", shows(id="EX-2"), "'EX-2', revision 1, which was never delivered"),
+    ("signed", shows(revision=2), "revision 2"),
+    ("signed", shows(lines=("Pay here",)), "other words"),
+    ("signed", shows(asks="9.9.9"), "asks consent for '9.9.9'"),
+    ("signed", shows(id=None, revision=None), "never delivered"),
+    ("floors", device(floors={**DEVICE.floors, "patch": 6}), "floor patch fell from 7 to 6"),
+    ("floors", device(floors={"root": 1}), "floor patch is gone"),
+    ("floors", device(floors={**DEVICE.floors, "newest": {"catalogue": 4}}), "newest catalogue fell"),
+    ("floors", device(root=0), "root fell"),
+    ("counts", device(journal=3), "journal fell from 4 to 3"),
+    ("counts", device(epoch=2), "epoch fell"),
+    ("counts", device(head=b"other"), "head changed"),
+    ("truthful", says(installed=(9, 9, 9, 0)), "another version installed: 9.9.9, and it is 1.4.1"),
+    ("truthful", says(boot_epoch=4), "count of boots"),
+    ("truthful", says(journal_head=b"x" * 32), "journal's head"),
+    ("truthful", says(root_version=2), "root's version"),
+    ("truthful", says(notices=()), "state of notice EX-1: None"),
+    ("truthful", says(patches=()), "state of patch 7070"),
+]
+HOLDS: dict[str, State] = {
+    "the same": BEFORE,
+    "a new image beside it": slots(SLOTS[0], dataclasses.replace(SLOTS[1], hash=NEW_HASH)),
+    "the new image runs": slots(dataclasses.replace(SLOTS[0], hash=NEW_HASH)),
+    "an empty spare slot": slots(SLOTS[0]),
+    "nothing shown": but(screen=None),
+    "an empty screen": shows(id=None, revision=None, lines=()),
+    "not confirmed yet, in its own words": shows(confirmed=False, lines=("Not confirmed", "Update")),
+    "more in the journal": device(journal=6, head=b"x" * 32, epoch=4),
+    "a higher floor": device(floors={**DEVICE.floors, "patch": 8, "more": 1}, root=2),
+    "no report": but(report=None),
+}
+
+
+@pytest.mark.parametrize(("name", "after", "why"), BREAKS)
+def test_each_invariant_is_broken_by_what_it_forbids_and_by_nothing_else(
+    name: str, after: State, why: str
+) -> None:
+    found = broken(BEFORE, after, KNOWN)
+    assert list(found) == [name]
+    assert why in found[name]
+
+
+@pytest.mark.parametrize("after", HOLDS.values(), ids=HOLDS)
+def test_what_is_allowed_breaks_nothing(after: State) -> None:
+    assert broken(BEFORE, after, KNOWN) == {}
+
+
+def test_every_invariant_has_a_breaking_row_and_asks_nothing_of_what_is_not_there() -> None:
+    assert {name for name, _, _ in BREAKS} == set(INVARIANTS)
+    bare = State(0.0)
+    assert broken(bare, bare, Known()) == {}
+    assert broken(bare, BEFORE, KNOWN) == {}
+
+
+def test_an_image_may_be_named_by_the_digest_of_its_file() -> None:
+    after = slots(SLOTS[0], dataclasses.replace(SLOTS[1], hash=hashlib.sha256(NEW_FILE).digest()))
+    assert broken(BEFORE, after, KNOWN) == {}
+
+
+def test_a_report_is_read_and_what_is_none_is_not() -> None:
+    fleet = make_fleet()
+    assert parse_report(seal_report(REPORT, fleet.device())) == REPORT
+    for data in (b"", b"\xd2\x84", cbor2.dumps(cbor2.CBORTag(18, [b"", {}, b"", b""]))):
+        assert parse_report(data) is None
+
+
+# Points
+
+
+@pytest.mark.parametrize(
+    ("total", "number", "chosen"),
+    [
+        (3, None, [1, 2, 3]),
+        (0, None, []),
+        (3, 3, [1, 2, 3]),
+        (3, 9, [1, 2, 3]),
+        (10, 1, [5]),
+        (10, 2, [1, 10]),
+        (10, 4, [1, 4, 7, 10]),
+        (0, 2, []),
+    ],
+)
+def test_points_are_spread_from_end_to_end(total: int, number: int | None, chosen: list[int]) -> None:
+    assert places.sample(total, number) == chosen
+
+
+def test_points_are_named_as_they_are_read() -> None:
+    assert [str(one) for one in places.counted(Cut.WRITES, 1, None)] == [
+        "write 1 before",
+        "write 1 torn",
+        "write 1 after",
+    ]
+    assert places.parse(Cut.WRITES, "7:torn") == [Point(Cut.WRITES, 7, "torn")]
+    assert len(places.parse(Cut.WRITES, "7")) == 3
+    assert [str(one) for one in places.parse(Cut.FRAMES, "3")] == ["frame 3"]
+    assert [str(one) for one in places.parse(Cut.OFFSETS, "0")] == ["offset 0"]
+    assert [str(one) for one in places.parse(Cut.SECONDS, "1.5")] == ["second 1.5"]
+    assert [str(one) for one in places.parse(Cut.CONSOLE, "a.c")] == ["console 'a.c'"]
+    assert [one.at for one in places.spread(Cut.SECONDS, 1.0, 3)] == [0.25, 0.5, 0.75]
+    assert [one.at for one in places.spread(Cut.OFFSETS, 100, 1)] == [50]
+
+
+@pytest.mark.parametrize(
+    ("cut", "text"),
+    [
+        (Cut.FRAMES, "x"),
+        (Cut.FRAMES, "0"),
+        (Cut.FRAMES, "-1"),
+        (Cut.FRAMES, "1:torn"),
+        (Cut.FRAMES, "100001"),
+        (Cut.WRITES, "1:half"),
+        (Cut.WRITES, "1.5"),
+        (Cut.SECONDS, "nan"),
+        (Cut.SECONDS, "1e9"),
+        (Cut.CONSOLE, "["),
+    ],
+)
+def test_what_is_no_point_is_refused(cut: Cut, text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        places.parse(cut, text)
+    assert caught.value.code == "BAD_POINT"
+
+
+def heard(direction: Direction, data: bytes, kind: Kind = Kind.MESSAGE) -> Record:
+    return Record(0, 0, direction, kind, data)
+
+
+def test_a_trigger_cuts_once_where_it_is_told() -> None:
+    def sent(off: int) -> Record:
+        body = cbor2.dumps({"off": off, "data": bytes(10)})
+        return heard(Direction.TO_BOARD, bytes([10, 0, 0, len(body), 0, 1, 0, 1]) + body)
+
+    story = [
+        heard(Direction.FROM_BOARD, b"tocs", Kind.TEXT),
+        sent(0),
+        heard(Direction.FROM_BOARD, b"12345678"),
+        heard(Direction.FROM_BOARD, b"in: boot\r\n", Kind.TEXT),
+        sent(10),
+        sent(20),
+    ]
+    for point, place in (
+        (Point(Cut.FRAMES, 1), 1),
+        (Point(Cut.FRAMES, 2), 2),
+        (Point(Cut.OFFSETS, 9), 1),
+        (Point(Cut.OFFSETS, 10), 4),
+        (Point(Cut.CONSOLE, pattern="^tocsin: b"), 3),
+        (Point(Cut.OFFSETS, 30), None),
+        (Point(Cut.WRITES, 1, "torn"), None),
+    ):
+        cuts: list[int] = []
+        told: list[Record] = []
+        trigger = Trigger(point, lambda cuts=cuts, told=told: cuts.append(len(told) - 1))
+        for record in story:
+            told.append(record)
+            trigger(record)
+        assert cuts == ([] if place is None else [place]), point
+        assert trigger.reached == (place is not None)
+    counter = Trigger(None, int)
+    for record in story:
+        counter(record)
+    assert (counter.frames, counter.bytes, counter.reached) == (4, 30, False)
+
+
+# Scenarios
+
+
+def test_messages_are_listed_strictly(tmp_path: Path) -> None:
+    listed = tmp_path / "messages.toml"
+    (tmp_path / "a.bin").write_bytes(b"a")
+    listed.write_text('[[message]]\nfile = "a.bin"\ntopic = "t"\n')
+    assert update(tmp_path).name == "update"
+    for text, says in (
+        ("[[", "wrong"),
+        ("", "needs [[message]]"),
+        ("x = 1\n", "needs [[message]]"),
+        ("message = 3\n", "needs [[message]]"),
+        ("message = [3]\n", "file and topic"),
+        ('[[message]]\nfile = "a.bin"\n', "file and topic"),
+        ('[[message]]\nfile = "../a.bin"\ntopic = "t"\n', "same folder"),
+        ('[[message]]\nfile = "a.bin"\ntopic = 3\n', "topic is text"),
+        ('[[message]]\nfile = "none.bin"\ntopic = "t"\n', "cannot be read"),
+        ('[[message]]\nfile = "empty.bin"\ntopic = "t"\n', "0 bytes"),
+    ):
+        (tmp_path / "empty.bin").write_bytes(b"")
+        listed.write_text(text)
+        with pytest.raises(InputError) as caught:
+            update(tmp_path)
+        assert caught.value.code == "MESSAGES"
+        assert says in str(caught.value)
+    listed.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        update(tmp_path)
+
+
+def test_a_scenario_of_ones_own_is_found_by_name(tmp_path: Path) -> None:
+    (tmp_path / "exercise_scenario_a.py").write_text(
+        "IMAGES = [b'x']\ndef run(session): return session\ndef prepare(session): session.append(1)\n"
+    )
+    path = list(sys.path)
+    found = scenarios.named("exercise_scenario_a:run", [str(tmp_path)])
+    assert (found.name, found.images, sys.path) == ("exercise_scenario_a:run", (b"x",), path)
+    for name in ("exercise_scenario_a:none", "exercise_none:run", "exercise_scenario_a", ":", ""):
+        with pytest.raises(InputError) as caught:
+            scenarios.named(name, [str(tmp_path)])
+        assert caught.value.code == "SCENARIO"
+    assert sys.path == path
+
+
+# Real boards: the simulated device, a process that is killed
+
+
+def board_at(home: Path, bug: str = "", **tables: Any) -> Board:
+    command = (sys.executable, sim_board.__file__, str(home), "{port}", *([bug] if bug else []))
+    base: dict[str, Any] = {
+        "name": "exercise-sim",
+        "link": Link(smp_buf=512),
+        "power": Power(driver="process"),
+        "reset": Reset(by="smp"),
+        "boot": Boot(timeout_s=WAIT_S, banner="^tocsin: boot "),
+        "spawn": Spawn(driver="process", command=command, serial=("tcp",)),
+        "destructive": True,
+    }
+    return Board(**{**base, **tables})
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    sim_board.make_home(tmp_path / "home", OLD_FILE)
+    return tmp_path / "home"
+
+
+def swept(
+    board: Board, scenario: Scenario, cut: Cut, number: int | None = None, at: list[Point] | None = None
+) -> list[Result]:
+    with Session.open(board) as session:
+        sweep = Sweep(session, scenario)
+        calm = sweep.undisturbed()
+        return list(sweep.run(at or sweep.points(cut, calm, number), calm))
+
+
+def holds(results: list[Result]) -> None:
+    assert [result for result in results if result.broken] == []
+    assert all(result.reached for result in results)
+    assert {result.outcome for result in results} == {"old", "new"}
+
+
+@pytest.mark.usefixtures("left_nothing")
+def test_an_upload_survives_a_cut_at_every_frame(home: Path) -> None:
+    results = swept(board_at(home), upload(NEW_FILE, OLD_FILE), Cut.FRAMES)
+    assert len(results) >= 10
+    holds(results)
+    assert results[0].outcome == "old"
+    assert results[-1].outcome == "new"
+
+
+@pytest.mark.usefixtures("left_nothing")
+def test_an_upload_survives_a_cut_at_every_write_before_torn_and_after(home: Path) -> None:
+    results = swept(board_at(home), upload(NEW_FILE, OLD_FILE), Cut.WRITES)
+    assert len(results) >= 15
+    assert [result.point.when for result in results[:3]] == ["before", "torn", "after"]
+    holds(results)
+
+
+@pytest.mark.usefixtures("left_nothing")
+def test_cuts_by_offset_console_and_time(home: Path) -> None:
+    scenario, board = upload(NEW_FILE, OLD_FILE), board_at(home)
+    (offset,) = swept(board, scenario, Cut.OFFSETS, 1)
+    assert (offset.reached, offset.outcome, offset.broken) == (True, "old", {})
+    (said,) = swept(board, scenario, Cut.CONSOLE, at=[Point(Cut.CONSOLE, pattern="boot reset, slot 1")])
+    assert (said.reached, said.broken) == (True, {})
+    waits = Scenario("waits", lambda session, _: session.line.receive(WAIT_S))
+    with Session.open(board) as session:
+        calm = Sweep(session, Scenario("nothing", lambda *_: None)).undisturbed()
+        (timed,) = Sweep(session, waits).run([Point(Cut.SECONDS, 0.05)], calm)
+    assert (timed.reached, timed.outcome, timed.broken) == (True, "old", {})
+
+
+class Recorder(SerialWorld):
+    """A fleet's messages, as a gateway and broker send them to one device."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.sent: list[tuple[str, bytes]] = []
+
+    def deliver(self, topic: str, payload: bytes) -> None:
+        self.sent.append((topic, payload))
+        super().deliver(topic, payload)
+
+
+@pytest.fixture
+async def recorded(tmp_path: Path) -> Path:
+    """A folder of the messages of a whole patch, and the device's folder beside it."""
+    world = Recorder(tmp_path / "world")
+    world.roll_out(world.notice(), data=image(NEW, size=6_000))
+    world.start()
+    world.pump()
+    world.connect()
+    world.advance(10)
+    world.close()
+    folder = tmp_path / "messages"
+    folder.mkdir()
+    rows = []
+    for number, (topic, payload) in enumerate(world.sent):
+        (folder / f"{number:03}.bin").write_bytes(payload)
+        rows.append(f'[[message]]\nfile = "{number:03}.bin"\ntopic = "{topic}"\n')
+    (folder / "messages.toml").write_text("".join(rows))
+    key = world.fleet.device(world.profile.id, world.profile.product)
+    Home.create(tmp_path / "home", world.profile, key, world.root_1, OLD_IMAGE, durable=False)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("left_nothing")
+def test_a_whole_signed_patch_survives_a_cut_at_every_write(recorded: Path) -> None:
+    with Session.open(board_at(recorded.parent / "home")) as session:
+        sweep = Sweep(session, update(recorded))
+        calm = sweep.undisturbed()
+        assert calm.after.device is not None
+        assert calm.after.device.installed == "1.4.2"
+        assert calm.after.report is not None
+        assert calm.known.screens
+        assert calm.writes >= 15
+        results = list(sweep.run(sweep.points(Cut.WRITES, calm, 7), calm))
+    holds(results)
+    assert len(results) == 21
+
+
+@pytest.mark.parametrize("bug", ["whole", "signed", "floors", "counts", "truthful"])
+def test_a_planted_bug_is_caught_by_its_invariant(bug: str, home: Path) -> None:
+    results = swept(board_at(home, bug), upload(NEW_FILE, OLD_FILE), Cut.FRAMES, at=[Point(Cut.FRAMES, 1)])
+    (result,) = results
+    assert bug in result.broken
+    assert set(result.broken) <= {bug, "truthful"}  # a state that lies differs from an honest report as well
+
+
+def test_a_board_that_never_answers_again_is_caught_and_ends_the_sweep(home: Path) -> None:
+    board = board_at(home, "hangs", boot=Boot(timeout_s=4.0, banner="^tocsin: boot "))
+    points = [Point(Cut.FRAMES, n) for n in (1, 2, 3)]
+    results = swept(board, upload(NEW_FILE, OLD_FILE), Cut.FRAMES, at=points)
+    assert [(one.outcome, list(one.broken)) for one in results] == [("silent", ["answers"])]
+
+
+def test_what_the_bench_cannot_do_is_told_before_anything_is_cut(home: Path) -> None:
+    flash = Flash(command=("true",))
+    with Session.open(board_at(home, flash=flash)) as session:
+        Sweep(session, upload(NEW_FILE), flash=True)
+        alone = Sweep(session, upload(NEW_FILE))
+        calm = alone.undisturbed()
+        with pytest.raises(BenchError) as caught:
+            alone.undisturbed()
+        assert caught.value.code == "CANNOT_GO_BACK"
+        for cut, number, code in (
+            (Cut.OFFSETS, None, "NO_POINTS"),
+            (Cut.CONSOLE, 3, "NO_POINTS"),
+        ):
+            with pytest.raises(BenchError) as caught:
+                alone.points(cut, calm, number)
+            assert caught.value.code == code
+        failing = Scenario("fails", lambda session, _: session.smp.img.test(b"x" * 32))
+        with pytest.raises(BenchError) as caught:
+            Sweep(session, failing).undisturbed()
+        assert caught.value.code == "SCENARIO_FAILED"
+        wrong = Scenario("wrong image", upload(b"no image at all" * 9).run)
+        with pytest.raises(BenchError) as caught:
+            Sweep(session, wrong).undisturbed()
+        assert caught.value.code == "SCENARIO_FAILED"
+    with Session.open(board_at(home, power=Power(driver="none"))) as session:
+        with pytest.raises(BenchError) as caught:
+            Sweep(session, upload(NEW_FILE))
+        assert caught.value.code == "NO_POWER"
+    with Session.open(board_at(home)) as session:
+        with pytest.raises(BenchError) as caught:
+            Sweep(session, upload(NEW_FILE), flash=True)
+        assert caught.value.code == "NO_FLASH"
+
+
+def test_a_board_is_flashed_before_each_point_where_that_is_wished(home: Path, tmp_path: Path) -> None:
+    script = tmp_path / "flash.sh"
+    script.write_text(f"rm -rf {home} && cp -r {home}.new {home} && echo once >> {tmp_path / 'flashed'}\n")
+    subprocess.run(["cp", "-r", str(home), f"{home}.new"], check=True)
+    board = board_at(home, flash=Flash(command=("sh", str(script))), folder=tmp_path)
+    with Session.open(board) as session:
+        sweep = Sweep(session, upload(NEW_FILE), flash=True)
+        calm = sweep.undisturbed()
+        results = list(sweep.run([Point(Cut.FRAMES, 10_000), Point(Cut.FRAMES, 1)], calm))
+    assert [(one.reached, one.outcome, one.broken) for one in results] == [
+        (False, "new", {}),
+        (True, "old", {}),
+    ]
+    assert (tmp_path / "flashed").read_text() == "once\n" * 3
+
+
+# The command
+
+
+@pytest.fixture
+def bench(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    (tmp_path / "new.bin").write_bytes(NEW_FILE)
+    (tmp_path / "old.bin").write_bytes(OLD_FILE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+    def write(bug: str = "", *, destructive: bool = True, timeout_s: float = WAIT_S) -> None:
+        command = json.dumps(
+            [sys.executable, sim_board.__file__, str(home), "{port}", *([bug] if bug else [])]
+        )
+        (tmp_path / "hil-boards.toml").write_text(f"""
+[board.sim1]
+link = {{ smp_buf = 512 }}
+spawn = {{ driver = "process", command = {command}, serial = ["tcp"] }}
+power = {{ driver = "process" }}
+reset = {{ by = "smp" }}
+boot = {{ ready = "echo", timeout_s = {timeout_s}, banner = "^tocsin: boot " }}
+destructive = {json.dumps(destructive)}
+""")
+
+    write()
+    return write
+
+
+UPLOAD = ["powersweep", "sim1", "--image", "new.bin", "--back", "old.bin"]
+
+
+def test_hil_powersweep_prints_a_row_a_point_and_writes_junit_and_trace(
+    bench: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--cut", "writes", "--at", "1", "--at", "9000:torn", "--junitxml", "r.xml", "--trace", "t.pcapng"]
+    assert run([*UPLOAD, *more], "hil") == 0
+    printed = capsys.readouterr().out
+    assert "write 1 torn" in printed
+    assert "samples" not in printed
+    assert "some of the writes" in printed
+    assert "4 of 4 points: 1 new, 3 old; 0 broke an invariant. 1 came too late to cut anything." in printed
+    suite = ET.parse(tmp_path / "r.xml").getroot()[0]
+    assert [case.get("name") for case in suite] == [
+        "write 1 before",
+        "write 1 torn",
+        "write 1 after",
+        "write 9000 torn",
+    ]
+    assert run(["trace", "check", "t.pcapng"], "hil") == 0
+    capsys.readouterr()
+    assert run([*UPLOAD, "--points", "2", "--json"], "hil") == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["done"], data["complete"], data["broken"], data["not_reached"]) == (2, True, 0, 0)
+    assert "samples of time" in data["claim"]
+
+
+def test_a_broken_invariant_is_status_one_and_a_bench_that_cannot_is_three(
+    bench: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench("signed")
+    assert run([*UPLOAD, "--at", "1", "--junitxml", "r.xml"], "hil") == 1
+    printed = capsys.readouterr().out
+    assert "BROKEN signed: it shows 'EX-FORGED'" in printed
+    assert ET.parse(tmp_path / "r.xml").getroot().get("failures") == "1"
+    bench(destructive=False)
+    assert run(UPLOAD, "hil") == 3
+    assert "destructive = true" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["powersweep", "sim1"], "Give --image"),
+        (["powersweep", "sim1", "--scenario", "update"], "Give --messages"),
+        (["powersweep", "sim1", "--scenario", "nothing:here"], "cannot be found"),
+        (["powersweep", "sim1", "--image", "none"], "cannot be read"),
+        (["powersweep", "sim1", "--image", "empty"], "0 bytes"),
+        ([*UPLOAD, "--points", "0"], "no number of points"),
+        ([*UPLOAD, "--points", "some"], "no number of points"),
+        ([*UPLOAD, "--at", "x"], "no point"),
+    ],
+)
+@pytest.mark.usefixtures("bench")
+def test_wrong_options_are_told_before_the_board_is_touched(
+    arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    assert run(arguments, "hil") == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("bench")
+def test_ctrl_c_ends_a_sweep_with_what_is_known_so_far(tmp_path: Path) -> None:
+    code = "from gateway.cli.main import bench; bench()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *UPLOAD], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("frame 1 "):
+                break
+        process.send_signal(signal.SIGINT)
+        rest, err = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 130
+    assert "The sweep was cut short." in rest
+    assert "Interrupted" in err
+    left = subprocess.run(["pgrep", "-f", str(tmp_path / "home")], capture_output=True, check=False)
+    assert left.stdout == b""
+
+
+def test_junit_holds_any_text() -> None:
+    result = Result(Point(Cut.CONSOLE, pattern="\x1b<&"), True, "old", {"signed": "\x00\ud800"}, 0.5, "")
+    root = ET.fromstring(junit_xml("b", "s", [result]))
+    (failure,) = root.iter("failure")
+    assert failure.text == "signed: ??"
+
+
+def test_only_all_writes_are_called_exhaustive() -> None:
+    assert "exhaustive for the device" in claim(Cut.WRITES, exhaustive=True)
+    assert "some of the writes" in claim(Cut.WRITES, exhaustive=False)
+    for cut in (Cut.FRAMES, Cut.OFFSETS, Cut.CONSOLE, Cut.SECONDS):
+        assert "samples" in claim(cut, exhaustive=True)
