@@ -26,7 +26,7 @@ from hil.plugin.fixtures import (
 from hil.plugin.keys import RUN, no_board, uses_board
 
 if TYPE_CHECKING:
-    from hil.bench.board import Board
+    from hil.plugin.run import Run
 
 __all__ = [
     "hil_artifacts",
@@ -57,28 +57,28 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
     given = options.read(config)
     if given.chosen or given.require:
-        from hil.plugin.run import Run  # noqa: PLC0415 - only where there is a board to run on
-
-        given, boards = _candidates(config, given) if given.chosen else (given, [])
-        run = Run(config, given, boards)
+        run = _run(config, given)
         config.stash[RUN] = run
         config.pluginmanager.register(run, "hil-run")
 
 
-def _candidates(config: pytest.Config, given: options.Options) -> tuple[options.Options, list[Board]]:
+def _run(config: pytest.Config, given: options.Options) -> Run:
     try:
-        from hil.plugin.candidates import candidates  # noqa: PLC0415 - the same
+        from hil.plugin.candidates import candidates  # noqa: PLC0415 - only where there is a board to run on
+        from hil.plugin.run import Run  # noqa: PLC0415 - the same
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "serial":
             raise
         raise pytest.UsageError(f"A board needs {error.name}. Run: pip install 'tocsin[hil]'") from None
+    if not given.chosen:
+        return Run(config, given, [])
     given, found = candidates(given, config.invocation_params.dir)
     workers = getattr(config.option, "numprocesses", None) or 0
     if workers > len(found):
         raise pytest.UsageError(
             f"-n {workers} needs {workers} boards, one a worker; there are {len(found)} to choose from."
         )
-    return given, found
+    return Run(config, given, found)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

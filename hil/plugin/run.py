@@ -15,6 +15,7 @@ import pytest
 from hil.errors import BenchError
 from hil.plugin import demands, outcome
 from hil.plugin.bench import Bench
+from hil.plugin.candidates import preferred
 from hil.plugin.evidence import Evidence
 from hil.plugin.keys import no_board, uses_board
 from hil.plugin.options import Options
@@ -46,6 +47,12 @@ class Run:
         self._troubles: list[str] = []
 
     # -- a test
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Prefer the boards that most of these tests may use."""
+        wanted = [demands.read(item) for item in session.items if uses_board(item)]
+        if wanted and self._candidates:
+            self._candidates = preferred(self._candidates, wanted)
 
     def bench_of_this_test(self) -> Bench:
         """Return the bench, with the board given to the test that runs now."""

@@ -169,3 +169,18 @@ def test_a_power_that_does_not_go_off_is_told_at_the_end(project: Project) -> No
         assert ran.status == 3, ran.out
         assert "1 passed" in ran.out
         assert "bench: " in ran.out
+
+
+@pytest.mark.parametrize("arguments", [("--hil-board", "exercise-1"), ("--hil-require",)])
+def test_a_part_that_only_a_bench_has_is_named_where_it_is_missing(
+    project: Project, arguments: tuple[str, ...]
+) -> None:
+    (project.root / "serial.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'serial'\", name='serial')"
+    )
+    project.board()
+    project.tests(ONE)
+    ran = project.run(*arguments)
+    assert ran.status == 4, ran.out
+    assert "A board needs serial. Run: pip install 'tocsin[hil]'" in ran.out
+    assert "1 skipped" in project.run().out

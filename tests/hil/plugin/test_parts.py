@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hil.bench.board import Board
 from hil.errors import BenchError
+from hil.plugin.candidates import preferred
+from hil.plugin.demands import Demands
 from hil.plugin.entry import MASK, written
 from hil.plugin.evidence import CONSOLE, LAST_LINES, Evidence
 from hil.plugin.run import deadline, revision
@@ -156,3 +159,26 @@ def test_a_folder_without_a_repository_has_no_revision(
     assert revision(tmp_path) == ""
     monkeypatch.setenv("PATH", "")
     assert revision(tmp_path) == ""
+
+
+def boards(**tags: tuple[str, ...]) -> list[Board]:
+    return [
+        Board(name=name, tags=words, class_=name, destructive=name == "b") for name, words in tags.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "order"),
+    [
+        ([Demands()], "abc"),
+        ([Demands(tags=("x",))], "bc"),
+        ([Demands(tags=("x",)), Demands(tags=("x", "y")), Demands()], "cba"),
+        ([Demands(destructive=True)], "b"),
+        ([Demands(classes=("c",)), Demands(), Demands()], "cab"),
+        ([Demands(tags=("none",))], "abc"),
+        ([Demands(classes=("a", "b"))], "abc"),
+    ],
+)
+def test_boards_that_most_tests_may_use_come_first(wanted: list[Demands], order: str) -> None:
+    found = preferred(boards(a=(), b=("x",), c=("x", "y")), wanted)
+    assert "".join(board.name for board in found) == order

@@ -412,3 +412,16 @@ def test_bench_failures_of_workers_are_counted(project: Project) -> None:
     ran = project.with_board("-n", "1")
     assert ran.status == 3, ran.out
     assert "1 failure of the bench" in ran.out
+
+
+def test_the_board_with_the_right_tag_is_taken_though_it_is_not_the_first(project: Project) -> None:
+    project.board("exercise-1")
+    project.board("exercise-2", more='tags = ["desk3"]')
+    project.tests(
+        """
+@hil.boards(tags=["desk3"], class_="peer")
+def test_tag(hil_board):
+    assert hil_board.board.name == "exercise-2"
+"""
+    )
+    assert "1 passed" in project.with_board().out
