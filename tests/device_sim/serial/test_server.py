@@ -112,13 +112,6 @@ def test_what_follows_an_answer_is_told_apart_from_it(server: Server) -> None:
     assert plain.then is None
 
 
-def test_a_field_that_foreign_clients_leave_out_has_its_meaning() -> None:
-    seen = []
-    server = Server({smp.IMG_STATE_SET: lambda ask: seen.append(ask.body) or {}})
-    answer(server, request(smp.IMG_STATE_SET, {"hash": b"h"}))
-    assert seen == [{"hash": b"h", "confirm": False}]
-
-
 # Whatever comes in.
 
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
