@@ -19,6 +19,7 @@ VERBS: tuple[str, ...] = (
     "doctor",
     "wire",
     "bridge",
+    "powersweep",
     "report",
     "trace",
 )
