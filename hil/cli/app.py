@@ -20,6 +20,7 @@ VERBS: tuple[str, ...] = (
     "wire",
     "bridge",
     "powersweep",
+    "replay",
     "report",
     "trace",
 )

@@ -24,6 +24,8 @@ MESSAGES_MAX: Final = 10_000
 MESSAGE_BYTES_MAX: Final = 1 << 20
 TRIALS: Final = 3
 """Restarts until a trial is over: one to begin it, one to end it, and one more."""
+RESTART_S: Final = 1.0
+"""From the answer to os.reset until a board without a banner must have restarted; Zephyr takes 0.25 s."""
 _POLL_S: Final = 0.01
 SETTLE_S: Final = 60.0
 """Longest time that a device is waited for after the last message."""
@@ -89,14 +91,30 @@ def _end_trial(session: Session) -> None:
 
 def restart(session: Session) -> None:
     """Restart the board as its file says, and do not wait for one whose power is cut meanwhile."""
-    banner = session.board.boot.banner
-    if session.board.reset.by != "smp" or not banner:
+    if session.board.reset.by != "smp" or not session.board.boot.banner:
         session.reset()
         return
     since = session.line.mark()
     session.line.event("reset")
     session.smp.os.reset()
-    deadline = time.monotonic() + session.board.boot.timeout_s
+    await_restart(session, since)
+
+
+def await_restart(session: Session, since: int) -> None:
+    """Wait until a board that was told to restart has done so: until then it still answers.
+
+    Without a banner in its file that cannot be seen, and it is waited for a moment.
+
+    Args:
+        session: the board.
+        since: a mark of the line from before.
+
+    Raises:
+        DeviceHung: it did not come back.
+        DeviceGone: its port did not come back.
+    """
+    limit = session.board.boot.timeout_s if session.board.boot.banner else RESTART_S
+    deadline = time.monotonic() + limit
     while session.line.alive and not session.line.rebooted(since) and time.monotonic() < deadline:
         threading.Event().wait(_POLL_S)
     session.wait_ready()
