@@ -19,6 +19,7 @@ from gateway.service.files import write_atomic
 from hil.bench.board import Board, Boot, Link, Power, Spawn
 from hil.bench.session import Session
 from hil.bridge.bridge import Bridge
+from hil.bridge.effects import Event
 from hil.errors import SmpFailure, SmpRefused
 from hil.wire.record import Kind, Record
 
@@ -62,6 +63,8 @@ class Wired:
         self.member = member
         self.failure: Exception | None = None
         """Why it stopped by itself."""
+        self.online = threading.Event()
+        """Set once it has been subscribed and told so: what is published from then on reaches it."""
         self.told = Told()
         """Replaced as a whole, so that any thread may read it."""
         self._workspace, self._url = workspace.absolute(), url
@@ -135,7 +138,12 @@ class Wired:
         )
 
     def _live(self, session: Session) -> None:
-        bridge = Bridge(session.smp.notifier, self._url, reopen=lambda: session.connect(LOOK_S))
+        bridge = Bridge(
+            session.smp.notifier,
+            self._url,
+            reopen=lambda: session.connect(LOOK_S),
+            on_event=self._passed,
+        )
         try:
             bridge.open()
             while not self._stop.is_set():
@@ -145,6 +153,10 @@ class Wired:
                 self._counts = dict(bridge.counts)
         finally:
             bridge.close()
+
+    def _passed(self, event: Event) -> None:
+        if (event.kind, event.text) == ("carrier", "up"):
+            self.online.set()
 
     def _look(self, session: Session) -> None:
         """Be the owner for a moment; a board that is just restarting is looked at later."""
