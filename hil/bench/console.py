@@ -116,7 +116,7 @@ class ConsoleLog:
 
         Raises:
             Timeout: nothing matched in time; says what the console said last.
-            DeviceGone: the same, and the port went away meanwhile.
+            DeviceGone: the port is away, and nothing that came before matches.
         """
         compiled = re.compile(pattern, re.MULTILINE) if isinstance(pattern, str) else pattern
         deadline = time.monotonic() + timeout_s
@@ -125,16 +125,19 @@ class ConsoleLog:
             with self._changed:
                 end = self._dropped + len(self._data)
                 data = bytes(self._data[max(0, start - self._dropped) :])
+                ended = self._ended
             found = compiled.search(plain(data))  # a slow pattern keeps the line's reader from nothing
             if found is not None:
                 return found
-            if not self._more(end, deadline - time.monotonic()):
+            if ended or not self._more(end, deadline - time.monotonic()):
                 raise self._missed(compiled.pattern, start, timeout_s)
 
     def _more(self, end: int, timeout_s: float) -> bool:
-        """Wait until something stands behind a place; False when nothing came in time."""
+        """Wait until something stands behind a place, or nothing will; False when nothing came in time."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._dropped + len(self._data) > end, timeout_s)
+            return self._changed.wait_for(
+                lambda: bool(self._ended) or self._dropped + len(self._data) > end, timeout_s
+            )
 
     def _missed(self, pattern: str, start: int, timeout_s: float) -> Timeout | DeviceGone:
         lines = [line for line in self.text(start).split("\n") if line.strip()]

@@ -16,7 +16,7 @@ from hil.bench.power import Power, power_of
 from hil.bench.probe import compare, probe_bench, probe_smp, speaks_smp
 from hil.bench.reset import Pause, by_line, idle, reset_board
 from hil.bench.spawn import Spawned
-from hil.errors import BenchError, DeviceGone, DeviceHung, SmpFailure, SmpRefused, Timeout
+from hil.errors import BenchError, DeviceGone, DeviceHung, DeviceRebooted, SmpFailure, SmpRefused, Timeout
 from hil.smp.client import SmpClient
 from hil.wire.record import Shaper, Tap
 
@@ -294,9 +294,14 @@ class Session:
 
     def _restart(self) -> None:
         since = self._mark("reset")
-        reset_board(self.board, self.line, self.smp.os.reset, pause=self._pause)
+        reset_board(self.board, self.line, self._smp_reset, pause=self._pause)
         if self.board.reset.by == "smp":
             self._await_reboot(since)
+
+    def _smp_reset(self) -> None:
+        """Send os.reset; a board that is away or starts anew before its answer is out has obeyed too."""
+        with contextlib.suppress(DeviceGone, DeviceRebooted):
+            self.smp.os.reset()
 
     def _await_reboot(self, since: int) -> None:
         """Wait until a board that has answered os.reset does it: until then it still answers everything."""

@@ -272,7 +272,7 @@ class _Host:
                 data = data[os.write(self._fd, data) :]
 
     def _serve(self) -> None:
-        while True:
+        while self._fd >= 0:
             ready, _, _ = select.select([self._fd, self._stop], [], [])
             if self._stop in ready:
                 return
@@ -325,7 +325,24 @@ class PtyHost(_Host):
         return self._link or self.device
 
     def on(self) -> None:
-        """The port appears, under a name that no port had before, and the board boots."""
+        """The port appears, under whatever name is free, and the board boots."""
+        self._plug()
+        self._start()
+        self.firmware.boot()
+
+    def off(self) -> None:
+        """The port goes away."""
+        self._halt()
+        self.hang_up()
+
+    def replug(self) -> None:
+        """The port goes away for a while and the board boots; called by the firmware itself."""
+        self.hang_up()
+        select.select([], [], [], 0.1)
+        self._plug()
+        self.firmware.boot()
+
+    def _plug(self) -> None:
         self._fd, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.device = Path(os.ttyname(self._slave))
@@ -333,12 +350,9 @@ class PtyHost(_Host):
             fresh = self._link.with_name(self._link.name + ".new")
             fresh.symlink_to(self.device)
             fresh.replace(self._link)
-        self._start()
-        self.firmware.boot()
 
-    def off(self) -> None:
-        """The port goes away."""
-        self._halt()
+    def hang_up(self) -> None:
+        """The port goes away; may be called by the firmware itself."""
         if self._fd >= 0:
             os.close(self._fd)
             os.close(self._slave)
@@ -373,6 +387,11 @@ class SocketHost(_Host):
                 super()._serve()
             if select.select([self._stop], [], [], 0)[0]:
                 return
+
+    def hang_up(self) -> None:
+        """The connection ends; may be called by the firmware itself."""
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._fd)) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
 
     def off(self) -> None:
         self._halt()
