@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from hil.plugin.evidence import Evidence
 from hil.plugin.keys import no_board, uses_board
 from hil.plugin.options import Options
 from hil.plugin.outcome import Fault
+from keys.errors import TocsinError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -115,6 +117,8 @@ class Run:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Say in each phase's report whose fault a failure is, and where its evidence lies."""
+        if call.excinfo:
+            _hide_our_lines()
         report = yield
         bench = self._bench
         ours = uses_board(item)
@@ -128,6 +132,8 @@ class Run:
             if item.stash.get(_FAULT, None) is not Fault.PRODUCT:
                 item.stash[_FAULT] = fault
             told["fault"] = fault.value
+            if call.excinfo and isinstance(call.excinfo.value, TocsinError) and report.when == "setup":
+                report.longrepr = call.excinfo.getrepr(style="value")  # no line of the test's has failed
         if ours and bench is not None:
             if bench.test is not None or report.when == "setup":
                 _tell(item, bench.properties())
@@ -209,6 +215,13 @@ class Run:
             write(f"{count}{of_all} of the bench, which say nothing about the firmware")
         if self._boards:
             write(f"repeat with --hil-seed {self.options.seed}")
+
+
+def _hide_our_lines() -> None:
+    """Leave our own lines out of tracebacks (but --full-trace): what failed is the line of the test."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("hil."):
+            vars(module)["__tracebackhide__"] = True  # pytest looks for it beside a function's names
 
 
 def _tell(item: pytest.Item, properties: dict[str, str]) -> None:

@@ -81,6 +81,25 @@ def test_a_green_run_keeps_evidence_that_can_be_read(project: Project) -> None:
         assert f"[[ATTACHMENT|{folder / name}]]" in text
 
 
+def test_a_failure_shows_the_tests_own_line_and_none_of_ours(project: Project) -> None:
+    project.board()
+    project.tests(
+        "def test_quiet(hil_console): hil_console.expect('never said', timeout_s=0.1)\n"
+        "def test_well(hil_smp): assert hil_smp.os.echo('a') == 'b'\n"
+    )
+    ran = project.with_board()
+    assert ran.status == 1, ran.out
+    assert "The console did not say 'never said' within 0.1 s" in ran.out
+    assert "console.py" not in ran.out
+    assert "def expect" not in ran.out
+    assert "def expect" in project.with_board("--full-trace").out
+    (project.root / "hil-boards.toml").write_text("[board.ghost]\nlink = { url = '/dev/exercise-nothing' }\n")
+    ran = project.run("--hil-board", "ghost")
+    assert ran.status == 3, ran.out
+    assert "There is no port /dev/exercise-nothing" in ran.out
+    assert "hil/plugin/" not in ran.out
+
+
 def test_a_failed_assertion_is_the_products(project: Project) -> None:
     project.board()
     project.tests(
