@@ -17,7 +17,9 @@ from device_sim.serial.images import Images
 from device_sim.serial.notifier import Notifier
 from device_sim.serial.port import parse_port
 from device_sim.serial.server import Server
+from hil.bench import board as bench
 
+BUFFER_BYTES = 704  # small, so that an upload has many frames, and what a device says of itself fits
 NOW = 1_800_000_060.0
 FORGED = {"id": "EX-FORGED", "revision": 1, "severity": "high", "count": 1, "off": 0, "lines": ["Pay here."]}
 
@@ -57,7 +59,13 @@ async def live(path: Path, where: str, bug: str) -> None:
     home = Home.open(path, durable=False)
     plant(bug, home)
     port, began = parse_port(f"tcp:{where}"), time.monotonic()
-    board = Board(home, port.write, test_build=True, clock=lambda: NOW + time.monotonic() - began)
+    board = Board(
+        home,
+        port.write,
+        test_build=True,
+        buffer_bytes=BUFFER_BYTES,
+        clock=lambda: NOW + time.monotonic() - began,
+    )
     await port.open(board.receive)
     await port.attended()
     board.power_on()
@@ -72,6 +80,21 @@ def make_home(path: Path, image: bytes, **fields: Any) -> Home:
     base = {"id": DEVICE, "product": PRODUCT, "vendor_id": bytes(16), "class_id": bytes(16)}
     profile = Profile(**{**base, "slot_bytes": 8192, **fields})
     return Home.create(path, profile, fleet.device(DEVICE), fleet.root_document, image, durable=False)
+
+
+def board_at(home: Path, bug: str = "", **tables: Any) -> bench.Board:
+    """The board that is this program."""
+    command = (sys.executable, __file__, str(home), "{port}", *([bug] if bug else []))
+    base: dict[str, Any] = {
+        "name": "exercise-sim",
+        "link": bench.Link(smp_buf=512),
+        "power": bench.Power(driver="process"),
+        "reset": bench.Reset(by="smp"),
+        "boot": bench.Boot(timeout_s=60.0, banner="^tocsin: boot "),
+        "spawn": bench.Spawn(driver="process", command=command, serial=("tcp",)),
+        "destructive": True,
+    }
+    return bench.Board(**{**base, **tables})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from advisories import mcuboot
 from gateway.cli.run import run
-from hil.bench.board import Board, Boot, Link, Power, Reset, Spawn
 from hil.bench.session import Session
 from hil.sweep.resend import resend
 from hil.wire import trace
@@ -26,6 +25,7 @@ from hil.wire.replay import again, differences, steps
 from hil.wire.spell import body
 from hil.wire.trace import Trace
 from tests.hil import sim_board
+from tests.hil.sim_board import board_at
 
 TO, FROM = Direction.TO_BOARD, Direction.FROM_BOARD
 OLD_FILE = mcuboot.pack(b"old" * 300, (1, 0, 0, 0))
@@ -149,19 +149,6 @@ def test_any_trace_gives_steps(story: list[tuple[bool, bytes]]) -> None:
 
 
 # A real board
-
-
-def board_at(home: Path) -> Board:
-    command = (sys.executable, sim_board.__file__, str(home), "{port}")
-    return Board(
-        name="exercise-sim",
-        link=Link(smp_buf=512),
-        power=Power(driver="process"),
-        reset=Reset(by="smp"),
-        boot=Boot(timeout_s=60.0, banner="^tocsin: boot "),
-        spawn=Spawn(driver="process", command=command, serial=("tcp",)),
-        destructive=True,
-    )
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from advisories.report import NoticeStatus, PatchStatus, Report, seal_report
 from advisories.states import NoticeState, PatchState, Surface
 from device_sim.home import Home
 from gateway.cli.run import run
-from hil.bench.board import Board, Boot, Flash, Link, Power, Reset, Spawn
+from hil.bench.board import Board, Boot, Flash, Power
 from hil.bench.session import Session
 from hil.errors import BenchError
 from hil.smp.groups import ImageSlot
@@ -42,6 +42,7 @@ from tests.device_sim.serial.wire import OLD as OLD_IMAGE
 from tests.device_sim.serial.world import SerialWorld
 from tests.helpers import NOW, make_fleet
 from tests.hil import sim_board
+from tests.hil.sim_board import board_at
 
 OLD_FILE = mcuboot.pack(b"old" * 300, (1, 0, 0, 0))
 NEW_FILE = mcuboot.pack(b"new" * 300, (1, 0, 1, 0))
@@ -342,20 +343,6 @@ def test_a_scenario_of_ones_own_is_found_by_name(tmp_path: Path) -> None:
 # Real boards: the simulated device, a process that is killed
 
 
-def board_at(home: Path, bug: str = "", **tables: Any) -> Board:
-    command = (sys.executable, sim_board.__file__, str(home), "{port}", *([bug] if bug else []))
-    base: dict[str, Any] = {
-        "name": "exercise-sim",
-        "link": Link(smp_buf=512),
-        "power": Power(driver="process"),
-        "reset": Reset(by="smp"),
-        "boot": Boot(timeout_s=WAIT_S, banner="^tocsin: boot "),
-        "spawn": Spawn(driver="process", command=command, serial=("tcp",)),
-        "destructive": True,
-    }
-    return Board(**{**base, **tables})
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     sim_board.make_home(tmp_path / "home", OLD_FILE)
@@ -453,9 +440,9 @@ def test_a_whole_signed_patch_survives_a_cut_at_every_write(recorded: Path) -> N
         assert calm.after.report is not None
         assert calm.known.screens
         assert calm.writes >= 15
-        results = list(sweep.run(sweep.points(Cut.WRITES, calm, 7), calm))
+        results = list(sweep.run(sweep.points(Cut.WRITES, calm, 5), calm))
     holds(results)
-    assert len(results) == 21
+    assert len(results) == 15
 
 
 @pytest.mark.parametrize("bug", ["whole", "signed", "floors", "counts", "truthful"])
