@@ -58,11 +58,8 @@ class SmpClient(Exchange):
             while True:
                 asked.add(operation.send({"d": "ready?"}))
                 until = min(end, self.clock() + READY_EVERY_S)
-                try:
-                    if self.receive(smp.OS_ECHO, asked, until):
-                        return
-                except MalformedAnswer:
-                    continue
+                if self._echoed(asked, until):
+                    return
                 if self.clock() >= end:
                     break
         except DeviceGone as error:
@@ -72,6 +69,15 @@ class SmpClient(Exchange):
             last_frame=self.last_frame,
             mend="Look at the console, the baud rate and the board's power.",
         )
+
+    def _echoed(self, asked: set[int], until: float) -> bool:
+        """Say whether an echo comes until then; what is no answer is waited past, and not asked anew for."""
+        while True:
+            try:
+                return self.receive(smp.OS_ECHO, asked, until) is not None
+            except MalformedAnswer:
+                if self.clock() >= until:
+                    return False
 
     def learn_buffer(self) -> int:
         """Ask the board for the size of its buffer, take it over, and return the one in use.

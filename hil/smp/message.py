@@ -23,6 +23,8 @@ HEADER_BYTES: Final = 8
 BODY_BYTES_MAX: Final = MESSAGE_BYTES_MAX - HEADER_BYTES
 DEPTH_MAX: Final = 16
 """Deepest nesting of maps and arrays in an answer."""
+WHY_CHARACTERS_MAX: Final = 200
+"""Longest text with which a board explains an error; what is longer is cut."""
 VERSION: Final = 1  # two bits of the first byte; 0 stands for version 1, 1 for version 2
 
 _LAYOUT: Final = struct.Struct(">BBHHBB")
@@ -72,7 +74,7 @@ class Answer:
     group: int | None
     """Group of the code, in version 2; None in version 1, where codes are everybody's."""
     why: str
-    """What the board says about it, if anything."""
+    """What the board says about it, if anything: one printable line."""
 
 
 def request(command: Command, body: Mapping[str, Any], sequence: int, *, group: int | None = None) -> bytes:
@@ -122,15 +124,21 @@ def answer(message: bytes) -> Answer:
         raise MalformedAnswer("The board's answer is no map of fields.", last_frame=message)
     rc, group = _code(body, message)
     why = body.get("rsn", "")
-    return Answer(header, body, rc, group, why if isinstance(why, str) else "")
+    return Answer(header, body, rc, group, _plain(why) if isinstance(why, str) else "")
+
+
+def _plain(why: str) -> str:
+    """Return a board's own words as they may stand in an error: short, and unable to steer a terminal."""
+    line = "".join(c if c.isprintable() else "?" for c in why[:WHY_CHARACTERS_MAX])
+    return line if len(why) <= WHY_CHARACTERS_MAX else f"{line}..."
 
 
 def _code(body: Mapping[str, Any], message: bytes) -> tuple[int, int | None]:
     """Return the error code of either version, and the group that it belongs to."""
-    error = body.get("err")
-    rc, group = (
-        (error.get("rc"), error.get("group")) if isinstance(error, dict) else (body.get("rc", 0), None)
-    )
+    error = body.get("err", body)
+    if not isinstance(error, dict):
+        raise MalformedAnswer("The board's answer has an error that is no map.", last_frame=message)
+    rc, group = (body.get("rc", 0), None) if error is body else (error.get("rc"), error.get("group"))
     if type(rc) is not int or type(group) not in (int, type(None)):
         raise MalformedAnswer("The board's answer has an error code that is no number.", last_frame=message)
     return rc, group

@@ -11,8 +11,11 @@ from advisories import smp
 from hil.smp.exchange import Exchange
 from hil.smp.message import MalformedAnswer
 from hil.smp.transfer import Progress, Transfer
+from keys.limits import DOCUMENT_BYTES_MAX
 
 DIGEST_BYTES: Final = 32
+LINES_MAX: Final = 1_024
+"""Lines of a screen: a device that announces more would be read for ever."""
 READINGS_MAX: Final = 4
 """Times that something is read from its beginning because it changed meanwhile."""
 _REPORT: Final = {
@@ -153,6 +156,7 @@ class NotifierGroup:
         """Return what the device shows now, all lines of it; None where it shows nothing."""
         for _ in range(READINGS_MAX):
             first = self._ask(smp.NOTIFIER_NOTICE, {"off": 0})
+            self._bounded("notice", "lines", first["count"], LINES_MAX)
             lines = list(first["lines"])
             page = first
             while _same_screen(page, first) and page["lines"] and len(lines) < first["count"]:
@@ -175,6 +179,7 @@ class NotifierGroup:
             page = first = self._report(body)
             if not first:
                 return None
+            self._bounded("report", "bytes", first["len"], DOCUMENT_BYTES_MAX)
             data = b""
             while page and page["number"] == first["number"] and page["off"] == len(data):
                 data += page["data"]
@@ -232,6 +237,14 @@ class NotifierGroup:
                 f"The device's report is not whole: {why}.", last_frame=self._exchange.last_frame
             )
         return page
+
+    def _bounded(self, what: str, unit: str, count: int, most: int) -> None:
+        """Refuse to read what a hostile device announces without end."""
+        if count > most:
+            raise MalformedAnswer(
+                f"The device's {what} announces {count} {unit}, at most {most} are read.",
+                last_frame=self._exchange.last_frame,
+            )
 
     def _restless(self, what: str) -> MalformedAnswer:
         return MalformedAnswer(

@@ -75,6 +75,7 @@ class Transfer:
         self._patience = exchange.timeout_s * (exchange.retries + 1)
         self._first_s = max(first_s, self._patience)
         self._message_bytes = exchange.message_bytes
+        self._buffer_bytes = exchange.buffer_bytes
         self._proven = 0  # longest message that has been taken
         self._clean = 0  # answers in a row that needed no repetition
         self._round_trip = self._share / WAIT_FACTOR
@@ -150,6 +151,8 @@ class Transfer:
         except SmpRefused as error:
             known = error.rc in _TOO_LONG and self._exchange.shares(error.group)
             if not known or self._proven >= self._message_bytes or not self._shrink():
+                if self._proven == 0:  # it was not the length: the next transfer need not be slow for it
+                    self._exchange.buffer_bytes = self._buffer_bytes
                 raise
             self._exchange.buffer_bytes = self._message_bytes + FRAME_BYTES
             self._back_to(max(0, self._board))

@@ -374,3 +374,14 @@ def test_on_a_bad_line_an_answer_is_right_or_the_failure_is_named(seed: int, rat
             assert found.os.echo(f"text {number}") == f"text {number}"
         except (Timeout, DeviceHung):
             continue
+
+
+def test_a_board_that_answers_nonsense_for_ever_is_given_up_in_time() -> None:
+    board = Board()
+    board.take = lambda message: [respond(message, {"err": 1})] * 2  # type: ignore[method-assign]
+    channel = Memory(board)
+    began = channel.now
+    with pytest.raises(DeviceHung, match="asked"):
+        client(channel).wait_ready(3.0)
+    assert channel.now - began <= 3.5
+    assert len(channel.sent) <= 11, "asked at its pace, not at the board's"

@@ -514,3 +514,35 @@ def test_a_report_that_is_gone_in_the_middle_is_none() -> None:
     queue = Queue(board, (0, "a", IMAGE[:250]))
     board.verbs["notifier.report"] = lambda body: {} if len(board.seen) > 1 else queue.verb(body)
     assert client(Memory(board)).notifier.take() is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
+        ("report", {"number": 1, "kind": 0, "topic": "t", "len": 2**62, "off": 0, "data": b"x"}),
+        ("notice", {"count": 2**62, "off": 0, "lines": ["x"]}),
+    ],
+)
+def test_what_a_device_announces_without_end_is_not_read(verb: str, answer: dict[str, Any]) -> None:
+    board = Board()
+    board.verbs[f"notifier.{verb}"] = lambda body: {**answer, "off": body.get("off", 0)}
+    notifier = client(Memory(board)).notifier
+    with pytest.raises(MalformedAnswer, match="at most"):
+        (notifier.take if verb == "report" else notifier.notice)()
+    assert len(board.seen) == 1
+
+
+def test_a_refused_image_does_not_make_the_next_one_slow() -> None:
+    board = Board()
+    good = board.verbs["img.upload"]
+
+    def refuse(_: object) -> dict[str, Any]:
+        raise Refuse({"rc": 3})
+
+    board.verbs["img.upload"] = refuse
+    found = client(Memory(board))
+    with pytest.raises(SmpRefused):
+        found.img.upload(IMAGE)
+    assert found.buffer_bytes == 384
+    board.verbs["img.upload"] = good
+    found.img.upload(IMAGE)

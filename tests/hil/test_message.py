@@ -122,3 +122,14 @@ def test_no_bytes_give_anything_but_an_answer_or_a_refusal(code: bytes) -> None:
             assert isinstance(answer(message).rc, int)
         except MalformedAnswer:
             continue
+
+
+@pytest.mark.parametrize("error", [5, None, [1], "x"])
+def test_an_error_that_is_no_map_is_no_success(error: object) -> None:
+    with pytest.raises(MalformedAnswer, match="no map"):
+        answer(made(cbor2.dumps({"err": error, "r": "x"})))
+
+
+def test_a_boards_own_words_are_one_short_printable_line() -> None:
+    found = answer(made(cbor2.dumps({"rc": 1, "rsn": "\x1b]0;x\x07\r\n" + "A" * 9_000})))
+    assert found.why == "?]0;x???" + "A" * 192 + "..."
