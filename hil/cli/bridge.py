@@ -22,7 +22,7 @@ from hil.bridge.effects import Event
 from hil.cli.held import BoardArgument, held
 from hil.cli.output import BoardsOption, JsonOption, WaitOption, console, emit, example
 
-_WAYS = ("to_board", "to_broker")
+_SIZED = frozenset({"to-board", "to-broker", "note"})
 _REOPEN_S = 0.1  # for one look at a port that went away; the bridge looks again
 
 
@@ -113,7 +113,7 @@ def summary(counts: Counter[str]) -> dict[str, Any]:
 
 def _print(out: Console, event: Event) -> None:
     """Print one line; what a board or broker says cannot steer the terminal."""
-    size = f"{event.size} bytes" if event.topic and event.kind not in {"subscribe", "unsubscribe"} else ""
+    size = f"{event.size} byte{'s' * (event.size != 1)}" if event.kind in _SIZED else ""
     said = ", ".join(part for part in (event.topic, size) if part)
     line = f"{event.kind:<12}" + ": ".join(part for part in (said, event.text) if part)
     out.print("".join(c if c.isprintable() else "?" for c in line))
@@ -121,5 +121,8 @@ def _print(out: Console, event: Event) -> None:
 
 
 def _close(out: Console, device: str, seconds: float, data: dict[str, Any]) -> None:
-    to_board, to_broker = (f"{data[way]['messages']} ({data[way]['bytes']} bytes)" for way in _WAYS)
-    out.print(f"Bridged {device} for {seconds:.0f} s: {to_board} to the board, {to_broker} to the broker.")
+    up, down = data["to_broker"], data["to_board"]
+    out.print(
+        f"Bridged {device} for {seconds:.0f} s: {down['messages']} messages ({down['bytes']} bytes)"
+        f" to the board, {up['messages']} ({up['bytes']} bytes) to the broker."
+    )
