@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -28,7 +29,11 @@ from hil.wire.record import Kind, Record
 WINDOW_BYTES: Final = 8
 """As many bytes of a key in a row are taken for a part of it."""
 PEM_BYTES_MAX: Final = 16_384
+Fields = dict[Any, Any]
+Rule = Callable[[Fields], list[Any]]
+"""Names what is secret in the fields of a message."""
 _BLANK: Final = b"*"
+_NO_KEYS: Final = frozenset({"root", "version", "id", "erase"})
 _PEM: Final = re.compile(
     rb"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)", re.DOTALL
 )
@@ -50,7 +55,7 @@ class Redactor:
         """
         self._group = group
         self._windows: set[bytes] = set()
-        self._rules: Mapping[str, Callable[[dict[Any, Any]], bool]] = {
+        self._rules: Mapping[str, Rule] = {
             NOTIFIER_PROVISION.name: self._provision,
             NOTIFIER_PUT.name: _put,
             NOTIFIER_NOTICE.name: _notice,
@@ -113,44 +118,49 @@ class Redactor:
     def _message(self, message: bytes) -> bytes:
         header = Header.peek(message)
         command = header.command(self._group) if header else None
-        blank = self._rules.get(command.name) if command else None
-        if blank is None:
-            return message
-        head, body = message[:HEADER_BYTES], message[HEADER_BYTES:]
-        fields = _decoded(body)
-        if fields is None:  # damaged: what is in it cannot be told apart
-            return head + _BLANK * len(body)
-        return head + cbor2.dumps(fields) if blank(fields) else message
+        rule = self._rules.get(command.name) if command else None
+        return message[:HEADER_BYTES] + _body(message[HEADER_BYTES:], rule) if rule else message
 
-    def _provision(self, fields: dict[Any, Any]) -> bool:
-        value = fields.get("value")
-        if fields.get("what") in {"root", "version", "id", "erase"} or not isinstance(value, bytes):
-            return False
-        self._remember(value)
-        fields["value"] = _BLANK * len(value)
-        return True
+    def _provision(self, fields: Fields) -> list[Any]:
+        what, value = fields.get("what"), fields.get("value")
+        if isinstance(what, str) and what in _NO_KEYS:
+            return []
+        if isinstance(value, bytes):
+            self._remember(value)
+        return [value]
 
 
-def _put(fields: dict[Any, Any]) -> bool:
-    data = fields.get("data")
-    if isinstance(data, bytes):
-        fields["data"] = _BLANK * len(data)
-    return isinstance(data, bytes)
+def _body(body: bytes, rule: Rule) -> bytes:
+    """Blank in place, so that nothing moves however it was encoded; where that cannot be done, everything."""
+    for word in _words(body, rule):
+        body = body.replace(cbor2.dumps(word), cbor2.dumps(_stars(word)))
+    left = _words(body, rule)
+    return _BLANK * len(body) if any(word != _stars(word) for word in left) else body
 
 
-def _notice(fields: dict[Any, Any]) -> bool:
-    lines = fields.get("lines")
-    if isinstance(lines, list):
-        fields["lines"] = ["*" * len(line) if isinstance(line, str) else line for line in lines]
-    return isinstance(lines, list)
-
-
-def _decoded(body: bytes) -> dict[Any, Any] | None:
+def _words(body: bytes, rule: Rule) -> list[str | bytes]:
+    """Return the texts and bytes that a rule names; all of a body that is no map, or not only one."""
+    stream = io.BytesIO(body)
     try:
-        fields = cbor2.loads(body)
+        fields = cbor2.load(stream)
     except (cbor2.CBORDecodeError, ValueError, RecursionError):
-        return None
-    return fields if isinstance(fields, dict) else None
+        return [body]
+    if not isinstance(fields, dict) or stream.tell() != len(body):
+        return [body]
+    return [word for word in rule(fields) if isinstance(word, str | bytes)]
+
+
+def _stars(word: str | bytes) -> str | bytes:
+    return "*" * len(word.encode(errors="surrogatepass")) if isinstance(word, str) else _BLANK * len(word)
+
+
+def _put(fields: Fields) -> list[Any]:
+    return [fields.get("data")]
+
+
+def _notice(fields: Fields) -> list[Any]:
+    lines = fields.get("lines")
+    return lines if isinstance(lines, list) else [lines]
 
 
 def _blanked(match: re.Match[bytes]) -> bytes:

@@ -163,3 +163,54 @@ def test_hostile_bytes_are_survived_and_keep_their_length(data: bytes, kind: Kin
     if kind in {Kind.TEXT, Kind.NOISE}:
         assert len(kept) == len(data)
     assert KEY not in kept
+
+
+INDEFINITE = b"\xbf" + b"".join(map(cbor2.dumps, ("what", "key", "value", KEY))) + b"\xff"
+HALF_FLOAT = b"\xa2" + b"".join(map(cbor2.dumps, ("data", b"Update", "off"))) + b"\xf9\x3c\x00"
+CYCLE = b"\xd8\x1c\xa2" + b"".join(map(cbor2.dumps, ("data", b"Update", "off"))) + b"\xd8\x1d\x00"
+CHUNKS = b"\xa1" + cbor2.dumps("data") + b"\x5f" + cbor2.dumps(b"Update") * 2 + b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("id_", "sent", "secret"),
+    [
+        (9, INDEFINITE, KEY),
+        (9, cbor2.dumps({"what": [1], "value": KEY}), KEY),
+        (9, cbor2.dumps({"what": "key", "value": "k" * 32}), b"k" * 32),
+        (9, cbor2.dumps({"what": "key", "value": KEY}) + KEY, KEY),
+        (1, HALF_FLOAT, b"Update"),
+        (1, CYCLE, b"Update"),
+        (1, CHUNKS, b"Update"),
+        (1, cbor2.dumps({"data": "Update"}), b"Update"),
+        (3, cbor2.dumps({"lines": ["Größe", b"Update"]}), b"Update"),
+        (3, cbor2.dumps({"lines": ["Größe", "Update"]}), "Größe".encode()),
+        (3, cbor2.dumps({"lines": "Update"}), b"Update"),
+    ],
+)
+def test_whatever_way_a_message_is_encoded_it_keeps_its_length_and_no_secret(
+    id_: int, sent: bytes, secret: bytes
+) -> None:
+    whole = message(READ_ANSWER if id_ == 3 else WRITE, id_, sent)
+    kept = passed(Redactor(), Kind.MESSAGE, whole)
+    assert secret not in kept
+    assert kept[:8] == whole[:8]
+    assert len(kept) == len(whole)
+
+
+@given(
+    st.sampled_from([1, 3, 9]),
+    st.dictionaries(
+        st.sampled_from(["what", "value", "data", "lines", "off"]),
+        st.recursive(
+            st.none() | st.integers() | st.binary() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+            max_leaves=6,
+        ),
+    ),
+)
+def test_no_field_that_a_board_may_make_up_stops_the_reader_of_its_line(
+    id_: int, fields: dict[str, object]
+) -> None:
+    for op in (WRITE, WRITE | 1, READ_ANSWER):
+        whole = message(op, id_, fields)
+        assert len(passed(Redactor(), Kind.MESSAGE, whole)) == len(whole)
