@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -24,6 +24,7 @@ __all__ = ["FILE_NAME", "Board", "choose", "find", "load", "mistakes", "read", "
 
 FILE_NAME: Final = "hil-boards.toml"
 FILE_BYTES_MAX: Final = 1_048_576
+DEPTH_MAX: Final = 32  # of tables and lists in each other; a board has six
 CODE: Final = "BOARD_FILE"
 
 
@@ -122,7 +123,9 @@ def read(
 ) -> tuple[dict[str, Board], list[InputError]]:
     """Return the boards of a text, or none of them and what is wrong with it."""
     try:
-        raw, lines = tomllib.loads(text), lines_of(text)
+        raw = tomllib.loads(text)
+        _require_flat(raw)
+        lines = lines_of(text)
     except (ValueError, RecursionError) as error:
         return {}, [_no_toml(error, where)]
     faults: list[Fault] = []
@@ -162,6 +165,17 @@ def _text(path: Path) -> str:
         line = data[: error.start].count(b"\n") + 1
         message = "The board file is not UTF-8 text."
         raise InputError(CODE, message, mend="Save it as UTF-8.", where=f"{path}:{line}") from None
+
+
+def _require_flat(raw: Mapping[str, Any]) -> None:
+    """Raise RecursionError for what nests deeper than a board can: a dotted key may do so in one line."""
+    level: list[Any] = [raw]
+    for _ in range(DEPTH_MAX):
+        tables = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [child for items in tables for child in items if isinstance(child, (dict, list))]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _no_toml(error: Exception, where: str) -> InputError:

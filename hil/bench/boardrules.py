@@ -11,6 +11,7 @@ from hil.bench.board import Entry, Spawn
 from hil.bench.boardfaults import Fault, near
 
 _SCHEMES: Final = ("hwgrep", "socket", "rfc2217", "loop", "spy", "alt", "cp2110")
+_NETWORK: Final = frozenset({"socket", "rfc2217"})
 _SELECTS: Final[dict[str, tuple[str, dict[str, tuple[set[str], set[str]]]]]] = {
     "reset": (
         "by",
@@ -79,6 +80,23 @@ def _link(entry: Entry) -> Iterator[Fault]:
         scheme, separator, _ = (value or "").partition("://")
         if separator and scheme not in _SCHEMES:
             yield Fault((table, "url"), f"{table}.url begins with an unknown scheme.", near(scheme, _SCHEMES))
+        wrong = why_no_url(value or "")
+        if wrong:
+            yield Fault((table, "url"), f"{table}.url {wrong[0]}.", wrong[1])
+
+
+def why_no_url(url: str) -> tuple[str, str] | None:
+    """Return what no port's name may have, and what to do, without repeating it; None if all is well.
+
+    Names of ports stand in lists, locks and evidence, so that a password in one would be in all of them.
+    """
+    scheme, separator, rest = url.partition("://")
+    if "\0" in url:
+        return "holds a zero byte", "Write the port's name as text."
+    if separator and scheme.lower() in _NETWORK and "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
+        mend = f"Write {scheme}://HOST:PORT; a server that asks who it is needs a tunnel, such as ssh -L."
+        return "names a user or a password, which nothing sends", mend
+    return None
 
 
 def _without_lines(entry: Entry) -> str:
@@ -86,6 +104,8 @@ def _without_lines(entry: Entry) -> str:
     url = entry.link.url or ""
     if entry.spawn is not None:
         return "a spawned program"
+    if why_no_url(url):
+        return ""
     if url.startswith("socket://"):
         return "a socket:// link"
     # A link may be a name of a PTY; what is not there yet is believed to be a port.

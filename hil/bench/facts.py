@@ -84,9 +84,12 @@ def of_port(url: str) -> PortFacts:
     if "://" in device:
         return PortFacts(url)
     path = Path(device)
-    if not path.exists():
+    try:
+        found = path.stat()
+    except FileNotFoundError:
         return PortFacts(url, missing="no such file", stale=Path(url).is_symlink())
-    found = path.stat()
+    except OSError as error:  # a folder on the way that is closed to this user, a name too long
+        return PortFacts(url, missing=(error.strerror or type(error).__name__).lower())
     openers, hidden, modem_manager = openers_of(device)
     return PortFacts(
         url,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from hil.bench import boardfile
-from hil.bench.board import NAME_PATTERN, Board
+from hil.bench.board import NAME_PATTERN, Board, Boot, Link
+from hil.bench.boardrules import why_no_url
 from hil.bench.firstlook import BUFFER_DEFAULT, Found, Says
 from hil.bench.listen import pattern_of
 from hil.bench.port import resolve
@@ -144,11 +148,55 @@ def present(path: Path, environ: Mapping[str, str]) -> Mapping[str, Board]:
     """Return the boards of a file that may not be there yet, or hold nothing but comments.
 
     Raises:
-        InputError: BOARD_FILE.
+        InputError: BOARD_FILE, what is there cannot be read, or nothing can be written there.
     """
+    _require_place(path)
     if not path.exists() or not boardfile.says_anything(path):
         return {}
     return boardfile.load(path, environ)
+
+
+def _require_place(path: Path) -> None:
+    """Refuse a file that could not be written in the end, before a port is looked at for it."""
+    for wrong, message, mend in (
+        (not path.parent.is_dir(), "The board file's folder is not there.", "Make it, or name another one."),
+        (
+            path.exists() and not path.is_file(),
+            "What stands in the board file's place is no file.",
+            "Name another one with --boards.",
+        ),
+        (
+            not os.access(path if path.exists() else path.parent, os.W_OK),
+            "The board file cannot be written.",
+            "Name another one with --boards.",
+        ),
+    ):
+        if wrong:
+            raise InputError("BOARD_FILE", message, mend=mend, where=str(path))
+
+
+def unnamed(name: str, url: str) -> Board:
+    """Return a board of which nothing is known but its port.
+
+    Args:
+        name: what to call it; what no name may have becomes a hyphen.
+        url: the port, as a person typed it.
+
+    Raises:
+        InputError: PORT_NAME, no port is called so.
+    """
+    wrong = why_no_url(url)
+    if wrong is not None:
+        raise InputError("PORT_NAME", f"The port's name {wrong[0]}.", mend=wrong[1])
+    try:
+        link = Link(url=url)
+    except ValidationError:
+        message = "The port's name is empty, too long or no text."
+        raise InputError(
+            "PORT_NAME", message, mend="Write a device such as /dev/ttyACM0, or a URL."
+        ) from None
+    word = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:63]
+    return Board(name=word or "port", link=link, boot=Boot(ready="none"))
 
 
 def check_port(boards: Mapping[str, Board], url: str) -> None:
@@ -189,12 +237,19 @@ def write(path: Path, name: str, found: Found, environ: Mapping[str, str]) -> li
         message = f"No table can be put at its end: {mistakes[0].message}"
         mend = "Have it written into another file with --boards, and copy it from there."
         raise InputError("BOARD_FILE", message, mend=mend, where=mistakes[0].where)
-    with path.open("a" if there else "x", encoding="utf-8") as stream:
-        stream.write(start + table)
+    _put(path, "a" if there else "x", start + table)
     written = [f"{path.name} (board {name})"]
     beside = path.parent / TEST_NAME
-    if not beside.exists():
-        with beside.open("x", encoding="utf-8") as stream:
-            stream.write(tests(name, found))
+    if not os.path.lexists(beside):
+        _put(beside, "x", tests(name, found))
         written.append(beside.name)
     return written
+
+
+def _put(path: Path, mode: str, text: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        message = f"This file cannot be written ({error.strerror or type(error).__name__})."
+        raise InputError("BOARD_FILE", message, mend="Look at the folder.", where=str(path)) from None

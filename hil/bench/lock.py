@@ -29,9 +29,11 @@ from hil.bench.board import Board
 from hil.bench.port import resolve
 from hil.errors import BenchError
 
+_SESSIONS: Final = Path("/run/user")
 _POLL_S: Final = 0.1  # while waiting: a person or a test run of seconds is waited for
 _CONTENT_BYTES_MAX: Final = 8192
 _PURPOSE_MAX: Final = 300  # characters
+_PID_MAX: Final = 2**22  # of Linux
 _READS: Final = 20  # of a content that is just being written
 _FLOCK: Final = "hhqqi0q"  # struct flock: type, whence, start, length, pid
 _SAME_HOST: Final = {"localhost": "127.0.0.1", "::1": "127.0.0.1", "": "127.0.0.1"}
@@ -59,16 +61,29 @@ class Holder:
 
 
 def folder_of(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the locks, made if need be: ``$XDG_RUNTIME_DIR/hil`` or ``/tmp/hil-UID``.
+    """Return the folder of the locks, made if need be.
+
+    It is ``$XDG_RUNTIME_DIR/hil``; where that is not set, as in a cron job, ``/run/user/UID/hil``, which a
+    session of the same user has; and where there is none either, ``/tmp/hil-UID``.
 
     Raises:
         BenchError: LOCK_FOLDER, when it is not a folder of this user alone.
     """
-    runtime = environ.get("XDG_RUNTIME_DIR", "")
-    usable = Path(runtime).is_absolute() and os.access(runtime, os.W_OK | os.X_OK)
-    folder = Path(runtime) / "hil" if usable else Path(f"/tmp/hil-{os.getuid()}")  # noqa: S108 - checked below
+    user = os.getuid()
+    places = [Path(environ.get("XDG_RUNTIME_DIR", "")), _SESSIONS / str(user)]
+    runtime = next((place for place in places if _usable(place)), None)
+    folder = Path(f"/tmp/hil-{user}") if runtime is None else runtime / "hil"  # noqa: S108 - checked below
     _own(folder)
     return folder
+
+
+def _usable(runtime: Path) -> bool:
+    """Say whether a folder is this user's own: with sudo the variable may name somebody else's."""
+    try:
+        ours = runtime.is_absolute() and runtime.stat().st_uid == os.getuid()
+    except OSError:
+        return False
+    return ours and os.access(runtime, os.W_OK | os.X_OK)
 
 
 def _own(folder: Path) -> None:
@@ -214,13 +229,19 @@ def _take(
     paths = [folder / f"board-{board.name}.lock", *(folder / f"port-{digest}.lock" for digest in digests)]
     content = json.dumps(asdict(holder)).encode()
     for path in paths:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        stack.callback(os.close, file)
-        if not _lock(file):
-            return path
-        os.ftruncate(file, 0)
-        os.pwrite(file, content, 0)
-        stack.callback(os.ftruncate, file, 0)  # before it is closed: the next holder finds nothing of ours
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            stack.callback(os.close, file)
+            if not _lock(file):
+                return path
+            os.ftruncate(file, 0)
+            stack.callback(os.ftruncate, file, 0)  # before it is closed: the next one finds nothing of ours
+            os.pwrite(file, content, 0)
+        except OSError as error:  # no rights, a full disk, something else under that name
+            message = f"A lock cannot be taken ({error.strerror})."
+            raise BenchError(
+                "LOCK_FOLDER", message, mend="Mend its folder, or set XDG_RUNTIME_DIR.", where=str(path)
+            ) from None
     return None
 
 
@@ -272,10 +293,12 @@ def _read(path: Path) -> Holder | None:
 def _parsed(content: bytes) -> Holder | None:
     try:
         data: Any = json.loads(content)
-        holder = Holder(**{**data, "ports": tuple(data["ports"])})
-    except (ValueError, TypeError, KeyError):
+        holder = Holder(**{**data, "ports": tuple(map(str, data["ports"]))})
+        time.localtime(holder.since)
+        known = type(holder.pid) is int and 0 < holder.pid <= _PID_MAX and isinstance(holder.board, str)
+    except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None
-    return holder
+    return holder if known else None
 
 
 def _lives(pid: int) -> bool:

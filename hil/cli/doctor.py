@@ -13,8 +13,9 @@ import typer
 from rich.console import Console
 
 from hil.bench import boardfile, doctor, facts
-from hil.bench.board import Board, Boot, Link
+from hil.bench.board import Board
 from hil.bench.doctor import Check, State
+from hil.bench.firstboard import unnamed
 from hil.bench.listen import ANSWER_S, LISTEN_S
 from hil.cli.output import BoardsOption, JsonOption, emit, example
 from hil.cli.tables import table
@@ -58,10 +59,7 @@ def doctor_(
 
 def _checks(name: str | None, path: Path | None) -> Iterator[Check]:
     if name is not None and "/" in name:
-        port = Board(
-            name=Path(name).name[:63].lstrip(".-_") or "port", link=Link(url=name), boot=Boot(ready="none")
-        )
-        yield from _of(port)
+        yield from _of(unnamed(Path(name).name, name))
         return
     try:
         path = path or boardfile.find(Path())

@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 
 from hil.bench import boardfile, firstboard, lock
-from hil.bench.board import Board, Link
 from hil.bench.firstlook import look, stable_name
 from hil.bench.listen import ANSWER_S, BAUDS, LISTEN_S
 from hil.cli.output import JsonOption, WaitOption, emit, example
@@ -38,9 +37,10 @@ def init(
 ) -> None:
     """Look at the board on a port, and write its board file and a first test that passes."""
     taken = firstboard.present(boards, os.environ)
+    board = firstboard.unnamed("new", port)
     firstboard.check_port(taken, port)
     chosen = firstboard.name_for(name, taken)
-    board = Board(name=chosen, link=Link(url=port))
+    board = board.model_copy(update={"name": chosen})
     with lock.hold(board, lock.ports_of(board), purpose=f"hil init {port}", wait_s=wait):
         found = look(
             port,

@@ -425,3 +425,33 @@ def test_lines_agree_with_the_parser(tables: dict[str, Any], gap: str) -> None:
     lines = lines_of(text)
     assert set(lines) == paths_of(parsed)
     assert all(1 <= line <= text.count("\n") + 1 for line in lines.values())
+
+
+@pytest.mark.parametrize("key", [".".join(["a"] * 900) + " = 1", f"[{'.'.join(['a'] * 5000)}]"])
+def test_a_key_of_a_thousand_parts_is_refused(key: str) -> None:
+    boards, found = read(key, where="f", folder=Path(), environ={})
+    assert boards == {}
+    assert "nests too deep" in str(found[0])
+
+
+@pytest.mark.parametrize("scheme", ["socket", "rfc2217"])
+@pytest.mark.parametrize("key", ["link", "console"])
+def test_a_password_in_a_url_is_refused_and_not_repeated(scheme: str, key: str) -> None:
+    other = '\nlink = { url = "/dev/null" }' if key == "console" else ""
+    secret = f'{key} = {{ url = "{scheme}://someone:${{WORD}}@127.0.0.1:1?logging=debug" }}{other}'
+    boards, (told,) = one(secret, {"WORD": "geheim"})
+    assert boards == {}
+    assert "nothing sends" in told
+    assert "geheim" not in told
+    assert "someone" not in told
+
+
+def test_an_at_sign_elsewhere_is_no_password() -> None:
+    assert one('link = { url = "hwgrep://a@b" }')[1] == []
+    assert one('link = { url = "/dev/serial/by-id/x@y" }')[1] == []
+
+
+def test_a_zero_byte_in_a_port_is_told() -> None:
+    assert one('link = { url = "/dev/a\\u0000b" }')[1] == [
+        "f:2: board.b.link.url holds a zero byte. Write the port's name as text."
+    ]

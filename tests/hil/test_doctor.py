@@ -360,3 +360,16 @@ def test_a_loop_hears_itself_and_is_no_board() -> None:
     assert found.heard is not None
     assert not found.heard.smp
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    "port", ["socket://127.0.0.1:1", "/dev/never there", "/dev/a*b", "/-", f"/{'x' * 300}"]
+)
+def test_any_name_of_a_port_may_be_asked_about(
+    port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert run(["doctor", port, "--json"], "hil") == 1
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    assert {check["code"] for check in checks} == {"PORT_MISSING"}

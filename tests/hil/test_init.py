@@ -352,3 +352,49 @@ def test_what_is_written_passes(kind: type[Firmware], bench: Path) -> None:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listen, "_PROMPT_S", 0.2)
+
+
+@pytest.mark.parametrize(
+    "port",
+    ["", "x" * 5_000, "/dev/\udcff", "/dev/a\0b", "socket://me:geheim@127.0.0.1:1", "rfc2217://me@h:1"],
+)
+@pytest.mark.parametrize("verb", ["init", "doctor"])
+def test_what_is_no_ports_name_is_told_without_repeating_it(
+    verb: str, port: str, bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = port or "/" * 5_000 if verb == "doctor" else port
+    if "/" not in port and verb == "doctor":
+        port = f"/{port}"
+    assert run([verb, port, "--json"], "hil") == 2
+    said = capsys.readouterr()
+    assert json.loads(said.out)["error"]["code"] == "PORT_NAME"
+    assert "geheim" not in said.out + said.err
+    assert list(bench.glob("*")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("no/such.toml", "folder"), ("/dev/null", "no file"), (".", "no file")]
+)
+def test_a_file_that_cannot_be_written_is_told_before_the_port_is_looked_at(
+    name: str, why: str, bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["init", "/dev/never-there", "--boards", name], "hil") == 2
+    assert why in capsys.readouterr().err
+    assert list(bench.glob("*")) == []
+
+
+def test_a_link_to_nothing_in_the_tests_place_is_left_alone(tmp_path: Path) -> None:
+    beside = tmp_path / firstboard.TEST_NAME
+    beside.symlink_to(tmp_path / "elsewhere.py")
+    found = Found("/dev/null", Heard(9600, b"hello\n"), says=Says.AGAIN, words="hello")
+    assert write(tmp_path / "hil-boards.toml", "a", found, {}) == ["hil-boards.toml (board a)"]
+    assert beside.is_symlink()
+    assert not beside.exists()
+
+
+def test_a_file_that_cannot_be_made_in_the_end_is_told(tmp_path: Path) -> None:
+    (tmp_path / "hil-boards.toml").symlink_to(tmp_path / "elsewhere.toml")
+    found = Found("/dev/null", Heard(9600, b"hello\n"), says=Says.AGAIN, words="hello")
+    with pytest.raises(InputError, match="cannot be written") as caught:
+        write(tmp_path / "hil-boards.toml", "a", found, {})
+    assert caught.value.code == "BOARD_FILE"

@@ -239,6 +239,7 @@ def test_without_a_folder_of_the_session_there_is_one_in_tmp(
 ) -> None:
     made: list[Path] = []
     monkeypatch.setattr(lock, "_own", made.append)
+    monkeypatch.setattr(lock, "_SESSIONS", Path("/nowhere"))
     assert lock.folder_of({"XDG_RUNTIME_DIR": runtime}) == Path(f"/tmp/hil-{os.getuid()}")
     assert made == [Path(f"/tmp/hil-{os.getuid()}")]
 
@@ -257,3 +258,48 @@ def test_what_others_are_told_is_cut(tmp_path: Path) -> None:
     with hold(board("a"), [], purpose="x" * 10_000, folder=tmp_path):
         assert len(holders(tmp_path)[0].purpose) == 300
         assert json.loads((tmp_path / "board-a.lock").read_text())["board"] == "a"
+
+
+def test_a_job_without_a_session_locks_where_the_session_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = tmp_path / str(os.getuid())
+    runtime.mkdir()
+    monkeypatch.setattr(lock, "_SESSIONS", tmp_path)
+    in_session = lock.folder_of({"XDG_RUNTIME_DIR": str(runtime)})
+    assert in_session == lock.folder_of({}) == lock.folder_of({"XDG_RUNTIME_DIR": "/nowhere"})
+
+
+def test_somebody_elses_session_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_SESSIONS", Path("/nowhere"))
+    monkeypatch.setattr(lock, "_own", lambda _: None)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    assert lock.folder_of({"XDG_RUNTIME_DIR": str(tmp_path)}) == Path("/tmp/hil-54321")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("spoil", [Path.mkdir, lambda path: path.symlink_to("/dev/null")])
+def test_something_else_in_a_locks_place_is_told(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(tmp_path / "board-a.lock")
+    with (
+        pytest.raises(BenchError, match="cannot be taken") as caught,
+        hold(board("a"), [], purpose="x", folder=tmp_path),
+    ):
+        pass
+    assert (caught.value.code, caught.value.where) == ("LOCK_FOLDER", str(tmp_path / "board-a.lock"))
+    assert holders(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"since": "x"}, {"since": 1e300}, {"pid": 10**30}, {"pid": "1"}, {"pid": -1}, {"ports": 5}]
+)
+def test_a_lock_that_says_nonsense_is_still_a_lock(tmp_path: Path, change: dict[str, object]) -> None:
+    with hold(board("a"), [], purpose="x", folder=tmp_path):
+        path = tmp_path / "board-a.lock"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+        assert holders(tmp_path) == []
+        with (
+            pytest.raises(BenchError, match="has not said who"),
+            hold(board("a"), [], purpose="y", folder=tmp_path),
+        ):
+            pass
