@@ -11,16 +11,16 @@ from typing import Final
 
 from hil.bench.board import Board
 from hil.bench.console import ConsoleLog
+from hil.bench.hookup import POLL_S, Hookup
 from hil.bench.line import Line
 from hil.bench.power import Power, power_of
 from hil.bench.probe import compare, probe_bench, probe_smp, speaks_smp
-from hil.bench.reset import Pause, by_line, idle, reset_board
+from hil.bench.reset import Pause, reset_board
 from hil.bench.spawn import Spawned
 from hil.errors import BenchError, DeviceGone, DeviceHung, DeviceRebooted, SmpFailure, SmpRefused, Timeout
 from hil.smp.client import SmpClient
 from hil.wire.record import Shaper, Tap
 
-_POLL_S: Final = 0.02  # for a port that is not there yet
 _HEALTH_S: Final = 3.0  # a board that is well answers long before
 _PROBE_S: Final = 1.0  # a board that is well has answered by then; silence is an answer too
 _RESET_GRACE_S: Final = 1.0  # between the answer to os.reset and the reset; Zephyr's is 0.25 s
@@ -53,27 +53,12 @@ class Session:
         self._pause = pause
         self._spawned = Spawned(board, board.spawn, environment) if board.spawn else None
         self.power: Power = power_of(board, self._spawned, environment)
-        levels = idle(board.reset)
-        link, banner = board.link, board.boot.banner
-        self.line = Line(
-            link.url or "",
-            baud=link.baud,
-            dtr=link.dtr if link.dtr is not None else levels.get("dtr"),
-            rts=link.rts if link.rts is not None else levels.get("rts"),
-            line_bytes=link.smp_line,
-            banner=banner,
-            taps=taps,
-        )
+        self._hookup = Hookup(board, self._spawned, taps)
+        self.line: Line = self._hookup.line
         self.line.shaper = shaper
-        self._lines = [self.line]
-        if self._second_port():
-            url, baud = board.console.url, board.console.baud
-            second = Line(
-                url, baud=baud, dtr=None, rts=None, line_bytes=link.smp_line, banner=banner, taps=taps
-            )
-            self._lines.append(second)
-        self.console_line = self._lines[-1]
+        self.console_line: Line = self._hookup.lines[-1]
         self.console: ConsoleLog = self.console_line.console
+        link = board.link
         self.smp = SmpClient(self.line, group=link.group, buffer_bytes=link.smp_buf, window=link.window)
         self._found: frozenset[str] | None = None
         self._started = True  # since the console's mark
@@ -120,10 +105,6 @@ class Session:
                     compare(board, session.probe())
             yield session
 
-    def _second_port(self) -> bool:
-        spawn = self.board.spawn
-        return self.board.console.url != "same" or (spawn is not None and len(spawn.serial) > 1)
-
     def _begin(self, *, ready: bool) -> None:
         """Power the board and open its ports; where its banner is awaited, see to it that it starts now."""
         self._before_power()
@@ -147,22 +128,20 @@ class Session:
         if self._spawned is not None:
             return
         try:
-            self._connect_once()
+            self._hookup.connect_once()
         except BenchError as error:
             if error.code != "PORT_MISSING" or not self.power.cycle:
                 raise
 
     def _leave(self, *, keep_power: bool) -> None:
         with contextlib.ExitStack() as stack:  # each step happens, also after one that failed
-            for line in self._lines:
+            for line in self._hookup.lines:
                 stack.callback(line.close)
             if self._spawned is not None:
                 stack.callback(self._spawned.close)
             if self.power.cut and not keep_power and self.board.power.driver != "manual":
                 stack.callback(self.power.off)
             stack.callback(self.power.settle, cancel=True)
-
-    # -- ports
 
     def connect(self, timeout_s: float | None = None) -> None:
         """Open each port that is not open, waiting for one that is not there yet.
@@ -171,34 +150,10 @@ class Session:
             timeout_s: seconds to wait; the board's boot time if left out.
 
         Raises:
-            BenchError: PORT_*; SPAWN_ENDED, the program that is the board ended.
+            BenchError: PORT_*; SPAWN_ENDED, the program that is the board did not come up.
+            DeviceGone: the program came up, and ended.
         """
-        deadline = time.monotonic() + (self.board.boot.timeout_s if timeout_s is None else timeout_s)
-        while True:
-            try:
-                return self._connect_once()
-            except BenchError as error:
-                if error.code != "PORT_MISSING" or time.monotonic() >= deadline:
-                    raise
-                self._still_runs()
-            threading.Event().wait(_POLL_S)
-
-    def _connect_once(self) -> None:
-        for number, line in enumerate(self._lines):
-            if line.alive:
-                continue
-            if self._spawned is not None and (number or not self.board.link.url):
-                line.url = self._spawned.url(number)
-            line.reopen()
-            if line is self.line and by_line(self.board.reset):
-                line.need_control()
-
-    def _still_runs(self) -> None:
-        ended = self._spawned.ended() if self._spawned is not None else ""
-        if ended:
-            message = f"The program that is the board {self.board.name} is not there: {ended}."
-            mend = "Run spawn.command by hand."
-            raise BenchError("SPAWN_ENDED", message, mend=mend, where=self.board.place)
+        self._hookup.connect(self.board.boot.timeout_s if timeout_s is None else timeout_s)
 
     # -- ready
 
@@ -221,9 +176,9 @@ class Session:
                 if self._is_ready(deadline):
                     return
             except DeviceGone:
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= deadline or self._hookup.ended():
                     raise
-                threading.Event().wait(_POLL_S)
+                threading.Event().wait(POLL_S)
             else:
                 raise self._not_ready(limit)
 
@@ -243,8 +198,9 @@ class Session:
     def _learn(self) -> None:
         """Take over the size of the board's buffer, where it says one."""
         if self.board.boot.ready == "echo":
+            asker = self._asker()
             with contextlib.suppress(Timeout):
-                self.smp.learn_buffer()
+                self.smp.buffer_bytes = asker.learn_buffer()
 
     def _echoes(self, deadline: float) -> bool:
         try:
@@ -277,7 +233,7 @@ class Session:
                 self.power_cycle()
         except (BenchError, SmpFailure, SmpRefused):
             return False
-        return all(line.alive for line in self._lines)
+        return all(line.alive for line in self._hookup.lines)
 
     # -- what a test does to a board
 
@@ -353,15 +309,13 @@ class Session:
         """
         self._mark("power on")
         self.power.on()
+        self._hookup.restarted()
         if self.power.driver != "process":
             self._pause(self.board.power.settle_s)
-        elif self._spawned is not None:
-            for line in self._lines:  # a line of the program that was killed, if it has not noticed yet
-                line.close()
         self.connect()
 
     def _mark(self, what: str) -> int:
-        for line in self._lines:
+        for line in self._hookup.lines:
             line.console.mark()
         self._started = True
         self.line.event(what)
@@ -378,8 +332,13 @@ class Session:
         """Ask the board what it can do, and return it."""
         found = probe_bench(self.board, self.power)
         if speaks_smp(self.board):
-            found |= probe_smp(
-                SmpClient(self.line, group=self.board.link.group, timeout_s=_PROBE_S, retries=1)
-            )
+            found |= probe_smp(self._asker())
         self._found = found
         return found
+
+    def _asker(self) -> SmpClient:
+        """Return a client for questions that a board may have no answer to."""
+        link = self.board.link
+        return SmpClient(
+            self.line, group=link.group, buffer_bytes=link.smp_buf, timeout_s=_PROBE_S, retries=1
+        )

@@ -75,7 +75,7 @@ class Spawned:
     def __init__(self, board: Board, spawn: Spawn, environ: Mapping[str, str]) -> None:
         self._board, self._spawn = board, spawn
         self._environ = {**environ, **spawn.env}
-        self._folder = Path(tempfile.mkdtemp(prefix="hil-"))
+        self._folder: Path | None = None  # of links to PTYs, made when one is needed
         self._process: subprocess.Popen[str] | None = None
         self._drain: threading.Thread | None = None
         self._ports: dict[int, int] = {}
@@ -91,8 +91,6 @@ class Spawned:
         with self._lock:
             self.stop()
             self._ports = {n: free_port() for n, kind in enumerate(self._spawn.serial) if kind == "tcp"}
-            for number in range(len(self._spawn.serial)):
-                self._link(number).unlink(missing_ok=True)
             self._output = ""
             command = self._command()
             if shutil.which(command[0], path=self._environ.get("PATH")) is None:
@@ -133,11 +131,15 @@ class Spawned:
                 process.wait()
             if self._drain is not None:
                 self._drain.join(_END_S)
+            if self._folder is not None:  # what a link names may be somebody else's by now
+                for link in self._folder.iterdir():
+                    link.unlink()
 
     def close(self) -> None:
         """Stop it and remove its folder."""
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def ended(self) -> str:
         """Return how the program ended and what it said last; empty while it runs."""
@@ -171,6 +173,8 @@ class Spawned:
         return any("{pty" in part for part in self._spawn.command or ())
 
     def _link(self, number: int) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="hil-"))
         return self._folder / f"pty{number + 1}"
 
     def _command(self) -> list[str]:
@@ -184,7 +188,9 @@ class Spawned:
             of_kind[kind] += 1
             suffix = "" if of_kind[kind] == 1 else str(of_kind[kind])
             name = "{port" if kind == "tcp" else "{pty"
-            filled[f"{name}{suffix}}}"] = str(self._ports.get(number, self._link(number)))
+            place = f"{name}{suffix}}}"
+            if any(place in part for part in spawn.command or ()):
+                filled[place] = str(self._ports[number] if kind == "tcp" else self._link(number))
         command = list(spawn.command or ())
         for placeholder, value in filled.items():
             command = [part.replace(placeholder, value) for part in command]

@@ -136,8 +136,8 @@ class Zephyr(Firmware):
     """Drains its FIFO right after boot: the first request is lost."""
 
     def boot(self) -> None:
-        super().boot()
         self.deaf = True
+        super().boot()
 
     def on_message(self, message: bytes) -> None:
         if self.deaf:
@@ -327,8 +327,8 @@ class PtyHost(_Host):
     def on(self) -> None:
         """The port appears, under whatever name is free, and the board boots."""
         self._plug()
-        self._start()
         self.firmware.boot()
+        self._start()
 
     def off(self) -> None:
         """The port goes away."""

@@ -201,23 +201,22 @@ def test_a_reset_by_smp_is_over_when_the_board_has_started_anew(banner: str | No
 def test_a_board_without_smp_starts_anew_for_its_banner() -> None:
     boot = Boot(ready="banner", banner="^shell ready$", timeout_s=20.0)
     with PtyHost(Shell) as host:
-        again = threading.Event()
+        seen, notes = threading.Event(), []
 
-        def restart() -> None:
-            again.wait()
-            host.firmware.boot()
+        def tap(record: Record) -> None:
+            notes.append(record.note)
+            if b"$" in record.data:
+                seen.set()
 
-        thread = threading.Thread(target=restart)
-        thread.start()
+        def pause(seconds: float) -> None:
+            assert seen.wait(30.0)  # its first banner came before the power cycle
+            if seconds == 3.0:
+                host.firmware.boot()
 
-        def pause(_: float) -> None:
-            again.set()
-
-        power = Power(driver="command", on=("true",), off=("true",))
-        with Session.open(desk(host, boot=boot, power=power), pause=pause) as session:
-            # Its first banner came before the power cycle that makes it say a second one.
+        power = Power(driver="command", on=("true",), off=("true",), off_s=7.0, settle_s=3.0)
+        with Session.open(desk(host, boot=boot, power=power), taps=[tap], pause=pause) as session:
             assert session.console.text(session.console.marked).count("shell ready") == 1
-        thread.join()
+            assert [note for note in notes if "power" in note] == ["power off", "power on"]
 
 
 def test_a_banner_of_long_ago_is_not_waited_for() -> None:
@@ -313,10 +312,51 @@ def test_a_hung_board_is_not_healthy_and_a_power_cycle_heals_it() -> None:
         assert session.healthy()
 
 
-def test_a_board_that_is_gone_is_not_healthy() -> None:
-    with PtyHost(Hangs) as host, Session.open(desk(host)) as session:
+def test_a_board_that_is_gone_is_not_healthy_and_is_waited_for_in_vain(tmp_path: Path) -> None:
+    with PtyHost(Hangs, tmp_path / "board") as host, Session.open(desk(host)) as session:
         host.off()
         assert not session.healthy()
+        with pytest.raises(BenchError) as caught:
+            session.wait_ready(0.2)
+        assert caught.value.code == "PORT_MISSING"
+
+
+@pytest.mark.parametrize("rounds", [2, 1_000_000])
+def test_a_port_that_comes_and_goes_while_the_board_starts(rounds: int, tmp_path: Path) -> None:
+    class Flaps(Firmware):
+        def on_message(self, message: bytes) -> None:
+            if self.boots <= rounds:
+                host.replug()
+            else:
+                super().on_message(message)
+
+    with PtyHost(Flaps, tmp_path / "board") as host, Session.open(desk(host), ready=False) as session:
+        if rounds == 2:
+            session.wait_ready()
+            assert session.smp.os.echo("at last") == "at last"
+        else:
+            with pytest.raises((DeviceGone, DeviceHung, BenchError)):
+                session.wait_ready(1.0)
+
+
+@pytest.mark.parametrize("how", ["pty", "tcp"])
+def test_a_program_that_dies_after_its_start_is_the_firmwares_failure(how: str) -> None:
+    with Session.open(program("Firmware", how, boot=Boot(timeout_s=3_600.0))) as session:
+        assert session._spawned is not None
+        session._spawned._process.stdin.close()  # type: ignore[union-attr] - the keeper kills it
+        with pytest.raises(DeviceGone):
+            session.line.receive(30.0)
+        with pytest.raises(DeviceGone, match="is not there: it ended with status 137"):
+            session.wait_ready()
+        assert not session.healthy()
+        session.power_cycle()
+        assert session.healthy()
+
+
+def test_a_program_whose_power_nobody_cuts_runs_as_long_as_the_session() -> None:
+    with Session.open(program("Firmware", power=Power())) as session:
+        assert session.smp.os.echo("hi") == "hi"
+        assert "power.cut" not in session.capabilities
 
 
 class Generous(Firmware):

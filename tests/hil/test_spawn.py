@@ -197,30 +197,28 @@ thread.start()
 thread.join()
 while not board._output.strip():
     threading.Event().wait(0.01)
-print(board._output.strip(), board._folder, flush=True)
+print(board._output.strip(), flush=True)
 sys.stdin.read()
 """
 
 
 @contextmanager
-def a_holder() -> Iterator[tuple[subprocess.Popen[str], list[int], Path]]:
+def a_holder() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     argv = [sys.executable, "-c", HOLDER, FAMILY]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
-        program_, child, folder = holder.stdout.readline().split()
+        program_, child = holder.stdout.readline().split()
         watches = [os.pidfd_open(int(pid)) for pid in (program_, child)]
         try:
-            yield holder, watches, Path(folder)
+            yield holder, watches
         finally:
             holder.kill()
             for watch in watches:
                 os.close(watch)
-            for left in Path(folder).parent.glob(Path(folder).name):
-                left.rmdir()
 
 
 def test_kill_9_of_the_holder_leaves_no_orphan() -> None:
-    with a_holder() as (holder, watches, _):
+    with a_holder() as (holder, watches):
         assert select.select(watches, [], [], 0)[0] == []  # both run
         holder.send_signal(signal.SIGKILL)
         holder.wait()
