@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 import pytest
@@ -29,6 +30,14 @@ from keys.errors import TocsinError
 _BENCHS: Final = ("console", "reset", "power.")
 """Capabilities that are the bench's own; the others are the firmware's."""
 _IDENTITY_CHARACTERS_MAX: Final = 120
+
+
+class Result(StrEnum):
+    """How a test ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(slots=True)
@@ -208,12 +217,12 @@ class Bench:
 
     # -- a test's end
 
-    def end(self, *, failed: bool, fault: str = "") -> None:
+    def end(self, result: Result, *, fault: str = "") -> None:
         """Take the board back: look after it where the test failed, and complete the evidence.
 
         Args:
-            failed: some phase of the test failed.
-            fault: whose fault that is.
+            result: of all phases of the test; after an interruption nothing more is asked of the board.
+            fault: whose fault a failure is.
 
         Raises:
             BenchError: EVIDENCE, TRACE_WRITE: something could not be written.
@@ -223,8 +232,9 @@ class Bench:
             return
         health = "unknown"
         try:
-            if self.session is not None:
+            if self.session is not None and result is not Result.INTERRUPTED:
                 self.session.line.shaper = None
+                failed = result is Result.FAILED
                 health = self._heal(test.name).value if failed else Outcome.HEALTHY.value
                 if health != Outcome.QUARANTINED.value:
                     self._state(evidence.STATE_AFTER)
@@ -232,7 +242,7 @@ class Bench:
             self._before = test.name
             self.test = None
             test.evidence.json(evidence.FAULTS, _faults(test))
-            test.evidence.json(evidence.BOARD, self._about(test, failed=failed, fault=fault, health=health))
+            test.evidence.json(evidence.BOARD, self._about(test, result=result, fault=fault, health=health))
             test.evidence.close()
 
     def _heal(self, name: str) -> Outcome:
@@ -254,13 +264,13 @@ class Bench:
         except (BenchError, SmpFailure, SmpRefused) as error:
             test.evidence.note(f"{file}: {error.message}")
 
-    def _about(self, test: Test, *, failed: bool, fault: str, health: str) -> dict[str, Any]:
+    def _about(self, test: Test, *, result: Result, fault: str, health: str) -> dict[str, Any]:
         board, session = self.board, self.session
         assert board is not None
         source = self.options.file
         return {
             "test": test.name,
-            "result": "failed" if failed else "passed",
+            "result": result.value,
             "fault": fault,
             "health": health,
             "seconds": round(time.monotonic() - test.began, 3),
@@ -292,14 +302,22 @@ class Bench:
         return {name: value for name, value in found.items() if value}
 
     def close(self) -> list[str]:
-        """Leave the board: closed, off, free. Return what went wrong with that."""
+        """Leave the board: closed, off, free. Return what went wrong with that.
+
+        A test that has the board still was interrupted; its evidence ends here.
+        """
+        troubles = []
+        try:
+            self.end(Result.INTERRUPTED)
+        except TocsinError as error:
+            troubles.append(str(error))
         try:
             self._stack.close()
         except TocsinError as error:
-            return [str(error)]
+            troubles.append(str(error))
         finally:
             self.session = None
-        return []
+        return troubles
 
 
 def _faults(test: Test) -> dict[str, Any]:

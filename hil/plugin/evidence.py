@@ -80,7 +80,8 @@ class Evidence:
 
     def json(self, name: str, data: Any) -> None:
         """Keep a JSON file."""
-        self._file(name, (json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n").encode())
+        text = json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
+        self._file(name, text.encode(errors="backslashreplace"))  # which JSON reads as what it stands for
 
     def last_lines(self) -> list[str]:
         """Return what the console and the bench said last, as it stands in the log."""
@@ -125,7 +126,8 @@ class Evidence:
             return
         when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.utc))
         micros = int(record.utc % 1 * 1_000_000)
-        body = record.note if record.kind is Kind.EVENT else _printable(record.data)
+        said = record.note if record.kind is Kind.EVENT else record.data.decode(errors="backslashreplace")
+        body = _printable(said)
         mark = "!" if record.kind is Kind.NOISE else _ARROWS[record.direction]
         line = f"{record.monotonic:.6f} {when}.{micros:06}Z {mark} {body}"
         self._log.write(line + "\n")
@@ -143,8 +145,7 @@ class Evidence:
         return BenchError("EVIDENCE", message, mend=mend, where=str(self.folder))
 
 
-def _printable(data: bytes) -> str:
+def _printable(text: str) -> str:
     """Return one line: its end is left away, and what no terminal should see is escaped."""
-    text = data.decode(errors="backslashreplace")
     text = text.rstrip("\r\n") or text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -15,7 +15,7 @@ import pytest
 
 from hil.errors import BenchError
 from hil.plugin import demands, outcome
-from hil.plugin.bench import Bench
+from hil.plugin.bench import Bench, Result
 from hil.plugin.candidates import preferred
 from hil.plugin.evidence import Evidence
 from hil.plugin.keys import no_board, uses_board
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _FAULT: Final = pytest.StashKey[Fault]()
 _EVIDENCE: Final = pytest.StashKey[Evidence]()
+_STOPS: Final = (KeyboardInterrupt, pytest.exit.Exception)
+"""What ends a run, and says nothing about the test in whose middle it comes."""
 _BOARDS_TOLD: Final = 4
 _GIT_S: Final = 10.0
 
@@ -99,16 +101,17 @@ class Run:
         try:
             result = yield
         except BaseException as error:
-            fault = fault or outcome.of(error)
+            ended = Result.INTERRUPTED if isinstance(error, _STOPS) else Result.FAILED
             with contextlib.suppress(BenchError):  # the test's own failure is told, not that of its evidence
-                self._end(fault)
+                self._end(ended, fault or outcome.of(error))
             raise
-        self._end(fault)
+        self._end(Result.FAILED if fault else Result.PASSED, fault)
         return result
 
-    def _end(self, fault: Fault | None) -> None:
+    def _end(self, result: Result, fault: Fault | None) -> None:
         if self._bench is not None:
-            self._bench.end(failed=fault is not None, fault=fault or "")
+            told = fault if fault and result is Result.FAILED else ""
+            self._bench.end(result, fault=told)
 
     # -- its report
 
@@ -185,19 +188,22 @@ class Run:
         """Count what could not be collected: it is not the bench's."""
         self._faults[Fault.PRODUCT] += report.failed
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Leave the board, and tell by the exit status who must look."""
-        if self._bench is not None:
-            self._troubles += self._bench.close()
-        output = getattr(self._config, "workeroutput", None)
-        if output is not None:
-            output["hil_troubles"] = self._troubles
-        session.exitstatus = outcome.status(
-            int(session.exitstatus),
-            product=self._faults[Fault.PRODUCT],
-            bench=self._faults[Fault.BENCH] + len(self._troubles),
-        )
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Leave the board, also where fixtures of an interrupted test fail; tell who must look."""
+        try:
+            return (yield)
+        finally:
+            if self._bench is not None:
+                self._troubles += self._bench.close()
+            output = getattr(self._config, "workeroutput", None)
+            if output is not None:
+                output["hil_troubles"] = self._troubles
+            session.exitstatus = outcome.status(
+                int(session.exitstatus),
+                product=self._faults[Fault.PRODUCT],
+                bench=self._faults[Fault.BENCH] + len(self._troubles),
+            )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what ran where, and which failures are the bench's."""

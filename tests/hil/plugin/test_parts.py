@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from hil.errors import BenchError
 from hil.plugin.candidates import preferred
 from hil.plugin.demands import Demands
 from hil.plugin.entry import MASK, written
-from hil.plugin.evidence import CONSOLE, LAST_LINES, Evidence
+from hil.plugin.evidence import BOARD, CONSOLE, LAST_LINES, Evidence
 from hil.plugin.run import deadline, revision
 from hil.wire.record import Direction, Kind, Record
 
@@ -182,3 +183,13 @@ def boards(**tags: tuple[str, ...]) -> list[Board]:
 def test_boards_that_most_tests_may_use_come_first(wanted: list[Demands], order: str) -> None:
     found = preferred(boards(a=(), b=("x",), c=("x", "y")), wanted)
     assert "".join(board.name for board in found) == order
+
+
+@pytest.mark.parametrize("name", ["test_\udcff.py::test_a", "test_ü\u2028.py::test_a", "\x1b[31m\r\n"])
+def test_a_tests_name_of_whatever_characters_is_evidence(tmp_path: Path, name: str) -> None:
+    kept = Evidence(tmp_path / "test", redact=None)
+    kept.note(f"test {name}")
+    kept.json(BOARD, {"test": name})
+    kept.close()
+    assert len((tmp_path / "test" / CONSOLE).read_text().split("\n")) == 2
+    assert json.loads((tmp_path / "test" / BOARD).read_text()) == {"test": name}

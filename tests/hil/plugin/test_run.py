@@ -350,6 +350,40 @@ def test_exits(hil_smp):
     assert project.with_board("-k", "teardown").status == 1  # the lock died with its holder
 
 
+INTERRUPTED = """
+import os, signal, threading
+import pytest
+def interrupt(where):
+    if os.environ["WHERE"] == where:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(60)
+@pytest.fixture(scope="session")
+def flashed(hil_board):
+    yield
+    if os.environ["WHERE"] != "teardown":
+        raise RuntimeError("in the end")
+@pytest.fixture
+def ours(hil_smp, flashed):
+    interrupt("setup")
+    yield
+    interrupt("teardown")
+def test_it(ours, hil_artifacts):
+    (hil_artifacts / "notes.txt").write_text("seen")
+    interrupt("call")
+"""
+
+
+@pytest.mark.parametrize("where", ["setup", "call", "teardown"])
+def test_an_interruption_leaves_whole_evidence_that_blames_nobody(project: Project, where: str) -> None:
+    project.board()
+    project.tests(INTERRUPTED)
+    ran = project.with_board(WHERE=where)
+    assert ran.status == (2 if where == "teardown" else 1), ran.out  # pytest's own, where fixtures fail then
+    about = read_json(ran.folder(project.root, "test_it") / "board.json")
+    assert (about["result"], about["fault"], about["health"]) == ("interrupted", "", "unknown")
+    assert (ran.folder(project.root, "test_it") / "faults.json").is_file()
+
+
 KEY = bytes(range(1, 33))
 PROVISIONS = f"""
 KEY = bytes.fromhex("{KEY.hex()}")
