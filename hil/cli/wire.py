@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import sys
 import time
 from contextlib import ExitStack, suppress
@@ -76,6 +77,7 @@ def wire(
         )
         pty.start()
         lost = ""
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _interrupt))
         with suppress(KeyboardInterrupt):
             lost = pty.wait()
     counts = {**pty.counts, **line.counts}
@@ -85,6 +87,11 @@ def wire(
         raise BenchError(
             "PORT_GONE", f"The port went away: {lost}.", mend="Look at cable and power.", where=port
         )
+
+
+def _interrupt(*_: object) -> None:
+    """End as by Ctrl-C: a job in the background of a script hears only SIGTERM."""
+    raise KeyboardInterrupt
 
 
 def _say(as_json: bool, data: dict[str, Any], text: str) -> None:  # noqa: FBT001 - the flag of every command

@@ -28,7 +28,7 @@ from tests.hil.bridge_scene import board_of, make_workspace
 from tests.hil.image_peer import ImagePeer
 from tests.hil.sim_board import board_at
 
-IMAGE = mcuboot.pack(random.Random(4).randbytes(20_000), (1, 0, 1, 0))
+IMAGE = mcuboot.pack(random.Random(4).randbytes(12_000), (1, 0, 1, 0))
 KINDS = ["drop", "flip", "split", "dup", "delay", "noise"]
 SECONDS = {"delay": {"seconds": 0.08}, "split": {"seconds": 0.02}}
 BOUND_S = 60.0  # generous: no measurement, but the end of waiting
@@ -57,7 +57,7 @@ def first_seed(plan: list[dict[str, object]], start: int) -> int:
     for seed in itertools.count(start):
         faults = Faults(FaultPlan.of(*plan), seed)
         for way in (Direction.TO_BOARD, Direction.FROM_BOARD):
-            for _ in range(50):
+            for _ in range(30):
                 faults(way, frame, 0.0)
         if {deed["direction"] for deed in faults.log} == {"to-board", "from-board"}:
             return seed
