@@ -26,6 +26,8 @@ from hil.smp.notifier import NotifierGroup
 OFFLINE: Final = b"0"
 BACKOFF_S: Final = (0.2, 10.0)
 """First and longest pause before the broker is dialled again, in seconds; doubles, with jitter."""
+STEADY_S: Final = 5.0
+"""A connection that stood this long was good; losing one earlier lengthens the pause."""
 NEEDED: Final = ("put", "submit", "report", "carrier")
 """What a board must be able to do (``info.caps``)."""
 _STEP_S: Final = 0.1  # a waiting bridge looks so often whether it is to stop
@@ -63,6 +65,7 @@ class Bridge:
         self._link: Connection | None = None
         self._dial_at = 0.0
         self._pause = BACKOFF_S[0]
+        self._since = 0.0
         self._why = ""
         self._clean = False
 
@@ -232,7 +235,7 @@ class Bridge:
         topic = online_topic(identity)
         will = (topic, OFFLINE) if topic else None
         self._link = Connection.open(self._place, identity.id, tls=self._tls, will=will, clean=self._clean)
-        self._pause, self._why, self._clean = BACKOFF_S[0], "", False
+        self._since, self._why, self._clean = time.monotonic(), "", False
         self._core.connected(kept=self._link.kept)
 
     def _redial(self) -> None:
@@ -294,6 +297,9 @@ class Bridge:
         link, self._link = self._link, None
         if link is not None:
             link.close()
+        # Two clients with one id throw each other out: do that ever more slowly.
+        if time.monotonic() - self._since >= STEADY_S:
+            self._pause = BACKOFF_S[0]
         self._core.disconnected(why)
         self._later()
 

@@ -67,6 +67,18 @@ def parse_url(url: str) -> Place:
     )
 
 
+class _Careful(ssl.SSLSocket):
+    """Closes itself when the handshake fails: paho does not."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of ssl
+        """Shake hands, see :meth:`ssl.SSLSocket.do_handshake`."""
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def context(files: TlsFiles) -> ssl.SSLContext:
     """Return a context that speaks TLS 1.3 only and verifies the broker's name.
 
@@ -87,6 +99,7 @@ def context(files: TlsFiles) -> ssl.SSLContext:
         message = f"A file for TLS {why}."
         raise InputError("TLS_FILE", message, mend="Name another.", where=str(where)) from None
     made.minimum_version = ssl.TLSVersion.TLSv1_3
+    made.sslsocket_class = _Careful
     return made
 
 
