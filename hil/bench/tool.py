@@ -12,6 +12,7 @@ from hil.errors import BenchError
 
 TIMEOUT_S: Final = 60.0
 _TOLD: Final = 300  # characters of a program's output in an error
+_BY_HAND: Final = "Run the command of the board file by hand."  # not the words: ${NAME} is a token in them
 
 
 def last_words(output: str) -> str:
@@ -68,9 +69,9 @@ def run_tool(
         message = (
             f"The program for {purpose} did not end within {timeout_s:g} s; it said: {last_words(said)}."
         )
-        raise BenchError("TOOL_TIMEOUT", message, mend=f"Run it by hand: {' '.join(command)}") from None
+        raise BenchError("TOOL_TIMEOUT", message, mend=_BY_HAND, where=where) from None
     if done.returncode:
         said = last_words(done.stdout) or "nothing"
         message = f"The program for {purpose} ended with status {done.returncode}; it said: {said}."
-        raise BenchError("TOOL_FAILED", message, mend=f"Run it by hand: {' '.join(command)}", where=where)
+        raise BenchError("TOOL_FAILED", message, mend=_BY_HAND, where=where)
     return done.stdout

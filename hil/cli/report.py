@@ -22,6 +22,7 @@ CASES_MAX: Final = 1_000_000
 _CELL_CHARACTERS_MAX: Final = 120
 _CHUNK_BYTES: Final = 65_536
 CODE: Final = "REPORT_FILE"
+_SUITES: Final = ("testsuite", "testsuites")
 
 
 class Result(StrEnum):
@@ -74,6 +75,7 @@ class _Reader:
         self._where = where
         self._case: Case | None = None
         self._suites = False
+        self._depth = 0  # of elements within the innermost suite
         self.cases: list[Case] = []
 
     def read(self, path: Path) -> list[Case]:
@@ -113,10 +115,14 @@ class _Reader:
                 self._case.properties[attributes.get("name", "")] = attributes.get("value", "")
             case "failure" | "error" if self._case:
                 self._case.result = Result.FAILED
+            case "failure" | "error" if self._depth == 0:  # beside the tests: what ran them has failed
+                self.cases.append(Case(attributes.get("message", ""), Result.FAILED))
             case "skipped" if self._case and self._case.result is Result.PASSED:
                 self._case.result = Result.SKIPPED
+        self._depth += name not in _SUITES
 
     def _end(self, name: str) -> None:
+        self._depth -= name not in _SUITES
         if name == "testcase" and self._case:
             self._case.settle()
             self._case = None
@@ -188,11 +194,16 @@ def report(
 ) -> None:
     """Make one table of boards and suites out of JUnit files.
 
-    The exit status is 1 where a test failed, 3 where only the bench did, else 0.
+    The exit status is 1 where a test failed, 3 where only the bench did, 2 where there is none, else 0.
     """
     if len(files) > FILES_MAX:
         raise InputError(CODE, f"These are more than {FILES_MAX} files.", mend="Name fewer.")
     table = rows(case for path in files for case in read(path))
+    if not table:  # a run that never began must not look like a good one
+        message = "No test is in " + ("this file." if len(files) == 1 else "these files.")
+        raise InputError(
+            "REPORT_EMPTY", message, mend="See what the run of pytest said.", where=str(files[0])
+        )
     result = status(table)
 
     def human(console: Console) -> None:

@@ -38,11 +38,23 @@ PASSED = case("boot", board="exercise-1", fw="1.4.1")
         ((PASSED, BENCH), 3),
         ((BENCH, PRODUCT), 1),
         ((case("host", FAILED),), 1),
-        ((), 0),
+        ((FAILED,), 1),
+        ((PASSED, "<testsuite>" + ERROR + "</testsuite>"), 1),
+        (("<system-err>" + FAILED + "</system-err>", PASSED), 0),
+        ((), 2),
     ],
 )
 def test_the_status_follows_the_content(tmp_path: Path, cases: tuple[str, ...], status: int) -> None:
     assert run(["report", str(junit(tmp_path / "a.xml", *cases))], "hil") == status
+
+
+def test_a_file_without_a_test_is_no_good_run_unless_another_has_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty, full = junit(tmp_path / "empty.xml"), junit(tmp_path / "full.xml", PASSED)
+    assert run(["report", str(empty), "--json"], "hil") == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "REPORT_EMPTY"
+    assert run(["report", str(empty), str(full)], "hil") == 0
 
 
 def test_many_files_make_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
