@@ -177,8 +177,8 @@ class Board:
             then()
 
     def _start(self, cause: str) -> None:
-        self._restarting(cause)
         try:
+            self._restarting(cause)
             self.machine.shell.boot()
         except (TocsinError, OSError) as error:
             self.machine.link.give_up(error)

@@ -26,6 +26,7 @@ QUEUE_BYTES_MAX: Final = 65_536
 """Bytes that wait for a reader."""
 TAKEN: Final = b"tocsin: somebody else is on this line\r\n"
 _READ_BYTES: Final = 4_096
+_DIGITS_MAX: Final = 5
 _HOST: Final = "127.0.0.1"
 _MEND: Final = "Write pty, pty:LINK, tcp:PORT or tcp:HOST:PORT."
 
@@ -65,7 +66,8 @@ def parse_port(text: str) -> Port:
     if kind == "pty" and (rest or ":" not in text):
         return PtyPort(Path(rest) if rest else None)
     host, _, number = rest.rpartition(":")
-    if kind == "tcp" and number.isascii() and number.isdigit() and int(number) <= 65_535:
+    digits = number.isascii() and number.isdigit() and len(number) <= _DIGITS_MAX
+    if kind == "tcp" and digits and int(number) <= 65_535:
         return TcpPort(host.removeprefix("[").removesuffix("]") or _HOST, int(number))
     raise InputError("SERIAL_PORT", f"'{text}' is no serial port.", mend=_MEND)
 
@@ -155,16 +157,17 @@ class PtyPort:
         link = self._link
         if link is None:
             return
-        if link.exists() and not link.is_symlink():
+        if os.path.lexists(link) and not link.is_symlink():
             message = "A file stands where the link to the serial port should be."
             raise InputError("SERIAL_LINK", message, mend="Name another link.", where=str(link))
-        draft = link.with_name(f".{link.name}.{os.getpid()}")
+        draft = link.with_name(f".{os.getpid()}.{id(self):x}")
         try:
             draft.unlink(missing_ok=True)
             draft.symlink_to(self._name)
             draft.replace(link)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
             raise _unavailable(f"The link {link}", error) from None
 
 
@@ -196,7 +199,7 @@ class TcpPort:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(lambda: _Client(self), self._host, self._port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name that cannot be looked up may be either
             raise _unavailable(f"The port {self._port} of {self._host}", error) from None
         self._port = self._server.sockets[0].getsockname()[1]
 
@@ -207,7 +210,9 @@ class TcpPort:
     def write(self, data: bytes) -> None:
         """Send whole lines to the client, unless it has not read for long."""
         client = self._client
-        if client is not None and client.get_write_buffer_size() <= QUEUE_BYTES_MAX:
+        if client is None or client.is_closing():  # cut off in the middle of what it asked for
+            return
+        if client.get_write_buffer_size() <= QUEUE_BYTES_MAX:
             client.write(data)
 
     async def close(self) -> None:
@@ -261,6 +266,6 @@ class _Client(asyncio.Protocol):
         self._port.gone(self._transport)
 
 
-def _unavailable(what: str, error: OSError) -> UnavailableError:
-    why = error.strerror or type(error).__name__
+def _unavailable(what: str, error: Exception) -> UnavailableError:
+    why = getattr(error, "strerror", None) or "no such name"
     return UnavailableError("SERIAL_PORT", f"{what} cannot be opened ({why}).", mend="Choose another one.")

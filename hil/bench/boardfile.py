@@ -34,7 +34,10 @@ def find(start: Path) -> Path:
     Raises:
         InputError: NO_BOARD_FILE.
     """
-    start = start.resolve()
+    try:
+        start = start.resolve()
+    except OSError:  # the folder that this process stands in has been removed
+        start = start.parent
     for folder in (start, *start.parents):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME

@@ -212,9 +212,8 @@ def _holder(board: Board, ports: Sequence[str], purpose: str) -> Holder:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         user = str(os.getuid())
-    return Holder(
-        board.name, user, os.getpid(), purpose[:_PURPOSE_MAX], time.time(), tuple(ports), board.place
-    )
+    plain = "".join(c if c.isprintable() else "?" for c in purpose[:_PURPOSE_MAX])  # others print it
+    return Holder(board.name, user, os.getpid(), plain, time.time(), tuple(ports), board.place)
 
 
 def _take(

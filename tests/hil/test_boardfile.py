@@ -455,3 +455,13 @@ def test_a_zero_byte_in_a_port_is_told() -> None:
     assert one('link = { url = "/dev/a\\u0000b" }')[1] == [
         "f:2: board.b.link.url holds a zero byte. Write the port's name as text."
     ]
+
+
+def test_a_folder_that_was_removed_has_no_board_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(InputError) as caught:
+        find(Path())
+    assert caught.value.code == "NO_BOARD_FILE"

@@ -257,6 +257,9 @@ def test_a_link_or_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> Non
 def test_what_others_are_told_is_cut(tmp_path: Path) -> None:
     with hold(board("a"), [], purpose="x" * 10_000, folder=tmp_path):
         assert len(holders(tmp_path)[0].purpose) == 300
+    with hold(board("a"), [], purpose="a\x1b[31m\nb", folder=tmp_path):
+        assert holders(tmp_path)[0].purpose == "a?[31m?b"
+    with hold(board("a"), [], purpose="x", folder=tmp_path):
         assert json.loads((tmp_path / "board-a.lock").read_text())["board"] == "a"
 
 

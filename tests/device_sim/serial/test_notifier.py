@@ -19,7 +19,7 @@ from keys.document import seal
 from keys.limits import DOCUMENT_BYTES_MAX
 from keys.reasons import Reason
 from keys.signer import from_seed
-from tests.device_sim.serial.wire import DEVICE, FLEET, NOW, PRODUCT, RefusedRequest, Wire
+from tests.device_sim.serial.wire import DEVICE, FLEET, NOW, PRODUCT, RefusedRequest, Wire, request
 from tests.helpers import key, make_fleet, notice, text
 
 TOPICS = Topics()
@@ -351,6 +351,20 @@ async def test_another_identity(wire: Wire) -> None:
     assert (flash.path / "key.pem").stat().st_mode & 0o077 == 0
     assert load_record(home.read_boot()).active == 0
     assert info["algs"] == [-19, -9]
+
+
+async def test_a_disk_that_is_full_when_it_is_provisioned_ends_the_device(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.act(smp.NOTIFIER_PROVISION, what="id", value=b"d-77")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Home, "_replace", full)
+    wire.ask(smp.OS_RESET)
+    assert isinstance(wire.board.failure, OSError)
+    assert wire.send(request(smp.OS_ECHO, {"d": "x"})) == []
 
 
 async def test_another_root(wire: Wire) -> None:

@@ -1,6 +1,7 @@
 """Ports: a pseudo-terminal and its link, and one TCP client at a time."""
 
 import asyncio
+import contextlib
 import os
 import termios
 from collections.abc import AsyncIterator
@@ -81,7 +82,20 @@ def test_a_port_is_named_in_a_word(text: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "pty:", "tcp", "tcp:", "tcp:x", "tcp:65536", "tcp:-1", "tcp:²", "udp:1", "com1"]
+    "text",
+    [
+        "",
+        "pty:",
+        "tcp",
+        "tcp:",
+        "tcp:x",
+        "tcp:65536",
+        "tcp:-1",
+        "tcp:²",
+        "udp:1",
+        "com1",
+        f"tcp:{'1' * 5_000}",
+    ],
 )
 def test_what_names_no_port_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="no serial port") as caught:
@@ -177,6 +191,21 @@ async def test_a_link_in_a_folder_that_is_not_there(tmp_path: Path, heard: Heard
     assert caught.value.code == "SERIAL_PORT"
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 255, "file/board"])
+async def test_a_link_that_no_file_system_takes(tmp_path: Path, heard: Heard, name: str) -> None:
+    (tmp_path / "file").touch()
+    link = tmp_path / name
+    if len(name) == 255:  # as long as a name may be, so there is no room for a longer draft beside it
+        port = PtyPort(link)
+        await port.open(heard)
+        assert link.is_symlink()
+        await port.close()
+    else:
+        with pytest.raises(UnavailableError, match="cannot be opened"):
+            await PtyPort(link).open(heard)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 # TCP.
 
 
@@ -234,6 +263,28 @@ async def test_a_port_that_is_taken(ports: list[Port], heard: Heard) -> None:
     with pytest.raises(UnavailableError, match=f"port {number} of 127.0.0.1 cannot be opened") as caught:
         await TcpPort("127.0.0.1", number).open(heard)
     assert caught.value.code == "SERIAL_PORT"
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 70}.example.com"])
+async def test_a_host_that_is_no_name(heard: Heard, host: str) -> None:
+    with pytest.raises(UnavailableError, match="no such name"):
+        await TcpPort(host, 0).open(heard)
+
+
+async def test_answers_to_a_client_that_was_cut_off_are_dropped_in_silence(
+    ports: list[Port], heard: Heard, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = await open_tcp(ports, heard)
+    reader, writer = await connect(port)
+    await port.attended()
+    assert port._client is not None
+    port._client.abort()
+    for _ in range(20):
+        port.write(b"answer\r\n")
+    with contextlib.suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    writer.close()
+    assert caplog.messages == []
 
 
 async def test_a_client_that_does_not_read_costs_no_memory(ports: list[Port], heard: Heard) -> None:
