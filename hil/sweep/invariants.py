@@ -81,10 +81,12 @@ def whole(before: State, after: State, known: Known) -> str:
 
 
 def _is_known(digest: bytes, genuine: frozenset[bytes] | set[bytes], images: tuple[bytes, ...]) -> bool:
-    # The digest that a slot names is the boot loader's, which stands in the image, or that of the file.
-    return digest in genuine or any(
-        digest == hashlib.sha256(image).digest() or digest in image for image in images
-    )
+    return digest in genuine or any(names(digest, image) for image in images)
+
+
+def names(digest: bytes, image: bytes) -> bool:
+    """Say whether a slot's digest is an image's: of the boot loader, which stands in it, or of the file."""
+    return bool(digest) and (digest in image or digest == hashlib.sha256(image).digest())
 
 
 def signed(before: State, after: State, known: Known) -> str:

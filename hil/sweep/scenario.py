@@ -16,6 +16,7 @@ from typing import Any, Final
 from hil.bench.session import Session
 from hil.errors import BenchError, DeviceRebooted, SmpFailure, SmpRefused
 from hil.smp.notifier import Screen
+from hil.sweep.invariants import names
 from hil.sweep.look import drain
 from keys.errors import InputError
 
@@ -121,13 +122,13 @@ def await_restart(session: Session, since: int) -> None:
 
 
 def _runs(session: Session, image: bytes) -> bool:
-    return any(slot.active and slot.hash and slot.hash in image for slot in session.smp.img.state())
+    return any(slot.active and names(slot.hash, image) for slot in session.smp.img.state())
 
 
 def _update(session: Session, image: bytes) -> None:
     img = session.smp.img
     img.upload(image)
-    spare = [slot for slot in img.state() if not slot.active and slot.hash and slot.hash in image]
+    spare = [slot for slot in img.state() if not slot.active and names(slot.hash, image)]
     if not spare:
         raise BenchError(
             "NO_SUCH_IMAGE",
@@ -162,7 +163,7 @@ def update(folder: Path) -> Scenario:
 
     def prepare(session: Session) -> None:
         first.append(session.smp.notifier.state().installed)
-        _factory_new(session, first[0])
+        factory_new(session, first[0])
 
     return Scenario("update", run, prepare)
 
@@ -193,7 +194,7 @@ def _agree(session: Session, watch: Watch) -> bool:
     return bool(said)
 
 
-def _factory_new(session: Session, version: str) -> None:
+def factory_new(session: Session, version: str) -> None:
     """Erase what the device has learnt, and let it run a version again, where its firmware can.
 
     Raises:

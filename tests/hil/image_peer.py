@@ -25,6 +25,8 @@ class ImagePeer:
         self.image = bytearray()
         self.wanted, self.sha = 0, b""
         self.pending = False
+        self.shown: bytes | None = None
+        self.broken = False
         self.acted: list[tuple[int, int, bytes]] = []
         self._noise = noise
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -95,7 +97,7 @@ class ImagePeer:
         if command == STATE:
             if write and body.get("hash") == self.hash:
                 self.pending = True
-            return {"images": self._images()}
+            return {"images": 7} if self.broken else {"images": self._images()}
         if command == ERASE:
             self.image.clear()
             self.wanted = 0
@@ -120,5 +122,7 @@ class ImagePeer:
             {"slot": 0, "version": "1.0.0", "hash": self.running, "active": True, "confirmed": True}
         ]
         if self.wanted and len(self.image) == self.wanted:
-            images.append({"slot": 1, "version": "1.0.1", "hash": self.hash, "pending": self.pending})
+            images.append(
+                {"slot": 1, "version": "1.0.1", "hash": self.shown or self.hash, "pending": self.pending}
+            )
         return images

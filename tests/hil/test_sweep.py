@@ -21,7 +21,7 @@ from advisories.report import NoticeStatus, PatchStatus, Report, seal_report
 from advisories.states import NoticeState, PatchState, Surface
 from device_sim.home import Home
 from gateway.cli.run import run
-from hil.bench.board import Board, Boot, Flash, Power
+from hil.bench.board import Board, Boot, Flash, Link, Power, Reset
 from hil.bench.session import Session
 from hil.errors import BenchError
 from hil.smp.groups import ImageSlot
@@ -30,9 +30,9 @@ from hil.sweep import points as places
 from hil.sweep import scenario as scenarios
 from hil.sweep.invariants import INVARIANTS, Known, State, broken
 from hil.sweep.junit import junit_xml
-from hil.sweep.look import parse_report
+from hil.sweep.look import look, parse_report
 from hil.sweep.points import Cut, Point, Trigger
-from hil.sweep.scenario import Scenario, update, upload
+from hil.sweep.scenario import Scenario, await_restart, update, upload
 from hil.sweep.sweep import Result, Sweep, claim
 from hil.wire.record import Direction, Kind, Record
 from keys.errors import InputError
@@ -42,6 +42,7 @@ from tests.device_sim.serial.wire import OLD as OLD_IMAGE
 from tests.device_sim.serial.world import SerialWorld
 from tests.helpers import NOW, make_fleet
 from tests.hil import sim_board
+from tests.hil.image_peer import ImagePeer
 from tests.hil.sim_board import board_at
 
 OLD_FILE = mcuboot.pack(b"old" * 300, (1, 0, 0, 0))
@@ -509,6 +510,58 @@ def test_a_board_is_flashed_before_each_point_where_that_is_wished(home: Path, t
         (True, "old", {}),
     ]
     assert (tmp_path / "flashed").read_text() == "once\n" * 3
+
+
+# Other people's boards: no notifier group, no banner, power by a command
+
+
+def foreign(peer: ImagePeer) -> Board:
+    return Board(
+        name="exercise-foreign",
+        link=Link(url=peer.url),
+        power=Power(driver="command", on=("true",), off=("true",), off_s=0.0, settle_s=0.0),
+        reset=Reset(by="smp"),
+        boot=Boot(timeout_s=WAIT_S),
+        destructive=True,
+    )
+
+
+def test_a_board_without_the_notifier_group_is_held_to_what_it_can_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hil.sweep.scenario.RESTART_S", 0.05)
+    with ImagePeer() as peer, Session.open(foreign(peer), pause=lambda _: None) as session:
+        sweep = Sweep(session, upload(NEW_FILE))
+        calm = sweep.undisturbed()
+        assert (calm.writes, calm.after.device, calm.after.screen) == (0, None, None)
+        (result,) = sweep.run([Point(Cut.FRAMES, 2)], calm)
+        assert (result.reached, result.outcome, result.broken) == (True, "old", {})
+        with pytest.raises(BenchError) as caught:
+            sweep.points(Cut.WRITES, calm, None)
+        assert caught.value.code == "NO_FAULTS"
+        for number, point in enumerate(sweep.points(Cut.OFFSETS, calm, 2)):
+            assert point.at == len(NEW_FILE) * (number + 1) // 3
+        await_restart(session, session.line.mark())
+        peer.shown = b"other"
+        with pytest.raises(BenchError) as caught:
+            scenarios.attempt(upload(NEW_FILE), session)
+        assert caught.value.code == "NO_SUCH_IMAGE"
+        peer.broken = True
+        state = look(session)
+        assert state.slots is None
+        assert "img.state" in state.trouble
+        assert list(broken(calm.after, state, calm.known)) == ["readable"]
+
+
+def test_a_device_that_cannot_be_made_new_again_is_not_swept_on(home: Path) -> None:
+    with Session.open(board_at(home)) as session:
+        version = session.smp.notifier.state().installed
+        scenarios.factory_new(session, version)
+        session._found = session.capabilities - {"notifier.provision"}
+        scenarios.factory_new(session, version)
+        with pytest.raises(BenchError) as caught:
+            scenarios.factory_new(session, "9.9.9")
+        assert caught.value.code == "CANNOT_GO_BACK"
 
 
 # The command
