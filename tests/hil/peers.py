@@ -100,28 +100,23 @@ class Firmware:
     def on_message(self, message: bytes) -> None:
         op, _, _, group, sequence, id_ = HEADER.unpack(message[:8])
         self.asked.append((group, id_))
-        body = cbor2.loads(message[8:])
-        self.on_request(op & 7, group, id_, sequence, body)
+        self.on_request(op & 7, group, id_, sequence, cbor2.loads(message[8:]))
 
     def on_request(self, op: int, group: int, id_: int, sequence: int, body: dict[str, Any]) -> None:
-        answer = self.answer(group, id_, body)
-        if answer is not None:
+        if (answer := self.answer(group, id_, body)) is not None:
             self.reply(op, group, id_, sequence, answer)
         if (group, id_) == (0, 5):
             self.boot()
 
     def answer(self, group: int, id_: int, body: dict[str, Any]) -> dict[str, Any] | None:
         """The answer's body; None for silence."""
-        match group, id_:
-            case 0, 0:
-                return {"r": body["d"]}
-            case 0, 5:
-                return {"rc": 0}
-            case 1, 0:
-                return {"images": [{"slot": 0, "version": "1.0.0", "hash": bytes(32), "active": True}]}
-            case 2, 1:
-                return {"stat_list": ["a", "b"]}
-        return {"rc": ENOTSUP}
+        known = {
+            (0, 0): {"r": body.get("d", "")},
+            (0, 5): {"rc": 0},
+            (1, 0): {"images": [{"slot": 0, "version": "1.0.0", "hash": bytes(32), "active": True}]},
+            (2, 1): {"stat_list": ["a", "b"]},
+        }
+        return known.get((group, id_), {"rc": ENOTSUP})
 
     def reply(self, op: int, group: int, id_: int, sequence: int, body: dict[str, Any]) -> None:
         code = cbor2.dumps(body)
@@ -236,9 +231,8 @@ class Interrupts(Firmware):
 
     def put(self, lines: list[bytes]) -> None:
         for line in lines:
-            self.say(b"I (42) wifi: sta" + b"tion joined\r\n")
-            self.say(line[:7])
-            self.say(line[7:])
+            for piece in (b"I (42) wifi: sta", b"tion joined\r\n", line[:7], line[7:]):
+                self.say(piece)
         self.say(b"> ")
 
 
@@ -251,10 +245,7 @@ class Shell(Firmware):
         self.say(b"you said: " + line.strip() + b"\r\n$ ")
 
 
-KINDS: dict[str, type[Firmware]] = {
-    kind.__name__: kind
-    for kind in (Firmware, Zephyr, Mynewt, Truncates, Late, Hangs, Reboots, Silent, Interrupts, Shell)
-}
+KINDS = {kind.__name__: kind for kind in (Firmware, *Firmware.__subclasses__())}
 
 
 class _Host:
@@ -276,10 +267,9 @@ class _Host:
             ready, _, _ = select.select([self._fd, self._stop], [], [])
             if self._stop in ready:
                 return
-            try:
+            data = b""
+            with contextlib.suppress(OSError):
                 data = os.read(self._fd, 4096)
-            except OSError:
-                return
             if not data:
                 return
             self.firmware.take(data)
@@ -295,14 +285,11 @@ class _Host:
             self._thread = None
             os.read(self._stop, 1)
 
-    def off(self) -> None:
-        raise NotImplementedError
-
     def __enter__(self) -> Any:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.off()
+        self.off()  # of the class below
         os.close(self._stop)
         os.close(self._stopper)
 
@@ -357,7 +344,7 @@ class PtyHost(_Host):
             os.close(self._fd)
             os.close(self._slave)
             self._fd = self._slave = -1
-        if self._link is not None:
+        if self._link:
             self._link.unlink(missing_ok=True)
 
 
