@@ -66,8 +66,8 @@ class World:
     """Token -> what was sent on this connection and not yet acknowledged."""
     tokens: int = 0
     published: list[str] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
-    """Numbers whose PUBACK, or SUBACK for 0, is on its way."""
+    answers: list[tuple[int, str]] = field(default_factory=list)
+    """What was asked of the broker and has not reached it: number, and topic of a publish."""
     void: set[str] = field(default_factory=set)
     """Payloads that need not arrive: replaced by a newer one, or too big."""
     events: list[Event] = field(default_factory=list)
@@ -106,9 +106,11 @@ class World:
             self._flush()
 
     def answer(self) -> None:
-        """The broker's oldest answer arrives."""
+        """What was asked first reaches the broker, and its answer comes."""
         if self.answers:
-            number = self.answers.pop(0)
+            number, topic = self.answers.pop(0)
+            if topic:
+                self.published.append(topic)
             if number:
                 self.core.said(number, accepted=True)
             else:
@@ -121,13 +123,12 @@ class World:
                 case Acknowledge(token):
                     self._acknowledged(token)
                 case Publish(number, topic):
-                    self.published.append(topic)
-                    self.answers.append(number)
+                    self.answers.append((number, topic))
                 case Subscribe(number):
-                    self.answers.append(number)
+                    self.answers.append((number, ""))
                 case Unsubscribe(number):
                     if number:
-                        self.answers.append(number)
+                        self.answers.append((number, ""))
                 case Hangup():
                     self.lose()
                 case Event():
@@ -186,6 +187,14 @@ class World:
         self.puts += 1
         board.taken.append(message)
         return lambda: core.submitted(0, "OK", now)
+
+    def go(self) -> None:
+        """Everything works for a moment."""
+        self.connect()
+        self.deliver()
+        for _ in range(3):
+            self.answer()
+            self.step()
 
     def calm(self, steps: int = 5_000) -> None:
         """Everything works from now on, until nothing is left to do."""

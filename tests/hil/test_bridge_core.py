@@ -86,6 +86,16 @@ def test_a_loss_is_told_to_the_board_even_when_it_was_over_before() -> None:
     assert core.next(0.3) is Line.RAISE
 
 
+def test_a_loss_forgets_what_the_board_was_not_told_of() -> None:
+    """Its number could drop something else, should the board begin anew before it is asked."""
+    core = talking()
+    core.reported(None, Saying(3, 0, "t/device/d/report", b"x"), 0.0)
+    core.said(3, accepted=True)
+    assert core.settled == 3
+    core.disconnected("lost")
+    assert core.settled is None
+
+
 def test_a_second_loss_says_nothing_new() -> None:
     core = talking()
     core.disconnected("lost")
@@ -409,13 +419,14 @@ ACTIONS = st.lists(
         st.sampled_from(
             ["connect", "lose", "deliver", "answer", "step", "lost", "deaf", "reset", "silent reset", "wish"]
         ),
+        st.sampled_from(["go", "go", "wish", "step", "answer"]),
         st.tuples(st.sampled_from(["block", "document", "giant"]), st.integers(0, 2)),
     ),
     max_size=80,
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=400)
 @given(ACTIONS)
 def test_nothing_is_lost_and_nothing_acknowledged_too_early(actions: list[str | tuple[str, int]]) -> None:
     world = World()
@@ -435,7 +446,7 @@ def test_nothing_is_lost_and_nothing_acknowledged_too_early(actions: list[str | 
             case "wish":
                 wishes.append(f"t/device/d/report/{count}")
                 world.board.wish(wishes[-1])
-            case "connect" | "lose" | "deliver" | "answer":
+            case "connect" | "lose" | "deliver" | "answer" | "go":
                 getattr(world, str(action))()
             case "silent reset":
                 world.board.reset()
@@ -452,6 +463,21 @@ def test_nothing_is_lost_and_nothing_acknowledged_too_early(actions: list[str | 
     newest = {message.topic: message for message in messages if message.retained}
     for message in newest.values():
         assert message in world.board.taken
+
+
+def test_a_number_of_an_older_boot_drops_nothing_of_a_newer_one() -> None:
+    world = World()
+    world.board.wish("t/first")
+    world.calm()
+    world.board.wish("t/second")
+    world.board.wish("t/third")
+    while world.core.settled != 2:
+        world.step()
+        if world.core.settled is None:
+            world.answer()
+    world.step("reset")
+    world.calm()
+    assert set(world.published) == {"t/first", "t/second", "t/third"}
 
 
 @settings(max_examples=50)
