@@ -392,7 +392,6 @@ def main(arguments: list[str]) -> None:
         PtyHost(KINDS[kind], Path(where))
     else:
         SocketHost(KINDS[kind], int(where))
-    print("ready", flush=True)
     threading.Event().wait()
 
 
