@@ -44,7 +44,7 @@ class Record:
 
 
 Tap = Callable[[Record], None]
-"""Somebody who is told of every record, in order, on the reader's thread; it must not wait."""
+"""Somebody who is told of every record, on the thread that reads or sends it; it must not wait."""
 
 
 @dataclass(frozen=True, slots=True)
