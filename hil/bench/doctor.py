@@ -199,9 +199,15 @@ def _opened(facts: BoardFacts) -> Iterator[Check]:
     code, message = facts.unopened
     told = any(port.missing or port.stale or not port.allowed for port in facts.ports)
     if code and not told:
-        yield _row(
-            facts, State.FAIL, message, code, "See the other rows; 'fuser -v DEVICE' names who has it open."
-        )
+        mend = _NOT_OPENED.get(code, "Look at link.url, cable and power, and at what serves the port.")
+        yield _row(facts, State.FAIL, message, code, mend)
+
+
+_NOT_OPENED: Final = {
+    "PORT_BUSY": "'fuser -v DEVICE' names who has it open.",
+    "PORT_URL": "Mend link.url: a device, or a URL such as socket://HOST:PORT.",
+    "PORT_LOST": "Look at cable and power; at a socket, whether it lets only one client in at a time.",
+}
 
 
 def _speech(facts: BoardFacts) -> Iterator[Check]:

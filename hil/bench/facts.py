@@ -20,7 +20,7 @@ from hil.bench.listen import ANSWER_S, LISTEN_S, find_baud, hear
 from hil.bench.port import resolve
 from hil.bench.probe import speaks_smp
 from hil.bench.spawn import QEMU
-from hil.errors import BenchError, DeviceGone
+from hil.errors import BenchError
 
 _PROC: Final = Path("/proc")
 _PTS: Final = re.compile(r"/dev/pts/([0-9]+)")
@@ -64,8 +64,6 @@ def of_board(
     except BenchError as error:
         if error.code == "BOARD_BUSY":
             return BoardFacts(board, ports, holder=error.message, absent=absent, ci=on_ci)
-        return BoardFacts(board, ports, unopened=(error.code, error.message), absent=absent, ci=on_ci)
-    except DeviceGone as error:
         return BoardFacts(board, ports, unopened=(error.code, error.message), absent=absent, ci=on_ci)
     return BoardFacts(board, ports, heard=heard, better=better, absent=absent, ci=on_ci)
 

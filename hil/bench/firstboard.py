@@ -16,6 +16,7 @@ from hil.bench.board import NAME_PATTERN, Board, Boot, Link
 from hil.bench.boardrules import why_no_url
 from hil.bench.firstlook import BUFFER_DEFAULT, Found, Says
 from hil.bench.listen import pattern_of
+from hil.bench.lock import key_of
 from hil.bench.port import resolve
 from hil.errors import BenchError
 from keys.errors import InputError
@@ -213,7 +214,7 @@ def check_port(boards: Mapping[str, Board], url: str) -> None:
 
 def _same(one: str, other: str) -> bool:
     try:
-        return one == other or resolve(one) == resolve(other)
+        return one == other or "" != key_of(resolve(one)) == key_of(resolve(other))
     except BenchError:
         return False
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from hil.bench.console import plain
 from hil.bench.line import Line
-from hil.errors import DeviceHung
+from hil.errors import BenchError, DeviceGone, DeviceHung
 from hil.smp.client import SmpClient
 
 BAUDS: Final = (115_200, 57_600, 38_400, 19_200, 9_600, 230_400, 460_800, 921_600, 1_000_000)
@@ -90,8 +90,7 @@ def hear(
         smp: whether SMP is tried.
 
     Raises:
-        BenchError: PORT_*.
-        DeviceGone: the port went away.
+        BenchError: PORT_*; PORT_LOST: it went away meanwhile.
     """
     line = Line.open(url, baud=baud)
     try:
@@ -105,6 +104,12 @@ def hear(
         threading.Event().wait(min(_PROMPT_S, answer_s))
         line.mark()
         return Heard(baud, data, prompt=line.console.raw(since))
+    except DeviceGone:
+        last = next(reversed([one for one in plain(line.console.raw(0)).split("\n") if one.strip()]), "")
+        said = "".join(c for c in last[:_LINE_MAX] if c.isprintable()).strip()
+        message = f"{url} went away while it was listened to{f'; it said last: {said!r}' if said else ''}."
+        mend = "Look at cable and power; at a socket, whether it lets only one client in at a time."
+        raise BenchError("PORT_LOST", message, mend=mend) from None
     finally:
         line.close()
 
@@ -131,8 +136,7 @@ def find_baud(
         The rate that is the board's, or None; and everything that was heard.
 
     Raises:
-        BenchError: PORT_*.
-        DeviceGone: the port went away.
+        BenchError: PORT_*; PORT_LOST: it went away meanwhile.
     """
     tried: list[Heard] = []
     for baud in bauds:

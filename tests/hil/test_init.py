@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import termios
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -398,3 +402,42 @@ def test_a_file_that_cannot_be_made_in_the_end_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written") as caught:
         write(tmp_path / "hil-boards.toml", "a", found, {})
     assert caught.value.code == "BOARD_FILE"
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """A socket that tells whoever comes that somebody else is there, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def turn_away() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    came, _ = server.accept()
+                    with came:
+                        came.sendall(b"\x1b[1msomebody else is on this line\r\n")
+
+        thread = threading.Thread(target=turn_away)
+        thread.start()
+        yield f"socket://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_a_line_that_is_taken_is_the_benchs_matter(
+    taken: str, bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, data = asked(capsys, taken)
+    assert (status, data["error"]["code"]) == (3, "PORT_LOST")
+    assert "it said last: 'somebody else is on this line'" in data["error"]["message"]
+    assert run(["doctor", taken, "--json"], "hil") == 1
+    (row,) = json.loads(capsys.readouterr().out)["checks"]
+    assert row["code"] == "PORT_LOST"
+
+
+@pytest.mark.parametrize("other", ["socket://LOCALHOST:{}", "rfc2217://127.0.0.1:{}", "socket://[::1]:{}"])
+def test_another_name_of_a_port_is_the_same_port(
+    other: str, bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bench / "hil-boards.toml").write_text('[board.a]\nlink.url = "socket://127.0.0.1:9"\n')
+    status, data = asked(capsys, other.format(9))
+    assert (status, data["error"]["code"]) == (2, "BOARD_EXISTS")
