@@ -62,12 +62,13 @@ def powersweep(
 ) -> None:
     """Cut a board's power at every point of a scenario, and hold invariants against what it is then.
 
-    Exit status 1 if an invariant is broken, 3 if the bench could not do its part.
+    Exit status 1 if an invariant is broken, 3 if the bench could not do its part, or nothing was cut.
     """
     chosen = _scenario(scenario, image, back, messages)
     number = _number(points)
     named = [point for text in at or () for point in places.parse(cut, text)]
     told = _Told(chosen.name, name, as_json=as_json, junit=junit)
+    told.write()
     purpose = f"hil powersweep {name} --scenario {scenario}"
     with held(name, boards, purpose=purpose, wait_s=wait) as board, ExitStack() as stack:
         require_destructive(board)
@@ -83,6 +84,8 @@ def powersweep(
             told.take(result)
     if told.broken:
         raise typer.Exit(1)
+    if told.idle:  # nothing was cut, and so nothing proved
+        raise typer.Exit(BenchError.exit_status)
 
 
 def require_destructive(board: Board) -> None:
@@ -147,6 +150,10 @@ class _Told:
     def broken(self) -> bool:
         return any(result.broken for result in self._results)
 
+    @property
+    def idle(self) -> bool:
+        return not any(result.reached for result in self._results)
+
     def say(self, line: str) -> None:
         if not self._as_json:
             console().print(line)
@@ -164,9 +171,17 @@ class _Told:
         reached = "" if result.reached else " (not reached)"
         self.say(f"{result.point!s:<22} {result.outcome:<8} {ready:>7}  {held}{reached}")
 
-    def end(self) -> None:
-        if self._junit is not None:
+    def write(self) -> None:
+        """Write the JUnit file: once before anything is cut, to find out whether that can be done."""
+        if self._junit is None:
+            return
+        try:
             self._junit.write_text(junit_xml(self._board, self._scenario, self._results), encoding="utf-8")
+        except OSError as error:
+            message = f"The JUnit file cannot be written: {error.strerror or type(error).__name__}."
+            raise BenchError("FILE", message, mend="Give another name.", where=str(self._junit)) from None
+
+    def end(self) -> None:
         done, outcomes = len(self._results), Counter(result.outcome for result in self._results)
         missed = sum(not result.reached for result in self._results)
         broken = sum(bool(result.broken) for result in self._results)
@@ -193,3 +208,4 @@ class _Told:
 
         if self._planned:
             emit(self._as_json, data, human)
+        self.write()

@@ -17,6 +17,7 @@ from hil.cli.trace import FileArgument, GroupOption
 from hil.sweep.resend import Outcome, resend
 from hil.wire import trace as traces
 from hil.wire.replay import steps
+from keys.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +43,9 @@ def replay(
 ) -> None:
     """Send the requests of a trace to a board again; exit status 1 if it answers otherwise than it did."""
     todo = steps(traces.load(file), destructive=destructive, group=group)
+    if not todo:  # silence must not look like agreement
+        message = "No request to a board is in the trace."
+        raise InputError("TRACE_FILE", message, mend="Give the trace.pcapng of a run.", where=str(file))
     with held(board_name, boards, purpose=f"hil replay {file.name}", wait_s=wait) as board:
         if destructive:
             require_destructive(board)

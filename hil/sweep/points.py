@@ -15,6 +15,7 @@ from hil.wire.spell import body
 from keys.errors import InputError
 
 POINTS_MAX: Final = 100_000
+OFFSET_MAX: Final = 64 << 20  # bytes of the longest image
 TAIL_CHARACTERS: Final = 4096
 """Of the console, in which a regular expression is searched: a match may begin in an earlier record."""
 WHENS: Final = ("before", "torn", "after")
@@ -99,7 +100,9 @@ def parse(cut: Cut, text: str) -> list[Point]:
         at = float(number) if cut is Cut.SECONDS else int(number)
     except ValueError:
         raise _bad(text, f"{cut.value} are counted in numbers") from None
-    if not 0 <= at <= POINTS_MAX or (at < 1 and cut in {Cut.FRAMES, Cut.WRITES}):
+    if not 0 <= at <= (OFFSET_MAX if cut is Cut.OFFSETS else POINTS_MAX) or (
+        at < 1 and cut in {Cut.FRAMES, Cut.WRITES}
+    ):
         raise _bad(text, "it is out of range")
     if when and (cut is not Cut.WRITES or when not in WHENS):
         raise _bad(text, f"only a write has one of {', '.join(WHENS)}")

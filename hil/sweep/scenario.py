@@ -18,7 +18,7 @@ from hil.errors import BenchError, DeviceRebooted, SmpFailure, SmpRefused
 from hil.smp.notifier import Screen
 from hil.sweep.invariants import names
 from hil.sweep.look import drain
-from keys.errors import InputError
+from keys.errors import InputError, TocsinError
 
 MESSAGES_FILE: Final = "messages.toml"
 MESSAGES_MAX: Final = 10_000
@@ -256,18 +256,24 @@ def named(text: str, path: Sequence[str] = (".",)) -> Scenario:
     try:
         module = importlib.import_module(module_name)
         run = getattr(module, function)
-    except (ImportError, ValueError, AttributeError) as error:
-        message = f"The scenario {text!r} cannot be found: {error}."
+    except Exception as error:  # noqa: BLE001 - a module of the user's may raise whatever it likes
+        message = f"The scenario {text!r} cannot be found: {_told(error)}."
         mend = "Write upload, update, or module:function."
         raise InputError("SCENARIO", message, mend=mend) from None
     finally:
         del sys.path[: len(path)]
-    return Scenario(
-        text,
-        lambda session, _: run(session),
-        getattr(module, "prepare", lambda _: None),
-        tuple(getattr(module, "IMAGES", ())),
-    )
+    begin = getattr(module, "prepare", lambda _: None)
+
+    def prepare(session: Session) -> None:
+        try:
+            begin(session)
+        except TocsinError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a function of the user's may raise whatever it likes
+            message = f"The scenario {text!r} cannot be prepared: {_told(error)}."
+            raise BenchError("SCENARIO_FAILED", message, mend="Mend that first.") from None
+
+    return Scenario(text, lambda session, _: run(session), prepare, tuple(getattr(module, "IMAGES", ())))
 
 
 def attempt(scenario: Scenario, session: Session, watch: Watch = lambda _: None) -> str:
@@ -280,4 +286,12 @@ def attempt(scenario: Scenario, session: Session, watch: Watch = lambda _: None)
         if error.code.startswith(("PORT_", "SPAWN_")):  # the port went with the power
             return f"{error.code}: {error}"
         raise
+    except TocsinError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a function of the user's may raise whatever it likes
+        return _told(error)
     return ""
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".removeprefix("ModuleNotFoundError: ")

@@ -21,6 +21,7 @@ from hil.sweep.invariants import Known, State, broken
 from hil.sweep.look import look, recover
 from hil.sweep.points import Cut, Point, Trigger, counted, spread
 from hil.sweep.scenario import Scenario, attempt
+from keys.errors import InputError
 
 _EXHAUSTIVE: Final = "Each write to flash is cut before, in its middle and after: exhaustive for the device."
 _SOME: Final = "These are some of the writes to flash; --points all cuts each of them."
@@ -119,7 +120,8 @@ class Sweep:
         """Return where to cut: everywhere, or so many points of it.
 
         Raises:
-            BenchError: NO_FAULTS, NO_POINTS.
+            BenchError: NO_FAULTS.
+            InputError: NO_POINTS.
         """
         if cut is Cut.WRITES and "notifier.fault" not in self._session.capabilities:
             message = f"The firmware of {self._session.board.name} cannot lose power at a write to flash."
@@ -131,7 +133,7 @@ class Sweep:
         total = undisturbed.bytes if cut is Cut.OFFSETS else undisturbed.seconds
         if number is None or cut is Cut.CONSOLE:
             message = f"There is no such thing as all points of {cut.value}."
-            raise BenchError("NO_POINTS", message, mend="Give a number with --points, or places with --at.")
+            raise InputError("NO_POINTS", message, mend="Give a number with --points, or places with --at.")
         return spread(cut, total, number)
 
     def run(self, points: Iterable[Point], undisturbed: Undisturbed) -> Iterator[Result]:

@@ -131,6 +131,10 @@ def test_a_request_goes_out_with_another_sequence_key_and_group() -> None:
         ((400, 0), {"fw": "1", "boot": b"a"}, {"fw": "2", "boot": b"b"}, ['fw: "1" was, "2" is']),
         ((400, 8), {"utc": 1}, {"utc": 2}, []),
         ((1, 0), b"\xff", {}, ["one of the answers is no CBOR map"]),
+        ((400, 3), {"id": "a", "lines": ["***", "*"]}, {"id": "a", "lines": ["Upd", "now"]}, []),
+        ((400, 3), {"id": "*a", "lines": [""]}, {"id": "b", "lines": ["x"]},
+         ['id: "*a" was, "b" is', 'lines[0]: "" was, "x" is']),
+        ((400, 3), b"***", {"id": "a"}, []),
     ],
 )  # fmt: skip
 def test_answers_are_compared_but_for_what_differs_from_run_to_run(
