@@ -64,12 +64,13 @@ def _application(program: str) -> typer.Typer:
         return app
     try:
         from hil.cli.app import make  # noqa: PLC0415 - the same
+
+        return make()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"serial", "pytest"}:
             raise
         message = f"The bench needs {error.name}, which is not installed."
         raise UnavailableError("BENCH_PARTS", message, mend="Run: pip install 'tocsin[hil]'") from None
-    return make()
 
 
 def _invoke(arguments: list[str], program: str) -> int:
