@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from hil.errors import BenchError
 from keys.errors import InputError, TocsinError, UnavailableError
 
 if TYPE_CHECKING:
@@ -38,9 +39,8 @@ def run(arguments: list[str], program: str = "tocsin") -> int:
         return 1
     except OSError as error:
         why, where = error.strerror or type(error).__name__, str(error.filename or "")
-        told = UnavailableError(
-            "FILE", f"The system says: {why}.", mend="Check the path and its rights.", where=where
-        )
+        kind = BenchError if program == "hil" else UnavailableError
+        told = kind("FILE", f"The system says: {why}.", mend="Check the path and its rights.", where=where)
         return _tell(told, as_json=as_json)
     except Exception as error:
         if os.environ.get("TOCSIN_TRACEBACK"):
@@ -70,7 +70,7 @@ def _application(program: str) -> typer.Typer:
         if (error.name or "").partition(".")[0] not in {"serial", "pytest"}:
             raise
         message = f"The bench needs {error.name}, which is not installed."
-        raise UnavailableError("BENCH_PARTS", message, mend="Run: pip install 'tocsin[hil]'") from None
+        raise BenchError("BENCH_PARTS", message, mend="Run: pip install 'tocsin[hil]'") from None
 
 
 def _invoke(arguments: list[str], program: str) -> int:

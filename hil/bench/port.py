@@ -34,6 +34,7 @@ _CODES: Final = {
     errno.EIO: "PORT_MISSING",
     errno.ECONNREFUSED: "PORT_MISSING",
     errno.EHOSTUNREACH: "PORT_MISSING",
+    errno.EISDIR: "PORT_URL",
     errno.EACCES: "PORT_DENIED",
     errno.EPERM: "PORT_DENIED",
     errno.EBUSY: "PORT_BUSY",

@@ -31,6 +31,7 @@ def refused(url: str) -> BenchError:
     [
         ("/dev/exercise-none", "PORT_MISSING"),
         ("/dev/null", "PORT_URL"),
+        ("/dev", "PORT_URL"),
         ("exercise://x", "PORT_URL"),
         ("socket://127.0.0.1", "PORT_URL"),
         ("socket://127.0.0.1:99999", "PORT_URL"),
