@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from advisories.topics import Topics, is_id
-from hil.bridge.broker import TlsFiles, context, parse_url
+from hil.bridge.broker import TlsFiles, context_for, parse_url
 from hil.bridge.core import Core, Line
 from hil.bridge.effects import Acknowledge, Event, Hangup, Identity, Publish, Saying, Subscribe, Unsubscribe
 from hil.bridge.mqtt import Answered, Arrived, Connection, Lost
@@ -58,7 +58,7 @@ class Bridge:
     ) -> None:
         self._notifier = notifier
         self._place = parse_url(url)
-        self._tls = context(tls or TlsFiles()) if self._place.tls else None
+        self._tls = context_for(self._place, tls or TlsFiles())
         self._reopen = reopen
         self._on_event = on_event
         self._core = Core()

@@ -79,6 +79,23 @@ class _Careful(ssl.SSLSocket):
             raise
 
 
+def context_for(place: Place, files: TlsFiles) -> ssl.SSLContext | None:
+    """Return the context for a broker; None where it is spoken to in the clear.
+
+    Raises:
+        InputError: TLS_FILE; also where files are given and nothing would be encrypted, or a key alone.
+    """
+    if place.tls and files.key is not None and files.certificate is None:
+        message, mend = "A private key is of no use without its certificate.", "Name it with --cert."
+        raise InputError("TLS_FILE", message, mend=mend, where=str(files.key))
+    if place.tls:
+        return context(files)
+    if files != TlsFiles():
+        message = "Files for TLS are given, and mqtt:// encrypts nothing."
+        raise InputError("TLS_FILE", message, mend="Write mqtts://, or leave the files out.")
+    return None
+
+
 def context(files: TlsFiles) -> ssl.SSLContext:
     """Return a context that speaks TLS 1.3 only and verifies the broker's name.
 

@@ -82,7 +82,8 @@ def _until_asked(seconds: float | None) -> Iterator[threading.Event]:
         stop.set()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    timer = threading.Timer(seconds, stop.set) if seconds is not None else None
+    longest = threading.TIMEOUT_MAX  # of a wait: some centuries
+    timer = threading.Timer(min(seconds, longest), stop.set) if seconds is not None else None
     try:
         if timer is not None:
             timer.start()

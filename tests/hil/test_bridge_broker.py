@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway.service.broker import DemoBroker
 from hil.bridge.bridge import Bridge, online_topic
-from hil.bridge.broker import Place, TlsFiles, context, parse_url, unreachable
+from hil.bridge.broker import Place, TlsFiles, context, context_for, parse_url, unreachable
 from hil.bridge.effects import Acknowledge, Event, Identity, Publish, Subscribe, Unsubscribe
 from hil.bridge.mqtt import Answered, Arrived, Connection, Happening, Lost
 from hil.errors import BenchError, DeviceGone, DeviceRebooted, SmpRefused, Timeout
@@ -522,3 +522,23 @@ def test_run_ends_when_it_is_asked_to() -> None:
 )
 def test_where_a_board_says_that_it_is_online(filters: tuple[str, ...], topic: str) -> None:
     assert online_topic(Identity(BOARD, b"1", filters, 10)) == topic
+
+
+@pytest.mark.parametrize(
+    ("url", "files", "says"),
+    [
+        ("mqtt://127.0.0.1", TlsFiles(ca=Path("ca.pem")), "mqtt:// encrypts nothing"),
+        (
+            "mqtt://127.0.0.1",
+            TlsFiles(certificate=Path("c.pem"), key=Path("k.pem")),
+            "mqtt:// encrypts nothing",
+        ),
+        ("mqtts://127.0.0.1", TlsFiles(key=Path("k.pem")), "of no use without its certificate"),
+    ],
+)
+def test_files_for_tls_that_would_not_be_used_are_refused(url: str, files: TlsFiles, says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        context_for(parse_url(url), files)
+    assert caught.value.code == "TLS_FILE"
+    assert context_for(parse_url("mqtt://127.0.0.1"), TlsFiles()) is None
+    assert context_for(parse_url("mqtts://127.0.0.1"), TlsFiles()) is not None

@@ -1,7 +1,8 @@
-"""A sweep and a replay that have done nothing do not pass for good ones; users' scenarios may fail as they like."""
+"""Edges of sweep, replay and bridge: what has done nothing is not good, and users may do as they like."""
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 
 from gateway.cli.run import run
 from hil.cli import powersweep
+from hil.cli.bridge import _until_asked
 from hil.cli.powersweep import _Told
 from hil.cli.report import read
 from hil.errors import BenchError, Timeout
@@ -112,3 +114,9 @@ def test_a_trace_without_a_request_is_not_replayed(
     Trace(tmp_path / "empty.pcapng").close()
     assert run(["replay", str(tmp_path / "empty.pcapng"), "--board", "nobody"], "hil") == 2
     assert "No request to a board is in the trace." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", [math.inf, 1e300])
+def test_a_bridge_may_run_for_ever(seconds: float) -> None:
+    with _until_asked(seconds) as stop:
+        assert not stop.wait(0.2)
