@@ -40,7 +40,7 @@ def refused(url: str) -> BenchError:
         ("rfc2217://127.0.0.1:1?nonsense=1", "PORT_URL"),
         ("hwgrep://exercise-no-such-board", "PORT_MISSING"),
         ("hwgrep://(", "PORT_URL"),
-        ("", "PORT_MISSING"),
+        ("", "PORT_URL"),
     ],
 )
 def test_why_a_port_cannot_be_opened(url: str, code: str) -> None:
