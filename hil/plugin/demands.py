@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
 
+SECONDS_MAX: Final = 1_000_000
+"""Longest time that a test may ask for, in seconds: what an operating system's timers surely hold."""
 MARKERS: Final = (
     "hil_needs(*capabilities): skip on a board that lacks one of these, such as 'power.cut'",
     "hil_destructive: run only on a board whose file says destructive = true",
@@ -102,12 +103,8 @@ def _check(needs: Iterable[str]) -> None:
 def _seconds(value: Any) -> float | None:
     if value is None:
         return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not (value > 0 and math.isfinite(value))
-    ):
-        raise ValueError(f"hil_timeout: {value!r} is no number of seconds.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= SECONDS_MAX:
+        raise ValueError(f"hil_timeout: {value!r} is no number of seconds up to {SECONDS_MAX:,}.")
     return float(value)
 
 

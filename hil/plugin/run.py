@@ -163,7 +163,7 @@ class Run:
         boards = ", ".join(f"{board.name} ({_place(board)})" for board in self._candidates[:_BOARDS_TOLD])
         more = len(self._candidates) - _BOARDS_TOLD
         boards += f" and {more} more" * (more > 0)
-        return f"hil: {boards}; seed {self.options.seed}"
+        return f"hil: {boards or 'no board was chosen'}; seed {self.options.seed}"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

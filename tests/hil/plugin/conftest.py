@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import hil.plugin.run  # noqa: F401 - loaded once: pytester drops what a run in this process has imported itself
+
 FIRMWARE = Path(__file__).with_name("firmware.py")
 INI = """
 [pytest]

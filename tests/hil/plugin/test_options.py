@@ -49,6 +49,8 @@ def test_wrong_options_end_with_a_clean_usage_error(
         ),
         ("@hil.needs(3)", "3 is no name"),
         ("@hil.timeout(test=-1)", "-1 is no number of seconds"),
+        ("@hil.timeout(test=1e300)", "1e+300 is no number of seconds up to 1,000,000"),
+        ('@hil.timeout(op=float("nan"))', "nan is no number of seconds"),
         ('@hil.timeout(op="1")', "'1' is no number of seconds"),
         ('@hil.seed("one")', "'one' is no whole number"),
         ("@hil.boards(tags=[1])", "1 is no name"),
@@ -81,6 +83,7 @@ def test_without_a_board_tests_are_skipped_with_the_reason(project: Project) -> 
 def test_without_a_board_a_required_one_is_the_benchs_failure(project: Project) -> None:
     project.tests(ONE)
     ran = project.run("--hil-require")
+    assert "hil: no board was chosen; seed" in ran.out
     assert ran.status == 3, ran.out
     assert "No board was chosen" in ran.out
 
