@@ -159,7 +159,8 @@ def _text(path: Path) -> str:
             data = stream.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         message = f"The board file cannot be read ({error.strerror or type(error).__name__})."
-        raise InputError(CODE, message, mend="Name one with --boards (pytest: --hil-boards).", where=str(path)) from None
+        mend = "Name one with --boards (pytest: --hil-boards)."
+        raise InputError(CODE, message, mend=mend, where=str(path)) from None
     if len(data) > FILE_BYTES_MAX:
         raise InputError(CODE, f"The board file has more than {FILE_BYTES_MAX} bytes.", where=str(path))
     try:
