@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.test_tutorial import ROOT, Shell, pattern_of, read_steps
 from tests.keys import softhsm
+from tests.pages import ROOT, followed
 
 PAGE = ROOT / "docs" / "how-to" / "keys-in-a-token.md"
 
 
 def test_every_command_of_the_page_on_tokens_prints_what_it_says(tmp_path: Path) -> None:
     softhsm.require()
-    steps = read_steps(PAGE.read_text(encoding="utf-8"))
-    assert len(steps) >= 10
-    shell = Shell(tmp_path)
-    try:
-        for step in steps:
-            printed = shell.run(step)
-            assert "Traceback" not in printed
-            assert pattern_of(step.expected).fullmatch(printed), (
-                f"{PAGE.name}:{step.line}: printed\n{printed}"
-            )
-    finally:
-        shell.close()
+    with followed(PAGE, tmp_path, steps_min=10):
+        pass
     kept = (tmp_path / "fleet" / "keys.toml").read_text(encoding="utf-8")
     assert "pkcs11:token=signing;object=legal-1" in kept
     assert "legal-3" not in kept

@@ -34,9 +34,9 @@ from gateway.service.workspace import Workspace
 from keys.algorithms import Algorithm
 from keys.reasons import Reason
 from keys.root import ROLES
-from tests.cli.test_tutorial import ROOT, Shell, pattern_of, read_steps
 from tests.flow.invariants import check_nothing_receipted_is_lost, interrupt, no_anomalies, start
 from tests.flow.test_interruptions import outlive
+from tests.pages import ROOT, Shell, read_steps
 
 PAGE = ROOT / "docs" / "how-to" / "post-quantum.md"
 ADVISORY = "EX-2026-0001"
@@ -269,13 +269,7 @@ def test_the_fleet_moves_to_a_post_quantum_role_as_the_page_says(tmp_path: Path)
     checked = 0
     try:
         for step in steps:
-            printed = walk.shell.run(step)
-            assert "Traceback" not in printed
-            if not step.command.endswith("&"):
-                assert pattern_of(step.expected).fullmatch(printed), (
-                    f"{PAGE.name}:{step.line}: $ {step.command}\nprinted\n{printed}\nthe page says\n"
-                    + "\n".join(step.expected)
-                )
+            walk.shell.follow(PAGE, step)
             seen[step.command] = seen.get(step.command, 0) + 1
             check = CHECKS.get((step.command, seen[step.command]))
             if check is not None:

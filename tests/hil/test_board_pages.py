@@ -9,7 +9,7 @@ import pytest
 
 from hil.bench import boardfile
 from hil.bench.board import Board
-from tests.cli.test_tutorial import ROOT, Shell, Step, pattern_of, read_steps
+from tests.pages import ROOT, Step, followed
 
 PAGES = ROOT / "docs" / "how-to"
 ENVIRONMENT = {"LAB_TOKEN": "exercise", "DEVICE": "exercise-1"}
@@ -83,23 +83,13 @@ def test_every_command_from_the_desk_to_a_green_run_prints_what_the_page_says(
 ) -> None:
     page = PAGES / "test-a-board.md"
     text = page.read_text(encoding="utf-8")
-    steps = read_steps(text)
-    assert len(steps) > 15
     for name in ("HIL_BOARDS", "PYTEST_ADDOPTS", "CI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:asyncio -p no:cacheprovider\n")
-    shell = Shell(tmp_path)
-    try:
-        for step in steps:
-            write_files(text, step.line, tmp_path)
-            printed = shell.run(step)
-            assert "Traceback" not in printed
-            if not step.command.endswith("&"):
-                assert pattern_of(step.expected).fullmatch(printed), (
-                    f"{page.name}:{step.line}: $ {step.command}\nprinted\n{printed}\nthe page says\n"
-                    + "\n".join(step.expected)
-                )
+    with followed(
+        page, tmp_path, steps_min=15, before=lambda step: write_files(text, step.line, tmp_path)
+    ) as shell:
         # The recipe of a program that simulates a board, on the devices that this page has made.
         recipe = next(
             one for one in blocks((PAGES / "board-files.md").read_text(), "toml") if "simulated1" in one
@@ -108,5 +98,3 @@ def test_every_command_from_the_desk_to_a_green_run_prints_what_the_page_says(
         printed = shell.run(Step("hil probe simulated1 --boards simulated.toml", 0))
         assert "power.cut" in printed
         assert "notifier.press" in printed
-    finally:
-        shell.close()

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from gateway.service.broker import DemoBroker
-from tests.cli.test_tutorial import ROOT, Shell, pattern_of, read_steps
 from tests.flow.invariants import ENVIRONMENT, TOCSIN
 from tests.hil.bridge_scene import LIMIT_S, make_workspace, publish_advisory
+from tests.pages import ROOT, followed
 
 PAGE = ROOT / "docs" / "how-to" / "bridge-a-board.md"
 HIL = (sys.executable, "-c", "from gateway.cli.main import bench; bench()")
@@ -151,17 +151,5 @@ def test_what_cannot_be_is_said_in_one_line(
 def test_every_command_of_the_page_prints_what_it_says(tmp_path: Path) -> None:
     make_workspace(tmp_path / "fleet")
     publish_advisory(tmp_path / "fleet")
-    steps = read_steps(PAGE.read_text(encoding="utf-8"))
-    assert len(steps) > 6
-    shell = Shell(tmp_path)
-    try:
-        for step in steps:
-            printed = shell.run(step)
-            assert "Traceback" not in printed
-            if not step.command.endswith("&"):
-                assert pattern_of(step.expected).fullmatch(printed), (
-                    f"{PAGE.name}:{step.line}: $ {step.command}\nprinted\n{printed}\nthe page says\n"
-                    + "\n".join(step.expected)
-                )
-    finally:
-        shell.close()
+    with followed(PAGE, tmp_path, steps_min=6):
+        pass
