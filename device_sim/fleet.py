@@ -33,6 +33,7 @@ CONNECTS_MAX: Final = 64
 DEVICES_AN_ADDRESS: Final = 5_000
 """Source ports are finite; on loopback every so many devices get an address of their own."""
 _FILES_BESIDES: Final = 200  # open files that are not device connections
+_FIRST_ASKED: Final = 3  # devices that must all fail before a broker is said to be unreachable over TLS
 _YIELD_EVERY: Final = 20  # devices booted before others get their turn
 
 
@@ -79,6 +80,7 @@ class Fleet:
         self._all_failed = asyncio.Event()
         scripts = behaviours or {}
         where = parse_url(url)
+        self._tls = where.tls
         addresses = _addresses(where.host)
         for index, home in enumerate(homes):
             name = home.profile.id
@@ -128,8 +130,11 @@ class Fleet:
                 self._waiting.append(asyncio.create_task(self._connect_after(event, shell)))
             if number % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+        # One device must find the broker there. Over TLS the first may be turned down with no word that
+        # reaches it, which says nothing of the others: then the next ones are asked before anyone gives up.
+        asked = min(len(ready), _FIRST_ASKED if self._tls else 1)
         for number, shell in enumerate(ready, 1):
-            if await self._connect(shell, patient=False):  # the broker is there, and takes devices
+            if await self._connect(shell, patient=number < asked):
                 await asyncio.gather(*(self._connect(shell) for shell in ready[number:]))
                 break
 

@@ -7,10 +7,12 @@ anything but a demonstration use Mosquitto or larger.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -100,7 +102,8 @@ class DemoBroker:
         # and gateway can say goodbye: its process inherits a mask in which SIGINT is blocked.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            broker.start()
+            with _last_words(config.with_suffix(".log")):
+                broker.start()
         except (OSError, RuntimeError) as error:
             raise UnavailableError(
                 "BROKER_FAILED",
@@ -122,6 +125,23 @@ class DemoBroker:
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None
+
+
+@contextlib.contextmanager
+def _last_words(path: Path) -> Iterator[None]:
+    """Let a process started meanwhile write its errors to a file: it may be killed in the midst of them."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # the caller has closed it: there is nothing to share
+        yield
+        return
+    try:
+        with path.open("ab") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _free_port(wanted: int) -> int:

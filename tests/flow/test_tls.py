@@ -155,6 +155,24 @@ async def test_a_revoked_device_is_kept_out_and_the_others_go_on(
     assert reported(workspace) == {second}
 
 
+async def test_a_device_that_is_cut_off_without_a_word_does_not_keep_the_others_away(
+    workspace: Workspace, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, cut = MqttLink.connect, []
+
+    async def connect_but_the_first(link: MqttLink, timeout: float = 10.0) -> None:
+        if not cut:
+            cut.append(link)
+            raise UnavailableError("BROKER_UNREACHABLE", "It closed the connection.")
+        await connect(link, timeout)
+
+    monkeypatch.setattr(MqttLink, "connect", connect_but_the_first)
+    both = set(ids(workspace)[:2])
+    homes = [home(workspace, device) for device in sorted(both)]
+    await run_until(workspace, broker, homes, lambda _fleet: both <= reported(workspace))
+    assert cut
+
+
 async def test_a_device_with_another_key_reports_and_the_old_one_is_kept_out(
     workspace: Workspace,
     tmp_path: Path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,12 @@ async def test_a_server_that_speaks_something_else_is_no_broker() -> None:
     assert caught.value.code == "BROKER_UNREACHABLE"
     server.close()
     await server.wait_closed()
+
+
+def test_the_last_words_of_a_broker_go_to_a_file_and_ours_do_not(tmp_path: Path) -> None:
+    with DemoBroker(tmp_path):
+        os.write(2, b"")  # ours is open, and is not the file
+        assert not os.path.samestat(os.fstat(2), (tmp_path / "broker.log").stat())
 
 
 async def test_two_thousand_retained_topics_are_held(tmp_path: Path) -> None:
