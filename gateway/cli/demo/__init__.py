@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import sys
 import time
 from collections.abc import Iterator
@@ -85,11 +86,9 @@ def _need_the_bench() -> None:
     Raises:
         UnavailableError: BENCH_PARTS.
     """
-    try:
-        import serial  # noqa: F401, PLC0415 - only a bench has it
-    except ModuleNotFoundError:
+    if importlib.util.find_spec("serial") is None:
         message = "A serial line needs pyserial, which is not installed."
-        raise UnavailableError("BENCH_PARTS", message, mend="Run: pip install 'tocsin[hil]'") from None
+        raise UnavailableError("BENCH_PARTS", message, mend="Run: pip install 'tocsin[hil]'")
 
 
 @contextlib.contextmanager
