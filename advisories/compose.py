@@ -9,20 +9,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from advisories import limits
 from advisories.facts import TEXT_FIELDS, Facts
 from advisories.notice import Notice, ReleaseList, Text
-from advisories.render import console, led, small
+from advisories.render import channels, console, led, small
+from advisories.story import CODE_SLOT, SLOT, Setting, Story
 from keys.codec import dump, load
 from keys.errors import InputError, RefusedError
 
-SLOT: Final = "***"
-"""Stands in approved outputs for what each device fills in by itself: product and installed version."""
-CODE_SLOT: Final = "***-***"
-"""The same for the check code, which is known only when the header is complete."""
+__all__ = [
+    "CODE_SLOT",
+    "FACTS",
+    "SETTING",
+    "SLOT",
+    "Release",
+    "compose",
+    "header_of",
+    "outputs_of",
+    "text_of",
+]
+
+FACTS: Final = "source/facts.yaml"
+SETTING: Final = "source/setting.json"
+"""Names in the release list of what everything was made of."""
 _DAY_SECONDS = 86_400
 
 
@@ -37,11 +49,14 @@ class Release:
     """Name -> UTF-8 bytes of every customer-facing output, e.g. ``en/console.txt``."""
     release_list: bytes
     """Encoded :class:`ReleaseList`; the header carries its SHA-256."""
+    sources: dict[str, bytes] = field(default_factory=dict)
+    """:data:`FACTS` and :data:`SETTING`: what all of it was made of, listed like an output."""
 
 
 def compose(
     facts: Facts,
     *,
+    setting: Setting | None = None,
     fleet: bytes,
     issued: int,
     revision: int,
@@ -53,6 +68,7 @@ def compose(
 
     Args:
         facts: as written.
+        setting: who speaks, which products there are, which revisions came before; None: nothing of it known.
         fleet: digest of root 1.
         issued: UTC seconds; the notice expires ``facts.expires_days`` later.
         revision: 1, 2, 3: one for each approved phase.
@@ -68,8 +84,10 @@ def compose(
     draft = header_of(
         facts, fleet=fleet, issued=issued, revision=revision, exercise=exercise, version=version
     )
-    outputs = outputs_of(draft, texts)
-    release_list = dump(release_list_of(outputs))
+    setting = setting or Setting()
+    outputs = outputs_of(Story(facts=facts, notice=draft, texts=texts, setting=setting))
+    sources = {FACTS: facts.file, SETTING: setting.encode()}
+    release_list = dump(release_list_of(outputs | sources))
     header = header_of(
         facts,
         fleet=fleet,
@@ -87,7 +105,7 @@ def compose(
         raise InputError(
             "NOTICE_TOO_LONG", f"The notice's header cannot be sent: {error.detail}.", where=facts.place("id")
         ) from None
-    return Release(header, encoded, outputs, release_list)
+    return Release(header, encoded, outputs, release_list, sources)
 
 
 def text_of(facts: Facts, language: str) -> Text:
@@ -147,19 +165,16 @@ def _encoded(facts: Facts, text: Text) -> bytes:
     return data
 
 
-def outputs_of(notice: Notice, texts: Mapping[str, Text]) -> dict[str, bytes]:
-    """Return every output of a header and its texts by name, with stars where a device fills in its own.
-
-    Args:
-        notice: the header; what it binds by digest does not matter here.
-        texts: language -> its text.
-    """
+def outputs_of(story: Story) -> dict[str, bytes]:
+    """Return every output of a story by name, with stars where a device or the finished header fills in."""
+    notice, code = story.notice, story.code
     outputs = {"led.txt": _lines([led.pattern(notice.action)])}
-    for language, text in texts.items():
-        screen = console.render(notice, text, product=SLOT, installed=SLOT, code=CODE_SLOT, confirmed=True)
+    for language, text in story.texts.items():
+        screen = console.render(notice, text, product=SLOT, installed=SLOT, code=code, confirmed=True)
         outputs[f"{language}/console.txt"] = _lines(screen)
-        for number, page in enumerate(small.pages(notice, text, code=CODE_SLOT, confirmed=True), 1):
+        for number, page in enumerate(small.pages(notice, text, code=code, confirmed=True), 1):
             outputs[f"{language}/small-{number}.txt"] = _lines(page)
+        outputs |= channels.render(story, language)
     return outputs
 
 

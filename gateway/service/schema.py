@@ -19,13 +19,22 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 UPGRADES: Final = {  # schema version -> what makes the next one of it
     1: (
         "ALTER TABLE devices ADD COLUMN algorithms VARCHAR(64)",
         "ALTER TABLE device_states ADD COLUMN algorithms VARCHAR(64)",
     ),
+    2: (
+        """CREATE TABLE IF NOT EXISTS events (
+            seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, at FLOAT NOT NULL, kind VARCHAR(32) NOT NULL,
+            by VARCHAR(64) NOT NULL, incident VARCHAR(64), advisory VARCHAR(64), data TEXT NOT NULL)""",
+        "CREATE INDEX IF NOT EXISTS ix_events_incident ON events (incident)",
+        "CREATE INDEX IF NOT EXISTS ix_events_advisory ON events (advisory)",
+    ),
 }
+
+SINCE: Final = {"events": 3}  # table -> schema version that brought it; the others were there from the first
 
 metadata = MetaData()
 
@@ -197,6 +206,21 @@ audit = Table(  # append-only hash chain of decisions and receipts
     Column("kind", String(32), nullable=False),
     Column("data", Text, nullable=False),  # canonical JSON
     Column("hash", LargeBinary(32), nullable=False),
+)
+
+events = Table(  # what people did about incidents and advisories; appended, never changed
+    "events",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),  # UTC seconds at which it was recorded
+    Column("kind", String(32), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("incident", String(64)),
+    Column("advisory", String(64)),
+    Column("data", Text, nullable=False),  # JSON of the kind's record
+    Index("ix_events_incident", "incident"),
+    Index("ix_events_advisory", "advisory"),
+    sqlite_autoincrement=True,
 )
 
 rollouts = Table(

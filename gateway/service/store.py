@@ -192,11 +192,11 @@ class Store:
     def _check(self) -> None:
         with self.read() as session:
             found = set(sa.inspect(session.connection).get_table_names())
-            if not found >= set(schema.metadata.tables):
-                version = session.meta("schema") if "meta" in found else None
-                if version in {None, *_READABLE}:
-                    raise _damaged(self.where, "it lacks tables of a store")
-            version = session.meta("schema")
+            version = session.meta("schema") if "meta" in found else None
+            known = int(version) if version in _READABLE else SCHEMA_VERSION
+            wanted = {name for name in schema.metadata.tables if schema.SINCE.get(name, 1) <= known}
+            if not found >= wanted and version in {None, *_READABLE}:
+                raise _damaged(self.where, "it lacks tables of a store")
             if version not in _READABLE:
                 raise DamagedError(
                     "STORE_VERSION",

@@ -70,7 +70,7 @@ def test_the_header_binds_every_text_and_every_output(example: Facts) -> None:
     assert made.header.texts == {tag: digest(data) for tag, data in made.texts.items()}
     assert made.header.release_list == digest(made.release_list)
     listed = load(ReleaseList, made.release_list, size_max=100_000).outputs
-    assert listed == {name: digest(data) for name, data in made.outputs.items()}
+    assert listed == {name: digest(data) for name, data in (made.outputs | made.sources).items()}
 
 
 def test_every_language_has_its_text_and_its_screens(example: Facts) -> None:

@@ -20,6 +20,7 @@ def put_back(store: Store) -> None:
     with store.write() as session:
         for table in ("devices", "device_states"):
             session.connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN algorithms")
+        session.connection.exec_driver_sql("DROP TABLE events")
         session.set_meta("schema", "1")
     store.close()
 
@@ -53,7 +54,7 @@ def test_an_upgrade_that_is_cut_short_is_done_at_the_next_opening(tmp_path: Path
     store.close()
 
 
-@pytest.mark.parametrize("version", ["0", "3", "many"])
+@pytest.mark.parametrize("version", ["0", "4", "many"])
 def test_any_other_version_is_refused_with_its_number(tmp_path: Path, version: str) -> None:
     store, _ = make_store(tmp_path)
     with store.write() as session:

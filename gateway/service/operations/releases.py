@@ -3,6 +3,7 @@
 header.cbor        the exact bytes that every approval signs, once they are fixed
 header.cose        the same with the signatures so far
 texts/, outputs/   what the header binds by digest; release-list.cbor names the outputs
+source/            the facts and the setting that all of it was made of
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from advisories.compose import Release
+from advisories.compose import SETTING, Release
 from gateway.service import files
 from gateway.service.workspace import Workspace
 from keys.codec import dump
@@ -30,6 +31,12 @@ def stored(workspace: Workspace, advisory: str, revision: int) -> bytes | None:
 def fixed(workspace: Workspace, advisory: str, revision: int) -> bytes | None:
     """Return the header's bytes that were handed out to be signed, or None."""
     path = folder(workspace, advisory, revision) / "header.cbor"
+    return path.read_bytes() if path.exists() else None
+
+
+def setting(workspace: Workspace, advisory: str, revision: int) -> bytes | None:
+    """Return the setting in which a revision was composed, or None before that."""
+    path = folder(workspace, advisory, revision) / SETTING
     return path.read_bytes() if path.exists() else None
 
 
@@ -53,4 +60,10 @@ def _release_files(release: Release) -> dict[str, bytes]:
     texts = {f"texts/{language}.cbor": data for language, data in release.texts.items()}
     outputs = {f"outputs/{name}": data for name, data in release.outputs.items()}
     header = dump(release.header)
-    return {**texts, **outputs, "release-list.cbor": release.release_list, "header.cbor": header}
+    return {
+        **texts,
+        **outputs,
+        **release.sources,
+        "release-list.cbor": release.release_list,
+        "header.cbor": header,
+    }

@@ -71,8 +71,7 @@ def export_advisory(workspace: Workspace, advisory: str, *, now: int, restart: b
     """
     reviewed = advisories.review(workspace, advisory, now=now, restart=restart)
     advisories.fix(workspace, reviewed)
-    documents, release = workspace.root_documents(), reviewed.release
-    request = for_notice(reviewed.body, documents, release.texts, release.release_list)
+    request = for_notice(workspace.root_documents(), reviewed.release)
     name = f"{advisory} revision {reviewed.notice.revision}"
     return Exported(name, reviewed.digest.hex(), encode_request(request))
 

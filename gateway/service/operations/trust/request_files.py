@@ -5,12 +5,12 @@ Reading one says only that it is well formed; what may be believed is decided in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from advisories import limits, suit
+from advisories.compose import FACTS, SETTING, Release
 from advisories.suit import Envelope
 from keys.algorithms import PublicKey
 from keys.codec import at, blob, choice, dump, load, many, mapping, text, uint
@@ -26,6 +26,7 @@ _FORMAT: Final = "tocsin signing request 1"
 _ANSWER_FORMAT: Final = "tocsin signature 1"
 TEXT: Final = "text/"  # attachments: a text per language, the release list, and of which product a patch is
 RELEASE_LIST: Final = "release-list"
+SOURCES: Final = (FACTS, SETTING)  # what a notice's outputs are made of
 PRODUCT: Final = "product"
 VENDOR: Final = "vendor"
 
@@ -74,10 +75,11 @@ def for_root(body: bytes, roots: list[bytes]) -> Request:
     return Request(format=_FORMAT, kind=Kind.ROOT, body=body, roots=tuple(roots), attachments={})
 
 
-def for_notice(body: bytes, roots: list[bytes], texts: Mapping[str, bytes], release_list: bytes) -> Request:
-    """Return the request for a notice, with its texts and its release list."""
-    attached = {f"{TEXT}{language}": data for language, data in texts.items()}
-    attached[RELEASE_LIST] = release_list
+def for_notice(roots: list[bytes], release: Release) -> Request:
+    """Return the request for a notice: its texts, its release list, and what all outputs are made of."""
+    attached = {f"{TEXT}{language}": data for language, data in release.texts.items()}
+    attached |= {RELEASE_LIST: release.release_list, **release.sources}
+    body = dump(release.header)
     return Request(format=_FORMAT, kind=Kind.NOTICE, body=body, roots=tuple(roots), attachments=attached)
 
 

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from advisories import compose, limits, suit
+from advisories.compose import FACTS
+from advisories.facts import load_facts
 from advisories.notice import Notice, ReleaseList, Text
+from advisories.story import load_setting
 from advisories.suit import Patch
 from advisories.topics import is_id
 from gateway.service.entries import class_id_of
@@ -23,6 +26,7 @@ from gateway.service.operations.trust.request_files import (
     PRODUCT,
     RELEASE_LIST,
     RELEASE_LIST_BYTES_MAX,
+    SOURCES,
     TEXT,
     VENDOR,
     Answer,
@@ -35,7 +39,7 @@ from gateway.service.operations.trust.signing import require_say
 from keys import cose
 from keys.algorithms import PublicKey
 from keys.cbor import decode
-from keys.codec import load, unpack
+from keys.codec import dump, load, unpack
 from keys.document import typ
 from keys.errors import InputError, RefusedError
 from keys.limits import ROOT_BYTES_MAX
@@ -152,7 +156,7 @@ def _judge_notice(request: Request) -> Judged:
     _require_type(notice, Notice)
     trusted = _walk(request)
     _require_fleet(notice, trusted.fleet)
-    _require_attached(request, {RELEASE_LIST, *(f"{TEXT}{language}" for language in notice.texts)})
+    _require_attached(request, {RELEASE_LIST, *SOURCES, *(f"{TEXT}{language}" for language in notice.texts)})
     texts: dict[str, Text] = {}
     for language, wanted in sorted(notice.texts.items()):
         data = request.attachments[f"{TEXT}{language}"]
@@ -164,7 +168,9 @@ def _judge_notice(request: Request) -> Judged:
     listed = request.attachments[RELEASE_LIST]
     _require_bound(listed, notice.release_list, "the release list")
     outputs = load(ReleaseList, listed, size_max=RELEASE_LIST_BYTES_MAX).outputs
-    _require_made_of_these(outputs, notice, texts)
+    for name in SOURCES:
+        _require_bound(request.attachments[name], outputs.get(name, b""), f"'{name}'")
+    _require_made_of_these(request, outputs, notice)
     body_digest = hashlib.sha256(request.body).digest()
     return Judged(
         request, body_digest, trusted.fleet, trusted.root, notice, texts, tuple(sorted(outputs)), ""
@@ -207,13 +213,31 @@ def _require_attached(request: Request, wanted: set[str]) -> None:
         raise RefusedError(Reason.DIGEST_MISMATCH, f"the attachment '{name}' {how}")
 
 
-def _require_made_of_these(outputs: Mapping[str, bytes], notice: Notice, texts: Mapping[str, Text]) -> None:
-    """Refuse outputs that nobody is shown: letters and pages are signed by digest, so they are made again."""
-    made = compose.release_list_of(compose.outputs_of(notice, texts)).outputs
-    for name in sorted(made.keys() | outputs.keys()):
-        if made.get(name) != outputs.get(name):
-            detail = f"the output '{name}' is not what this program makes of these texts"
+def _require_made_of_these(request: Request, outputs: Mapping[str, bytes], notice: Notice) -> None:
+    """Refuse what nobody is shown: header, texts and every output are made again from the enclosed facts."""
+    facts_file, setting_file = (request.attachments[name] for name in SOURCES)
+    try:
+        facts, setting = load_facts(facts_file, where=FACTS), load_setting(setting_file)
+        made = compose.compose(
+            facts,
+            setting=setting,
+            fleet=notice.fleet,
+            issued=notice.issued,
+            revision=notice.revision,
+            exercise=notice.exercise,
+            version=notice.version,
+            patches=notice.patches,
+        )
+    except (InputError, ValueError) as error:
+        said = error.message if isinstance(error, InputError) else "the setting cannot be read"
+        raise RefusedError(Reason.MALFORMED, f"what it is made of cannot be read: {said}") from None
+    again = load(ReleaseList, made.release_list, size_max=RELEASE_LIST_BYTES_MAX).outputs
+    for name in sorted(again.keys() | outputs.keys()):
+        if again.get(name) != outputs.get(name):
+            detail = f"the output '{name}' is not what this program makes of these facts"
             raise RefusedError(Reason.DIGEST_MISMATCH, detail)
+    if dump(made.header) != request.body:
+        raise RefusedError(Reason.DIGEST_MISMATCH, "the header is not what this program makes of these facts")
 
 
 def _require_bound(data: bytes, wanted: bytes, what: str) -> None:

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import sqlalchemy as sa
-
-from advisories.checks import Finding, check
+from advisories.checks import Finding
 from advisories.compose import Release, compose
-from advisories.facts import Facts, load_facts
 from advisories.notice import Notice, check_code
+from advisories.story import Setting
 from gateway.core.publication import next_version
-from gateway.service import files, publication, schema
-from gateway.service.entries import require_id
+from gateway.service import files
 from gateway.service.operations import patches, releases
-from gateway.service.operations.catalogues import listed
-from gateway.service.operations.products import languages
+from gateway.service.operations.advisories.drafts import Checked, facts_path, load, published_revision
+from gateway.service.operations.advisories.setting import current, kept
 from gateway.service.operations.trust.signing import (
     Approvals,
     approvals,
-    missing_error,
     require_role,
     require_say,
     sign,
@@ -35,24 +30,10 @@ from gateway.service.operations.trust.signing import (
 from gateway.service.workspace import Workspace
 from keys.cbor import decode
 from keys.codec import dump, unpack
-from keys.document import body_bytes, digest, open_document, peek, typ
+from keys.document import body_bytes, typ
 from keys.errors import DamagedError, InputError, RefusedError
 from keys.root import Root
 from keys.signer import Passphrase, Signer
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """Facts and what the checks found in them."""
-
-    path: Path
-    facts: Facts
-    findings: tuple[Finding, ...]
-
-    @property
-    def blocking(self) -> bool:
-        """Say whether something has to be mended before anyone may approve."""
-        return any(finding.severity == "block" for finding in self.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,91 +62,6 @@ class Review:
         return check_code(self.digest)
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """What publishing an advisory did, or would do."""
-
-    notice: Notice
-    digest: bytes
-    topics: tuple[str, ...]
-    changed: bool
-    """False when this revision had been published before."""
-
-
-def facts_path(workspace: Workspace, advisory: str) -> Path:
-    """Return where an advisory's facts lie."""
-    return workspace.path / "advisories" / f"{require_id(advisory, 'an advisory id')}.yaml"
-
-
-def add(workspace: Workspace, source: Path) -> Path:
-    """Copy a file of facts into the workspace, under its own id.
-
-    Raises:
-        InputError: the file's own faults with file:line; ADVISORY_EXISTS.
-    """
-    data = files.read_bytes(source, what="advisory", mend="Check the path.")
-    facts = load_facts(data, where=str(source))
-    path = facts_path(workspace, facts.id)
-    with workspace.lock():
-        _require_new(path)
-        files.write_atomic(path, data)
-    return path
-
-
-def draft(workspace: Workspace, advisory: str, text: str) -> Path:
-    """Write a new file of facts from a template's text.
-
-    Raises:
-        InputError: BAD_ID, ADVISORY_EXISTS.
-    """
-    path = facts_path(workspace, advisory)
-    with workspace.lock():
-        _require_new(path)
-        files.write_atomic(path, text.encode())
-    return path
-
-
-def _require_new(path: Path) -> None:
-    if path.exists():
-        raise InputError(
-            "ADVISORY_EXISTS",
-            "There is an advisory of this id already.",
-            mend="Edit that file: what changes after publishing becomes its next revision.",
-            where=str(path),
-        )
-
-
-def load(workspace: Workspace, advisory: str | Path) -> Checked:
-    """Read an advisory by id, or a file of facts anywhere, and run the checks.
-
-    Raises:
-        InputError: NO_ADVISORY; faults of the file with file:line; WRONG_ID.
-    """
-    path = advisory if isinstance(advisory, Path) else facts_path(workspace, advisory)
-    if not isinstance(advisory, Path) and not path.exists():
-        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
-        mend = files.near(advisory, known) if known else "Make it with 'tocsin advisory new'."
-        raise InputError("NO_ADVISORY", f"There is no advisory '{advisory}'.", mend=mend, where=str(path))
-    facts = load_facts(files.read_bytes(path, what="advisory", mend="Check the path."), where=str(path))
-    if not isinstance(advisory, Path) and facts.id != advisory:
-        raise InputError(
-            "WRONG_ID",
-            f"The file says id '{facts.id}', its name says '{advisory}'.",
-            mend="Make the two agree.",
-            where=facts.place("id"),
-        )
-    findings = check(facts, languages=languages(workspace))
-    return Checked(path, facts, tuple(findings))
-
-
-def published_revision(workspace: Workspace, advisory: str) -> int:
-    """Return the newest published revision of an advisory, 0 before the first."""
-    t = schema.advisories
-    with workspace.store() as store, store.read() as session:
-        query = sa.select(sa.func.max(t.c.revision)).where(t.c.id == advisory)
-        return int(session.connection.execute(query).scalar() or 0)
-
-
 def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = False) -> Review:
     """Compose what the next approval signs; nothing is written.
 
@@ -189,6 +85,7 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
         last = _last_version(workspace, advisory)
         release = compose(
             checked.facts,
+            setting=current(workspace, checked.facts),
             fleet=trusted.fleet,
             issued=now,
             revision=revision,
@@ -197,7 +94,7 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
             patches=patches.mending(workspace, checked.facts),
         )
     else:
-        release = _again(checked, trusted.root, header)
+        release = _again(checked, trusted.root, header, kept(workspace, advisory, revision))
     body = dump(release.header)
     found = _approvals(trusted.root, document, release.header)
     return Review(release, body, hashlib.sha256(body).digest(), document, stored, found, checked.findings)
@@ -226,11 +123,12 @@ def _fixed(workspace: Workspace, advisory: str, revision: int, document: bytes |
     return header
 
 
-def _again(checked: Checked, root: Root, fixed: bytes) -> Release:
+def _again(checked: Checked, root: Root, fixed: bytes, setting: Setting) -> Release:
     """Compose with what was fixed when others began to sign, and compare the bytes."""
     header = unpack(Notice, decode(fixed))
     release = compose(
         checked.facts,
+        setting=setting,
         fleet=header.fleet,
         issued=header.issued,
         revision=header.revision,
@@ -327,68 +225,3 @@ def fix(workspace: Workspace, reviewed: Review) -> None:
         known = releases.fixed(workspace, notice.id, notice.revision)
         if reviewed.document is None and known != reviewed.body:
             releases.keep(releases.folder(workspace, notice.id, notice.revision), reviewed.release)
-
-
-def publish(
-    workspace: Workspace,
-    advisory: str,
-    operator: Signer,
-    *,
-    now: int,
-    dry_run: bool = False,
-    leave_behind: bool = False,
-) -> Issued:
-    """Publish the approved revision with catalogues that the operator signs.
-
-    Publishing again the revision that was published last changes nothing. With ``leave_behind`` the others
-    are warned although active devices could not verify it.
-
-    Raises:
-        InputError: NOT_APPROVED, APPROVALS_VOID.
-        RefusedError: THRESHOLD_NOT_MET with the command that mends it, and whatever a device would refuse.
-    """
-    with workspace.lock():
-        revision = published_revision(workspace, advisory) + 1
-        document = releases.stored(workspace, advisory, revision)
-        if document is None and revision > 1:
-            document = releases.stored(workspace, advisory, revision - 1)
-            if document is not None:
-                return _issued(workspace, document, changed=False)
-        if document is None:
-            raise InputError(
-                "NOT_APPROVED",
-                f"Nobody has approved {advisory} yet.",
-                mend=f"Begin with 'tocsin advisory approve {advisory} --key NAME'.",
-                where=str(facts_path(workspace, advisory)),
-            )
-        reviewed = review(workspace, advisory, now=now)
-        if reviewed.approvals.missing:
-            raise missing_error(reviewed.approvals, f"tocsin advisory approve {advisory}", workspace)
-        trusted = workspace.trusted()
-        for product in reviewed.notice.subject:
-            open_document(document, Notice, trusted.root, fleet=trusted.fleet, subject=product, now=now)
-        row = (reviewed.notice.id, reviewed.notice.revision, reviewed.digest)
-        listing = listed(workspace, trusted.fleet, reviewed.notice.subject, row, operator, now=now)
-        with workspace.store() as store:
-            store.rehearsing = dry_run
-            publication.publish_advisory(
-                store,
-                document,
-                reviewed.release.texts,
-                reviewed.release.outputs,
-                listing,
-                now=now,
-                topics=workspace.topics,
-                leave_behind=leave_behind,
-            )
-    return _issued(workspace, document, changed=True)
-
-
-def _issued(workspace: Workspace, document: bytes, *, changed: bool) -> Issued:
-    notice = peek(document, Notice)
-    topics = []
-    for product in notice.subject:
-        topics.append(workspace.topics.notice(product, notice.id))
-        topics += [workspace.topics.text(product, language, notice.id) for language in sorted(notice.texts)]
-        topics.append(workspace.topics.catalogue(product))
-    return Issued(notice, digest(document), tuple(topics), changed)

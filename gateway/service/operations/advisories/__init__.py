@@ -1,0 +1,28 @@
+"""``tocsin advisory``: facts become a release, approvals are signatures over its exact bytes."""
+
+from gateway.service.operations.advisories.approvals import Review, add_signature, approve, fix, review
+from gateway.service.operations.advisories.drafts import (
+    Checked,
+    add,
+    draft,
+    facts_path,
+    load,
+    published_revision,
+)
+from gateway.service.operations.advisories.publishing import Issued, publish
+
+__all__ = [
+    "Checked",
+    "Issued",
+    "Review",
+    "add",
+    "add_signature",
+    "approve",
+    "draft",
+    "facts_path",
+    "fix",
+    "load",
+    "publish",
+    "published_revision",
+    "review",
+]

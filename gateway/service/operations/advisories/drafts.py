@@ -1,0 +1,104 @@
+"""Files of facts in the workspace: written, taken over, read and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from advisories.checks import Finding, check
+from advisories.facts import Facts, load_facts
+from gateway.service import files, schema
+from gateway.service.entries import require_id
+from gateway.service.operations.products import languages
+from gateway.service.workspace import Workspace
+from keys.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Facts and what the checks found in them."""
+
+    path: Path
+    facts: Facts
+    findings: tuple[Finding, ...]
+
+    @property
+    def blocking(self) -> bool:
+        """Say whether something has to be mended before anyone may approve."""
+        return any(finding.severity == "block" for finding in self.findings)
+
+
+def facts_path(workspace: Workspace, advisory: str) -> Path:
+    """Return where an advisory's facts lie."""
+    return workspace.path / "advisories" / f"{require_id(advisory, 'an advisory id')}.yaml"
+
+
+def add(workspace: Workspace, source: Path) -> Path:
+    """Copy a file of facts into the workspace, under its own id.
+
+    Raises:
+        InputError: the file's own faults with file:line; ADVISORY_EXISTS.
+    """
+    data = files.read_bytes(source, what="advisory", mend="Check the path.")
+    facts = load_facts(data, where=str(source))
+    path = facts_path(workspace, facts.id)
+    with workspace.lock():
+        _require_new(path)
+        files.write_atomic(path, data)
+    return path
+
+
+def draft(workspace: Workspace, advisory: str, text: str) -> Path:
+    """Write a new file of facts from a template's text.
+
+    Raises:
+        InputError: BAD_ID, ADVISORY_EXISTS.
+    """
+    path = facts_path(workspace, advisory)
+    with workspace.lock():
+        _require_new(path)
+        files.write_atomic(path, text.encode())
+    return path
+
+
+def _require_new(path: Path) -> None:
+    if path.exists():
+        raise InputError(
+            "ADVISORY_EXISTS",
+            "There is an advisory of this id already.",
+            mend="Edit that file: what changes after publishing becomes its next revision.",
+            where=str(path),
+        )
+
+
+def load(workspace: Workspace, advisory: str | Path) -> Checked:
+    """Read an advisory by id, or a file of facts anywhere, and run the checks.
+
+    Raises:
+        InputError: NO_ADVISORY; faults of the file with file:line; WRONG_ID.
+    """
+    path = advisory if isinstance(advisory, Path) else facts_path(workspace, advisory)
+    if not isinstance(advisory, Path) and not path.exists():
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        mend = files.near(advisory, known) if known else "Make it with 'tocsin advisory new'."
+        raise InputError("NO_ADVISORY", f"There is no advisory '{advisory}'.", mend=mend, where=str(path))
+    facts = load_facts(files.read_bytes(path, what="advisory", mend="Check the path."), where=str(path))
+    if not isinstance(advisory, Path) and facts.id != advisory:
+        raise InputError(
+            "WRONG_ID",
+            f"The file says id '{facts.id}', its name says '{advisory}'.",
+            mend="Make the two agree.",
+            where=facts.place("id"),
+        )
+    findings = check(facts, languages=languages(workspace))
+    return Checked(path, facts, tuple(findings))
+
+
+def published_revision(workspace: Workspace, advisory: str) -> int:
+    """Return the newest published revision of an advisory, 0 before the first."""
+    t = schema.advisories
+    with workspace.store() as store, store.read() as session:
+        query = sa.select(sa.func.max(t.c.revision)).where(t.c.id == advisory)
+        return int(session.connection.execute(query).scalar() or 0)

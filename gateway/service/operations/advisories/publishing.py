@@ -1,0 +1,95 @@
+"""Publishing an approved revision, with the catalogues that list it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisories.notice import Notice
+from gateway.service import publication
+from gateway.service.operations import releases
+from gateway.service.operations.advisories.approvals import review
+from gateway.service.operations.advisories.drafts import facts_path, published_revision
+from gateway.service.operations.catalogues import listed
+from gateway.service.operations.trust.signing import (
+    missing_error,
+)
+from gateway.service.workspace import Workspace
+from keys.document import digest, open_document, peek
+from keys.errors import InputError
+from keys.signer import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What publishing an advisory did, or would do."""
+
+    notice: Notice
+    digest: bytes
+    topics: tuple[str, ...]
+    changed: bool
+    """False when this revision had been published before."""
+
+
+def publish(
+    workspace: Workspace,
+    advisory: str,
+    operator: Signer,
+    *,
+    now: int,
+    dry_run: bool = False,
+    leave_behind: bool = False,
+) -> Issued:
+    """Publish the approved revision with catalogues that the operator signs.
+
+    Publishing again the revision that was published last changes nothing. With ``leave_behind`` the others
+    are warned although active devices could not verify it.
+
+    Raises:
+        InputError: NOT_APPROVED, APPROVALS_VOID.
+        RefusedError: THRESHOLD_NOT_MET with the command that mends it, and whatever a device would refuse.
+    """
+    with workspace.lock():
+        revision = published_revision(workspace, advisory) + 1
+        document = releases.stored(workspace, advisory, revision)
+        if document is None and revision > 1:
+            document = releases.stored(workspace, advisory, revision - 1)
+            if document is not None:
+                return _issued(workspace, document, changed=False)
+        if document is None:
+            raise InputError(
+                "NOT_APPROVED",
+                f"Nobody has approved {advisory} yet.",
+                mend=f"Begin with 'tocsin advisory approve {advisory} --key NAME'.",
+                where=str(facts_path(workspace, advisory)),
+            )
+        reviewed = review(workspace, advisory, now=now)
+        if reviewed.approvals.missing:
+            raise missing_error(reviewed.approvals, f"tocsin advisory approve {advisory}", workspace)
+        trusted = workspace.trusted()
+        for product in reviewed.notice.subject:
+            open_document(document, Notice, trusted.root, fleet=trusted.fleet, subject=product, now=now)
+        row = (reviewed.notice.id, reviewed.notice.revision, reviewed.digest)
+        listing = listed(workspace, trusted.fleet, reviewed.notice.subject, row, operator, now=now)
+        with workspace.store() as store:
+            store.rehearsing = dry_run
+            publication.publish_advisory(
+                store,
+                document,
+                reviewed.release.texts,
+                reviewed.release.outputs | reviewed.release.sources,
+                listing,
+                now=now,
+                topics=workspace.topics,
+                leave_behind=leave_behind,
+            )
+    return _issued(workspace, document, changed=True)
+
+
+def _issued(workspace: Workspace, document: bytes, *, changed: bool) -> Issued:
+    notice = peek(document, Notice)
+    topics = []
+    for product in notice.subject:
+        topics.append(workspace.topics.notice(product, notice.id))
+        topics += [workspace.topics.text(product, language, notice.id) for language in sorted(notice.texts)]
+        topics.append(workspace.topics.catalogue(product))
+    return Issued(notice, digest(document), tuple(topics), changed)
