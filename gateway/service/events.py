@@ -6,6 +6,7 @@ import hashlib
 
 import sqlalchemy as sa
 
+import advisories.kinds  # noqa: F401 - importing it registers every kind of event
 from advisories import events
 from advisories.events import Event, Recorded
 from gateway.service import audit, schema
