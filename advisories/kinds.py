@@ -1,3 +1,3 @@
-"""Every kind of event, so that whoever reads events knows them all: importing a module registers its kinds."""
+"""Every kind of event: importing a module that knows kinds registers them, and readers import this one."""
 
 from __future__ import annotations
