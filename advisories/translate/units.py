@@ -1,0 +1,155 @@
+"""What a translator is given: one unit for each paragraph, with its limit and the words that must stay.
+
+A unit comes back only as a whole set: every paragraph of the source that devices show has to be there, none
+may be about another source text, and protected words must stand in it as they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from advisories.facts import TEXT_FIELDS, Facts
+from keys.errors import InputError
+
+BYTES_MAX: Final = {"title": 160, "contact": 200} | dict.fromkeys(
+    ("action", "happened", "affected", "doing"), 600
+)
+"""UTF-8 bytes of a paragraph that goes to devices, as :class:`advisories.notice.Text` limits them."""
+SOCIAL_LETTERS_MAX: Final = 280
+FILE_BYTES_MAX: Final = 1_048_576  # of a translator's file
+_PROTECTED = re.compile(
+    r"https?://\S*[^\s.,;:!?)]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[A-Z]{2,}(?:-\d+)+\b|\b\d+(?:\.\d+){2,}(?:\+\d+)?"
+)
+_NOTES: Final = {
+    "title": "On the small screen: at most two lines of 21 letters (16 in scripts other than Latin).",
+    "action": "What the owner must do; the first thing that every screen says. Short sentences.",
+    "happened": "Short sentences: the small screen shows it too.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One paragraph on its way."""
+
+    key: str
+    """Its name in the file of facts, e.g. ``action`` or ``faq.1.a``."""
+    source: str
+    target: str = ""
+
+    @property
+    def bytes_max(self) -> int | None:
+        """UTF-8 bytes that a device takes of it; None: it goes to channels with more room."""
+        return BYTES_MAX.get(self.key)
+
+    @property
+    def letters_max(self) -> int | None:
+        """Letters that the channel takes of it; None: no limit of its own."""
+        return SOCIAL_LETTERS_MAX if self.key == "social" else None
+
+    @property
+    def note(self) -> str:
+        """What the translator should know."""
+        return _NOTES.get(self.key, "")
+
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """Ids, versions and addresses of the source, which stay as they are."""
+        return tuple(dict.fromkeys(_PROTECTED.findall(self.source)))
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A set of units on its way between two languages."""
+
+    advisory: str
+    source_language: str
+    language: str
+    units: tuple[Unit, ...]
+
+
+def package(facts: Facts, language: str, source_language: str | None = None) -> Package:
+    """Return what a translator gets: every paragraph of a text, with what is translated already.
+
+    Raises:
+        InputError: NO_TEXT, SAME_LANGUAGE.
+    """
+    source = source_language or facts.source_language
+    if source not in facts.texts:
+        known = ", ".join(facts.texts)
+        raise InputError("NO_TEXT", f"There is no text in '{source}'.", mend=f"There are: {known}.")
+    if source == language:
+        raise InputError(
+            "SAME_LANGUAGE", f"The text is written in '{language}' already.", mend="Name another language."
+        )
+    done = facts.texts[language].fields() if language in facts.texts else {}
+    units = (Unit(key, text, done.get(key, "")) for key, text in facts.texts[source].fields().items())
+    return Package(facts.id, source, language, tuple(units))
+
+
+def accept(facts: Facts, back: Package, *, where: str) -> dict[str, str]:
+    """Check what a translator sent and return its paragraphs by name.
+
+    Args:
+        facts: the advisory as it is now.
+        back: what came back.
+        where: the file's name, for messages.
+
+    Raises:
+        InputError: WRONG_ADVISORY, STALE_TRANSLATION, UNFINISHED_TRANSLATION, PROTECTED_WORDS, TOO_LONG; each
+            names the paragraphs.
+    """
+    if back.advisory != facts.id:
+        raise InputError(
+            "WRONG_ADVISORY",
+            f"This is a translation of '{back.advisory}', not of '{facts.id}'.",
+            mend="Import it into that one.",
+            where=where,
+        )
+    wanted = {unit.key: unit for unit in package(facts, back.language, back.source_language).units}
+    got = {unit.key: unit for unit in back.units}
+    stale = [key for key, unit in got.items() if key not in wanted or wanted[key].source != unit.source]
+    _refuse(stale, "STALE_TRANSLATION", "translates words that have changed since", "Export it again.", where)
+    empty = [key for key in wanted if key not in got or not got[key].target.strip()]
+    _refuse(empty, "UNFINISHED_TRANSLATION", "is not translated yet", "Translate it.", where)
+    broken = [
+        f"{key} ({word})"
+        for key, unit in got.items()
+        for word in unit.protected
+        if unit.target.count(word) < unit.source.count(word)
+    ]
+    mend = "Ids, versions and addresses stay as they are."
+    _refuse(broken, "PROTECTED_WORDS", "lost a protected word", mend, where)
+    long = [f"{key} ({size})" for key, unit in got.items() if (size := _excess(unit))]
+    _refuse(long, "TOO_LONG", "is longer than its limit", "Shorten it.", where)
+    return {key: " ".join(unit.target.split()) for key, unit in got.items()}
+
+
+def _excess(unit: Unit) -> str:
+    """Return by how much a target is too long, or nothing."""
+    size = len(unit.target.encode())
+    if unit.bytes_max is not None and size > unit.bytes_max:
+        return f"{size} bytes, at most {unit.bytes_max}"
+    if unit.letters_max is not None and len(unit.target) > unit.letters_max:
+        return f"{len(unit.target)} letters, at most {unit.letters_max}"
+    return ""
+
+
+def _refuse(keys: list[str], code: str, what: str, mend: str, where: str) -> None:
+    if keys:
+        raise InputError(code, f"A paragraph {what}: {', '.join(keys)}.", mend=mend, where=where)
+
+
+def nested(paragraphs: Mapping[str, str]) -> dict[str, object]:
+    """Return paragraphs as the file of facts holds them: ``steps.0`` in a list, ``faq.1.a`` in maps."""
+    found: dict[str, object] = {key: paragraphs[key] for key in TEXT_FIELDS}
+    found |= {key: text for key, text in paragraphs.items() if "." not in key}
+    steps = [text for key, text in paragraphs.items() if key.startswith("steps.")]
+    questions = [
+        {"q": text, "a": paragraphs[f"{key[:-1]}a"]}
+        for key, text in paragraphs.items()
+        if key.startswith("faq.") and key.endswith(".q")
+    ]
+    return found | ({"steps": steps} if steps else {}) | ({"faq": questions} if questions else {})

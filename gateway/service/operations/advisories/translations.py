@@ -1,0 +1,116 @@
+"""``tocsin advisory translate``: texts go out to translators and come back into the file of facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from advisories.facts import load_facts
+from advisories.languages import is_language
+from advisories.translate import po, xliff
+from advisories.translate.insert import insert
+from advisories.translate.units import Package, accept, nested, package
+from gateway.service import files
+from gateway.service.operations.advisories.drafts import facts_path, load
+from gateway.service.operations.products import languages
+from gateway.service.workspace import Workspace
+from keys.errors import InputError
+
+_FORMATS: Final = {".po": po, ".xlf": xliff, ".xliff": xliff}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far one language of an advisory is."""
+
+    language: str
+    served: bool
+    """Whether devices of its products ask for it."""
+    state: str
+    """``source``, ``signed off``, ``translated``, ``incomplete``, ``missing`` or ``waived``."""
+    missing: tuple[str, ...] = ()
+    """Paragraphs of the source that it lacks."""
+    translator: str | None = None
+    signed_off: str | None = None
+    waived_by: str | None = None
+
+
+def _format(path: Path) -> str:
+    if path.suffix.lower() not in _FORMATS:
+        raise InputError(
+            "TRANSLATION_FORMAT",
+            f"'{path.name}' is neither PO nor XLIFF by its name.",
+            mend="Let it end in .po, .xlf or .xliff.",
+        )
+    return path.suffix.lower()
+
+
+def _require_language(language: str) -> None:
+    if not is_language(language):
+        raise InputError(
+            "BAD_LANGUAGE", f"'{language}' is not a language tag.", mend="Write it like de, ja or pt-BR."
+        )
+
+
+def export(workspace: Workspace, advisory: str, language: str, out: Path, *, source: str | None) -> Package:
+    """Write what a translator gets; the file's name says in which format.
+
+    Raises:
+        InputError: TRANSLATION_FORMAT, BAD_LANGUAGE, NO_TEXT, SAME_LANGUAGE, and of loading the advisory.
+    """
+    writer = _FORMATS[_format(out)]
+    _require_language(language)
+    made = package(load(workspace, advisory).facts, language, source)
+    files.require_replaceable(out)
+    files.write_atomic(out, writer.write(made))
+    return made
+
+
+def take(
+    workspace: Workspace, advisory: str, source: Path, *, translator: str, signed_off: str | None
+) -> Package:
+    """Put a translation that came back into the file of facts; nothing else in the file changes.
+
+    Raises:
+        InputError: what is wrong with the translation, by paragraph; nothing is written then.
+    """
+    reader = _FORMATS[_format(source)]
+    data = files.read_bytes(source, what="translation", mend="Check the path.")
+    back: Package = reader.read(data, where=str(source))
+    path = facts_path(workspace, advisory)
+    with workspace.lock():
+        facts = load(workspace, advisory).facts
+        words = nested(accept(facts, back, where=str(source))) | {"translator": translator}
+        if back.source_language != facts.source_language:
+            words["translated_from"] = back.source_language
+        if signed_off:
+            words["signed_off"] = signed_off
+        text = insert(facts.file.decode("utf-8-sig"), back.language, words, where=str(path))
+        load_facts(text, where=str(path))  # what we write is read before it replaces anything
+        files.write_atomic(path, text.encode())
+    return back
+
+
+def standings(workspace: Workspace, advisory: str) -> list[Standing]:
+    """Return how far each language is: those that are written, and those that devices ask for."""
+    facts = load(workspace, advisory).facts
+    known = languages(workspace)
+    served = {tag for product in facts.products for tag in known.get(product, ())}
+    wanted = facts.source.fields()
+    found = []
+    for language in sorted({*served, *facts.texts, *facts.waived_languages}):
+        written = facts.texts.get(language)
+        if written is None:
+            waived = facts.waived_languages.get(language)
+            state = "waived" if waived else "missing"
+            found.append(Standing(language, language in served, state, waived_by=waived))
+            continue
+        lacks = tuple(sorted(set(wanted) - set(written.fields())))
+        state = "incomplete" if lacks else "signed off" if written.signed_off else "translated"
+        if language == facts.source_language:
+            state = "source"
+        found.append(
+            Standing(language, language in served, state, lacks, written.translator, written.signed_off)
+        )
+    return found

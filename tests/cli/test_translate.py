@@ -1,0 +1,90 @@
+"""``tocsin advisory translate``: out to a translator and back, through the front door."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polib
+import pytest
+
+from gateway.service.workspace import Workspace
+from tests.cli.conftest import Tocsin
+
+ID = "EX-2026-0001"
+
+
+@pytest.mark.parametrize("name", ["fr.po", "fr.xlf"])
+def test_a_language_goes_out_and_comes_back(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path, name: str
+) -> None:
+    file, facts = tmp_path / name, workspace.path / "advisories" / f"{ID}.yaml"
+    base = ("--workspace", workspace.path)
+    assert tocsin("advisory", "translate", "export", ID, "nl", file, *base).status == 0
+    text = file.read_text("utf-8")
+    assert "Please install update" in text
+    if name.endswith(".po"):
+        book = polib.pofile(str(file))
+        for entry in book:
+            entry.msgstr = f"NL {entry.msgid}"
+        book.save(str(file))
+    else:
+        text = text.replace('state="initial"', 'state="translated"')
+        for words in [
+            part.partition("</source>")[0] for part in text.split('<source xml:space="preserve">')[1:]
+        ]:
+            text = text.replace(f"{words}</source>", f"{words}</source><target>NL {words}</target>", 1)
+        file.write_text(text, "utf-8")
+    before = facts.read_text("utf-8")
+    done = tocsin("advisory", "translate", "import", ID, file, "--translator", "exercise-translator", *base)
+    assert (done.status, done.err) == (0, "")
+    assert facts.read_text("utf-8").startswith(before)
+    told = tocsin("advisory", "translate", "status", ID, "--json", *base)
+    rows = {row["language"]: row for row in json.loads(told.out)["languages"]}
+    assert (rows["nl"]["state"], rows["nl"]["translator"]) == ("translated", "exercise-translator")
+    assert rows["en"]["state"] == "source"
+    assert rows["de"]["state"] == "signed off"
+
+
+def test_the_table_names_what_is_missing(workspace: Workspace, tocsin: Tocsin) -> None:
+    path = workspace.path / "advisories" / f"{ID}.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(
+        text[: text.index("  ja:\n")]
+        .replace("source_language:", "waived_languages: {pt: exercise-communications}\nsource_language:")
+        .replace(
+            '    contact: "support@example.com, Monday',
+            '    social: Post\n    contact: "support@example.com, Monday',
+        ),
+        "utf-8",
+    )
+    found = tocsin("advisory", "translate", "status", ID, "--json", "--workspace", workspace.path)
+    rows = {row["language"]: row for row in json.loads(found.out)["languages"]}
+    assert (rows["ja"]["state"], rows["ja"]["served"]) == ("missing", True)
+    assert (rows["de"]["state"], rows["de"]["missing"]) == ("incomplete", ["social"])
+    assert (rows["pt"]["state"], rows["pt"]["waived_by"]) == ("waived", "exercise-communications")
+    shown = tocsin("advisory", "translate", "status", ID, "--workspace", workspace.path)
+    assert "incomplete" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("export", ID, "fr", "x.docx"), "TRANSLATION_FORMAT"),
+        (("export", ID, "French", "x.po"), "BAD_LANGUAGE"),
+        (("export", ID, "fr", "x.po", "--from", "pt"), "NO_TEXT"),
+        (("export", ID, "en", "x.po"), "SAME_LANGUAGE"),
+        (("export", "EX-9", "fr", "x.po"), "NO_ADVISORY"),
+        (("import", ID, "none.po", "--translator", "a"), "FILE"),
+        (("import", ID, "bad.po", "--translator", "a"), "TRANSLATION_UNREADABLE"),
+    ],
+)
+def test_a_wrong_command_is_one_sentence(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path, command: tuple[str, ...], code: str
+) -> None:
+    (tmp_path / "bad.po").write_bytes(b"\xff")
+    ran = tocsin("advisory", "translate", *command, "--json", "--workspace", workspace.path)
+    assert ran.status != 0
+    assert (
+        json.loads(ran.err)["error"]["code"] == code if ran.err.startswith("{") else code in ran.err + ran.out
+    )
