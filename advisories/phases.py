@@ -7,13 +7,14 @@ revisions. Each is approved anew, keeps the record of those before, and says wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from advisories.facts import Facts
 from advisories.notice import Phase
-from advisories.rules import Point
 from advisories.story import Past
+from advisories.yamlfile import Path
 from keys.errors import InputError
 
 FIRST: Final = frozenset({Phase.INITIAL, Phase.RESOLVED})
@@ -34,6 +35,16 @@ CLOSED: Final = frozenset({Phase.RESOLVED, Phase.WITHDRAWN})
 """Phases after which owners need not hear again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What keeps facts from being the next revision."""
+
+    path: Path
+    """Of the part of the file."""
+    message: str
+    mend: str
+
+
 def word(phase: Phase) -> str:
     """Return a phase as it stands in a file of facts."""
     return phase.name.lower()
@@ -44,7 +55,7 @@ def allowed(past: Sequence[Past]) -> frozenset[Phase]:
     return FOLLOWS[Phase[past[-1].phase.upper()]] if past else FIRST
 
 
-def phase_faults(facts: Facts, past: Sequence[Past]) -> list[Point]:
+def phase_faults(facts: Facts, past: Sequence[Past]) -> list[Fault]:
     """Return what keeps these facts from being the next revision; each blocks.
 
     Args:
@@ -53,7 +64,7 @@ def phase_faults(facts: Facts, past: Sequence[Past]) -> list[Point]:
             begin here in any phase.
 
     Returns:
-        Points in the order of the file: a phase that may not follow, a language in which the revision does
+        Faults in the order of the file: a phase that may not follow, a language in which the revision does
         not say what changed.
     """
     found = []
@@ -61,7 +72,7 @@ def phase_faults(facts: Facts, past: Sequence[Past]) -> list[Point]:
         after = f"after {past[-1].phase}" if past else "in a first notice"
         choices = ", ".join(word(phase) for phase in sorted(allowed(past)))
         found.append(
-            Point(
+            Fault(
                 ("phase",),
                 f"The phase '{word(facts.phase)}' cannot come {after}.",
                 f"Write one of: {choices}." if past else f"Begin with one of: {choices}.",
@@ -69,7 +80,7 @@ def phase_faults(facts: Facts, past: Sequence[Past]) -> list[Point]:
         )
     if past:
         found += [
-            Point(
+            Fault(
                 ("texts", language),
                 f"Revision {past[-1].revision + 1} does not say in '{language}' what changed.",
                 f"Add 'changed:' to it: what is new since revision {past[-1].revision}.",
