@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from advisories.checks import Level, check
+from advisories.checks.frame import RULES
 from advisories.facts import Facts, load_facts
-from advisories.rules import RULES
 from keys.errors import InputError
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "advisories"

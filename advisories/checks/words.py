@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import pyphen
 
+from advisories.checks.frame import Context, Level, Point, prose, rule, said
 from advisories.facts import Facts
 from advisories.languages import has_words, primary, words
-from advisories.rules import Context, Level, Point, prose, rule, said
 
 SENTENCE_WORDS_MAX: Final = 20
 SENTENCE_LETTERS_MAX: Final = 60
@@ -49,7 +49,7 @@ class Glossary:
 @cache
 def glossary(language: str) -> Glossary:
     """Return the glossary of a language; empty where there is none yet."""
-    text = resources.files("advisories").joinpath("glossary.toml").read_text("utf-8")
+    text = resources.files("advisories.checks").joinpath("glossary/old.toml").read_text("utf-8")
     data: dict[str, dict[str, Any]] = tomllib.loads(text)
     tag = primary(language)
     return Glossary(

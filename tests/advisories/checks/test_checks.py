@@ -3,11 +3,10 @@ from collections.abc import Set as AbstractSet
 
 import pytest
 
-from advisories import words
-from advisories.checks import Finding, Level, blocking, check
+from advisories.checks import Finding, Level, blocking, check, words
+from advisories.checks.frame import RULES, rule
 from advisories.facts import Facts, load_facts
 from advisories.render import small
-from advisories.rules import RULES, rule
 
 SERVED = {"thermostat": {"en", "de", "ja"}, "doorbell": {"en", "de", "ja"}}
 EN_ACTION = "Please accept the update when your device offers it."

@@ -7,48 +7,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator
 from typing import Final
 
-import advisories.words  # noqa: F401 - importing it registers its rules
 from advisories import limits
+from advisories.checks.frame import Context, Level, Point, rule
 from advisories.compose import header_of, text_of
 from advisories.facts import TEXT_FIELDS, Facts, Status
 from advisories.languages import has_words
 from advisories.notice import Phase, Text
 from advisories.render import console, layout, small
-from advisories.rules import RULES, Context, Finding, Level, Point, rule
 from keys.codec import dump, load
 from keys.errors import RefusedError
-
-__all__ = ["Context", "Finding", "Level", "blocking", "check"]
 
 TITLE_LINES_MAX: Final = 2  # lines of the small screen
 _CODE = "WWW-WWW"  # as wide as any check code
 _VERSION = "255.255.65535"  # as wide as any version without a build number
 _CONTACT = re.compile(r"\S+@\S+\.\S+|\+?\d[\d ()/-]{4,}\d|https?://\S+")
 _CLOSED = frozenset({Phase.RESOLVED, Phase.WITHDRAWN})
-
-
-def check(facts: Facts, *, languages: Mapping[str, AbstractSet[str]]) -> list[Finding]:
-    """Apply every rule.
-
-    Args:
-        facts: as written.
-        languages: product -> languages in which its devices want to be told.
-
-    Returns:
-        Findings in the order of the file's lines; empty when there is nothing to mend.
-    """
-    context = Context(languages)
-    found = [finding for each in RULES.values() for finding in each(facts, context)]
-    return sorted(found, key=lambda finding: (finding.line, finding.severity != Level.BLOCK, finding.rule))
-
-
-def blocking(findings: list[Finding]) -> list[Finding]:
-    """Return those that keep the advisory from being approved."""
-    return [finding for finding in findings if finding.severity is Level.BLOCK]
 
 
 @rule("text-size", Level.BLOCK, 33)
