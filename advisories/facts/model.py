@@ -118,6 +118,23 @@ class Facts(Part):
         return self.texts[self.source_language]
 
     @property
+    def elsewhere(self) -> dict[str, str]:
+        """What owners read although it stands outside ``texts``, in the source language, by its place."""
+        found = {f"facts.{n}.statement": fact.statement for n, fact in enumerate(self.facts)}
+        found |= {
+            f"timeline.{n}.what": moment.what for n, moment in enumerate(self.timeline) if moment.public
+        }
+        found |= {f"containment.{n}.what": step.what for n, step in enumerate(self.containment)}
+        found |= {f"measures.{n}.what": measure.what for n, measure in enumerate(self.measures)}
+        for n, offer in enumerate(self.offers):
+            found |= {f"offers.{n}.what": offer.what, f"offers.{n}.how": offer.how}
+        found |= {f"contacts.{n}.hours": way.hours for n, way in enumerate(self.contacts) if way.hours}
+        if self.cause and self.cause.statement:
+            found["cause.statement"] = self.cause.statement
+        statements = self.legal.statements if self.legal else ()
+        return found | {f"legal.statements.{n}": statement for n, statement in enumerate(statements)}
+
+    @property
     def file(self) -> bytes:
         """The file's bytes, exactly as they were read."""
         return self._bytes
@@ -136,12 +153,24 @@ class Facts(Part):
             raise ValueError(
                 f"source_language is {self.source_language}, but texts has no {self.source_language}"
             )
+        self._places_exist()
         both = sorted(set(self.waived_languages) & set(self.texts))
         if both:
             raise ValueError(f"{both[0]} is waived although it has a text")
         if not self.products and not self.named_products:
             raise ValueError("neither products nor named_products names one")
         return self
+
+    def _places_exist(self) -> None:
+        known = self.elsewhere
+        for language, written in self.texts.items():
+            if written.elsewhere and language == self.source_language:
+                raise ValueError(
+                    f"texts.{language}.elsewhere translates, but {language} is the source language"
+                )
+            for place in written.elsewhere:
+                if place not in known:
+                    raise ValueError(f"texts.{language}.elsewhere: owners read no sentence at '{place}'")
 
 
 def load_facts(text: str | bytes, *, where: str) -> Facts:
