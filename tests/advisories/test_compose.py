@@ -22,8 +22,8 @@ HEADER = (
     "646f6f7262656c6c8182840200000084020300006a746865726d6f737461748182840100000084010402001000111a6b"
     "05521012821a000151800713a362646558200bd8bd231f3624ed979b390888808f664bcf46cbd32ad2b8903c196071c7"
     "960562656e5820a1422f6e35ffc100bb5d175f10416e00d06fd9417bb6e8bf477c4ad00efd6875626a615820442cd9d2"
-    "a75f81d5a5ac9ef961f3d84e5358fdc10cf869feb7772ff78a107fe8155820594cfc9b2eb4afc0d551bfe591b7bbf8fe"
-    "db26f1a7b1e84a5a12b26814df63cb"
+    "a75f81d5a5ac9ef961f3d84e5358fdc10cf869feb7772ff78a107fe8155820ceab8467ec8bd5fa24ecbbf9b414a0a04d"
+    "241884ac840d949fe5e24b594c7a11"
 )
 """Every byte of the header composed from the example; a change here breaks devices in the field."""
 TEXTS = {
@@ -31,7 +31,7 @@ TEXTS = {
     "en": "a1422f6e35ffc100bb5d175f10416e00d06fd9417bb6e8bf477c4ad00efd6875",
     "ja": "442cd9d2a75f81d5a5ac9ef961f3d84e5358fdc10cf869feb7772ff78a107fe8",
 }
-RELEASE_LIST = "594cfc9b2eb4afc0d551bfe591b7bbf8fedb26f1a7b1e84a5a12b26814df63cb"
+RELEASE_LIST = "ceab8467ec8bd5fa24ecbbf9b414a0a04d241884ac840d949fe5e24b594c7a11"
 """SHA-256 over the names and digests of every screen: a changed screen is a changed approval."""
 
 
