@@ -51,8 +51,8 @@ class Words(Part):
     """A post of at most 280 letters with its link; None: made of title and action."""
     faq: tuple[Question, ...] = Field(default=(), strict=False)
     elsewhere: dict[str, Prose] = Field(default_factory=dict)
-    """What the file says outside ``texts`` and owners read too, by its place: ``timeline.0.what: ...``. Only in
-    a translation; what is left out stands there in the source language, marked as such."""
+    """What the file says outside ``texts`` and owners read too, by its place: ``timeline.0.what``. Only in a
+    translation; what is left out stands there in the source language, marked as such."""
     translator: Prose | None = None
     """Who translated it; not for the source language."""
     translated_from: Language | None = None
