@@ -17,6 +17,7 @@ from gateway.cli import (
     fleet,
     key,
     patch,
+    product,
     rollout,
     root,
     serve,
@@ -31,6 +32,7 @@ app = group(
 )
 for module in (
     setup,
+    product,
     key,
     root,
     sign_request,

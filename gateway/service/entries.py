@@ -5,10 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 from typing import Any, Final
 
 from advisories.limits import IMAGE_BYTES_MAX
 from advisories.topics import DEFAULT_PREFIX, is_id
+from advisories.versions import parse_version
 from gateway.service import files
 from gateway.service.files import Field
 from keys.algorithms import PublicKey
@@ -58,6 +61,10 @@ class Product:
     """Size of one image slot, in bytes."""
     consent: str
     """``ask`` the owner before installing, or ``agreed`` beforehand."""
+    versions: tuple[str, ...] = ()
+    """Every version that was released, oldest first."""
+    end_of_support: str | None = None
+    """Last day on which it gets security updates, as ``2030-01-31``; None: not decided."""
 
     @property
     def vendor_id(self) -> bytes:
@@ -102,6 +109,32 @@ class KeyEntry:
         return self.public.thumbprint.hex()[:16]
 
 
+def read_versions(value: Any) -> tuple[str, ...]:
+    """Return released versions, each newer than the one before it.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    found = files.texts(value) if value else ()
+    numbers = [parse_version(version) for version in found]
+    for before, after in pairwise(zip(numbers, found, strict=True)):
+        if before[0] >= after[0]:
+            raise ValueError(f"'{after[1]}' is not newer than '{before[1]}' before it")
+    return found
+
+
+def read_day(value: Any) -> str:
+    """Return a day as ``2030-01-31``.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    try:
+        return date.fromisoformat(files.a_text(value)).isoformat()
+    except ValueError:
+        raise ValueError("expected a date like 2030-01-31 in quotes") from None
+
+
 SETTINGS: Mapping[str, Field] = {
     "format": Field(files.an_int(FORMAT, FORMAT)),
     "exercise": Field(files.a_bool),
@@ -119,6 +152,8 @@ PRODUCT: Mapping[str, Field] = {
     "vendor": Field(files.a_text, required=False, default="example.com"),
     "slot_bytes": Field(files.an_int(1_024, IMAGE_BYTES_MAX), required=False, default=1_048_576),
     "consent": Field(files.one_of("ask", "agreed"), required=False, default="ask"),
+    "versions": Field(read_versions, required=False, default=()),
+    "end_of_support": Field(read_day, required=False),
 }
 
 

@@ -305,6 +305,8 @@ class Workspace:
             "vendor": product.vendor,
             "slot_bytes": product.slot_bytes,
             "consent": product.consent,
+            "versions": product.versions or None,
+            "end_of_support": product.end_of_support,
         }
         self._append("products.toml", files.toml_table(product.id, values))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import sqlalchemy as sa
 
 from advisories.facts import Facts, load_facts
@@ -9,6 +11,7 @@ from advisories.notice import Notice, check_code
 from advisories.organisation import Organisation, load_organisation
 from advisories.story import Past, RegisteredProduct, Setting, load_setting
 from gateway.service import files, schema
+from gateway.service.entries import Product
 from gateway.service.operations import releases
 from gateway.service.workspace import Workspace
 from keys.document import digest, peek
@@ -33,14 +36,19 @@ def current(workspace: Workspace, facts: Facts) -> Setting:
     known = workspace.products()
     return Setting(
         organisation=organisation(workspace),
-        products={
-            name: RegisteredProduct(
-                name=known[name].name, vendor=known[name].vendor, languages=known[name].languages
-            )
-            for name in sorted(facts.products)
-            if name in known
-        },
+        products={name: _registered(known[name]) for name in sorted(facts.products) if name in known},
         past=past(workspace, facts.id),
+    )
+
+
+def _registered(product: Product) -> RegisteredProduct:
+    end = product.end_of_support
+    return RegisteredProduct(
+        name=product.name,
+        vendor=product.vendor,
+        languages=product.languages,
+        versions=product.versions,
+        end_of_support=date.fromisoformat(end) if end else None,
     )
 
 
