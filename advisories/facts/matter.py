@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from advisories.facts.parts import Day, Instant, Language, Long, Name, Part, Prose, Role, words_of
 from advisories.yamlfile import choice
@@ -301,6 +301,8 @@ class Earlier(Part):
     number: str
     date: Instant
     summary: Long
+    legacy_version: Long | None = None
+    """Its number in an older scheme."""
 
 
 class Origin(Part):
@@ -320,11 +322,9 @@ class Origin(Part):
     source_language: str | None = None
     tlp: Annotated[Tlp, BeforeValidator(choice(Tlp)), words_of(Tlp)] | None = None
     tlp_text: Long | None = None
+    tlp_url: str | None = None
+    """Where its traffic light protocol is explained; None: at FIRST."""
+    title: Long | None = None
+    """Its title, where ``texts`` cannot hold it letter for letter."""
     severity: Long | None = None
     severity_namespace: str | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Origin:
-        if self.first > self.current:
-            raise ValueError("first is later than current")
-        return self

@@ -157,7 +157,7 @@ class Facts(Part):
         both = sorted(set(self.waived_languages) & set(self.texts))
         if both:
             raise ValueError(f"{both[0]} is waived although it has a text")
-        if not self.products and not self.named_products:
+        if not self.products and not self.named_products and self.origin is None:
             raise ValueError("neither products nor named_products names one")
         return self
 

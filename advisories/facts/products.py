@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from advisories import limits
-from advisories.facts.parts import Long, Part, RangeText, VersionText
+from advisories.facts.parts import Part, RangeText, VersionText
+from advisories.facts.vocabulary import BranchWord, Cpe, Digest, Filled, Purl, RelationWord, Uri
 from advisories.versions import Range, Version, contains, parse_range, parse_version
 
 
@@ -38,54 +39,52 @@ class Product(Part):
 class Branch(Part):
     """One level above a named product, from the vendor down (CSAF 2.0, section 3.1.2)."""
 
-    category: str
-    """As CSAF says: vendor, product_family, product_name, product_version, architecture ..."""
-    name: Long
+    category: BranchWord
+    name: Filled
 
 
 class FileHash(Part):
     """Digests of one file of a product."""
 
-    filename: str
-    hashes: dict[str, str] = Field(min_length=1)
+    filename: Filled
+    hashes: dict[Filled, Digest] = Field(min_length=1)
     """Algorithm -> hexadecimal digest."""
 
 
 class GenericUri(Part):
     """A product's name in another scheme."""
 
-    namespace: str
-    uri: str
+    namespace: Uri
+    uri: Uri
 
 
 class Identification(Part):
     """How machines tell a product (CSAF 2.0, section 3.1.3.3)."""
 
-    cpe: str | None = None
-    purl: str | None = None
+    cpe: Cpe | None = None
+    purl: Purl | None = None
     hashes: tuple[FileHash, ...] = Field(default=(), strict=False)
-    model_numbers: tuple[str, ...] = Field(default=(), strict=False)
-    serial_numbers: tuple[str, ...] = Field(default=(), strict=False)
-    skus: tuple[str, ...] = Field(default=(), strict=False)
-    sbom_urls: tuple[str, ...] = Field(default=(), strict=False)
+    model_numbers: tuple[Filled, ...] = Field(default=(), strict=False)
+    serial_numbers: tuple[Filled, ...] = Field(default=(), strict=False)
+    skus: tuple[Filled, ...] = Field(default=(), strict=False)
+    sbom_urls: tuple[Uri, ...] = Field(default=(), strict=False)
     uris: tuple[GenericUri, ...] = Field(default=(), strict=False)
 
 
 class Relation(Part):
     """A product that is another one on, in or with a third (CSAF 2.0, section 3.2.2.4)."""
 
-    category: str
-    """default_component_of, external_component_of, installed_on, installed_with, optional_component_of."""
-    product: str
+    category: RelationWord
+    product: Filled
     """Key of the product that is a part."""
-    of: str
+    of: Filled
     """Key of the product it belongs to."""
 
 
 class NamedProduct(Part):
     """A product that no device of ours has: a component, or what another maker's advisory names."""
 
-    name: Long
+    name: Filled
     branches: tuple[Branch, ...] = Field(default=(), strict=False, max_length=30)
     """From the vendor down to the product itself; empty: it stands beside the tree."""
     identification: Identification | None = None
@@ -96,5 +95,5 @@ class NamedProduct(Part):
 class Group(Part):
     """Products that are spoken of together."""
 
-    products: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
-    summary: Long | None = None
+    products: Annotated[tuple[Filled, ...], Field(min_length=1, strict=False)]
+    summary: Filled | None = None

@@ -11,7 +11,22 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from advisories.facts.parts import Day, Instant, Long, Part, words_of
+from advisories.facts.parts import Day, Instant, Part, words_of
+from advisories.facts.vocabulary import (
+    Cve,
+    Cwe,
+    Filled,
+    FlagWord,
+    InvolvementWord,
+    NoteWord,
+    PartyWord,
+    RemedyWord,
+    RestartWord,
+    ThreatWord,
+    Uri,
+    VectorV2,
+    VectorV3,
+)
 from advisories.yamlfile import choice
 
 
@@ -40,8 +55,8 @@ class ProductStatus(StrEnum):
 class Link(Part):
     """Where more is said."""
 
-    url: str
-    summary: Long
+    url: Uri
+    summary: Filled
     own: bool = False
     """True: it leads to this same document."""
 
@@ -49,20 +64,19 @@ class Link(Part):
 class Note(Part):
     """Words for a document only; owners do not see them on screens."""
 
-    category: str
-    """As CSAF says: description, details, faq, general, legal_disclaimer, other, summary."""
-    text: Long
-    title: Long | None = None
-    audience: Long | None = None
+    category: NoteWord
+    text: Filled
+    title: Filled | None = None
+    audience: Filled | None = None
 
 
 class Credit(Part):
     """Who found or helped (FIRST and ISO/IEC 29147: named only as they wish)."""
 
-    names: tuple[str, ...] = Field(default=(), strict=False)
-    organisation: str | None = None
-    summary: Long | None = None
-    urls: tuple[str, ...] = Field(default=(), strict=False)
+    names: tuple[Filled, ...] = Field(default=(), strict=False)
+    organisation: Filled | None = None
+    summary: Filled | None = None
+    urls: tuple[Uri, ...] = Field(default=(), strict=False)
     agreed: bool = True
     """False: they did not agree to be named; no output names them."""
 
@@ -70,53 +84,51 @@ class Credit(Part):
 class Identifier(Part):
     """A number of the weakness in another system than CVE."""
 
-    system: str
-    text: str
+    system: Filled
+    text: Filled
 
 
 class Weakness(Part):
     """Kind of weakness by CWE."""
 
-    id: str
-    name: str
+    id: Cwe
+    name: Filled
 
 
 class Score(Part):
     """How bad it is, by CVSS; the numbers are computed from the vector."""
 
     products: tuple[str, ...] = Field(min_length=1, strict=False)
-    v2: str | None = None
-    v3: str | None = None
+    v2: VectorV2 | None = None
+    v3: VectorV3 | None = None
     """``CVSS:3.0/...`` or ``CVSS:3.1/...``."""
 
 
 class Restart(Part):
     """What has to be restarted after a remedy."""
 
-    category: str
-    details: Long | None = None
+    category: RestartWord
+    details: Filled | None = None
 
 
 class Remedy(Part):
     """What can be done about it (CSAF 2.0, section 3.2.3.12)."""
 
-    category: str
-    """mitigation, no_fix_planned, none_available, vendor_fix, workaround."""
-    details: Long
+    category: RemedyWord
+    details: Filled
     products: tuple[str, ...] = Field(default=(), strict=False)
     groups: tuple[str, ...] = Field(default=(), strict=False)
-    url: str | None = None
+    url: Uri | None = None
     date: Instant | None = None
-    entitlements: tuple[Long, ...] = Field(default=(), strict=False)
+    entitlements: tuple[Filled, ...] = Field(default=(), strict=False)
     restart: Restart | None = None
 
 
 class Threat(Part):
     """What it may do, and to whom."""
 
-    category: str
-    """exploit_status, impact, target_set."""
-    details: Long
+    category: ThreatWord
+    details: Filled
     products: tuple[str, ...] = Field(default=(), strict=False)
     groups: tuple[str, ...] = Field(default=(), strict=False)
     date: Instant | None = None
@@ -125,7 +137,7 @@ class Threat(Part):
 class Flag(Part):
     """Why a product is not affected, in a word of VEX."""
 
-    label: str
+    label: FlagWord
     products: tuple[str, ...] = Field(default=(), strict=False)
     groups: tuple[str, ...] = Field(default=(), strict=False)
     date: Instant | None = None
@@ -134,17 +146,17 @@ class Flag(Part):
 class Involvement(Part):
     """What a party did about it."""
 
-    party: str
-    status: str
-    summary: Long | None = None
+    party: PartyWord
+    status: InvolvementWord
+    summary: Filled | None = None
     date: Instant | None = None
 
 
 class Vulnerability(Part):
     """One weakness. Without ``status``, ``products`` says which versions are affected and which mend it."""
 
-    title: Long | None = None
-    cve: Annotated[str, Field(pattern=r"^CVE-\d{4}-\d{4,}$")] | None = None
+    title: Filled | None = None
+    cve: Cve | None = None
     ids: tuple[Identifier, ...] = Field(default=(), strict=False)
     cwe: Weakness | None = None
     discovered: Instant | None = None
