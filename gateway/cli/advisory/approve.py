@@ -1,4 +1,4 @@
-"""``tocsin advisory approve`` and ``show``: what is signed, and by whom."""
+"""``tocsin advisory approve``, ``reject``, ``comments``, ``condition``, ``show``: who signs, who says what."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from advisories.approval import Rejected, Remark
 from advisories.limits import NOTICE_TEXT_BYTES_MAX
-from advisories.notice import Text
+from advisories.notice import Text, check_code
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import (
     JsonOption,
@@ -21,10 +22,15 @@ from gateway.cli.output import (
     now,
     open_workspace,
     say,
+    utc,
 )
-from gateway.cli.show import approvals_data, next_step, notice_data, print_approvals, print_notice
+from gateway.cli.show import approvals_data, line, next_step, notice_data, print_approvals, print_notice
 from gateway.service.operations import advisories
+from gateway.service.operations.advisories import comments as remarks
 from keys.codec import load
+from keys.errors import InputError
+
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")]
 
 
 def _texts(reviewed: advisories.Review) -> dict[str, Text]:
@@ -46,11 +52,60 @@ def _print(reviewed: advisories.Review, out: Console) -> None:
     print_approvals(out, reviewed.approvals)
 
 
+def remark_data(remark: Remark) -> dict[str, Any]:
+    """Return one remark for ``--json``."""
+    said = remark.said
+    return {
+        "seq": remark.seq,
+        "kind": remark.kind,
+        "by": remark.by,
+        "roles": list(said.roles),
+        "at": remark.at,
+        "revision": said.revision,
+        "digest": said.digest,
+        "check_code": check_code(bytes.fromhex(said.digest)),
+        "current": remark.current,
+        "comment": said.comment,
+        "condition": remark.condition,
+        "condition_number": remark.number,
+        "met": None if remark.met is None else {"by": remark.met[0], "at": remark.met[1]},
+        "taken_back": remark.ended,
+        "stops": remark.stops,
+    }
+
+
+def print_remark(out: Console, remark: Remark) -> None:
+    """Print one remark with the check code and digest that it was about."""
+    said = remark.said
+    verb = {"given": "approved", "rejected": "rejected", "comment": "commented on"}[remark.kind]
+    stale = "" if remark.current else ", which was changed since"
+    line(
+        out,
+        f"{utc(remark.at)}  {remark.by} ({', '.join(said.roles)}) {verb} revision {said.revision}, "
+        f"check code {check_code(bytes.fromhex(said.digest))}{stale}",
+    )
+    out.print(f"    digest {said.digest}")
+    if said.comment:
+        line(out, f"    {said.comment}")
+    if remark.condition:
+        state = "OPEN" if remark.met is None else f"met: {remark.met[0]}, {utc(remark.met[1])}"
+        line(out, f"    condition {remark.number} ({state}): {remark.condition}")
+    if isinstance(said, Rejected) and remark.ended is not None:
+        line(out, f"    taken back {utc(remark.ended)}")
+    elif isinstance(said, Rejected) and remark.stops:
+        line(out, "    It stands: this cannot be published.")
+
+
 @app.command("approve", epilog=example("advisory approve EX-2026-0001 --key legal-1"))
 def approve(
     advisory: IdArgument,
     *,
     key: KeyOption,
+    comment: Annotated[str | None, typer.Option(metavar="TEXT", help="Kept with the approval.")] = None,
+    condition: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What has to be done first: until it is, nothing is published."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Sign without asking; you have read it.")] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Leave the approvals so far aside and start over.")
@@ -64,9 +119,93 @@ def approve(
     if not as_json:
         emit(as_json, {}, lambda out: _print(reviewed, out))
     confirm(f"Sign these exact bytes with the key {key}?", yes=yes)
-    done = advisories.approve(opened, reviewed, key, ask_passphrase)
+    done = advisories.approve(opened, reviewed, key, ask_passphrase, comment=comment, condition=condition)
     rest = next_step(done.approvals, f"tocsin advisory publish {advisory}")
     emit(as_json, _data(done), say(f"{key} approved {advisory} revision {done.notice.revision}; {rest}."))
+
+
+@app.command(
+    "reject",
+    epilog=example(
+        "advisory reject EX-2026-0001 --role legal --by exercise-legal --comment 'The offer is missing.'"
+    ),
+)
+def reject(
+    advisory: IdArgument,
+    *,
+    role: Annotated[str, typer.Option("--role", help="The role in which it is said, e.g. legal.")],
+    by: ByOption,
+    comment: Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="Why.")] = None,
+    take_back: Annotated[
+        bool, typer.Option("--take-back", help="Take your own rejection of this content back.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say no, and why: this content cannot be published until it changes or you take it back."""
+    opened = open_workspace(workspace)
+    time = now()
+    about = advisories.present(opened, advisory, now=time).about
+    if take_back:
+        remarks.take_back(opened, about, role=role, by=by, now=time)
+    else:
+        remarks.reject(opened, about, role=role, by=by, comment=comment or "", now=time)
+    verb = "took the rejection back of" if take_back else "rejected"
+    emit(
+        as_json,
+        {"advisory": advisory, "revision": about.revision, "digest": about.digest, "taken_back": take_back},
+        say(f"{by} ({role}) {verb} {advisory} revision {about.revision}."),
+    )
+
+
+@app.command("comments", epilog=example("advisory comments EX-2026-0001"))
+def comments(advisory: IdArgument, workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
+    """Show all that approvers said, each with the digest it was about; nothing is ever forgotten."""
+    opened = open_workspace(workspace)
+    try:
+        about = advisories.present(opened, advisory, now=now()).about
+    except InputError as error:
+        if error.code in {"NO_ADVISORY", "BAD_ID"}:
+            raise
+        # The file has a fault just now: what was said is about other content, whatever it will be.
+        about = remarks.About(advisory, advisories.published_revision(opened, advisory) + 1, bytes(32), "")
+    found = remarks.said(opened, about)
+
+    def human(out: Console) -> None:
+        if not found:
+            line(out, f"Nobody has said anything about {advisory}.")
+        for remark in found:
+            print_remark(out, remark)
+
+    stops = any(remark.stops for remark in found)
+    emit(
+        as_json,
+        {"advisory": advisory, "stops": stops, "remarks": [remark_data(one) for one in found]},
+        human,
+    )
+
+
+@app.command(
+    "condition", epilog=example("advisory condition EX-2026-0001 1 --met --by exercise-communications")
+)
+def condition(
+    advisory: IdArgument,
+    number: Annotated[int, typer.Argument(metavar="N", min=1, help="Its number in 'advisory comments'.")],
+    *,
+    met: Annotated[bool, typer.Option("--met", help="It is met now.")] = False,
+    by: ByOption,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Mark a condition of an approval as met, so that publishing may go on."""
+    if not met:
+        raise InputError("USAGE", "Nothing is said about the condition.", mend="Say --met once it is met.")
+    remarks.meet(open_workspace(workspace), advisory, number, by=by, now=now())
+    emit(
+        as_json,
+        {"advisory": advisory, "condition": number, "met": True, "by": by},
+        say(f"Condition {number} on {advisory} is met, says {by}."),
+    )
 
 
 @app.command("show", epilog=example("advisory show EX-2026-0001"))

@@ -4,17 +4,23 @@ header.cbor        the exact bytes that every approval signs, once they are fixe
 header.cose        the same with the signatures so far
 texts/, outputs/   what the header binds by digest; release-list.cbor names the outputs
 source/            the facts and the setting that all of it was made of
+
+``advisories/<id>/approved/<digest>/`` keeps what somebody signed once, so that the next approver sees what
+changed since, also when an edit has made that approval void.
 """
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Final
 
-from advisories.compose import SETTING, Release
+from advisories.compose import FACTS, SETTING, Release
 from gateway.service import files
 from gateway.service.workspace import Workspace
 from keys.codec import dump
+
+LIST: Final = "release-list.cbor"
 
 
 def folder(workspace: Workspace, advisory: str, revision: int) -> Path:
@@ -64,6 +70,41 @@ def _release_files(release: Release) -> dict[str, bytes]:
         **texts,
         **outputs,
         **release.sources,
-        "release-list.cbor": release.release_list,
+        LIST: release.release_list,
         "header.cbor": header,
     }
+
+
+def _approved(workspace: Workspace, advisory: str, digest: str) -> Path:
+    return workspace.path / "advisories" / advisory / "approved" / digest
+
+
+def remember(workspace: Workspace, advisory: str, digest: bytes, release: Release) -> None:
+    """Keep what a release was made of under the digest that is being signed."""
+    folder = _approved(workspace, advisory, digest.hex())
+    for name, data in {**release.sources, LIST: release.release_list}.items():
+        path = folder / name
+        if not path.exists():
+            files.write_atomic(path, data)
+
+
+def remembered(workspace: Workspace, advisory: str, digest: str) -> dict[str, bytes] | None:
+    """Return what a digest that somebody signed was made of, by name, or None where it is not known.
+
+    Args:
+        workspace: where.
+        advisory: its id.
+        digest: 64 hexadecimal digits.
+    """
+    return _kept(_approved(workspace, advisory, digest))
+
+
+def last(workspace: Workspace, advisory: str, revision: int) -> dict[str, bytes] | None:
+    """Return what a stored revision was made of, by name, or None where it is not known."""
+    return _kept(folder(workspace, advisory, revision))
+
+
+def _kept(folder: Path) -> dict[str, bytes] | None:
+    names = (FACTS, SETTING, LIST)
+    found = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+    return found if FACTS in found else None

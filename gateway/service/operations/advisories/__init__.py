@@ -1,6 +1,15 @@
 """``tocsin advisory``: facts become a release, approvals are signatures over its exact bytes."""
 
-from gateway.service.operations.advisories.approvals import Review, add_signature, approve, fix, review
+from gateway.service.operations.advisories.approvals import (
+    Review,
+    add_signature,
+    approve,
+    fix,
+    present,
+    require_no_rejection,
+    review,
+    roles_of,
+)
 from gateway.service.operations.advisories.drafts import (
     Checked,
     add,
@@ -22,7 +31,10 @@ __all__ = [
     "facts_path",
     "fix",
     "load",
+    "present",
     "publish",
     "published_revision",
+    "require_no_rejection",
     "review",
+    "roles_of",
 ]

@@ -2,7 +2,8 @@
 
 The first approval composes the release and keeps its header; every later one composes again from the
 YAML with the same time of issue and must come to the very same bytes. So an edit after an approval is
-noticed before anyone else signs, and nobody signs what another did not.
+noticed before anyone else signs, and nobody signs what another did not. What approvers say beside signing
+is kept in :mod:`gateway.service.operations.advisories.comments`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
+from advisories.approval import content_of
 from advisories.checks import Finding
 from advisories.compose import Release, compose
 from advisories.notice import Notice, check_code
@@ -17,10 +19,13 @@ from advisories.story import Setting
 from gateway.core.publication import next_version
 from gateway.service import files
 from gateway.service.operations import patches, releases
+from gateway.service.operations.advisories import comments
+from gateway.service.operations.advisories.comments import About
 from gateway.service.operations.advisories.drafts import Checked, facts_path, load, published_revision
 from gateway.service.operations.advisories.setting import current, kept
 from gateway.service.operations.trust.signing import (
     Approvals,
+    Signed,
     approvals,
     require_role,
     require_say,
@@ -50,6 +55,21 @@ class Review:
     """What lay in the workspace then: the same as ``document``, unless approvals are started over."""
     approvals: Approvals
     findings: tuple[Finding, ...]
+    at: float = 0.0
+    """UTC seconds at which it was looked at; what is signed or said of it is recorded as of then."""
+    restart: bool = False
+    """The approvals so far, if any, are left aside."""
+
+    @property
+    def about(self) -> About:
+        """The exact content, for what is said about it."""
+        notice = self.notice
+        return About(notice.id, notice.revision, self.digest, content_of(self.release.sources))
+
+    @property
+    def blocked(self) -> bool:
+        """Whether checks found what has to be mended before anyone may approve."""
+        return any(finding.severity == "block" for finding in self.findings)
 
     @property
     def notice(self) -> Notice:
@@ -97,7 +117,31 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
         release = _again(checked, trusted.root, header, kept(workspace, advisory, revision))
     body = dump(release.header)
     found = _approvals(trusted.root, document, release.header)
-    return Review(release, body, hashlib.sha256(body).digest(), document, stored, found, checked.findings)
+    digest = hashlib.sha256(body).digest()
+    return Review(release, body, digest, document, stored, found, checked.findings, now, restart)
+
+
+def present(workspace: Workspace, advisory: str, *, now: int) -> Review:
+    """Compose the advisory as it is now, also when an edit has made approvals void; nothing is written.
+
+    Raises:
+        InputError: faults of the file.
+    """
+    try:
+        return review(workspace, advisory, now=now)
+    except InputError as error:
+        if error.code != "APPROVALS_VOID":
+            raise
+        return review(workspace, advisory, now=now, restart=True)
+
+
+def require_no_rejection(workspace: Workspace, reviewed: Review) -> None:
+    """Refuse to publish while a rejection of this content stands, or a condition is open.
+
+    Raises:
+        InputError: APPROVAL_REJECTED, CONDITION_OPEN.
+    """
+    comments.require_settled(workspace, reviewed.about)
 
 
 def _last_version(workspace: Workspace, advisory: str) -> int | None:
@@ -157,7 +201,15 @@ def _approvals(root: Root, document: bytes | None, notice: Notice) -> Approvals:
     return max(signed, key=lambda found: len(found.missing))
 
 
-def approve(workspace: Workspace, reviewed: Review, key: str, passphrase: Passphrase) -> Review:
+def approve(
+    workspace: Workspace,
+    reviewed: Review,
+    key: str,
+    passphrase: Passphrase,
+    *,
+    comment: str | None = None,
+    condition: str | None = None,
+) -> Review:
     """Sign exactly what was reviewed; the first approval stores the release.
 
     Args:
@@ -165,23 +217,26 @@ def approve(workspace: Workspace, reviewed: Review, key: str, passphrase: Passph
         reviewed: what :func:`review` returned and the signer was shown.
         key: name of the key that signs.
         passphrase: asked when the key is encrypted.
+        comment: kept with the approval.
+        condition: what has to be done before it may be published.
 
     Raises:
         InputError: ADVISORY_BLOCKED, WRONG_ROLE, KEY_NOT_IN_ROOT, CHANGED_MEANWHILE, or of opening the key.
     """
-    notice = reviewed.notice
     _require_passed(workspace, reviewed)
     root = workspace.trusted().root
-    require_role(workspace, root, key, _roles(root, notice))
-    return add_signature(workspace, reviewed, workspace.signer(key, passphrase))
+    require_role(workspace, root, key, roles_of(root, reviewed.notice))
+    signer = workspace.signer(key, passphrase)
+    return add_signature(workspace, reviewed, signer, comment=comment, condition=condition)
 
 
-def _roles(root: Root, notice: Notice) -> set[str]:
+def roles_of(root: Root, notice: Notice) -> set[str]:
+    """Return the roles whose signatures count on a notice."""
     return {role for product in notice.subject for role in root.demands(Notice.TYPE, product)}
 
 
 def _require_passed(workspace: Workspace, reviewed: Review) -> None:
-    if any(finding.severity == "block" for finding in reviewed.findings):
+    if reviewed.blocked:
         raise InputError(
             "ADVISORY_BLOCKED",
             "Checks found what has to be mended before anyone may approve.",
@@ -190,15 +245,23 @@ def _require_passed(workspace: Workspace, reviewed: Review) -> None:
         )
 
 
-def add_signature(workspace: Workspace, reviewed: Review, signer: Signer) -> Review:
+def add_signature(
+    workspace: Workspace,
+    reviewed: Review,
+    signer: Signer,
+    *,
+    comment: str | None = None,
+    condition: str | None = None,
+) -> Review:
     """Add a signer's signature to what was reviewed; the first one stores the release.
 
     Raises:
-        InputError: KEY_NOT_IN_ROOT, WRONG_ROLE, CHANGED_MEANWHILE.
+        InputError: KEY_NOT_IN_ROOT, WRONG_ROLE, CHANGED_MEANWHILE, BAD_VALUE.
     """
     notice = reviewed.notice
     root = workspace.trusted().root
-    require_say(root, signer.public, _roles(root, notice))
+    roles = roles_of(root, notice)
+    require_say(root, signer.public, roles)
     with workspace.lock():
         folder = releases.folder(workspace, notice.id, notice.revision)
         if releases.stored(workspace, notice.id, notice.revision) != reviewed.stored:
@@ -206,11 +269,24 @@ def add_signature(workspace: Workspace, reviewed: Review, signer: Signer) -> Rev
                 "CHANGED_MEANWHILE", "Somebody else approved meanwhile.", mend="Look at it again and approve."
             )
         document = sign(reviewed.document, reviewed.body, typ(Notice.TYPE), signer)
+        signed = Signed.by(root.by_kid[signer.public.thumbprint])
+        if comment or condition or signed not in reviewed.approvals.signed:
+            # Before the signature: a power failure may leave a word too many, never a condition less.
+            comments.given(
+                workspace,
+                reviewed.about,
+                signed,
+                roles=roles,
+                comment=comment,
+                condition=condition,
+                now=reviewed.at,
+            )
         if reviewed.document is None:
             releases.keep(folder, reviewed.release)
+        releases.remember(workspace, notice.id, reviewed.digest, reviewed.release)
         files.write_atomic(folder / "header.cose", document)
     found = _approvals(root, document, notice)
-    return replace(reviewed, document=document, stored=document, approvals=found)
+    return replace(reviewed, document=document, stored=document, approvals=found, restart=False)
 
 
 def fix(workspace: Workspace, reviewed: Review) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from advisories.notice import Notice
 from gateway.service import publication
 from gateway.service.operations import releases
-from gateway.service.operations.advisories.approvals import review
+from gateway.service.operations.advisories.approvals import require_no_rejection, review
 from gateway.service.operations.advisories.drafts import facts_path, published_revision
 from gateway.service.operations.catalogues import listed
 from gateway.service.operations.trust.signing import (
@@ -45,7 +45,7 @@ def publish(
     are warned although active devices could not verify it.
 
     Raises:
-        InputError: NOT_APPROVED, APPROVALS_VOID.
+        InputError: NOT_APPROVED, APPROVALS_VOID, APPROVAL_REJECTED, CONDITION_OPEN.
         RefusedError: THRESHOLD_NOT_MET with the command that mends it, and whatever a device would refuse.
     """
     with workspace.lock():
@@ -65,6 +65,7 @@ def publish(
         reviewed = review(workspace, advisory, now=now)
         if reviewed.approvals.missing:
             raise missing_error(reviewed.approvals, f"tocsin advisory approve {advisory}", workspace)
+        require_no_rejection(workspace, reviewed)
         trusted = workspace.trusted()
         for product in reviewed.notice.subject:
             open_document(document, Notice, trusted.root, fleet=trusted.fleet, subject=product, now=now)
