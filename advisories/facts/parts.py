@@ -84,7 +84,7 @@ def _bounded(most: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _instant(value: object) -> object:
+def instant(value: object) -> object:
     """Read ``2026-11-24T09:00:00Z``; an instant without a zone means something else in every country."""
     if not isinstance(value, str):
         return value
@@ -135,7 +135,7 @@ Long = Annotated[str, _bounded(LONG_LETTERS_MAX)]
 """Words whose line ends are kept."""
 Url = Annotated[str, _bounded(2_048), AfterValidator(_url)]
 Instant = Annotated[
-    datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})
+    datetime, BeforeValidator(instant), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 """A moment with its zone."""
 Day = Annotated[date_type, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
