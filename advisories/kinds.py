@@ -1,3 +1,12 @@
 """Every kind of event: importing a module that knows kinds registers them, and readers import this one."""
 
 from __future__ import annotations
+
+import importlib
+
+for _name in (
+    "approval",
+    "learning.replies",
+    "learning.review",
+):
+    importlib.import_module(f"advisories.{_name}")

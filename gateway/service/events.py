@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import TypeVar
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 import advisories.kinds  # noqa: F401 - importing it registers every kind of event
 from advisories import events
 from advisories.events import Event, Recorded
-from gateway.service import audit, schema
+from gateway.service import audit, files, schema
 from gateway.service.store import Session
-from keys.errors import DamagedError
+from keys.errors import DamagedError, InputError
+
+E = TypeVar("E", bound=Event)
+
+
+def made(cls: type[E], fields: Mapping[str, object]) -> E:
+    """Return an event of what a person typed; empty words count as not said.
+
+    Raises:
+        InputError: BAD_VALUE, naming the field.
+    """
+    said = {name: value for name, value in fields.items() if value is not None and value != ""}
+    try:
+        return cls.model_validate(said, strict=False)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = ".".join(map(str, fault["loc"])).replace("_", "-")
+        reason = "it is missing" if fault["type"] == "missing" else str(fault["msg"])
+        reason = reason.removeprefix("Value error, ").removeprefix("Input ")
+        raise InputError(
+            "BAD_VALUE", f"'{name}': {files.visible(reason)}.", mend=f"Give another {name}."
+        ) from None
 
 
 def record(
