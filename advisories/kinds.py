@@ -6,6 +6,8 @@ import importlib
 
 for _name in (
     "approval",
+    "embargo",
+    "incident.kinds",
     "learning.replies",
     "learning.review",
 ):

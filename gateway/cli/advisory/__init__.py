@@ -8,7 +8,14 @@ import typer
 
 from gateway.cli.advisory.app import app
 
-for _name in ("write", "check", "approve", "publish", "translate"):  # in the order in which help lists them
+for _name in (
+    "write",
+    "check",
+    "approve",
+    "publish",
+    "embargo",
+    "translate",
+):  # in the order in which help lists them
     importlib.import_module(f"gateway.cli.advisory.{_name}")
 
 

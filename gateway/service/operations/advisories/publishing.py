@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisories.compose import FACTS
+from advisories.embargo import Channel
+from advisories.facts import load_facts
 from advisories.notice import Notice
+from advisories.phases import require_phase
 from gateway.service import publication
 from gateway.service.operations import releases
 from gateway.service.operations.advisories.approvals import require_no_rejection, review
 from gateway.service.operations.advisories.drafts import facts_path, published_revision
+from gateway.service.operations.advisories.embargo import require_may_leave
+from gateway.service.operations.advisories.setting import past
 from gateway.service.operations.catalogues import listed
-from gateway.service.operations.trust.signing import (
-    missing_error,
-)
+from gateway.service.operations.trust.signing import missing_error
 from gateway.service.workspace import Workspace
 from keys.document import digest, open_document, peek
 from keys.errors import InputError
@@ -45,7 +49,7 @@ def publish(
     are warned although active devices could not verify it.
 
     Raises:
-        InputError: NOT_APPROVED, APPROVALS_VOID, APPROVAL_REJECTED, CONDITION_OPEN.
+        InputError: PHASE, EMBARGO, TLP, NOT_APPROVED, APPROVALS_VOID, APPROVAL_REJECTED, CONDITION_OPEN.
         RefusedError: THRESHOLD_NOT_MET with the command that mends it, and whatever a device would refuse.
     """
     with workspace.lock():
@@ -65,6 +69,9 @@ def publish(
         reviewed = review(workspace, advisory, now=now)
         if reviewed.approvals.missing:
             raise missing_error(reviewed.approvals, f"tocsin advisory approve {advisory}", workspace)
+        facts = load_facts(reviewed.release.sources[FACTS], where=str(facts_path(workspace, advisory)))
+        require_phase(facts, past(workspace, advisory))
+        require_may_leave(workspace, facts, Channel.DEVICES, now=now)
         require_no_rejection(workspace, reviewed)
         trusted = workspace.trusted()
         for product in reviewed.notice.subject:
