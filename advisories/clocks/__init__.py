@@ -1,0 +1,1 @@
+"""Legal clocks: regimes as data, deadlines from recorded triggers, countdowns and calendars."""
