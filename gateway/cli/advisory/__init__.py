@@ -12,6 +12,7 @@ for _name in (
     "write",
     "check",
     "approve",
+    "packet",
     "publish",
     "embargo",
     "translate",

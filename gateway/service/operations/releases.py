@@ -11,6 +11,7 @@ changed since, also when an edit has made that approval void.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Final
@@ -108,3 +109,8 @@ def _kept(folder: Path) -> dict[str, bytes] | None:
     names = (FACTS, SETTING, LIST)
     found = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     return found if FACTS in found else None
+
+
+def digest_of(header: bytes) -> bytes:
+    """Return the SHA-256 of a header's bytes: what people compare."""
+    return hashlib.sha256(header).digest()

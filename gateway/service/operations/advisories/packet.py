@@ -1,0 +1,159 @@
+"""The approval packet of a workspace, or of a signing request on a machine without one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from advisories.compose import FACTS, SETTING
+from advisories.facts import Facts, load_facts
+from advisories.languages import primary
+from advisories.notice import Notice, ReleaseList, check_code
+from advisories.packet import Clock, Packet, Signature, Since, compare, compare_setting
+from advisories.render import small
+from advisories.story import load_setting
+from gateway.service.operations import releases
+from gateway.service.operations.advisories import comments
+from gateway.service.operations.advisories.approvals import Review
+from gateway.service.operations.trust.request_files import RELEASE_LIST_BYTES_MAX
+from gateway.service.workspace import Workspace
+from keys.codec import load
+from keys.errors import InputError, RefusedError, UnavailableError
+
+_SMALL: Final = re.compile(r"([^/]+)/small-\d+\.txt")
+_FONTS: Final = Path("/usr/share/fonts/opentype/unifont")
+
+
+def packet(
+    workspace: Workspace, reviewed: Review, role: str, *, now: int, clocks: Sequence[Clock] = ()
+) -> Packet:
+    """Return what a role has to judge; nothing is written.
+
+    Args:
+        workspace: where.
+        reviewed: the revision.
+        role: whose packet it is.
+        now: UTC seconds.
+        clocks: deadlines of the incident behind it, where there is one.
+    """
+    release = reviewed.release
+    return Packet(
+        role=role,
+        facts=load_facts(release.sources[FACTS], where=FACTS),
+        notice=reviewed.notice,
+        digest=reviewed.digest,
+        outputs=release.outputs,
+        pictures=dict(pictures(release.outputs)),
+        since=_since(workspace, reviewed, role),
+        findings=reviewed.findings,
+        clocks=clocks,
+        signatures=[Signature(one.holder, one.roles, one.kid) for one in reviewed.approvals.signed],
+        missing=reviewed.approvals.missing,
+        remarks=comments.said(workspace, reviewed.about),
+        void=reviewed.restart and reviewed.stored is not None,
+        made=now,
+    )
+
+
+def pictures(outputs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """Yield the pages of small screens as PNG, as far as this machine has the font to draw them."""
+    for name, data in outputs.items():
+        page = _SMALL.fullmatch(name)
+        if page:
+            drawn = _drawn(data.decode().splitlines(), page.group(1))
+            if drawn is not None:
+                yield name, drawn
+
+
+def _drawn(lines: list[str], language: str) -> bytes | None:
+    try:
+        image = small.draw(lines, language)
+    except UnavailableError:
+        try:
+            image = small.draw(lines, language, font=_unifont(language))
+        except UnavailableError:  # the page then shows the letters
+            return None
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _unifont(language: str) -> bytes | None:
+    names = ("unifont_jp.otf", "unifont.otf") if primary(language) == "ja" else ("unifont.otf",)
+    found = [_FONTS / name for name in names if (_FONTS / name).is_file()]
+    return found[0].read_bytes() if found else None
+
+
+def _since(workspace: Workspace, reviewed: Review, role: str) -> Since | None:
+    """Compare with what the role approved last; every published revision was approved by all of them."""
+    notice = reviewed.notice
+    given = comments.last_approval(workspace, notice.id, role)
+    if given is not None:
+        revision, code = given.revision, check_code(bytes.fromhex(given.digest))
+        before = releases.remembered(workspace, notice.id, given.digest)
+    elif notice.revision > 1:
+        revision = notice.revision - 1
+        header = releases.fixed(workspace, notice.id, revision)
+        code = "" if header is None else check_code(releases.digest_of(header))
+        before = releases.last(workspace, notice.id, revision)
+    else:
+        return None
+    old = _facts(before[FACTS]) if before else None
+    if before is None or old is None:
+        return Since(code, revision, known=False)
+    release = reviewed.release
+    changes = compare(old, load_facts(release.sources[FACTS], where=FACTS))
+    if SETTING in before:
+        with contextlib.suppress(ValueError):  # written by another program: who speaks is not compared
+            changes += compare_setting(load_setting(before[SETTING]), load_setting(release.sources[SETTING]))
+    return Since(code, revision, changes, tuple(_other(before.get(releases.LIST), release.release_list)))
+
+
+def _facts(data: bytes) -> Facts | None:
+    try:
+        return load_facts(data, where=FACTS)
+    except InputError:  # written by a program that knew other keys
+        return None
+
+
+def _other(before: bytes | None, after: bytes) -> Iterator[str]:
+    """Yield the names of outputs that were not these same bytes before."""
+    try:
+        sides = [
+            load(ReleaseList, data, size_max=RELEASE_LIST_BYTES_MAX).outputs
+            for data in (before or b"", after)
+        ]
+    except RefusedError:
+        return
+    for name in sorted(sides[0].keys() | sides[1].keys()):
+        if name not in {FACTS, SETTING} and sides[0].get(name) != sides[1].get(name):
+            yield name
+
+
+def of_request(
+    notice: Notice, digest: bytes, outputs: Mapping[str, bytes], facts: Facts, role: str, *, now: int
+) -> Packet:
+    """Return the packet of a signing request: what was said and approved so far, only the workspace knows.
+
+    Args:
+        notice: the header to sign.
+        digest: SHA-256 of it.
+        outputs: all that it binds.
+        facts: what they are made of.
+        role: of the key that would sign.
+        now: UTC seconds.
+    """
+    return Packet(
+        role=role,
+        facts=facts,
+        notice=notice,
+        digest=digest,
+        outputs=outputs,
+        pictures=dict(pictures(outputs)),
+        missing=(role,),
+        made=now,
+    )
