@@ -1,0 +1,64 @@
+"""Deadlines as iCalendar (RFC 5545), for the calendars in which people live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from icalendar import Alarm, Calendar, Event
+
+from advisories.clocks.running import LIVE, Clock
+
+ALARMS: Final = (timedelta(hours=24), timedelta(hours=4), timedelta(hours=1))
+"""Before the end; those that lie before the beginning are left out."""
+_PRODUCT: Final = "-//tocsin//clocks//EN"
+
+
+def calendar(
+    clocks: Iterable[Clock], *, fleet: str, revisions: Mapping[str, int], now: datetime, exercise: bool
+) -> bytes:
+    """Return a calendar with an event for each clock that has an end.
+
+    The same clock has the same UID in every export, so that a calendar that takes in the next one moves its
+    entry; what was done is cancelled. Titles of incidents are left out: calendars are seen by many.
+
+    Args:
+        clocks: any.
+        fleet: makes UIDs ours alone, e.g. the beginning of the fleet's digest.
+        revisions: incident -> a number that rises with each of its events.
+        now: when it is made.
+        exercise: mark entries as a drill.
+    """
+    made = Calendar()
+    made.add("prodid", _PRODUCT)
+    made.add("version", "2.0")
+    made.add("method", "PUBLISH")
+    for clock in clocks:
+        if clock.due is not None and (clock.state in LIVE or clock.done is not None):
+            made.add_component(_event(clock, fleet, revisions.get(clock.incident, 0), now, exercise=exercise))
+    return bytes(made.to_ical())
+
+
+def _event(clock: Clock, fleet: str, revision: int, now: datetime, *, exercise: bool) -> Event:
+    assert clock.due is not None
+    drill = "EXERCISE: " if exercise else ""
+    title = f"{drill}{clock.incident}: {clock.name}"
+    made = Event()
+    made.add("uid", f"{clock.incident}.{clock.regime}.{clock.step}@{fleet}.tocsin")
+    made.add("dtstamp", now.replace(microsecond=0))
+    made.add("dtstart", clock.due.replace(microsecond=0))
+    made.add("summary", title)
+    made.add("description", f"{clock.who} to {clock.whom}. {clock.source}. tocsin clocks {clock.incident}")
+    made.add("sequence", revision)
+    made.add("class", "CONFIDENTIAL")
+    made.add("transp", "TRANSPARENT")
+    made.add("status", "CANCELLED" if clock.done is not None else "CONFIRMED")
+    for before in ALARMS if clock.done is None else ():
+        if clock.started is None or clock.due - before > clock.started:
+            alarm = Alarm()
+            alarm.add("action", "DISPLAY")
+            alarm.add("description", title)
+            alarm.add("trigger", -before)
+            made.add_component(alarm)
+    return made
