@@ -16,6 +16,8 @@ CALENDAR_END: Final = 253_402_300_799
 SOURCE_LANGUAGE: Final = "en"
 """The last resort: its fixed words stand in for a language that has none."""
 
+_FROM_RIGHT: Final = frozenset({"ar", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi"})
+_LEFT_SCRIPTS: Final = frozenset({"Latn", "Cyrl", "Deva"})
 _TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 
 
@@ -24,6 +26,8 @@ class Words:
     """What every screen of one language says by itself (a table of ``languages.toml``)."""
 
     name: str
+    english: str
+    """The language's English name, for screens that know ASCII only."""
     notice: str
     exercise: str
     exercise_note: str
@@ -40,6 +44,8 @@ class Words:
     not_confirmed: str
     unconfirmed: str
     device: str
+    stand_in: str
+    """Says that ``{language}`` was wanted and cannot be shown, and that this is ``{own}``."""
     small_next: str
     small_genuine: str
     small_code: str
@@ -49,12 +55,14 @@ class Words:
     """Five words, by :class:`advisories.notice.Severity`."""
     date: str
     months: tuple[str, ...]
+    first: str = ""
+    """How the first day of a month is written where that is not ``1``."""
 
     def when(self, seconds: int) -> str:
         """Return UTC seconds as a date and time in words, to the minute; the calendar ends with year 9999."""
         time = datetime.fromtimestamp(min(seconds, CALENDAR_END), UTC)
         return self.date.format(
-            day=time.day,
+            day=self.first if self.first and time.day == 1 else time.day,
             month=self.months[time.month - 1],
             number=time.month,
             year=time.year,
@@ -70,6 +78,12 @@ def is_language(tag: str) -> bool:
 def primary(tag: str) -> str:
     """Return the language without script and region: ``de-AT`` -> ``de``."""
     return tag.partition("-")[0]
+
+
+def is_from_right(tag: str) -> bool:
+    """Say whether a language is written from right to left, as ``dir="rtl"`` in HTML says."""
+    language, _, rest = tag.partition("-")
+    return language in _FROM_RIGHT and rest.partition("-")[0] not in _LEFT_SCRIPTS
 
 
 @cache
@@ -100,7 +114,8 @@ def fallback(wanted: Iterable[str], available: Collection[str]) -> str | None:
 
     For each wanted language in turn: the same tag, then the same language in another script or region
     (the plain tag first). Then English, then the first tag in the order of the alphabet: a notice in a
-    foreign language is better than silence.
+    foreign language is better than silence. Devices go by it, and so does every screen that cannot show a
+    language (``docs/protocol/README.md``).
     """
     for tag in (*wanted, SOURCE_LANGUAGE):
         if tag in available:

@@ -2,20 +2,60 @@
 
 Order: what you must do, what happened, what is affected, what we are doing, next update, contact,
 proof. Labels stand in a column of their own, so a skim reads them.
+
+A terminal on a serial line neither turns lines round nor joins letters. So for a language that runs from
+right to left the lines are given in the order of their cells, shaped, with everything mirrored: labels at the
+right, the id at the left of the frame. A page that turns lines round by itself must show them as they are (in
+HTML ``dir="ltr"`` and ``unicode-bidi: bidi-override``).
 """
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
-from advisories.languages import Words, words
+from advisories.languages import Words, is_from_right, words
 from advisories.notice import Notice, Text
-from advisories.render import layout
-from advisories.render.layout import clean, pad, wrap
+from advisories.render import bidi, layout
+from advisories.render.layout import clean, wrap
+from advisories.render.plain import to_ascii
+from keys.errors import UnavailableError
 
 WIDTH: Final = 80
 HEIGHT: Final = 24
 _GAP = 2
+_WIDE_STOP: Final = "\u3002"  # the full stop of Chinese and Japanese has its space in itself
+_TEXT_FIELDS: Final = ("title", "action", "happened", "affected", "doing", "contact")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """How lines of one language are set."""
+
+    width: int
+    from_right: bool
+
+    @property
+    def inner(self) -> int:
+        return self.width - 4
+
+    def framed(self, line: str) -> str:
+        """Return a line between the bars of the frame, cell by cell."""
+        cells = self.turned(line)
+        rest = " " * (self.inner - layout.width(cells))
+        return f"| {rest}{cells} |" if self.from_right else f"| {cells}{rest} |"
+
+    def turned(self, line: str) -> str:
+        if self.from_right or bidi.is_from_right(line):
+            return bidi.visual(line, from_right=self.from_right)
+        return line
+
+    def rule(self, begin: str, end: str) -> str:
+        """Return a line of the frame with words set into it, e.g. ``+-[ NOTICE ]----[ EX-1 ]-+``."""
+        left, right = (end, begin) if self.from_right else (begin, end)
+        left = f"+-[ {self.turned(clean(left))} ]" if left else "+-"
+        right = f"[ {self.turned(clean(right))} ]-+" if right else "-+"
+        return left + "-" * (self.width - layout.width(left) - layout.width(right)) + right
 
 
 def render(
@@ -28,8 +68,10 @@ def render(
     confirmed: bool,
     width: int = WIDTH,
     height: int = HEIGHT,
+    ascii_only: bool = False,
+    wanted: str | None = None,
 ) -> list[str]:
-    """Return the lines of the screen, each exactly ``width`` columns.
+    """Return the lines of the screen, each exactly ``width`` columns, to be sent as they are.
 
     More than ``height`` lines come back rather than a text cut short; the check ``console-overflow``
     keeps that from being published.
@@ -43,12 +85,20 @@ def render(
         confirmed: whether catalogue and timestamp say that it is current.
         width: columns of the screen.
         height: lines of the screen; blank lines between sections are left out when room is short.
+        ascii_only: the screen knows nothing else: Latin letters lose their marks.
+        wanted: the language of the owner for which this text stands in; a line of its own says so.
+
+    Raises:
+        UnavailableError: SCRIPT_UNSUPPORTED: letters that ASCII has no spelling for.
     """
     own = words(text.language)
-    inner = width - 4
-    label = (
-        max(map(layout.width, (own.action, own.happened, own.affected, own.doing, own.next_update))) + _GAP
-    )
+    instead = stand_in(text.language, wanted, ascii_only=ascii_only) if wanted else ""
+    if ascii_only:
+        own, text = _plain(own, text)
+    page = _Page(width, is_from_right(text.language))
+    inner = page.inner
+    names = (own.action, own.happened, own.affected, own.doing, own.next_update, own.contact, own.proof)
+    label = max(map(_columns, names)) + _GAP
     sections = [
         _section(name, body, label, inner)
         for name, body in _bodies(
@@ -56,11 +106,12 @@ def render(
         )
     ]
     heading = own.notice.format(severity=own.severity[notice.severity]).upper()
-    top = _rule(heading, notice.id, width)
-    head = [_centred(line, inner) for line in _banner(notice, own, inner)]
+    banner = [*_banner(notice, own, inner), *wrap(instead, inner)]
+    top = page.rule(heading, notice.id)
+    head = [_centred(line, inner) for line in banner]
     if layout.width(top) > width:  # a long id: the heading gets a line of its own
-        top = _rule("", notice.id, width)
-        head = [*(_centred(line, inner) for line in wrap(heading, inner)), *head]
+        top = page.rule("", notice.id)
+        head = [_centred(line, inner) for line in (*wrap(heading, inner), *banner)]
     title = wrap(text.title, inner)
     frame = 3  # top, below the title, bottom
     body = [line for section in sections for line in section]
@@ -69,11 +120,53 @@ def render(
         body = [line for section in sections for line in ("", *section)][1:]
     return [
         top,
-        *(f"| {pad(line, inner)} |" for line in (*head, *title)),
-        _rule("", "", width),
-        *(f"| {pad(line, inner)} |" for line in body),
-        _rule("" if confirmed else own.not_confirmed, code, width),
+        *map(page.framed, (*head, *title)),
+        page.rule("", ""),
+        *map(page.framed, body),
+        page.rule("" if confirmed else own.not_confirmed, code),
     ]
+
+
+def stand_in(language: str, wanted: str, *, ascii_only: bool = False) -> str:
+    """Return the line that says which language was wanted, and in which one this is told instead.
+
+    Args:
+        language: of the text.
+        wanted: of the owner.
+        ascii_only: name both in English letters.
+    """
+    own, other = words(language), words(wanted)
+    if not ascii_only:
+        return own.stand_in.format(language=other.name, own=own.name)
+    said = own.stand_in.format(language=other.english, own=own.english)
+    return to_ascii(said, language) or said
+
+
+def has_ascii(text: Text) -> bool:
+    """Say whether a screen that knows ASCII only can tell this text."""
+    told = (*(getattr(text, name) for name in _TEXT_FIELDS), words(text.language).action)
+    return all(to_ascii(part, text.language) is not None for part in told)
+
+
+def _plain(own: Words, text: Text) -> tuple[Words, Text]:
+    """Return words and text in ASCII."""
+    if not has_ascii(text):
+        raise UnavailableError(
+            "SCRIPT_UNSUPPORTED",
+            f"This screen knows ASCII only and cannot show '{text.language}'.",
+            mend="Show the notice in another language, or on a screen that knows UTF-8.",
+        )
+    tag = text.language
+
+    def said(value: str) -> str:
+        return to_ascii(value, tag) or ""
+
+    changes = {name: said(getattr(text, name)) for name in _TEXT_FIELDS}
+    plain: dict[str, Any] = {}
+    for field in fields(Words):
+        value = getattr(own, field.name)
+        plain[field.name] = said(value) if isinstance(value, str) else tuple(map(said, value))
+    return Words(**plain), replace(text, **changes)
 
 
 def _bodies(
@@ -91,13 +184,22 @@ def _bodies(
         (own.doing, [text.doing]),
         (own.next_update, [update]),
         (own.contact, [text.contact]),
-        (own.proof, [f"{genuine} {state}"]),
+        (own.proof, [f"{genuine}{'' if genuine.endswith(_WIDE_STOP) else ' '}{state}"]),
     ]
 
 
 def _section(name: str, paragraphs: list[str], label: int, inner: int) -> list[str]:
     lines = [line for paragraph in paragraphs for line in wrap(paragraph, inner - label)]
-    return [pad(name if index == 0 else "", label) + line for index, line in enumerate(lines)]
+    return [_padded(name if index == 0 else "", label) + line for index, line in enumerate(lines)]
+
+
+def _padded(name: str, columns: int) -> str:
+    return name + " " * (columns - _columns(name))
+
+
+def _columns(text: str) -> int:
+    """Return the columns that a text takes once it is shaped."""
+    return layout.width(bidi.cells(text))
 
 
 def _banner(notice: Notice, own: Words, inner: int) -> list[str]:
@@ -107,11 +209,4 @@ def _banner(notice: Notice, own: Words, inner: int) -> list[str]:
 
 
 def _centred(line: str, inner: int) -> str:
-    return " " * ((inner - layout.width(line)) // 2) + line
-
-
-def _rule(left: str, right: str, columns: int) -> str:
-    """Return a line of the frame with words set into it, e.g. ``+-[ NOTICE ]----[ EX-1 ]-+``."""
-    begin = f"+-[ {clean(left)} ]" if left else "+-"
-    end = f"[ {clean(right)} ]-+" if right else "-+"
-    return begin + "-" * (columns - layout.width(begin) - layout.width(end)) + end
+    return " " * ((inner - _columns(line)) // 2) + line

@@ -46,6 +46,15 @@ _OWN: Final[dict[str, Pixels]] = {
     "\u00ab": _art(4, "..#.#", ".#.#.", "#.#..", ".#.#.", "..#.#"),
     "\u00bb": _art(4, "#.#..", ".#.#.", "..#.#", ".#.#.", "#.#.."),
     "\u00bf": _art(2, "..#..", ".....", "..#..", ".#...", "#....", "#...#", ".###."),
+    "\u0153": _art(4, ".#.#.", "#.#.#", "#.###", "#.#..", ".#.##"),
+    "\u0152": _art(2, ".####", "#.#..", "#.#..", "#.###", "#.#..", "#.#..", ".####"),
+    "\u0142": _art(2, ".##..", "..#..", "..#.#", "..##.", ".##..", "#.#..", ".###."),
+    "\u0141": _art(2, ".#...", ".#.#.", ".##..", "##...", ".#...", ".#...", ".####"),
+    "\u20ac": _art(2, "..###", ".#...", "####.", ".#...", "####.", ".#...", "..###"),
+    "\u00ba": _art(2, ".###.", ".#.#.", ".###.", ".....", ".###."),
+    "\u00aa": _art(2, "..##.", ".#.#.", ".####", ".....", ".####"),
+    "\u00b7": _art(5, "..#.."),
+    "\u2022": _art(4, ".##..", ".##.."),
     "\u00a1": _art(2, "..#..", ".....", "..#..", "..#..", "..#..", "..#..", "..#.."),
 }
 _MARKS: Final[dict[str, tuple[Pixels, Pixels]]] = {
@@ -53,11 +62,15 @@ _MARKS: Final[dict[str, tuple[Pixels, Pixels]]] = {
     "\u0301": (_art(0, "...#.", "..#.."), _art(1, "...#.", "..#..")),
     "\u0302": (_art(0, "..#..", ".#.#."), _art(1, "..#..", ".#.#.")),
     "\u0303": (_art(0, ".###."), _art(1, ".##.#", "#.##.")),
+    "\u0307": (_art(0, "..#.."), _art(2, "..#..")),
     "\u0308": (_art(0, ".#.#."), _art(2, ".#.#.")),
     "\u030a": (_art(0, "..#.."), _art(1, ".##..", ".##..")),
 }
 """What stands above a capital, and above a small letter."""
-_CEDILLA = _art(9, "..#..", ".##..")
+_BELOW: Final[dict[str, Pixels]] = {
+    "\u0327": _art(9, "..#..", ".##.."),  # cedilla
+    "\u0328": _art(9, "...#.", "...##"),  # ogonek
+}
 _PRINTABLE = range(0x20, 0x7F)
 
 
@@ -82,8 +95,8 @@ def _accented(plain: str, *marks: str) -> Pixels | None:
     body = pixels(plain) if plain.isascii() and plain.isalpha() else None
     if body is None or len(marks) != 1:
         return None
-    if marks[0] == "\u0327":
-        return body | _CEDILLA
+    if marks[0] in _BELOW:
+        return body | _BELOW[marks[0]]
     if marks[0] not in _MARKS:
         return None
     above_capital, above_small = _MARKS[marks[0]]

@@ -1,8 +1,11 @@
 """The notice on a 128 x 64 one-bit screen: pages of a title bar and a few lines.
 
-Two geometries. Texts in Western Latin letters are set in the face of :mod:`advisories.render.glyphs`: a bar
+Two geometries. Texts in Latin letters are set in the face of :mod:`advisories.render.glyphs`: a bar
 and five lines of 21 columns. Every other script needs GNU Unifont (16 pixels high, 8 or 16 wide): a bar
 and three lines of 16 columns, which is eight wide characters.
+
+Pages are lines as they are written; :func:`draw` shapes and turns round what runs from right to left: its
+lines end at the left and begin at the right edge, and the title bar is mirrored.
 
 Order: title, what you must do, what happened, next update, proof.
 """
@@ -10,21 +13,29 @@ Order: title, what you must do, what happened, next update, proof.
 from __future__ import annotations
 
 import io
-import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from advisories.languages import Words, words
+from advisories.languages import SOURCE_LANGUAGE, Words, is_from_right, primary, words
 from advisories.notice import Notice, Text
-from advisories.render import glyphs
-from advisories.render.layout import SOFT_HYPHEN, clean, spread, width, wrap
+from advisories.render import bidi, glyphs
+from advisories.render.layout import SOFT_HYPHEN, clean, width, wrap
 from keys.errors import UnavailableError
 
 PAGES_MAX: Final = 4
 WIDTH_PX: Final = 128
 HEIGHT_PX: Final = 64
+FONT_NAME: Final = "GNU Unifont"
+FONT_PACKAGE: Final = "fonts-unifont"
+FONT_FILES: Final = ("unifont.otf", "unifont_jp.otf")
+"""File names of the font; the second one has the Japanese forms of Han characters."""
+_PNG_SCALE: Final = 4
+
+Fonts = Mapping[str, bytes]
+"""File name, of :data:`FONT_FILES`, -> the font's bytes; one that is not here is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,16 @@ def _is_latin(text: str) -> bool:
     return glyphs.has(clean(text).translate(_PLAIN).replace(SOFT_HYPHEN, ""))
 
 
+def font_names(language: str) -> tuple[str, ...]:
+    """Return the files that may draw a language, the best one first."""
+    return FONT_FILES[::-1] if primary(language) == "ja" else FONT_FILES[:1]
+
+
+def font_of(language: str, fonts: Fonts) -> bytes | None:
+    """Return the font for a language, or None where none of its files is here."""
+    return next((fonts[name] for name in font_names(language) if name in fonts), None)
+
+
 def pages(notice: Notice, text: Text, *, code: str, confirmed: bool) -> list[list[str]]:
     """Return the pages, each a title bar and its lines, filled up to the geometry's number of lines.
 
@@ -80,25 +101,78 @@ def pages(notice: Notice, text: Text, *, code: str, confirmed: bool) -> list[lis
         confirmed: whether catalogue and timestamp say that it is current.
     """
     own = words(text.language)
+    proof = [own.small_genuine.format(id=notice.id), own.small_code.format(code=code)]
+    state = own.small_confirmed if confirmed else own.small_not_confirmed
     shape = geometry(text)
-    sections = _sections(notice, text, own, code, confirmed=confirmed)
-    lines = [[line for part in section for line in wrapped(part, shape)] for section in sections]
+    bodies = _packed([*_told(notice, text, own, shape), _wrapped([*proof, state], shape)], shape.lines - 1)
+    return _numbered(notice, text.language, shape, bodies, len(bodies))
+
+
+def told(notice: Notice, text: Text) -> list[list[str]]:
+    """Return the pages without the proof, which only the finished header and the device know.
+
+    They can be drawn before the header is signed; their numbers count the pages of :func:`proofs` after them.
+    """
+    own, shape = words(text.language), geometry(text)
+    bodies = _packed(_told(notice, text, own, shape), shape.lines - 1)
+    after = len(_proof_bodies(notice, "", confirmed=True))
+    return _numbered(notice, text.language, shape, bodies, len(bodies) + after)
+
+
+def proofs(notice: Notice, *, code: str, confirmed: bool, after: int) -> list[list[str]]:
+    """Return the proof alone, in English: for a device that has no font for more than Latin.
+
+    Args:
+        notice: a genuine header.
+        code: the check code of the header.
+        confirmed: whether catalogue and timestamp say that it is current.
+        after: how many pages of :func:`told` stand before it.
+    """
+    bodies = _proof_bodies(notice, code, confirmed=confirmed)
+    count = after + len(bodies)
+    own = words(SOURCE_LANGUAGE)
+    return [
+        _page(_bar(notice, own, f"{number}/{count}", LATIN), body, LATIN)
+        for number, body in enumerate(bodies, after + 1)
+    ]
+
+
+def _proof_bodies(notice: Notice, code: str, *, confirmed: bool) -> list[list[str]]:
+    """Return the lines of the proof in English; only a very long id needs more than one page."""
+    own = words(SOURCE_LANGUAGE)
+    state = own.small_confirmed if confirmed else own.small_not_confirmed
+    lines = _wrapped([own.small_genuine.format(id=notice.id), own.small_code.format(code=code), state], LATIN)
+    room = LATIN.lines - 1
+    return [lines[at : at + room] for at in range(0, len(lines), room)]
+
+
+def _told(notice: Notice, text: Text, own: Words, shape: Geometry) -> list[list[str]]:
+    """Return the sections before the proof as lines."""
+    update = [own.small_next, own.when(notice.next_update)] if notice.next_update is not None else []
+    sections = [[text.title, text.action], [text.happened], update]
+    lines = [_wrapped(section, shape) for section in sections]
     title = wrapped(text.title, shape)
     if len(lines[0]) < shape.lines - 1:  # room for air between the title and what to do
         lines[0] = [*title, "", *lines[0][len(title) :]]
-    bodies = _packed(lines, shape.lines - 1)
+    return lines
+
+
+def _wrapped(paragraphs: list[str], shape: Geometry) -> list[str]:
+    return [line for paragraph in paragraphs for line in wrapped(paragraph, shape)]
+
+
+def _numbered(
+    notice: Notice, language: str, shape: Geometry, bodies: list[list[str]], count: int
+) -> list[list[str]]:
+    own = words(language)
     return [
-        [_bar(notice, own, f"{number}/{len(bodies)}", shape), *body] + [""] * (shape.lines - 1 - len(body))
+        _page(_bar(notice, own, f"{number}/{count}", shape), body, shape)
         for number, body in enumerate(bodies, 1)
     ]
 
 
-def _sections(notice: Notice, text: Text, own: Words, code: str, *, confirmed: bool) -> list[list[str]]:
-    """Return sections of paragraphs in the order in which they are shown."""
-    update = [own.small_next, own.when(notice.next_update)] if notice.next_update is not None else []
-    proof = [own.small_genuine.format(id=notice.id), own.small_code.format(code=code)]
-    state = own.small_confirmed if confirmed else own.small_not_confirmed
-    return [[text.title, text.action], [text.happened], update, [*proof, state]]
+def _page(bar: str, body: list[str], shape: Geometry) -> list[str]:
+    return [bar, *body] + [""] * (shape.lines - 1 - len(body))
 
 
 def wrapped(paragraph: str, shape: Geometry) -> list[str]:
@@ -129,8 +203,15 @@ def _bar(notice: Notice, own: Words, number: str, shape: Geometry) -> str:
     choices = [severity]
     if notice.exercise:
         choices = [f"{own.exercise} {severity}", own.exercise]
-    fitting = [left for left in choices if width(left) + 1 + len(number) <= shape.columns]
-    return spread((fitting or choices)[0 if fitting else -1], number, shape.columns)
+    room = shape.columns - 1 - len(number)
+    fitting = [left for left in choices if _columns(left) <= room]
+    left = (fitting or choices)[0 if fitting else -1]
+    return left + " " * max(1, shape.columns - _columns(left) - len(number)) + number
+
+
+def _columns(text: str) -> int:
+    """Return the columns that a text takes once it is shaped."""
+    return width(bidi.cells(text))
 
 
 def draw(lines: list[str], language: str, *, font: bytes | None = None) -> Image.Image:
@@ -142,28 +223,26 @@ def draw(lines: list[str], language: str, *, font: bytes | None = None) -> Image
         font: the bytes of GNU Unifont, needed for letters that the Latin face lacks.
 
     Raises:
-        UnavailableError: FONT_MISSING, naming font and package; SCRIPT_UNSUPPORTED for scripts that run from
-            right to left. Boxes are never drawn.
+        UnavailableError: FONT_MISSING, naming font and package; SCRIPT_UNSUPPORTED, naming a script whose
+            letters need more than a cell each. Boxes are never drawn.
     """
     text = "".join(lines)
-    if any(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in text):
-        raise UnavailableError(
-            "SCRIPT_UNSUPPORTED",
-            f"This screen cannot draw the script of '{language}', which runs from right to left.",
-            mend="Show the notice on another surface.",
-        )
+    _require_shaped(text, language)
     latin = len(lines) != WIDE.lines and glyphs.has(text)
     shape = LATIN if latin else WIDE
-    face = None if latin else _unifont(text, language, font)
+    face = None if latin else _unifont(bidi.cells(text), language, font)
     image = Image.new("1", (WIDTH_PX, HEIGHT_PX), 0)
     pen = ImageDraw.Draw(image)
     pen.fontmode = "1"
     pen.rectangle((0, 0, WIDTH_PX - 1, shape.bar_px - 1), fill=1)
     left = (WIDTH_PX - shape.columns * shape.cell_px) // 2
+    from_right = is_from_right(language)
+    turned = from_right or bidi.is_from_right(text)
     for index, line in enumerate(lines):
         top = 0 if index == 0 else shape.top_px + (index - 1) * shape.pitch_px
-        column = 0
-        for letter in line:
+        cells = bidi.visual(line, from_right=from_right) if turned else line
+        column = shape.columns - width(cells) if from_right else 0
+        for letter in cells:
             at = (left + column * shape.cell_px, top)
             if face is None:
                 dots = [(at[0] + x, at[1] + y) for x, y in sorted(glyphs.pixels(letter) or ())]
@@ -174,12 +253,35 @@ def draw(lines: list[str], language: str, *, font: bytes | None = None) -> Image
     return image
 
 
+def png(lines: list[str], language: str, *, font: bytes | None = None) -> bytes:
+    """Return one page as a PNG four times as large, for people to look at; the arguments of :func:`draw`."""
+    return enlarged(draw(lines, language, font=font))
+
+
+def enlarged(page: Image.Image) -> bytes:
+    """Return a drawn page as a PNG four times as large, its dots still square."""
+    size = (WIDTH_PX * _PNG_SCALE, HEIGHT_PX * _PNG_SCALE)
+    made = io.BytesIO()
+    page.resize(size, Image.Resampling.NEAREST).save(made, "PNG", optimize=True)
+    return made.getvalue()
+
+
+def _require_shaped(text: str, language: str) -> None:
+    scripts = sorted(script.title() for script in bidi.unshaped(text))
+    if scripts:
+        raise UnavailableError(
+            "SCRIPT_UNSUPPORTED",
+            f"This screen cannot draw '{language}': {', '.join(scripts)} letters cannot be shaped here.",
+            mend="Show the notice on another surface, or in another language.",
+        )
+
+
 def _unifont(text: str, language: str, font: bytes | None) -> ImageFont.FreeTypeFont:
     """Open Unifont and make sure that it has every letter."""
     missing = UnavailableError(
         "FONT_MISSING",
-        f"The font GNU Unifont is needed to draw '{language}' and is not here or lacks a letter.",
-        mend="Install the package fonts-unifont (Debian, Ubuntu) or show the notice on another surface.",
+        f"The font {FONT_NAME} is needed to draw '{language}' and is not here or lacks a letter.",
+        mend=f"Install the package {FONT_PACKAGE} (Debian, Ubuntu) or show the notice on another surface.",
     )
     if font is None:
         raise missing
@@ -188,6 +290,8 @@ def _unifont(text: str, language: str, font: bytes | None) -> ImageFont.FreeType
     except OSError:
         raise missing from None
     nothing = bytes(face.getmask("\U0010ffff", mode="1"))
-    if any(bytes(face.getmask(letter, mode="1")) == nothing for letter in set(text) - {" ", "\u3000"}):
-        raise missing
+    for letter in set(text) - {" ", "\u3000"}:
+        boxed = bytes(face.getmask(letter, mode="1")) == nothing
+        if boxed or face.getlength(letter) > width(letter) * WIDE.cell_px:
+            raise missing
     return face

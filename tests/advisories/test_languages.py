@@ -1,25 +1,35 @@
 import pytest
+from babel import dates
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisories.languages import all_words, fallback, has_words, is_language, primary, words
+from advisories.languages import all_words, fallback, has_words, is_from_right, is_language, primary, words
 from advisories.notice import Severity
 
 TAGS = st.sampled_from(["en", "de", "de-AT", "ja", "pt-BR", "pt", "zh-Hant-TW", "fr"])
 
 
-@pytest.mark.parametrize("tag", ["en", "de", "ja"])
+NINE = ["en", "de", "fr", "es", "it", "pl", "ja", "zh", "ar"]
+
+
+def test_nine_languages_have_words() -> None:
+    assert sorted(all_words()) == sorted(NINE)
+
+
+@pytest.mark.parametrize("tag", NINE)
 def test_every_language_of_screens_is_complete(tag: str) -> None:
     own = words(tag)
     assert len(own.severity) == len(Severity)
     assert len(own.months) == 12
-    assert all(getattr(own, name) for name in own.__slots__)
+    assert all(getattr(own, name) for name in own.__slots__ if name != "first")
+    assert own.english.isascii()
     for template, slots in (
         (own.genuine, ("{id}", "{revision}", "{code}")),
         (own.device, ("{product}", "{installed}")),
         (own.notice, ("{severity}",)),
         (own.small_genuine, ("{id}",)),
         (own.small_code, ("{code}",)),
+        (own.stand_in, ("{language}", "{own}")),
     ):
         assert all(slot in template for slot in slots)
 
@@ -30,10 +40,34 @@ def test_every_language_of_screens_is_complete(tag: str) -> None:
         ("en", "24 November 2026, 09:05 UTC"),
         ("de", "24. November 2026, 09:05 UTC"),
         ("ja", "2026年11月24日 09:05（UTC）"),
+        ("fr", "24 novembre 2026, 09:05 UTC"),
+        ("es", "24 de noviembre de 2026, 09:05 UTC"),
+        ("it", "24 novembre 2026, 09:05 UTC"),
+        ("pl", "24 listopada 2026 r., 09:05 UTC"),
+        ("zh", "2026年11月24日 09:05（UTC）"),
+        ("ar", "24 نوفمبر 2026، 09:05 UTC"),
     ],
 )
 def test_a_time_is_said_in_words(tag: str, said: str) -> None:
     assert words(tag).when(1_795_511_100) == said
+
+
+@pytest.mark.parametrize(("tag", "said"), [("fr", "1er"), ("de", "1."), ("it", "1")])
+def test_the_first_of_a_month_is_said_as_people_say_it(tag: str, said: str) -> None:
+    assert words(tag).when(1_790_812_800).split()[0] == said
+
+
+@pytest.mark.parametrize("tag", [tag for tag in NINE if tag not in {"ja", "zh"}])  # these say numbers
+def test_months_are_those_that_the_calendar_of_the_language_knows(tag: str) -> None:
+    names = dates.get_month_names("wide", "format", locale=tag)
+    assert [names[number] for number in range(1, 13)] == list(words(tag).months)
+
+
+@pytest.mark.parametrize(
+    ("tag", "from_right"), [("ar", True), ("he-IL", True), ("ur-Latn", False), ("en", False)]
+)
+def test_some_languages_run_from_right_to_left(tag: str, from_right: bool) -> None:
+    assert is_from_right(tag) is from_right
 
 
 def test_english_words_stand_in_where_there_are_none() -> None:

@@ -1,0 +1,94 @@
+"""Lines of scripts that run from right to left, as a screen that cannot turn them round must be sent them.
+
+A text is wrapped as it is written; then each line is shaped (Arabic letters become the forms that they
+have beside their neighbours) and put into the order in which its cells are filled from left to right. Ids,
+versions, codes, telephone numbers and addresses keep their own direction.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Final
+
+from arabic_reshaper import ArabicReshaper
+from arabic_reshaper.ligatures import LIGATURES
+from bidi.algorithm import get_display  # type: ignore[import-untyped]
+
+_FROM_LEFT, _POP = "\u202a", "\u202c"  # embedding from left to right, and its end
+_STRONG = {"R": "\u200f", "L": "\u200e"}  # keeps the marks between two embeddings with the line
+_KEPT_WHOLE: Final = re.compile(
+    r"(?:\+|0)[0-9]+(?:[ /-](?:\([0-9]+\))?[0-9]+)+"  # telephone numbers
+    r"|[A-Za-z0-9*][A-Za-z0-9.,_:/@?&=#%+*-]*[A-Za-z0-9*]%?"  # ids, codes, addresses, versions, times
+)
+"""What is read from left to right inside any line."""
+_JOINERS: Final = frozenset("\u200c\u200d")
+_UNSHAPED: Final = frozenset(
+    {
+        "BALINESE", "BENGALI", "DEVANAGARI", "DIVES", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA", "KHMER",
+        "LAO", "MALAYALAM", "MANDAIC", "MEETEI", "MONGOLIAN", "MYANMAR", "NKO", "ORIYA", "SINHALA", "SYRIAC",
+        "TAI", "TAMIL", "TELUGU", "THAANA", "THAI", "TIBETAN",
+    }
+)  # fmt: skip
+"""Scripts whose letters need more than a form a cell: first word of a letter's Unicode name."""
+
+
+@cache
+def _reshaper() -> ArabicReshaper:
+    """Return the shaper: no vowel signs (they have no cell of their own), of ligatures only lam with alef."""
+    options = {name: "LAM WITH ALEF" in name and "MAKSURA" not in name for name, _ in LIGATURES}
+    return ArabicReshaper(
+        {
+            "language": "Arabic",
+            "delete_harakat": True,
+            "shift_harakat_position": False,
+            "delete_tatweel": False,
+            "support_zwj": True,
+            "use_unshaped_instead_of_isolated": False,
+            "support_ligatures": True,
+            **options,
+        }
+    )
+
+
+def is_from_right(text: str) -> bool:
+    """Say whether any letter belongs to a script that runs from right to left."""
+    return any(unicodedata.bidirectional(letter) in {"R", "AL", "AN"} for letter in text)
+
+
+def unshaped(text: str) -> set[str]:
+    """Return the scripts in a text that no screen here can shape, e.g. ``{"DEVANAGARI"}``."""
+    names = (unicodedata.name(letter, "") for letter in set(text) if letter > "\u0700")
+    return {name.partition(" ")[0] for name in names} & _UNSHAPED
+
+
+def shape(text: str) -> str:
+    """Return a text in the forms that its letters have beside their neighbours, in written order."""
+    shaped: str = _reshaper().reshape(text)
+    return "".join(letter for letter in shaped if not _is_unseen(letter))
+
+
+def cells(text: str) -> str:
+    """Return a text as it is measured: shaped where any of it runs from right to left, else as it is."""
+    return shape(text) if is_from_right(text) else text
+
+
+def visual(line: str, *, from_right: bool = True) -> str:
+    """Return one line in the order of its cells from left to right, shaped.
+
+    Args:
+        line: as it is written.
+        from_right: the line as a whole runs from right to left, whatever it begins with.
+    """
+    base = "R" if from_right else "L"
+    edge = _STRONG[base]
+    plain = "".join(letter for letter in line if unicodedata.category(letter) != "Cf" or letter in _JOINERS)
+    marked = _KEPT_WHOLE.sub(lambda found: f"{edge}{_FROM_LEFT}{found[0]}{_POP}{edge}", plain)
+    shaped: str = _reshaper().reshape(marked)
+    turned = str(get_display(shaped, base_dir=base))
+    return "".join(letter for letter in turned if not _is_unseen(letter))
+
+
+def _is_unseen(letter: str) -> bool:
+    return bool(unicodedata.combining(letter)) or unicodedata.category(letter) == "Cf"
