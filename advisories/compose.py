@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from advisories import limits
 from advisories.facts import TEXT_FIELDS, Facts
 from advisories.notice import Notice, ReleaseList, Text
-from advisories.render import channels, console, led, small
+from advisories.render import channels, console, led, pages, small
+from advisories.render.pages import Pages
+from advisories.render.small import Fonts
 from advisories.story import CODE_SLOT, SLOT, Setting, Story
 from keys.codec import dump, load
-from keys.errors import InputError, RefusedError
+from keys.errors import InputError, RefusedError, UnavailableError
 
 __all__ = [
     "CODE_SLOT",
@@ -46,11 +48,15 @@ class Release:
     texts: dict[str, bytes]
     """Language -> encoded :class:`Text`."""
     outputs: dict[str, bytes]
-    """Name -> UTF-8 bytes of every customer-facing output, e.g. ``en/console.txt``."""
+    """Name -> bytes of every customer-facing output, e.g. ``en/console.txt``: UTF-8, but ``small-N.pbm``."""
     release_list: bytes
     """Encoded :class:`ReleaseList`; the header carries its SHA-256."""
     sources: dict[str, bytes] = field(default_factory=dict)
     """:data:`FACTS` and :data:`SETTING`: what all of it was made of, listed like an output."""
+    pages: dict[str, Pages] = field(default_factory=dict)
+    """Language -> drawn pages, for the languages that need a font."""
+    without_pages: dict[str, str] = field(default_factory=dict)
+    """Language that needs a font and has no drawn pages -> why: one sentence to show whoever composes."""
 
 
 def compose(
@@ -63,8 +69,15 @@ def compose(
     exercise: bool,
     version: int,
     patches: Mapping[str, tuple[bytes, ...]] | None = None,
+    fonts: Fonts | None = None,
+    drawn: Mapping[str, Pages] | None = None,
+    previous: Notice | None = None,
+    same_since: int | None = None,
 ) -> Release:
     """Compose one revision.
+
+    Another machine makes the same bytes with ``drawn`` and ``same_since`` of the release that it compares: it
+    may have another font, and may not know what was published before.
 
     Args:
         facts: as written.
@@ -75,17 +88,25 @@ def compose(
         exercise: True under an exercise root; an advisory marked as one stays one anywhere.
         version: of the signed body, max(last + 1, UTC seconds).
         patches: product -> manifest digests of the patches that mend it.
+        fonts: to draw pages with, for languages whose letters not every device has.
+        drawn: language -> pages drawn before; bound as they are, and no others are drawn.
+        previous: the header published last: where only languages are added to it, devices need not show the
+            others again.
+        same_since: what the header says of that, when it is known already.
 
     Raises:
         InputError: TEXT_TOO_LONG or NOTICE_TOO_LONG, with ``file:line``.
     """
-    texts = {language: text_of(facts, language) for language in sorted(facts.texts)}
-    encoded = {language: _encoded(facts, text) for language, text in texts.items()}
     draft = header_of(
         facts, fleet=fleet, issued=issued, revision=revision, exercise=exercise, version=version
     )
+    words = {language: text_of(facts, language) for language in sorted(facts.texts)}
+    found, missing = _drawn(draft, words, fonts or {}) if drawn is None else (dict(drawn), {})
+    texts, encoded = {}, {}
+    for language, text in words.items():
+        texts[language], encoded[language] = _bound(facts, text, found, missing)
     setting = setting or Setting()
-    outputs = outputs_of(Story(facts=facts, notice=draft, texts=texts, setting=setting))
+    outputs = outputs_of(Story(facts=facts, notice=draft, texts=texts, setting=setting)) | _files(found)
     sources = {FACTS: facts.file, SETTING: setting.encode()}
     release_list = dump(release_list_of(outputs | sources))
     header = header_of(
@@ -98,14 +119,56 @@ def compose(
         texts={language: _digest(data) for language, data in encoded.items()},
         patches=dict(sorted(patches.items())) if patches else None,
         release_list=_digest(release_list),
+        same_since=same_since,
     )
+    if previous is not None and header.only_adds_languages(previous):
+        header = replace(header, same_since=previous.same_since or previous.revision)
     try:
         load(Notice, dump(header), size_max=limits.NOTICE_BYTES_MAX)
     except RefusedError as error:
         raise InputError(
             "NOTICE_TOO_LONG", f"The notice's header cannot be sent: {error.detail}.", where=facts.place("id")
         ) from None
-    return Release(header, encoded, outputs, release_list, sources)
+    return Release(header, encoded, outputs, release_list, sources, found, missing)
+
+
+def _drawn(
+    notice: Notice, texts: Mapping[str, Text], fonts: Fonts
+) -> tuple[dict[str, Pages], dict[str, str]]:
+    """Return the pages of every language that needs them, and why one that does has none."""
+    found: dict[str, Pages] = {}
+    missing: dict[str, str] = {}
+    for language, text in texts.items():
+        if pages.are_needed(text):
+            try:
+                found[language] = pages.draw(notice, text, fonts)
+            except UnavailableError as error:
+                missing[language] = error.message
+    return found, missing
+
+
+def _bound(facts: Facts, text: Text, found: dict[str, Pages], missing: dict[str, str]) -> tuple[Text, bytes]:
+    """Bind a text's pages to it; where there is no room for their digests, the words alone have to do."""
+    drawn = found.get(text.language)
+    if drawn is not None:
+        whole = replace(text, pages=pages.digests(drawn))
+        data = dump(whole)
+        if len(data) <= limits.NOTICE_TEXT_BYTES_MAX:
+            return whole, data
+        del found[text.language]
+        over = len(data) - limits.NOTICE_TEXT_BYTES_MAX
+        missing[text.language] = (
+            f"The text in '{text.language}' is {over} bytes too long to name drawn pages."
+        )
+    return text, _encoded(facts, text)
+
+
+def _files(found: Mapping[str, Pages]) -> dict[str, bytes]:
+    return {
+        f"{language}/small-{number}.pbm": pages.to_pbm(page)
+        for language, drawn in found.items()
+        for number, page in enumerate(drawn, 1)
+    }
 
 
 def text_of(facts: Facts, language: str) -> Text:
@@ -125,6 +188,7 @@ def header_of(
     texts: dict[str, bytes] | None = None,
     patches: dict[str, tuple[bytes, ...]] | None = None,
     release_list: bytes = bytes(32),
+    same_since: int | None = None,
 ) -> Notice:
     """Return the header of some facts; without digests it serves to draw screens."""
     reminder = facts.reminder
@@ -148,6 +212,7 @@ def header_of(
         texts=texts or {},
         patches=patches,
         release_list=release_list,
+        same_since=same_since,
     )
 
 

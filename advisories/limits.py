@@ -6,6 +6,8 @@ from typing import Final
 
 NOTICE_BYTES_MAX: Final = 8_192  # body of a notice; the constrained profile allows 2,048 with its signatures
 NOTICE_TEXT_BYTES_MAX: Final = 1_024  # one language's text
+NOTICE_PAGE_BYTES: Final = 1_024  # one drawn page: 128 x 64 dots, one bit each; always exactly so many
+NOTICE_PAGES_MAX: Final = 4  # drawn pages of one text
 NOTICE_LANGUAGES_MAX: Final = 64  # languages of one notice
 NOTICE_PRODUCTS_MAX: Final = 64  # products of one notice
 VERSION_RANGES_MAX: Final = 16  # ranges for one product

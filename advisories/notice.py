@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
@@ -81,6 +82,8 @@ class Notice(Body):
     """Product -> manifest digests of the patches that mend it."""
     release_list: bytes = at(21, _DIGEST)
     """SHA-256 of the release list: every customer-facing output approved with this header."""
+    same_since: int | None = at(22, uint(65_535), optional=True)
+    """Owners who saw this revision or a later one are told nothing new: only languages were added since."""
 
     def names(self) -> tuple[str, ...]:
         """Versions of a notice are counted under its advisory id."""
@@ -89,6 +92,26 @@ class Notice(Body):
     def affects(self, product: str, version: Version) -> bool:
         """Decide from the installed version whether the owner of this device is concerned."""
         return any(contains(bounds, version) for bounds in self.affected.get(product, ()))
+
+    def tells_as(self, earlier: Notice, languages: Iterable[str]) -> bool:
+        """Say whether owners of an earlier revision read the very same again in these languages.
+
+        Everything that a screen shows or an owner has to do is compared; time of issue, expiry, version and
+        release list are not.
+        """
+        return all(getattr(self, name) == getattr(earlier, name) for name in _TOLD) and all(
+            language in earlier.texts and self.texts.get(language) == earlier.texts[language]
+            for language in languages
+        )
+
+    def only_adds_languages(self, earlier: Notice) -> bool:
+        """Say whether this revision differs for owners of an earlier one in nothing but further languages."""
+        return self.texts.keys() > earlier.texts.keys() and self.tells_as(earlier, earlier.texts)
+
+
+_TOLD = (
+    "id", "phase", "exercise", "severity", "affected", "action", "next_update", "reminder", "patches"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +126,10 @@ class Text:
     affected: str = at(5, text(600))
     doing: str = at(6, text(600))
     contact: str = at(7, text(200))
+    pages: tuple[bytes, ...] | None = at(
+        8, many(_DIGEST, limits.NOTICE_PAGES_MAX, items_min=1), optional=True
+    )
+    """SHA-256 of each drawn page of 1,024 bytes, for devices without a font for these letters."""
 
     def digest(self) -> bytes:
         """SHA-256 of the encoded text, as the header names it."""

@@ -45,6 +45,10 @@ class Topics:
         """A notice's text in one language (retained)."""
         return f"{self.prefix}/text/{product}/{language}/{advisory}"
 
+    def pages(self, product: str, language: str, advisory: str) -> str:
+        """The drawn pages of a text, one after the other (retained); fetched by whoever has no font for it."""
+        return f"{self.prefix}/pages/{product}/{language}/{advisory}"
+
     def patch(self, product: str, sequence: int) -> str:
         """A SUIT envelope (retained)."""
         return f"{self.prefix}/patch/{product}/{sequence}"

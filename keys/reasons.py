@@ -63,6 +63,8 @@ class Reason(IntEnum):
     DEADLINE_PASSED = 49
     LIMIT_REACHED = 50
     REVOKED = 51
+    FONT_MISSING = 52
+    SAME_WORDS = 53
 
     @property
     def means(self) -> str:

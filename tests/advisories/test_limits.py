@@ -16,7 +16,7 @@ from keys.document import open_document
 from keys.errors import RefusedError
 from keys.limits import DOCUMENT_BYTES_MAX, SIGNATURES_BYTES_MAX
 from keys.reasons import Reason
-from tests.advisories.wire import BLOCK, FLEET, NOTICE, RELEASE_LIST, REPORT, WANT
+from tests.advisories.wire import BLOCK, FLEET, NOTICE, RECORDS, RELEASE_LIST, REPORT, WANT
 from tests.helpers import DEVICE, catalogue, device_record, devices, offer
 
 DIGEST = bytes(32)
@@ -43,6 +43,11 @@ COUNTS: list[tuple[str, int, Callable[[int], Any]]] = [
         "patched",
         limits.NOTICE_PRODUCTS_MAX,
         lambda n: replace(NOTICE, patches={f"p{i}": () for i in range(n)}),
+    ),
+    (
+        "drawn pages",
+        limits.NOTICE_PAGES_MAX,
+        lambda n: replace(RECORDS["text-pages"], pages=(DIGEST,) * n),
     ),
     ("ranges", limits.VERSION_RANGES_MAX, lambda n: replace(NOTICE, affected={"p": RANGE * n})),
     ("patches", limits.NOTICE_PATCHES_MAX, lambda n: replace(NOTICE, patches={"p": (DIGEST,) * n})),

@@ -16,6 +16,7 @@ ALL = [
     TOPICS.catalogue(LONGEST),
     TOPICS.notice(LONGEST, LONGEST),
     TOPICS.text(LONGEST, "zh-Hant-TW", LONGEST),
+    TOPICS.pages(LONGEST, "zh-Hant-TW", LONGEST),
     TOPICS.patch(LONGEST, 2**53 - 1),
     *(TOPICS.device(LONGEST, leaf) for leaf in LEAVES),
 ]
@@ -60,6 +61,7 @@ def test_a_device_hears_what_is_for_it_and_nothing_else() -> None:
         TOPICS.device("device-1", "want"),
         TOPICS.root(1),
         TOPICS.patch("thermostat", 1),
+        TOPICS.pages("thermostat", "en", "EX-1"),
     ]
     assert all(any(matches(f, topic) for f in filters) for topic in heard)
     assert not any(matches(f, topic) for f in filters for topic in unheard)

@@ -103,6 +103,7 @@ BODIES: dict[str, Body] = {
         policy=(*FLEET.root.policy, PolicyRow(type="notice", demands={"legal": 2}, product="door-lock")),
     ),
     "notice": NOTICE,
+    "notice-again": replace(NOTICE, revision=2, version=NOW + 1, same_since=1),
     "catalogue": catalogue(FLEET, NOTICE, patches=((NOW, bytes(range(32))),)),
     "timestamp": timestamp(FLEET, catalogue(FLEET, NOTICE)),
     "devices": devices(
@@ -117,6 +118,7 @@ BODIES: dict[str, Body] = {
 RECORDS: dict[str, Any] = {
     "text": text(),
     "text-ja": text("ja", title="サーモスタットを更新してください"),
+    "text-pages": text("ja", title="更新のお願い", pages=(bytes(range(32)), bytes(32))),
     "release-list": RELEASE_LIST,
     "want": WANT,
     "block": BLOCK,
@@ -206,6 +208,7 @@ INSTANCES: dict[str, st.SearchStrategy[Any]] = {
         texts=st.dictionaries(languages, digests, min_size=1, max_size=3),
         patches=st.none() | st.dictionaries(ids, tuples_of(digests, 3), max_size=3),
         release_list=digests,
+        same_since=st.none() | st.integers(0, 65_535),
     ),
     "catalogue": body(
         Catalogue,
@@ -313,6 +316,7 @@ INSTANCES: dict[str, st.SearchStrategy[Any]] = {
         affected=words(600),
         doing=words(600),
         contact=words(200),
+        pages=st.none() | tuples_of(digests, 4, 1),
     ),
     "release-list": st.builds(ReleaseList, outputs=st.dictionaries(words(200), digests, max_size=4)),
     "want": st.builds(
