@@ -115,8 +115,8 @@ def list_(
                 reply.received.channel.value,
                 reply.received.topic.value,
                 reply.decision.decision.value if reply.decision else "not decided",
-                reply.decision.reason if reply.decision else "",
-                reply.received.text,
+                files.visible(reply.decision.reason) if reply.decision else "",
+                files.visible(reply.received.text),
             )
             for reply in found
         )

@@ -1,0 +1,119 @@
+"""``tocsin review``: the figures of a matter from the store, and what people learnt from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from advisories.approval import Given
+from advisories.events import Recorded
+from advisories.incident.kinds import Linked, Opened
+from advisories.learning.replies import by_topic, replies
+from advisories.learning.review import Lessons, Measures, Published, learnt, measures
+from advisories.notice import Notice
+from advisories.states import PATCH_PROVEN
+from gateway.service import events, funnel, schema
+from gateway.service.store import Session
+from gateway.service.workspace import Workspace
+from keys.document import peek
+from keys.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Everything there is to look back at."""
+
+    advisory: str
+    incident: str | None
+    aware: float | None
+    """UTC seconds of awareness; None where no incident says so."""
+    revisions: tuple[Published, ...]
+    measures: Measures
+    lessons: tuple[tuple[Recorded, Lessons], ...]
+
+
+def review(workspace: Workspace, advisory: str, *, now: float) -> Review:
+    """Look back at a published advisory.
+
+    Raises:
+        InputError: ADVISORY_UNKNOWN.
+    """
+    with workspace.store() as store, store.read() as session:
+        found = funnel.advisory_funnel(session, advisory)
+        incident, aware = _awareness(session, advisory)
+        said = events.recorded(session, advisory=advisory)
+        revisions = _revisions(session, advisory, said)
+        figures = measures(
+            aware=aware,
+            revisions=revisions,
+            affected=found.total.affected,
+            shown=_shown(session, advisory),
+            patched=_patched(session, found.notice),
+            questions=by_topic(replies(said)),
+            now=now,
+        )
+    return Review(advisory, incident, aware, revisions, figures, tuple(learnt(said)))
+
+
+def record(workspace: Workspace, advisory: str, lessons: Lessons, *, by: str, now: float) -> None:
+    """Keep what people learnt.
+
+    Raises:
+        InputError: ADVISORY_UNKNOWN.
+    """
+    with workspace.store() as store, store.write() as session:
+        if not _revisions(session, advisory, []):
+            raise InputError("ADVISORY_UNKNOWN", f"'{advisory}' is not published.", mend="Publish it first.")
+        incident, _ = _awareness(session, advisory)
+        events.record(session, lessons, by=by, now=now, advisory=advisory, incident=incident)
+
+
+def _awareness(session: Session, advisory: str) -> tuple[str | None, float | None]:
+    """Return the incident that an advisory belongs to, and when we became aware of it."""
+    said = events.recorded(session, kind="incident.")
+    linked = (e.incident for e in said if isinstance(e.data, Linked) and e.data.advisory == advisory)
+    incident = next(linked, None)
+    opened = (e.data.when for e in said if isinstance(e.data, Opened) and e.incident == incident)
+    aware = next(opened, None)
+    return incident, None if aware is None else aware.timestamp()
+
+
+def _revisions(session: Session, advisory: str, said: list[Recorded]) -> tuple[Published, ...]:
+    t = schema.advisories
+    query = (
+        sa.select(t.c.revision, t.c.document, t.c.digest, t.c.published)
+        .where(t.c.id == advisory)
+        .order_by(t.c.revision)
+    )
+    found = []
+    for revision, document, digest, published in session.connection.execute(query):
+        given = [e.at for e in said if isinstance(e.data, Given) and e.data.digest == digest.hex()]
+        notice = peek(document, Notice)
+        found.append(
+            Published(
+                revision=revision,
+                published=published,
+                approved=max(given, default=None),
+                next_update=notice.next_update,
+            )
+        )
+    return tuple(found)
+
+
+def _shown(session: Session, advisory: str) -> list[float]:
+    t = schema.notice_states
+    query = sa.select(t.c.shown_received).where(t.c.advisory == advisory, t.c.shown_received.is_not(None))
+    return [float(at) for at in session.connection.execute(query).scalars()]
+
+
+def _patched(session: Session, notice: Notice) -> list[float]:
+    """Return when each device ran a patch that the notice names."""
+    digests = [digest for patches in (notice.patches or {}).values() for digest in patches]
+    t = schema.patch_states
+    query = (
+        sa.select(sa.func.min(t.c.changed))
+        .where(t.c.digest.in_(digests), t.c.state.in_([int(state) for state in PATCH_PROVEN]))
+        .group_by(t.c.device)
+    )
+    return [float(at) for at in session.connection.execute(query).scalars()]
