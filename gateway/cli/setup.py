@@ -14,6 +14,7 @@ from gateway.cli.output import (
     example,
     say,
 )
+from gateway.service.operations.advisories.setting import write_organisation
 from gateway.service.workspace import Workspace
 
 
@@ -39,6 +40,7 @@ def init(
 ) -> None:
     """Make a workspace: the folder that holds products, keys, roots, advisories and patches."""
     workspace = Workspace.create(directory, exercise=exercise, prefix=prefix, broker=broker)
+    write_organisation(workspace)
     kind = "an exercise workspace" if exercise else "a workspace"
     emit(
         as_json,

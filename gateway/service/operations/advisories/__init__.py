@@ -13,7 +13,6 @@ from gateway.service.operations.advisories.approvals import (
 from gateway.service.operations.advisories.drafts import (
     Checked,
     add,
-    draft,
     facts_path,
     load,
     published_revision,
@@ -27,7 +26,6 @@ __all__ = [
     "add",
     "add_signature",
     "approve",
-    "draft",
     "facts_path",
     "fix",
     "load",

@@ -50,19 +50,6 @@ def add(workspace: Workspace, source: Path) -> Path:
     return path
 
 
-def draft(workspace: Workspace, advisory: str, text: str) -> Path:
-    """Write a new file of facts from a template's text.
-
-    Raises:
-        InputError: BAD_ID, ADVISORY_EXISTS.
-    """
-    path = facts_path(workspace, advisory)
-    with workspace.lock():
-        _require_new(path)
-        files.write_atomic(path, text.encode())
-    return path
-
-
 def _require_new(path: Path) -> None:
     if path.exists():
         raise InputError(

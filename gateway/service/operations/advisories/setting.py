@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from importlib import resources
 
 import sqlalchemy as sa
 
@@ -100,3 +101,21 @@ def kept(workspace: Workspace, advisory: str, revision: int) -> Setting:
             mend="Start over with 'tocsin advisory approve --restart'.",
             where=str(releases.folder(workspace, advisory, revision)),
         ) from None
+
+
+def write_organisation(workspace: Workspace) -> None:
+    """Write the ``organisation.yaml`` that a workspace begins with, unless there is one.
+
+    For drills it is filled with an example's values; else everything in it is commented out.
+    """
+    path = workspace.path / "organisation.yaml"
+    if path.exists():
+        return
+    text = resources.files("advisories.templates").joinpath("organisation.txt").read_text("utf-8")
+    if not workspace.settings.exercise:
+        lines = (line if line.startswith("#") or not line else f"# {line}" for line in text.splitlines())
+        text = "\n".join([*lines, ""])
+    silence = (
+        "silence_hours: 24                    # an open incident without a word so long raises an alarm\n"
+    )
+    files.write_atomic(path, f"{text}\n{silence}".encode())
