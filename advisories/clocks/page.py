@@ -18,9 +18,9 @@ read the law itself.
 
 How ends are counted: hours run through weekends, holidays and changes of the clock. Months end on the same
 day, or on the month's last day where it has no such day. Business days leave out weekends and US federal
-holidays, also on the day on which they are observed. In the Union the earlier of two readings counts; the later
-end that Regulation 1182/71 may allow is shown beside it. A hold by law enforcement pauses only the regimes that
-name one.
+holidays, also on the day on which they are observed. In the Union the earlier of two readings counts; the
+later end that Regulation 1182/71 may allow is shown beside it. A hold by law enforcement pauses only the
+regimes that name one.
 """
 
 

@@ -1,4 +1,4 @@
-"""What the items of a report say, as far as incident, advisory and organisation know it. Nothing is made up."""
+"""What is known for each item of a report, from incident, advisory and organisation. Nothing is made up."""
 
 from __future__ import annotations
 
@@ -195,11 +195,8 @@ def _fix(known: Known) -> Lines:
 
 
 def _cause(known: Known) -> Lines:
-    found = []
-    for facts in known.facts:
-        if facts.cause is not None and facts.cause.statement:
-            found.append(f"{facts.cause.statement} (search: {facts.cause.status})")
-    return found
+    causes = [facts.cause for facts in known.facts if facts.cause]
+    return [f"{cause.statement} (search: {cause.status})" for cause in causes if cause.statement]
 
 
 def _mitigations(known: Known) -> Lines:

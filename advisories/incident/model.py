@@ -18,6 +18,7 @@ from advisories.incident.kinds import (
     DraftSigned,
     Estimated,
     Graded,
+    Happening,
     Held,
     Lifted,
     Linked,
@@ -152,14 +153,18 @@ def incident_of(events: Iterable[Recorded]) -> Incident:
 
     Args:
         events: of one incident, in the order in which they were recorded; kinds of other rooms are kept
-            and change nothing.
+            and change nothing, also where they came before it was opened.
 
     Raises:
         ValueError: there is no event, or the first one does not open the incident.
     """
     found: Incident | None = None
+    early: list[Recorded] = []
     for recorded in events:
         said = recorded.data
+        if found is None and not isinstance(said, Happening):
+            early.append(recorded)
+            continue
         if isinstance(said, Opened):
             if found is not None:
                 raise ValueError("the incident is opened twice")
@@ -169,6 +174,7 @@ def incident_of(events: Iterable[Recorded]) -> Incident:
                 title=said.title or "",
                 aware=said.when,
                 chosen=said.regimes,
+                events=tuple(early),
             )
         if found is None:
             raise ValueError("the incident was never opened")

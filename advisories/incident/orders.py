@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -49,7 +49,7 @@ def items() -> Mapping[str, Item]:
 
 def utc(time: datetime) -> str:
     """Write a moment for people, to the second."""
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _refused(code: str, message: str, mend: str) -> InputError:

@@ -1,7 +1,8 @@
 """Legal's signature on a draft for an authority: a detached COSE_Sign1 over the file's bytes.
 
-It says in its protected header that it is one (``typ``), and covers which fleet, incident, regime and step the
-file belongs to, so that it serves for no other. Legal alone signs: no approval of customers' words is waited for.
+It says in its protected header that it is one (``typ``), and covers which fleet, incident, regime and step
+the file belongs to, so that it serves for no other. Legal alone signs: no approval of customers' words is
+waited for.
 """
 
 from __future__ import annotations

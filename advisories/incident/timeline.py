@@ -70,10 +70,9 @@ def as_text(incident: Incident, lines: Iterable[Line], *, exercise: bool) -> str
     """Return the timeline as plain text, a line each."""
     drill = "EXERCISE. " if exercise else ""
     head = f"{drill}{incident.id}{f', {incident.title}' if incident.title else ''}"
-    rows = [f"{utc(line.at)}  {line.what}{f'  [{_by(line)}]'}" for line in lines]
-    return "\n".join(
-        [head, "All times are UTC: when it happened, what, who recorded it and when.", "", *rows, ""]
-    )
+    legend = "When it happened, what, who recorded it and when."
+    rows = [f"{utc(line.at)}  {line.what}  [{_by(line)}]" for line in lines]
+    return "\n".join([head, legend, "", *rows, ""])
 
 
 def _by(line: Line) -> str:

@@ -1,0 +1,55 @@
+"""The group of commands about incidents, and what its modules share."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advisories.incident.kinds import Happening
+from gateway.cli.output import emit, group, now, open_workspace, say
+from gateway.service.operations.incidents import records
+
+app = group("What happened, from the first hour on: recorded before a word is written.")
+
+IncidentArgument = Annotated[str, typer.Argument(metavar="ID", help="Incident id, e.g. INC-2026-0001.")]
+ByOption = Annotated[
+    str | None, typer.Option("--by", help="Who says so; the user of this machine if left out.")
+]
+AtOption = Annotated[
+    str | None, typer.Option("--at", help="When it happened, with its zone; now if left out.")
+]
+RegimeOption = Annotated[str, typer.Option("--regime", help="Id of a regime; see 'tocsin clocks regimes'.")]
+StepOption = Annotated[str, typer.Option("--step", help="Which of its steps, e.g. early-warning.")]
+CorrectOption = Annotated[
+    str | None, typer.Option("--correct", help="Why the time that was recorded before is wrong.")
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
+
+
+def person(by: str | None) -> str:
+    """Return who says so: whoever was named, else the user of this machine."""
+    if by is not None:
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "unknown"
+
+
+def when(at: str | None) -> str | datetime:
+    """Return a time as it was typed, or the present one."""
+    return records.at(now()) if at is None else at
+
+
+def add(workspace: Path | None, incident: str, said: Happening, by: str | None, *, as_json: bool) -> None:
+    """Record an event and say so."""
+    records.record(open_workspace(workspace), incident, said, by=person(by), now=now())
+    emit(
+        as_json,
+        {"incident": incident, "kind": said.kind, "event": said.model_dump(mode="json")},
+        say(f"{incident}: {said.line()}."),
+    )

@@ -1,0 +1,1 @@
+"""Incidents of a workspace: recorded, watched, and drafts for authorities."""

@@ -1,0 +1,182 @@
+"""Clocks and rules of incidents, from what the store and the workspace's files say."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from advisories.approval import Given
+from advisories.clocks.ics import calendar
+from advisories.clocks.regimes import Regimes
+from advisories.clocks.running import (
+    LIVE,
+    Clock,
+    Issue,
+    applying,
+    clocks,
+    customers_heard,
+    in_order,
+    next_updates,
+    silence,
+)
+from advisories.facts import Facts, load_facts
+from advisories.incident.model import Incident
+from advisories.incident.orders import regime_of
+from advisories.incident.timeline import Line, timeline
+from advisories.incident.violations import Violation, violations
+from advisories.notice import Notice
+from advisories.organisation import Organisation
+from gateway.service import events, schema
+from gateway.service.operations import releases
+from gateway.service.operations.advisories.drafts import facts_path
+from gateway.service.operations.advisories.setting import organisation
+from gateway.service.operations.incidents.records import at, every, load, regimes
+from gateway.service.operations.trust.signing import verified
+from gateway.service.workspace import Workspace
+from keys.document import peek
+from keys.errors import InputError, RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An incident with its clocks, and what was done out of order."""
+
+    incident: Incident
+    clocks: tuple[Clock, ...]
+    violations: tuple[Violation, ...]
+
+
+def speaking(workspace: Workspace, incident: Incident) -> tuple[str, ...]:
+    """Return the advisories that speak about an incident: linked to it, or naming it in their facts."""
+    found = list(incident.advisories)
+    for path in sorted((workspace.path / "advisories").glob("*.yaml")):
+        if path.stem not in found and _names(path.read_bytes(), incident.id):
+            found.append(path.stem)
+    return tuple(found)
+
+
+def _names(data: bytes, incident: str) -> bool:
+    """Say whether a file of facts names the incident; one that cannot be read names none."""
+    if incident.encode() not in data:
+        return False
+    with contextlib.suppress(InputError):
+        return load_facts(data, where="").incident == incident
+    return False
+
+
+def facts_of(workspace: Workspace, incident: Incident) -> tuple[Facts, ...]:
+    """Return the facts of the advisories that speak about an incident, as their files say now.
+
+    Raises:
+        InputError: a file's own faults, with file:line.
+    """
+    paths = [facts_path(workspace, advisory) for advisory in speaking(workspace, incident)]
+    return tuple(load_facts(path.read_bytes(), where=str(path)) for path in paths if path.exists())
+
+
+def issues_of(workspace: Workspace, incident: Incident) -> tuple[Issue, ...]:
+    """Return the published revisions of the advisories that speak about an incident."""
+    t = schema.advisories
+    names = speaking(workspace, incident)
+    query = sa.select(t.c.id, t.c.revision, t.c.document, t.c.published).where(t.c.id.in_(names))
+    with workspace.store() as store, store.read() as session:
+        rows = session.connection.execute(query.order_by(t.c.id, t.c.revision)).all() if names else []
+    found = []
+    for name, revision, document, published in rows:
+        promised = peek(document, Notice).next_update
+        found.append(Issue(name, revision, at(published), None if promised is None else at(promised)))
+    return tuple(found)
+
+
+def approved(workspace: Workspace, incident: Incident, issues: tuple[Issue, ...]) -> datetime | None:
+    """Return when the first notice about an incident had all its approvals, or None."""
+    times = []
+    for name in speaking(workspace, incident):
+        with workspace.store() as store, store.read() as session:
+            rows = events.recorded(session, advisory=name, kind="approval.given")
+        given = {row.data.revision: at(row.at) for row in rows if isinstance(row.data, Given)}
+        published = {issue.revision: issue.at for issue in issues if issue.advisory == name}
+        times += [min(when, given.get(revision, when)) for revision, when in published.items()]
+        coming = max(published, default=0) + 1
+        if coming in given and _complete(workspace, name, coming):
+            times.append(given[coming])
+    return min(times, default=None)
+
+
+def _complete(workspace: Workspace, advisory: str, revision: int) -> bool:
+    document = releases.stored(workspace, advisory, revision)
+    if document is None:
+        return False
+    root = workspace.trusted().root
+    with contextlib.suppress(RefusedError):
+        notice, kids = peek(document, Notice), verified(document, root)
+        rows = [root.demands(Notice.TYPE, product) for product in notice.subject]
+        return not any(root.missing(row, kids, notice.author) for row in rows)
+    return False
+
+
+def listed(workspace: Workspace, made: Organisation, known: Regimes) -> tuple[str, ...]:
+    """Return the regimes that Legal lists in ``organisation.yaml``.
+
+    Raises:
+        InputError: NO_REGIME, with the file.
+    """
+    for name in made.regimes:
+        try:
+            regime_of(known, name)
+        except InputError as error:
+            error.where = str(workspace.path / "organisation.yaml")
+            raise
+    return made.regimes
+
+
+def watch(workspace: Workspace, incident: Incident, *, now: float) -> Watched:
+    """Return an incident's clocks, most urgent first, and what was done out of order.
+
+    Raises:
+        InputError: faults of organisation.yaml or regimes.toml.
+    """
+    known, made, moment = regimes(workspace), organisation(workspace), at(now)
+    issues = issues_of(workspace, incident)
+    found = [
+        *clocks(incident, applying(incident, known, listed(workspace, made, known)), moment),
+        silence(incident, issues, made.silence_hours, moment, told=customers_heard(incident, known)),
+        *next_updates(incident, issues, moment),
+    ]
+    broken = violations(incident, known, approved=approved(workspace, incident, issues))
+    return Watched(incident, in_order(found), broken)
+
+
+def watch_all(workspace: Workspace, name: str | None, *, now: float) -> tuple[Clock, ...]:
+    """Return the clocks of one incident, or of all.
+
+    Of a closed incident only what is still to be done is told beside those of the others: closing it ends no
+    duty.
+    """
+    if name is not None:
+        return watch(workspace, load(workspace, name), now=now).clocks
+    found: list[Clock] = []
+    for incident in every(workspace):
+        own = watch(workspace, incident, now=now).clocks
+        found += [clock for clock in own if incident.closed is None or clock.state in LIVE]
+    return in_order(found)
+
+
+def export(workspace: Workspace, name: str | None, *, now: float) -> tuple[bytes, int]:
+    """Return the calendar of all clocks, or of one incident's, and how many entries it has."""
+    found = watch_all(workspace, name, now=now)
+    fleet = workspace.trusted().fleet.hex()[:16] if workspace.root_documents() else "workspace"
+    revisions = {incident.id: len(incident.events) for incident in every(workspace)}
+    data = calendar(
+        found, fleet=fleet, revisions=revisions, now=at(now), exercise=workspace.settings.exercise
+    )
+    return data, data.count(b"BEGIN:VEVENT")
+
+
+def lines(workspace: Workspace, incident: Incident) -> tuple[Line, ...]:
+    """Return an incident's timeline, with what its advisories add."""
+    issues = issues_of(workspace, incident)
+    return timeline(incident, issues=issues, facts=facts_of(workspace, incident))
