@@ -70,7 +70,7 @@ def _range(value: str) -> str:
     return value
 
 
-def _folded(value: object) -> object:
+def folded(value: object) -> object:
     """Fold line ends to single spaces, or to none in scripts without spaces: a screen wraps by itself."""
     return _NO_SPACE.sub("", " ".join(value.split())) if isinstance(value, str) else value
 
@@ -129,7 +129,7 @@ Language = Annotated[str, AfterValidator(_tag)]
 Role = Annotated[str, AfterValidator(_role), WithJsonSchema({"type": "string", "enum": [*ROLES]})]
 VersionText = Annotated[str, AfterValidator(_version)]
 RangeText = Annotated[str, AfterValidator(_range)]
-Prose = Annotated[str, BeforeValidator(_folded), _bounded(PROSE_LETTERS_MAX)]
+Prose = Annotated[str, BeforeValidator(folded), _bounded(PROSE_LETTERS_MAX)]
 """Words of one paragraph; line ends of the file mean nothing."""
 Long = Annotated[str, _bounded(LONG_LETTERS_MAX)]
 """Words whose line ends are kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,9 @@ from advisories import limits
 from advisories.facts.parts import Part, RangeText, VersionText
 from advisories.facts.vocabulary import BranchWord, Cpe, Digest, Filled, Purl, RelationWord, Uri
 from advisories.versions import Range, Version, contains, parse_range, parse_version
+
+BRANCHES_MAX: Final = 30
+"""Levels of the tree above a product (CSAF 2.0, section 3.1.2)."""
 
 
 class Product(Part):
@@ -85,7 +88,7 @@ class NamedProduct(Part):
     """A product that no device of ours has: a component, or what another maker's advisory names."""
 
     name: Filled
-    branches: tuple[Branch, ...] = Field(default=(), strict=False, max_length=30)
+    branches: tuple[Branch, ...] = Field(default=(), strict=False, max_length=BRANCHES_MAX)
     """From the vendor down to the product itself; empty: it stands beside the tree."""
     identification: Identification | None = None
     relation: Relation | None = None
