@@ -118,7 +118,7 @@ def export_patch(
     _export(file, lambda opened: ceremonies.export_patch(opened, patch), workspace, as_json=as_json)
 
 
-def _open(file: Path, fleet: str | None) -> Judged:
+def open_request(file: Path, fleet: str | None) -> Judged:
     """Judge a request and compare its fleet with the one that the signer knows."""
     judged = requests.judge(files.read_bytes(file, what="request", mend="Check the path."), where=str(file))
     if fleet is not None:
@@ -190,7 +190,7 @@ _WORDS = {
 @app.command("show", epilog=example("sign-request show root-2.request"))
 def show(file: RequestArgument, *, fleet: FleetOption = None, as_json: JsonOption = False) -> None:
     """Show what a request asks to be signed, without signing it."""
-    judged = _open(file, fleet)
+    judged = open_request(file, fleet)
     emit(as_json, _data(judged, fleet), lambda out: _print(judged, fleet, out))
 
 
@@ -214,7 +214,7 @@ def sign(
         message = "With --json nothing is shown before it is signed."
         mend = "Read it with 'tocsin sign-request show', then say --yes."
         raise InputError("NOT_CONFIRMED", message, mend=mend)
-    judged = _open(file, fleet)
+    judged = open_request(file, fleet)
     if not as_json:
         emit(as_json, {}, lambda console: _print(judged, fleet, console))
     signer = open_signer(key_uri, ask_passphrase)

@@ -1,0 +1,132 @@
+"""The desk on a machine without workspace: it opens one signing request and writes the answer's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from advisories.compose import FACTS, SETTING, compose
+from advisories.facts import load_facts
+from advisories.notice import Notice
+from advisories.packet import Packet
+from advisories.story import load_setting
+from gateway.service import files
+from gateway.service.operations.advisories import packet as packets
+from gateway.service.operations.trust import requests
+from gateway.service.operations.trust.requests import Judged
+from gateway.web.desk.desk import Answer, Line
+from gateway.web.desk.here import changed, secret_of
+from keys.errors import InputError
+from keys.signer import open_signer
+
+
+class RequestDesk:
+    """The desk for one request about a notice.
+
+    Args:
+        judged: the request, found to be whole.
+        key_uri: where the private key is.
+        role: in which the approver answers, for the words of the page.
+        out: where the answer is written.
+        now: returns UTC seconds.
+
+    Raises:
+        InputError: NOT_A_NOTICE.
+    """
+
+    carried: bool = True
+    who: str = ""
+
+    def __init__(self, judged: Judged, key_uri: str, role: str, out: Path, now: Callable[[], int]) -> None:
+        if not isinstance(judged.content, Notice):
+            raise InputError(
+                "NOT_A_NOTICE",
+                "The desk is for notices to owners, and this request is about something else.",
+                mend="Use 'tocsin sign-request show' and 'sign-request sign'.",
+            )
+        self._judged, self._uri, self._out, self._now = judged, key_uri, out, now
+        self._notice, self.role = judged.content, role
+        attached = judged.request.attachments
+        facts = load_facts(attached[FACTS], where=FACTS)
+        # The judge has found that these facts give these very bytes: so what is made here is what is signed.
+        release = compose(
+            facts,
+            setting=load_setting(attached[SETTING]),
+            fleet=self._notice.fleet,
+            issued=self._notice.issued,
+            revision=self._notice.revision,
+            exercise=self._notice.exercise,
+            version=self._notice.version,
+            patches=self._notice.patches,
+        )
+        self._outputs = release.outputs
+        self._packet = packets.of_request(
+            self._notice, judged.digest, release.outputs, facts, role, now=now()
+        )
+        self._answered = ""
+
+    @property
+    def secret(self) -> str:
+        """What opens the key."""
+        return secret_of(self._uri)
+
+    def lines(self) -> list[Line]:
+        """Return the one advisory of the request."""
+        title = self._packet.title
+        if self._answered:
+            return [Line(self._notice.id, title, self._answered, "good")]
+        return [Line(self._notice.id, title, "awaits your answer", "calm", waits=True)]
+
+    def show(self, advisory: str) -> Packet:
+        """Return what has to be judged."""
+        if advisory != self._notice.id:
+            raise InputError("NO_ADVISORY", f"The request is about {self._notice.id}.")
+        return self._packet
+
+    def output(self, advisory: str, digest: str, name: str) -> bytes | None:
+        """Return an output."""
+        if (advisory, digest) != (self._notice.id, self._judged.digest.hex()):
+            return None
+        return self._outputs.get(name)
+
+    def _require_shown(self, advisory: str, answer: Answer) -> None:
+        if (advisory, answer.digest) != (self._notice.id, self._judged.digest.hex()):
+            raise changed()
+
+    def approve(self, advisory: str, answer: Answer, secret: bytes) -> str:
+        """Sign exactly what was shown, and write the answer's file."""
+        self._require_shown(advisory, answer)
+        signer = open_signer(self._uri, lambda _: secret)
+        files.require_replaceable(self._out)
+        files.write_atomic(self._out, requests.sign(self._judged, signer))
+        self._answered = f"you signed it: {self._out.name}"
+        return f"You signed it. Send this file back to whoever sent you the request: {self._out}"
+
+    def reject(self, advisory: str, answer: Answer) -> str:
+        """Write a note to send back; nothing is signed."""
+        self._require_shown(advisory, answer)
+        comment = files.visible(" ".join(answer.comment.split()))
+        if not comment:
+            raise InputError("BAD_VALUE", "A rejection needs its reason.")
+        path = self._out.with_suffix(".rejected.txt")
+        files.require_replaceable(path)
+        note = [
+            f"{self._notice.id} revision {self._notice.revision} is rejected ({self.role}).",
+            f"digest {self._judged.digest.hex()}",
+            "",
+            comment,
+            "",
+        ]
+        files.write_atomic(path, "\n".join(note).encode())
+        self._answered = f"you rejected it: {path.name}"
+        return f"Nothing was signed. Send this file back to whoever sent you the request: {path}"
+
+    def remark(self, advisory: str, answer: Answer) -> str:
+        """Refuse: a comment alone is a matter for a mail."""
+        self._require_shown(advisory, answer)
+        raise InputError("NO_WORKSPACE", "Without the workspace there is nobody to keep a comment: mail it.")
+
+    def take_back(self, advisory: str, answer: Answer) -> str:
+        """Refuse: the workspace alone knows of rejections."""
+        self._require_shown(advisory, answer)
+        raise InputError("NO_WORKSPACE", "Without the workspace there is no rejection to take back.")
