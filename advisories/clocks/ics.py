@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from icalendar import Alarm, Calendar, Event
 
 from advisories.clocks.running import LIVE, Clock
+from advisories.incident.model import Incident
 
 ALARMS: Final = (timedelta(hours=24), timedelta(hours=4), timedelta(hours=1))
 """Before the end; those that lie before the beginning are left out."""
@@ -16,7 +18,7 @@ _PRODUCT: Final = "-//tocsin//clocks//EN"
 
 
 def calendar(
-    clocks: Iterable[Clock], *, fleet: str, revisions: Mapping[str, int], now: datetime, exercise: bool
+    clocks: Iterable[Clock], incidents: Mapping[str, Incident], *, now: datetime, exercise: bool
 ) -> bytes:
     """Return a calendar with an event for each clock that has an end.
 
@@ -25,8 +27,7 @@ def calendar(
 
     Args:
         clocks: any.
-        fleet: makes UIDs ours alone, e.g. the beginning of the fleet's digest.
-        revisions: incident -> a number that rises with each of its events.
+        incidents: id -> the incident that a clock belongs to.
         now: when it is made.
         exercise: mark entries as a drill.
     """
@@ -36,21 +37,22 @@ def calendar(
     made.add("method", "PUBLISH")
     for clock in clocks:
         if clock.due is not None and (clock.state in LIVE or clock.done is not None):
-            made.add_component(_event(clock, fleet, revisions.get(clock.incident, 0), now, exercise=exercise))
+            made.add_component(_event(clock, incidents[clock.incident], now, exercise=exercise))
     return bytes(made.to_ical())
 
 
-def _event(clock: Clock, fleet: str, revision: int, now: datetime, *, exercise: bool) -> Event:
+def _event(clock: Clock, incident: Incident, now: datetime, *, exercise: bool) -> Event:
     assert clock.due is not None
+    opened = hashlib.sha256(f"{incident.id} {incident.events[0].at}".encode()).hexdigest()[:12]
     drill = "EXERCISE: " if exercise else ""
     title = f"{drill}{clock.incident}: {clock.name}"
     made = Event()
-    made.add("uid", f"{clock.incident}.{clock.regime}.{clock.step}@{fleet}.tocsin")
+    made.add("uid", f"{clock.incident}.{clock.regime}.{clock.step}@{opened}.tocsin")
     made.add("dtstamp", now.replace(microsecond=0))
     made.add("dtstart", clock.due.replace(microsecond=0))
     made.add("summary", title)
     made.add("description", f"{clock.who} to {clock.whom}. {clock.source}. tocsin clocks {clock.incident}")
-    made.add("sequence", revision)
+    made.add("sequence", len(incident.events))
     made.add("class", "CONFIDENTIAL")
     made.add("transp", "TRANSPARENT")
     made.add("status", "CANCELLED" if clock.done is not None else "CONFIRMED")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Final
 
 from advisories.clocks.deadlines import deadline
@@ -247,7 +248,7 @@ def next_updates(incident: Incident, issues: Iterable[Issue], now: datetime) -> 
     """Return a clock for each promise of a next update that a linked advisory has made."""
     found = []
     ordered = sorted(issues, key=lambda issue: (issue.advisory, issue.revision))
-    for issue, after in zip(ordered, [*ordered[1:], None], strict=True):
+    for issue, after in zip_longest(ordered, ordered[1:]):
         if issue.next_update is None:
             continue
         kept = after.at if after is not None and after.advisory == issue.advisory else None

@@ -125,6 +125,8 @@ def _exploitation(known: Known) -> Lines:
             since = f" since {weakness.exploited_since}" if weakness.exploited_since else ""
             found.append(f"{_name(weakness) or 'this vulnerability'}: {weakness.exploited.value}{since}")
     aware = known.incident.triggers.get("aware-exploited")
+    if aware is None and known.regime.aware == "aware-exploited" and known.regime.id in known.incident.chosen:
+        aware = known.incident.aware
     return [*found, *([f"known to be actively exploited at {utc(aware)}"] if aware else [])]
 
 

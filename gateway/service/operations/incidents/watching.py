@@ -168,11 +168,8 @@ def watch_all(workspace: Workspace, name: str | None, *, now: float) -> tuple[Cl
 def export(workspace: Workspace, name: str | None, *, now: float) -> tuple[bytes, int]:
     """Return the calendar of all clocks, or of one incident's, and how many entries it has."""
     found = watch_all(workspace, name, now=now)
-    fleet = workspace.trusted().fleet.hex()[:16] if workspace.root_documents() else "workspace"
-    revisions = {incident.id: len(incident.events) for incident in every(workspace)}
-    data = calendar(
-        found, fleet=fleet, revisions=revisions, now=at(now), exercise=workspace.settings.exercise
-    )
+    incidents = {incident.id: incident for incident in every(workspace)}
+    data = calendar(found, incidents, now=at(now), exercise=workspace.settings.exercise)
     return data, data.count(b"BEGIN:VEVENT")
 
 
