@@ -111,18 +111,42 @@ def test_the_whole_flow_speaks_json(workspace: Workspace, tocsin: Tocsin, tmp_pa
         assert tocsin(*words, "-w", workspace.path).out
 
 
+CHANGED = {"en": "We say who is meant.", "de": "Wir sagen, wer gemeint ist.", "ja": "対象を明記しました。"}
+
+
 def test_what_changes_after_publishing_becomes_the_next_revision(
     workspace: Workspace, tocsin: Tocsin
 ) -> None:
     here = ("-w", workspace.path, "--json")
     path = workspace.path / "advisories" / f"{ADVISORY}.yaml"
+    records = []
     for revision in (1, 2):
         for role in ("engineering", "legal", "communications"):
             ran = tocsin("advisory", "approve", ADVISORY, "--key", role, "--yes", *here)
-            assert ran.json["revision"] == revision
+            assert ran.json.get("revision") == revision, ran
         assert tocsin("advisory", "publish", ADVISORY, *here).json["revision"] == revision
-        path.write_text(path.read_text().replace("strangers", "people"))
+        text = path.read_text().replace("phase: initial ", "phase: update ")
+        for language, changed in CHANGED.items():
+            text = text.replace(f"  {language}:\n", f'  {language}:\n    changed: "{changed}"\n')
+        path.write_text(text)
+        records.append(snapshot(workspace.path / "advisories" / ADVISORY / "r1"))
     assert (workspace.path / "advisories" / ADVISORY / "r2" / "header.cose").is_file()
+    assert records[0] == records[1]
+
+
+def test_a_revision_that_does_not_follow_is_not_published(workspace: Workspace, tocsin: Tocsin) -> None:
+    here = ("-w", workspace.path, "--json")
+    path = workspace.path / "advisories" / f"{ADVISORY}.yaml"
+    first = path.read_text()
+    for role in ("engineering", "legal", "communications"):
+        tocsin("advisory", "approve", ADVISORY, "--key", role, "--yes", *here)
+    assert tocsin("advisory", "publish", ADVISORY, *here).status == 0
+    path.write_text(first.replace("strangers", "people"))
+    for role in ("engineering", "legal", "communications"):
+        tocsin("advisory", "approve", ADVISORY, "--key", role, "--yes", *here)
+    ran = tocsin("advisory", "publish", ADVISORY, *here)
+    assert ran.status == 2 or not ran.json["changed"]
+    assert advisories.published_revision(workspace, ADVISORY) == 1
 
 
 def test_approvals_can_be_started_over(workspace: Workspace, tocsin: Tocsin) -> None:
