@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from advisories.templates.writing import SCHEMA_FILE
 from advisories.yamlfile import FILE_BYTES_MAX
 from keys.errors import InputError
 
@@ -32,7 +33,12 @@ def write(facts: dict[str, Any], *, head: str) -> bytes:
     Raises:
         InputError: CSAF_TOO_BIG, when it would be more than may be read again.
     """
-    top = f"# {_scalar(head)}\n# What stands in [brackets] is for you to write; then: tocsin advisory check\n"
+    comments = (
+        f"yaml-language-server: $schema={SCHEMA_FILE}",
+        _scalar(head),
+        "What stands in [brackets] is for you to write; then run: tocsin advisory check",
+    )
+    top = "".join(f"# {line}\n" for line in comments)
     lines = list(_lines(facts, ""))
     data = (top + "".join(f"{line}\n" for line in lines)).encode()
     if len(data) > YAML_BYTES_MAX or _longest_key(facts) > _KEY_LETTERS_MAX:

@@ -60,7 +60,12 @@ class Imported:
 
 
 def read_csaf(
-    data: bytes, *, where: str, advisory: str | None = None, holder: str = "[who writes this]"
+    data: bytes,
+    *,
+    where: str,
+    advisory: str | None = None,
+    holder: str = "[who writes this]",
+    exercise: bool = False,
 ) -> Imported:
     """Take over a CSAF 2.0 document.
 
@@ -69,6 +74,7 @@ def read_csaf(
         where: the file's name, for messages.
         advisory: id of the new advisory; None: made of the document's own.
         holder: who is named as its author.
+        exercise: True where everything is a drill.
 
     Raises:
         InputError: NOT_JSON, CSAF_TOO_BIG, CSAF_TOO_DEEP, NOT_CSAF, CSAF_VERSION, BAD_ID.
@@ -90,6 +96,7 @@ def read_csaf(
     document.derive("csaf_version", "an export writes CSAF 2.0")
     made, assumed = _facts(ledger.root, document, where, holder)
     made["id"] = _id(made["origin"]["id"], advisory)
+    made["exercise"] = exercise
     written = facts_file.write(made, head=f"Taken over from a CSAF 2.0 document: {made['origin']['id']}")
     return Imported(
         facts=load_facts(written, where=f"{made['id']}.yaml"),
@@ -161,6 +168,7 @@ def _facts(
         origin["title"] = title
     made = {
         "id": "",
+        "exercise": False,
         "kind": "incident" if origin["category"] == "csaf_security_incident_response" else "vulnerability",
         "tlp": origin.get("tlp", "clear"),
         "author": {"holder": holder, "role": "engineering"},

@@ -16,6 +16,7 @@ for _name in (
     "publish",
     "embargo",
     "translate",
+    "csaf",
 ):  # in the order in which help lists them
     importlib.import_module(f"gateway.cli.advisory.{_name}")
 

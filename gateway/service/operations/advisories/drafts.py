@@ -45,12 +45,17 @@ def add(workspace: Workspace, source: Path) -> Path:
     facts = load_facts(data, where=str(source))
     path = facts_path(workspace, facts.id)
     with workspace.lock():
-        _require_new(path)
+        require_new(path)
         files.write_atomic(path, data)
     return path
 
 
-def _require_new(path: Path) -> None:
+def require_new(path: Path) -> None:
+    """Refuse to write a new advisory over another.
+
+    Raises:
+        InputError: ADVISORY_EXISTS.
+    """
     if path.exists():
         raise InputError(
             "ADVISORY_EXISTS",
