@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 SOFT_HYPHEN: Final = "\u00ad"
@@ -38,9 +39,10 @@ _BREAK = re.compile(rf"(?<={SOFT_HYPHEN})|(?<=[a-zß-ÿ]-)(?=[^\W\d_])|(?<=[/@])
 
 def width(text: str) -> int:
     """Return how many columns a text takes on a screen."""
-    return sum(_columns(letter) for letter in text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
+@lru_cache(maxsize=4_096)
 def _columns(letter: str) -> int:
     if letter == SOFT_HYPHEN or unicodedata.combining(letter) or unicodedata.category(letter) == "Cf":
         return 0
@@ -122,6 +124,8 @@ def _finish(line: str) -> str:
 
 def _fitting(line: str, columns: int) -> str:
     """Return the longest beginning that fits, at least one letter with its marks."""
+    if width(line) <= columns:
+        return line
     end = 1
     while end < len(line) and (width(line[: end + 1]) <= columns or _columns(line[end]) == 0):
         end += 1
