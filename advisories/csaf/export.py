@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from advisories.csaf.gaps import LONG_TITLE
 from advisories.csaf.notes import credits_, document_notes, document_references
-from advisories.csaf.profiles import CATEGORIES, lacking
+from advisories.csaf.profiles import CATEGORIES, as_vex, lacking
 from advisories.csaf.tracking import Identity, identity, tracking
 from advisories.csaf.tree import Tree
 from advisories.csaf.vulnerabilities import made as vulnerabilities
@@ -96,7 +96,7 @@ def csaf_document(
     document = found["document"]
     document["tracking"] = tracking(story, who, language, status=status, published=published)
     if profile == "vex":
-        _number(found["vulnerabilities"], vendor, facts.id)
+        as_vex(found["vulnerabilities"], vendor, facts.id)
     category = CATEGORIES[profile or _PROFILES[facts.kind]]
     if profile is None and who.origin is not None:
         category = who.origin.category
@@ -115,13 +115,6 @@ def csaf_document(
     if missing and who.origin is None:
         document["category"] = _BASE
     return found
-
-
-def _number(found: list[dict[str, Any]], system: str, advisory: str) -> None:
-    """Give each vulnerability that has no number one of ours."""
-    for count, item in enumerate(found, 1):
-        if "cve" not in item and "ids" not in item:
-            item["ids"] = [{"system_name": system, "text": f"{advisory}/{count}"}]
 
 
 def _document(story: Story, who: Identity, language: str) -> dict[str, Any]:
