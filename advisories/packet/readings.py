@@ -16,19 +16,18 @@ RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur"})
 _SCREEN: Final = re.compile(r"(small|screen)-(\d+)\.txt")
 _LABELS: Final = {
     "console.txt": "Serial console",
-    "led.txt": "Lamp",
-    "page.html": "Web page",
+    "web.html": "Web page",
     "faq.html": "Questions and answers",
     "letter.html": "Letter",
     "letter.txt": "Letter, as text",
-    "california.html": "Letter, California layout",
-    "california.txt": "Letter, California layout, as text",
-    "mail.txt": "E-mail",
-    "mail.html": "E-mail with layout",
+    "letter-california.html": "Letter, California layout",
+    "letter-california.txt": "Letter, California layout, as text",
+    "email.txt": "E-mail",
     "banner.html": "Banner",
-    "banner.txt": "Banner, as text",
     "social.txt": "Social post",
+    "led.txt": "Lamp",
 }
+_COLUMNS: Final = frozenset({"console.txt", "led.txt"})
 _FRAME_WORDS: Final = ((60, "s"), (250, "m"), (700, "l"))
 """Words of an HTML output up to which a frame has this size; longer ones have the largest."""
 _TAG: Final = re.compile(r"<(style|script|title)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
@@ -48,6 +47,8 @@ class Reading:
     """Of a picture: its data address."""
     size: str = "m"
     """Of a frame: s, m, l or xl."""
+    fixed: bool = False
+    """Its lines are columns of a screen and must not be broken."""
     bytes: int = 0
 
 
@@ -126,7 +127,8 @@ def _reading(packet: Packet, name: str, file: str, data: bytes) -> Reading:
         return Reading(name, label, "frame", text, size=_size(text), bytes=len(data))
     if "\ufffd" in text or "\0" in text:
         return Reading(name, label, "bytes", bytes=len(data))
-    return Reading(name, label, "text", text, bytes=len(data))
+    fixed = bool(page) or file in _COLUMNS
+    return Reading(name, label, "text", text, fixed=fixed, bytes=len(data))
 
 
 def _size(html: str) -> str:

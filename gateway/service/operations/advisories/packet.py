@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from advisories.clocks.running import LIVE
 from advisories.compose import FACTS, SETTING
 from advisories.facts import Facts, load_facts
 from advisories.languages import primary
@@ -19,6 +20,7 @@ from advisories.story import load_setting
 from gateway.service.operations import releases
 from gateway.service.operations.advisories import comments
 from gateway.service.operations.advisories.approvals import Review
+from gateway.service.operations.incidents import watching
 from gateway.service.operations.trust.request_files import RELEASE_LIST_BYTES_MAX
 from gateway.service.workspace import Workspace
 from keys.codec import load
@@ -28,9 +30,7 @@ _SMALL: Final = re.compile(r"([^/]+)/small-\d+\.txt")
 _FONTS: Final = Path("/usr/share/fonts/opentype/unifont")
 
 
-def packet(
-    workspace: Workspace, reviewed: Review, role: str, *, now: int, clocks: Sequence[Clock] = ()
-) -> Packet:
+def packet(workspace: Workspace, reviewed: Review, role: str, *, now: int) -> Packet:
     """Return what a role has to judge; nothing is written.
 
     Args:
@@ -38,24 +38,44 @@ def packet(
         reviewed: the revision.
         role: whose packet it is.
         now: UTC seconds.
-        clocks: deadlines of the incident behind it, where there is one.
     """
     release = reviewed.release
+    facts = load_facts(release.sources[FACTS], where=FACTS)
     return Packet(
         role=role,
-        facts=load_facts(release.sources[FACTS], where=FACTS),
+        facts=facts,
         notice=reviewed.notice,
         digest=reviewed.digest,
         outputs=release.outputs,
         pictures=dict(pictures(release.outputs)),
         since=_since(workspace, reviewed, role),
         findings=reviewed.findings,
-        clocks=clocks,
+        clocks=_clocks(workspace, facts, now),
         signatures=[Signature(one.holder, one.roles, one.kid) for one in reviewed.approvals.signed],
         missing=reviewed.approvals.missing,
         remarks=comments.said(workspace, reviewed.about),
         void=reviewed.restart and reviewed.stored is not None,
         made=now,
+    )
+
+
+def _clocks(workspace: Workspace, facts: Facts, now: int) -> tuple[Clock, ...]:
+    """Return the deadlines of the incident behind an advisory that run, wait or are met."""
+    if facts.incident is None:
+        return ()
+    try:
+        found = watching.watch_all(workspace, facts.incident, now=now)
+    except InputError as error:
+        return (Clock(f"The clocks of incident {facts.incident} cannot be shown", None, note=error.message),)
+    return tuple(
+        Clock(
+            f"{one.name}: {one.who} to {one.whom}",
+            None if one.due is None else int(one.due.timestamp()),
+            done=one.done is not None,
+            note=one.note,
+        )
+        for one in found
+        if one.done is not None or one.state in LIVE
     )
 
 
