@@ -8,6 +8,7 @@ for _name in (
     "approval",
     "embargo",
     "incident.kinds",
+    "learning.calls",
     "learning.replies",
     "learning.review",
 ):

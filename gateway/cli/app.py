@@ -10,6 +10,7 @@ import typer
 
 from gateway.cli import (
     advisory,
+    call,
     catalogue,
     clocks,
     demo,
@@ -52,6 +53,7 @@ for module in (
     advisory,
     desk,
     reply,
+    call,
     site,
     review,
     preparedness,
