@@ -14,7 +14,7 @@ from typing import Final
 
 from advisories import limits
 from advisories.facts import TEXT_FIELDS, Facts
-from advisories.notice import Notice, ReleaseList, Text
+from advisories.notice import Notice, ReleaseList, Text, page_digests
 from advisories.render import channels, console, led, pages, small
 from advisories.render.pages import Pages
 from advisories.render.small import Fonts
@@ -151,7 +151,7 @@ def _bound(facts: Facts, text: Text, found: dict[str, Pages], missing: dict[str,
     """Bind a text's pages to it; where there is no room for their digests, the words alone have to do."""
     drawn = found.get(text.language)
     if drawn is not None:
-        whole = replace(text, pages=pages.digests(drawn))
+        whole = replace(text, pages=page_digests(drawn))
         data = dump(whole)
         if len(data) <= limits.NOTICE_TEXT_BYTES_MAX:
             return whole, data

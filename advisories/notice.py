@@ -11,6 +11,8 @@ from typing import ClassVar
 from advisories import limits
 from advisories.versions import RANGE, Range, Version, contains
 from keys.codec import at, blob, boolean, choice, dump, ident, many, mapping, row, text, uint
+from keys.errors import RefusedError
+from keys.reasons import Reason
 from keys.root import Body
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -134,6 +136,26 @@ class Text:
     def digest(self) -> bytes:
         """SHA-256 of the encoded text, as the header names it."""
         return hashlib.sha256(dump(self)).digest()
+
+    def split(self, data: bytes) -> tuple[bytes, ...]:
+        """Return the drawn pages that came together, if they are exactly those that the text names.
+
+        Raises:
+            RefusedError: TOO_BIG, DIGEST_MISMATCH.
+        """
+        if len(data) > limits.NOTICE_PAGES_MAX * limits.NOTICE_PAGE_BYTES:
+            raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes of pages")
+        size = limits.NOTICE_PAGE_BYTES
+        found = tuple(data[at : at + size] for at in range(0, len(data), size))
+        named = self.pages or ()
+        if len(data) != len(named) * size or page_digests(found) != named:
+            raise RefusedError(Reason.DIGEST_MISMATCH, "these are not the pages that the text names")
+        return found
+
+
+def page_digests(pages: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Return what a text names of its drawn pages: the SHA-256 of each."""
+    return tuple(hashlib.sha256(page).digest() for page in pages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Surfaces a device shows a notice on, each behind one name.
 
 console   80 x 24 characters, to a stream or to ``console.txt`` in the device's folder
+ascii     the same for a terminal that knows ASCII only; a stream with such an encoding is one by itself
 png       the 128 x 64 screen, as ``screen-1.png``, ``screen-2.png``, ...
 led       one lamp, as ``led.txt``
 none      nothing to show on
@@ -18,16 +19,18 @@ from typing import Any, Final, Protocol, TextIO
 from luma.core.device import dummy
 from PIL import Image
 
-from advisories.languages import words
-from advisories.render import console, led, small
+from advisories.languages import SOURCE_LANGUAGE, words
+from advisories.notice import Text
+from advisories.render import console, led, pages, small
 from advisories.states import Surface
 from advisories.versions import Version, format_version
 from device_sim.core.effects import Show
-from device_sim.core.profile import Profile
+from device_sim.core.profile import Ability, Profile
 from keys.errors import InputError, UnavailableError
 
-FONT_NAME: Final = "GNU Unifont"
-FONT_PACKAGE: Final = "fonts-unifont"
+SCREENS_MAX: Final = 10
+"""Pages that a screen may have kept of an older notice."""
+_ASKED_MAX: Final = 64  # texts of which a screen remembers whether it can draw them
 _FONTS: Final = Path("/usr/share/fonts/opentype/unifont")
 _I2C_PORT, _I2C_ADDRESS = 1, 0x3C  # where small OLED boards answer unless they were soldered otherwise
 
@@ -44,6 +47,13 @@ BY_SURFACE: Final = {
 class Display(Protocol):
     """Something a notice can be seen on."""
 
+    remark: str
+    """What an engineer has to know of it, such as a font that is not here; empty where there is nothing."""
+
+    def able(self, text: Text) -> Ability:
+        """Say whether it can show these words, or drawn pages instead, or neither."""
+        ...
+
     def show(self, shown: Show, device: Profile, installed: Version) -> None:
         """Draw a genuine notice; drawing the same again changes nothing.
 
@@ -56,6 +66,12 @@ class Display(Protocol):
 class NoDisplay:
     """A device that cannot show anything, or whose screen nobody looks at."""
 
+    remark = ""
+
+    def able(self, text: Text) -> Ability:  # noqa: ARG002 - nobody looks
+        """Leave the choice of a text to others."""
+        return Ability.WORDS
+
     def show(self, shown: Show, device: Profile, installed: Version) -> None:
         """Draw nothing."""
 
@@ -65,10 +81,18 @@ class ConsoleDisplay:
 
     Args:
         out: a stream that every notice is appended to, or a file that holds the last one.
+        ascii_only: the terminal knows nothing else; a stream's own encoding tells it too.
     """
 
-    def __init__(self, out: TextIO | Path) -> None:
+    remark = ""
+
+    def __init__(self, out: TextIO | Path, *, ascii_only: bool = False) -> None:
         self._out = out
+        self._ascii_only = ascii_only or not _has_all_letters(out)
+
+    def able(self, text: Text) -> Ability:
+        """Show any words, or those that ASCII can say."""
+        return Ability.WORDS if not self._ascii_only or console.has_ascii(text) else Ability.NOTHING
 
     def show(self, shown: Show, device: Profile, installed: Version) -> None:
         """Write the screen as :func:`advisories.render.console.render` lays it out."""
@@ -79,6 +103,8 @@ class ConsoleDisplay:
             installed=format_version(installed),
             code=shown.check_code,
             confirmed=shown.confirmed,
+            ascii_only=self._ascii_only,
+            wanted=shown.wanted,
         )
         screen = "\n".join(lines) + "\n"
         if isinstance(self._out, Path):
@@ -91,8 +117,14 @@ class ConsoleDisplay:
 class LedDisplay:
     """One lamp: its blink pattern stands in a file."""
 
+    remark = ""
+
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def able(self, text: Text) -> Ability:  # noqa: ARG002 - a lamp needs no letters
+        """Blink for any text."""
+        return Ability.WORDS
 
     def show(self, shown: Show, device: Profile, installed: Version) -> None:  # noqa: ARG002 - a lamp knows less
         """Write colour and rhythm of the notice's action."""
@@ -105,32 +137,33 @@ class SmallDisplay:
     Args:
         screen: a luma device; pages are handed to its ``display`` in their order.
         folder: where each page is kept as a PNG; None keeps none.
-        languages: of the device; a font that one of them needs is looked for now, not when it matters.
-
-    Raises:
-        UnavailableError: FONT_MISSING.
+        languages: of the device; a font that one of them needs and that is not here is remarked on now.
     """
 
     def __init__(self, screen: Any, folder: Path | None, languages: Sequence[str] = ()) -> None:
         self._screen = screen
         self._folder = folder
-        for language in languages:
-            if any(ord(letter) > 255 for letter in words(language).confirmed):
-                unifont(language)
+        self._asked: dict[Text, Ability] = {}
+        lack = lacking(languages)
+        self.remark = f"{lack} Until then drawn pages are shown, where a notice has them." if lack else ""
+
+    def able(self, text: Text) -> Ability:
+        """Draw Latin letters always, others with the font; without it show drawn pages."""
+        if text not in self._asked:
+            if len(self._asked) >= _ASKED_MAX:
+                self._asked.clear()
+            self._asked[text] = Ability.WORDS if small.can_draw(text, _font(text)) else Ability.PAGES
+        return self._asked[text]
 
     def show(self, shown: Show, device: Profile, installed: Version) -> None:  # noqa: ARG002 - no room for them
         """Draw every page; the first one stays on the screen."""
-        code, confirmed = shown.check_code, shown.confirmed
-        pages = small.pages(shown.notice, shown.text, code=code, confirmed=confirmed)
-        language = shown.text.language
-        font = unifont(language) if small.geometry(shown.text) is small.WIDE else None
-        images = [small.draw(page, language, font=font) for page in pages]
+        images = _drawn(shown) if shown.pages else _written(shown)
         for number, image in reversed(list(enumerate(images, 1))):
             self._screen.display(image)
             if self._folder is not None:
                 self._keep(number, image)
         if self._folder is not None:
-            for number in range(len(images) + 1, small.PAGES_MAX + 1):
+            for number in range(len(images) + 1, SCREENS_MAX + 1):
                 (self._folder / f"screen-{number}.png").unlink(missing_ok=True)
 
     def _keep(self, number: int, image: Image.Image) -> None:
@@ -142,14 +175,60 @@ class SmallDisplay:
             raise _unwritable(path, error) from None
 
 
-@lru_cache(maxsize=2)
+def _written(shown: Show) -> list[Image.Image]:
+    """Draw the words."""
+    text, wanted = shown.text, shown.wanted
+    instead = console.stand_in(text.language, wanted, ascii_only=True) if wanted else ""
+    found = small.pages(shown.notice, text, code=shown.check_code, confirmed=shown.confirmed, instead=instead)
+    font = unifont(text.language) if small.geometry(text) is small.WIDE else None
+    return [small.draw(page, text.language, font=font) for page in found]
+
+
+def _drawn(shown: Show) -> list[Image.Image]:
+    """Take the drawn pages as they are, and draw the proof in Latin letters behind them."""
+    proofs = small.proofs(
+        shown.notice, code=shown.check_code, confirmed=shown.confirmed, after=len(shown.pages)
+    )
+    return [*map(pages.image, shown.pages), *(small.draw(page, SOURCE_LANGUAGE) for page in proofs)]
+
+
+def _font(text: Text) -> bytes | None:
+    """Return the font for a text that needs one, as far as it is here."""
+    try:
+        return unifont(text.language) if small.geometry(text) is small.WIDE else None
+    except UnavailableError:
+        return None
+
+
+def lacking(languages: Sequence[str]) -> UnavailableError | None:
+    """Return what to say of the first of some languages for which the font is not here."""
+    for language in languages:
+        if any(ord(letter) > 0x24F for letter in words(language).confirmed):
+            try:
+                unifont(language)
+            except UnavailableError as error:
+                return error
+    return None
+
+
+def _has_all_letters(out: TextIO | Path) -> bool:
+    """Say whether a stream can carry any letter; a file here always is UTF-8."""
+    encoding = "utf-8" if isinstance(out, Path) else getattr(out, "encoding", None) or "utf-8"
+    try:
+        "\u00e9\u65e5\u0639".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+@lru_cache(maxsize=4)
 def unifont(language: str) -> bytes:
     """Return the font that has the letters of scripts other than Latin; Japanese forms for Japanese.
 
     Raises:
         UnavailableError: FONT_MISSING, naming font and package.
     """
-    names = ("unifont_jp.otf", "unifont.otf") if language.partition("-")[0] == "ja" else ("unifont.otf",)
+    names = small.font_names(language)
     for name in names:
         try:
             return (_FONTS / name).read_bytes()
@@ -157,8 +236,8 @@ def unifont(language: str) -> bytes:
             continue
     raise UnavailableError(
         "FONT_MISSING",
-        f"The font {FONT_NAME}, needed to draw '{language}', is not at {_FONTS / names[0]}.",
-        mend=f"Install the package {FONT_PACKAGE}, or give the device another surface.",
+        f"The font {small.FONT_NAME}, needed to draw '{language}', is not at {_FONTS / names[0]}.",
+        mend=f"Install the package {small.FONT_PACKAGE}, or give the device another surface.",
     )
 
 
@@ -189,6 +268,7 @@ def _real(name: str) -> Any:
 
 _DRIVERS: Final[dict[str, Callable[[Path, TextIO | None, Sequence[str]], Display]]] = {
     "console": lambda folder, out, _: ConsoleDisplay(out or folder / "console.txt"),
+    "ascii": lambda folder, out, _: ConsoleDisplay(out or folder / "console.txt", ascii_only=True),
     "png": lambda folder, _, languages: SmallDisplay(_dummy(), folder, languages),
     "led": lambda folder, _out, _languages: LedDisplay(folder / "led.txt"),
     "none": lambda _folder, _out, _languages: NoDisplay(),
@@ -201,14 +281,14 @@ def open_display(
     """Return a display by its name.
 
     Args:
-        name: ``console``, ``png``, ``led``, ``none``, or a driver of luma.oled.
+        name: ``console``, ``ascii``, ``png``, ``led``, ``none``, or a driver of luma.oled.
         folder: the device's folder, for displays that are files.
         languages: the device's, so that a missing font is told at once.
-        out: a stream for ``console``; without one it is a file.
+        out: a stream for ``console`` and ``ascii``; without one it is a file.
 
     Raises:
         InputError: DISPLAY_UNKNOWN.
-        UnavailableError: FONT_MISSING or DISPLAY_SILENT.
+        UnavailableError: DISPLAY_SILENT.
     """
     if name in _DRIVERS:
         return _DRIVERS[name](folder, out, languages)

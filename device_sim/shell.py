@@ -152,6 +152,7 @@ class DeviceShell:
                 root_1=home.root_1,
                 entropy=os.urandom(ENTROPY_BYTES),
                 now=self._clock(),
+                able=self.display.able,
             )
         except TocsinError as error:
             error.where = error.where or str(home.path)
@@ -159,6 +160,8 @@ class DeviceShell:
         filters = profile.topics.device_filters(profile.product, profile.languages[0], profile.id)
         self.link.start_over(*filters)
         self._tell("booted", f"slot {slot}")
+        if self.display.remark:
+            self._tell("display", self.display.remark)
         self._do(self.agent.booted(slot, image, self._clock()))
 
     async def stop(self) -> None:

@@ -10,8 +10,6 @@ Pages travel together, one after the other. On the release list each is a PBM fi
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
 from typing import Final
 
 from PIL import Image
@@ -20,8 +18,7 @@ from advisories.limits import NOTICE_PAGE_BYTES, NOTICE_PAGES_MAX
 from advisories.notice import Notice, Text
 from advisories.render import small
 from advisories.render.small import HEIGHT_PX, WIDTH_PX, Fonts
-from keys.errors import RefusedError, UnavailableError
-from keys.reasons import Reason
+from keys.errors import UnavailableError
 
 PBM_HEAD: Final = b"P4\n%d %d\n" % (WIDTH_PX, HEIGHT_PX)
 Pages = tuple[bytes, ...]
@@ -52,25 +49,6 @@ def draw(notice: Notice, text: Text, fonts: Fonts) -> Pages:
         )
     font = small.font_of(text.language, fonts)
     return tuple(small.draw(page, text.language, font=font).tobytes() for page in told)
-
-
-def digests(pages: Iterable[bytes]) -> Pages:
-    """Return what the text names: the SHA-256 of each page."""
-    return tuple(hashlib.sha256(page).digest() for page in pages)
-
-
-def split(data: bytes, wanted: Sequence[bytes]) -> Pages:
-    """Return the pages that came together, if they are those that the text names.
-
-    Raises:
-        RefusedError: TOO_BIG, or DIGEST_MISMATCH for anything but exactly these pages.
-    """
-    if len(data) > NOTICE_PAGES_MAX * NOTICE_PAGE_BYTES:
-        raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes of pages")
-    found = tuple(data[at : at + NOTICE_PAGE_BYTES] for at in range(0, len(data), NOTICE_PAGE_BYTES))
-    if len(data) != len(wanted) * NOTICE_PAGE_BYTES or digests(found) != tuple(wanted):
-        raise RefusedError(Reason.DIGEST_MISMATCH, "these are not the pages that the text names")
-    return found
 
 
 def image(page: bytes) -> Image.Image:

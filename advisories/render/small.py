@@ -88,7 +88,36 @@ def font_of(language: str, fonts: Fonts) -> bytes | None:
     return next((fonts[name] for name in font_names(language) if name in fonts), None)
 
 
-def pages(notice: Notice, text: Text, *, code: str, confirmed: bool) -> list[list[str]]:
+def can_draw(text: Text, font: bytes | None) -> bool:
+    """Say whether every page of a text can be drawn, with this font or without one.
+
+    Args:
+        text: in any language.
+        font: the bytes of GNU Unifont, where it is here.
+    """
+    if geometry(text) is LATIN:
+        return True
+    own = words(text.language)
+    fixed = (own.exercise, own.small_next, own.date, own.small_code, own.small_confirmed)
+    told = (
+        text.title,
+        text.action,
+        text.happened,
+        *fixed,
+        own.small_not_confirmed,
+        *own.severity,
+        *own.months,
+    )
+    letters = clean(" ".join(told)).replace(SOFT_HYPHEN, "")
+    try:
+        _require_shaped(letters, text.language)
+        _unifont(bidi.cells(letters), text.language, font)
+    except UnavailableError:
+        return False
+    return True
+
+
+def pages(notice: Notice, text: Text, *, code: str, confirmed: bool, instead: str = "") -> list[list[str]]:
     """Return the pages, each a title bar and its lines, filled up to the geometry's number of lines.
 
     A section is kept on one page where that costs no page more. More than ``PAGES_MAX`` pages come back
@@ -99,12 +128,14 @@ def pages(notice: Notice, text: Text, *, code: str, confirmed: bool) -> list[lis
         text: its text in one language.
         code: the check code of the header.
         confirmed: whether catalogue and timestamp say that it is current.
+        instead: says for which language this text stands in, where it does.
     """
     own = words(text.language)
     proof = [own.small_genuine.format(id=notice.id), own.small_code.format(code=code)]
     state = own.small_confirmed if confirmed else own.small_not_confirmed
     shape = geometry(text)
-    bodies = _packed([*_told(notice, text, own, shape), _wrapped([*proof, state], shape)], shape.lines - 1)
+    sections = [*_told(notice, text, own, shape), wrapped(instead, shape), _wrapped([*proof, state], shape)]
+    bodies = _packed(sections, shape.lines - 1)
     return _numbered(notice, text.language, shape, bodies, len(bodies))
 
 

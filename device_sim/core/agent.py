@@ -18,7 +18,7 @@ from device_sim.core.fetch import Fetcher
 from device_sim.core.inbox import Inbox, Rooms
 from device_sim.core.notices import Notices
 from device_sim.core.patches import Answer, Patches
-from device_sim.core.profile import Profile
+from device_sim.core.profile import Able, Profile, shows_all
 from device_sim.core.reporter import Reporter
 from device_sim.core.session import Session
 from device_sim.core.state import NoticeTrack, PatchTrack, State
@@ -41,6 +41,7 @@ class Agent:
         root_1: bytes,
         entropy: bytes,
         now: float,
+        able: Able = shows_all,
     ) -> None:
         """Restore an agent, or make a factory-new one.
 
@@ -51,13 +52,14 @@ class Agent:
             root_1: the root that was provisioned; it is pinned.
             entropy: fresh random bytes, 16 or more, for nonces and jitter.
             now: UTC seconds.
+            able: what the device's surface can do with a text.
 
         Raises:
             DamagedError: DEVICE_STATE, when ``state`` is not whole or belongs to another fleet.
             RefusedError: ``root_1`` is not a valid root 1.
         """
         restored = State.new(root_1, profile.id) if state is None else State.load(state, root_1)
-        self._session = Session(profile, signer, restored, entropy=entropy, now=now)
+        self._session = Session(profile, signer, restored, entropy=entropy, now=now, able=able)
         self._reporter = Reporter(self._session)
         self._fetcher = Fetcher(self._session, self._reporter)
         self._currency = Currency(self._session)
@@ -70,6 +72,7 @@ class Agent:
                 timestamp=self._currency.timestamp,
                 notice=self._notices.header,
                 text=self._notices.text,
+                pages=self._notices.pages,
                 patch=self._patches.envelope,
                 offer=self._patches.offer,
                 answer=self._reporter.answer,
@@ -188,7 +191,7 @@ class Agent:
         absent = self._fetcher.expire()
         self._inbox.step(absent)
         self._currency.step()
-        self._notices.step()
+        self._notices.step(absent)
         self._patches.step()
         missing = [*self._inbox.missing(), *self._currency.missing(), *self._patches.missing()]
         self._fetcher.step([*missing, *self._notices.missing()], absent)

@@ -87,6 +87,10 @@ class Show:
     check_code: str
     confirmed: bool
     """False draws "not confirmed current"."""
+    pages: tuple[bytes, ...] = ()
+    """Drawn pages to show instead of the words, where this device has no font for them."""
+    wanted: str | None = None
+    """The owner's language, where this text stands in for one that is not there or cannot be shown."""
 
 
 @dataclass(frozen=True, slots=True)

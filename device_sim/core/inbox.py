@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from advisories.catalogue import Timestamp
-from advisories.languages import primary
 from advisories.report import Track
 from advisories.states import NoticeState
 from advisories.topics import is_id
@@ -74,6 +73,7 @@ class Rooms:
     timestamp: Callable[[bytes], None]
     notice: Callable[[bytes, str], None]
     text: Callable[[bytes, str, str], None]
+    pages: Callable[[bytes, str, str], None]
     patch: Callable[[bytes], None]
     offer: Callable[[bytes], None]
     answer: Callable[[bytes], None]
@@ -159,8 +159,8 @@ class Inbox:
                 return True
             case ("notice", profile.product, advisory):
                 return is_id(advisory)
-            case ("text", profile.product, language, advisory):
-                return is_id(advisory) and primary(language) in map(primary, profile.languages)
+            case ("text" | "pages", profile.product, _, advisory):
+                return is_id(advisory)
             case ("device", profile.id, leaf):
                 return leaf in _DEVICE_LEAVES
         return False
@@ -189,6 +189,8 @@ class Inbox:
                 rooms.notice(payload, advisory)
             case ("text", _, language, advisory):
                 rooms.text(payload, language, advisory)
+            case ("pages", _, language, advisory):
+                rooms.pages(payload, language, advisory)
             case ("patch", _, _):
                 rooms.patch(payload)
             case ("device", _, "offer"):

@@ -2,16 +2,19 @@
 
 A warning is never held up by metadata. It is shown as soon as header and text are in hand; a fresh
 catalogue and timestamp only change whether it is drawn as current.
+
+A revision that only adds languages is not shown again to an owner who read the same words before: what the
+owner saw and acknowledged is carried over. Which text is shown is decided in :mod:`device_sim.core.wording`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from advisories import limits as wire
-from advisories.languages import primary
 from advisories.notice import Notice, Phase, Text, check_code
 from advisories.report import Track
 from advisories.states import NOTICE_DONE, NOTICE_TRANSITIONS, NoticeState, Surface
@@ -21,6 +24,7 @@ from device_sim.core.currency import Currency
 from device_sim.core.fetch import Missing
 from device_sim.core.session import Session
 from device_sim.core.state import NoticeTrack
+from device_sim.core.wording import Wording
 from keys.codec import dump, load
 from keys.errors import RefusedError
 from keys.reasons import Reason
@@ -48,6 +52,7 @@ class Notices:
         self._waiting: OrderedDict[bytes, _Piece] = OrderedDict()
         self._drawn: dict[str, bool] = {}
         """Advisory id -> whether it was last drawn as confirmed; of this boot."""
+        self._wording = Wording(session)
 
     def header(self, payload: bytes, advisory: str) -> None:
         """Take a header that arrived under an advisory's topic.
@@ -69,8 +74,10 @@ class Notices:
         if old is not None and old.digest == genuine.digest:
             return
         told = False
+        carried = None
         if old is not None:
             told = old.told or old.shown is not None
+            carried = old if self._wording.is_known(old, genuine.body) else None
             if old.state not in NOTICE_DONE:
                 self._move(old, _S.SUPERSEDED, Reason.SUPERSEDED)
         track = NoticeTrack(
@@ -84,8 +91,14 @@ class Notices:
             told=told,
         )
         state.notices.pop(advisory, None)
-        self._drawn.pop(advisory, None)
-        self._assess(self._move(track, _S.DELIVERED))
+        self._wording.forget(advisory)
+        on_screen = self._drawn.pop(advisory, None)
+        if carried is not None:
+            seen = ("language", "words", "pages", "shown", "reminders")
+            track = replace(track, **{name: getattr(carried, name) for name in seen})
+            if on_screen is False:
+                self._drawn[advisory] = False  # "not confirmed current" stands there until it is
+        self._assess(self._move(track, _S.DELIVERED), carried.state if carried is not None else None)
 
     def text(self, payload: bytes, language: str, advisory: str) -> None:
         """Take a text; one that fits no header yet waits for a while.
@@ -106,6 +119,19 @@ class Notices:
             if len(self._waiting) > limits.WAITING_PIECES_MAX:
                 self._waiting.popitem(last=False)
 
+    def pages(self, payload: bytes, language: str, advisory: str) -> None:
+        """Take the drawn pages of a text that this surface has no font for; others are left aside.
+
+        Raises:
+            RefusedError: TOO_BIG, or DIGEST_MISMATCH where the text names other pages.
+        """
+        track = self._session.state.notices.get(advisory)
+        if track is None or track.language != language or not self._needs_pages(track):
+            return
+        assert track.text is not None
+        track.text.split(payload)
+        self._show(self._put(replace(track, pages=payload)))
+
     def acknowledge(self, advisory: str | None) -> None:
         """The owner has taken note of one advisory, or of all that are shown."""
         for track in list(self._session.state.notices.values()):
@@ -113,10 +139,12 @@ class Notices:
                 self._move(track, _S.ACKNOWLEDGED, track.reason)
 
     def booted(self) -> None:
-        """Draw what was on the screen and has not been acknowledged."""
+        """Draw what was on the screen and has not been acknowledged, or can be shown only since this boot."""
         for track in list(self._session.state.notices.values()):
             if track.state is _S.SHOWN:
                 self._draw(track)
+            elif track.words is not None and self._is_due(track):
+                self._present(track)
 
     def installed(self) -> None:
         """Another version runs, confirmed: decide again whether each notice concerns this owner."""
@@ -137,8 +165,15 @@ class Notices:
                 return self._as_shown(track)
         return None
 
-    def step(self) -> None:
-        """Let time pass: expiry, confirmation, reminders, and texts that never fitted."""
+    def step(self, absent: Iterable[str] = ()) -> None:
+        """Let time pass: expiry, confirmation, reminders, and texts that never fitted.
+
+        Args:
+            absent: topics that were fetched and on which nothing came.
+        """
+        for track in list(self._session.state.notices.values()):
+            if self._needs_pages(track) and self._pages_topic(track) in absent:
+                self._pass_over(track)
         for track in list(self._session.state.notices.values()):
             if track.state not in NOTICE_DONE:
                 self._pass_time(track)
@@ -157,24 +192,30 @@ class Notices:
         topics, product, languages = session.topics, session.profile.product, session.profile.languages
         found = [Missing(topics.notice(product, name), subscribe=False) for name in self._currency.unseen()]
         for track in session.state.notices.values():
-            language = self._language(track.header)
+            language = self._wording.language(track.header)
             if self._needs_text(track) and language is not None:
                 topic = topics.text(product, language, track.id)
                 found.append(Missing(topic, subscribe=language != languages[0]))
+            if self._needs_pages(track):
+                found.append(Missing(self._pages_topic(track), subscribe=True))
         return found
 
     def _needs_text(self, track: NoticeTrack) -> bool:
         """Say whether something would be shown if only the text were here."""
-        wanted = track.state is _S.VERIFIED or (track.state is _S.WITHDRAWN and track.told)
-        return wanted and track.words is None and self._session.profile.surface is not Surface.NONE
+        return self._is_due(track) and track.words is None
 
-    def _language(self, header: Notice) -> str | None:
-        """Return the text's tag for the owner's first language in which there is one, here or elsewhere."""
-        for wanted in self._session.profile.languages:
-            near = sorted(tag for tag in header.texts if primary(tag) == primary(wanted))
-            if near:
-                return wanted if wanted in near else near[0]
-        return None
+    def _needs_pages(self, track: NoticeTrack) -> bool:
+        """Say whether the text is in hand and would be shown if only its drawn pages were here."""
+        return self._is_due(track) and self._wording.needs_pages(track)
+
+    def _is_due(self, track: NoticeTrack) -> bool:
+        """Say whether there is something to show that has not been shown."""
+        wanted = track.state is _S.VERIFIED or (track.state is _S.WITHDRAWN and track.told)
+        return wanted and self._session.profile.surface is not Surface.NONE
+
+    def _pages_topic(self, track: NoticeTrack) -> str:
+        product = self._session.profile.product
+        return self._session.topics.pages(product, track.language or "", track.id)
 
     def _dispensable(self) -> str | None:
         """Return the notice that may be forgotten: the oldest that ended, or else that never applied."""
@@ -201,8 +242,13 @@ class Notices:
         self._session.touch()
         return track
 
-    def _assess(self, track: NoticeTrack) -> None:
-        """Decide from time, phase and installed version how far the notice goes."""
+    def _assess(self, track: NoticeTrack, carried: NoticeState | None = None) -> None:
+        """Decide from time, phase and installed version how far the notice goes.
+
+        Args:
+            track: to decide on.
+            carried: how far its owner came with the same words in an earlier revision.
+        """
         session = self._session
         header = track.header
         if header.expires is not None and session.warning_time >= header.expires:
@@ -217,8 +263,14 @@ class Notices:
             if track.state is _S.NOT_APPLICABLE:
                 self._move(track, _S.VERIFIED)
         elif track.state in {_S.DELIVERED, _S.NOT_APPLICABLE}:
-            known = self._language(header) is not None
-            self._find_text(self._move(track, _S.VERIFIED, Reason.OK if known else Reason.NO_LANGUAGE))
+            known = self._wording.is_own(header)
+            verified = self._move(track, _S.VERIFIED, Reason.OK if known else Reason.NO_LANGUAGE)
+            if carried is None:
+                self._find_text(verified)
+                return
+            shown = self._move(verified, _S.SHOWN, Reason.SAME_WORDS)
+            if carried is _S.ACKNOWLEDGED:
+                self._move(shown, _S.ACKNOWLEDGED, Reason.SAME_WORDS)
 
     def _affects(self, header: Notice) -> bool:
         """Say whether the notice concerns this device; one that cannot tell its version is not left out."""
@@ -229,22 +281,36 @@ class Notices:
 
     def _find_text(self, track: NoticeTrack) -> None:
         """Look for the text: in hand already, or among the pieces that wait."""
-        language = self._language(track.header)
+        language = self._wording.language(track.header)
         if language is None:
             return
         digest = track.header.texts[language]
         if track.words is not None:
-            self._show(track)
+            self._present(track)
         elif digest in self._waiting:
             self._take_text(track, language, self._waiting.pop(digest).data)
 
     def _take_text(self, track: NoticeTrack, language: str, payload: bytes) -> None:
-        if language != self._language(track.header) or not self._needs_text(track):
+        if language != self._wording.language(track.header) or not self._needs_text(track):
             return
         words = load(Text, payload, size_max=wire.NOTICE_TEXT_BYTES_MAX)
         if words.language != language:
             raise RefusedError(Reason.MALFORMED, f"a text in {words.language} as one in {language}")
-        self._show(self._put(replace(track, language=language, words=payload)))
+        self._present(self._put(replace(track, language=language, words=payload, pages=None)))
+
+    def _present(self, track: NoticeTrack) -> None:
+        """Show the text in hand, wait for its drawn pages, or go on to another language."""
+        if self._wording.can_show(track):
+            self._show(track)
+        elif not self._needs_pages(track):
+            self._pass_over(track)
+
+    def _pass_over(self, track: NoticeTrack) -> None:
+        """Take the next language, for this one cannot be shown; without another one, say so and wait."""
+        if self._wording.pass_over(track):
+            self._find_text(self._put(replace(track, language=None, words=None, pages=None)))
+        elif track.reason is not Reason.FONT_MISSING:
+            self._put(replace(track, reason=Reason.FONT_MISSING))
 
     def _show(self, track: NoticeTrack) -> None:
         """Show a notice for the first time in this revision."""
@@ -261,7 +327,9 @@ class Notices:
         confirmed = self._currency.names(track.id, track.header.revision, track.digest)
         self._drawn[track.id] = confirmed
         assert track.text is not None
-        self._session.emit(do.Show(self._as_shown(track), track.text, check_code(track.digest), confirmed))
+        pages, wanted = self._wording.pages(track), self._wording.wanted(track)
+        code = check_code(track.digest)
+        self._session.emit(do.Show(self._as_shown(track), track.text, code, confirmed, pages, wanted))
 
     def _as_shown(self, track: NoticeTrack) -> Notice:
         """Return the header; under an exercise root, where one person may sign for all, as an exercise."""

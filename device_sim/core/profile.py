@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from advisories.limits import IMAGE_BYTES_MAX
+from advisories.notice import Text
 from advisories.states import Surface
 from advisories.topics import Topics
 
 DAY_SECONDS = 86_400
+
+
+class Ability(Enum):
+    """What a surface can do with one text."""
+
+    WORDS = 1
+    """It shows the words."""
+    PAGES = 2
+    """It has no font for them and shows drawn pages."""
+    NOTHING = 3
+    """It can show neither."""
+
+
+Able = Callable[[Text], Ability]
+"""Asks the surface that this device has; the same text always gets the same answer while it runs."""
+
+
+def shows_all(_text: Text) -> Ability:
+    """Any text: of a surface with every letter."""
+    return Ability.WORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

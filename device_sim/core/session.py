@@ -14,7 +14,7 @@ from advisories.topics import Topics
 from advisories.versions import Version
 from device_sim.core import effects as do
 from device_sim.core import limits
-from device_sim.core.profile import Profile
+from device_sim.core.profile import Able, Profile, shows_all
 from device_sim.core.state import State
 from keys.algorithms import UNDECLARED, Algorithm
 from keys.reasons import Reason
@@ -27,8 +27,19 @@ _UNSAVED = (do.EraseSlot, do.WriteSlot, do.Log, do.WakeAt, do.Subscribe, do.Unsu
 class Session:
     """Shared by all rooms of an agent; :meth:`begin` and :meth:`finish` bracket each call."""
 
-    def __init__(self, profile: Profile, signer: Signer, state: State, *, entropy: bytes, now: float) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        signer: Signer,
+        state: State,
+        *,
+        entropy: bytes,
+        now: float,
+        able: Able = shows_all,
+    ) -> None:
         self.profile = profile
+        self.able = able
+        """What the surface can do with a text."""
         self.signer = signer
         self.state = state
         self.now = now

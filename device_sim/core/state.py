@@ -70,6 +70,10 @@ class NoticeTrack:
     """Reminders given."""
     told: bool = at(12, boolean())
     """An earlier revision was shown to the owner."""
+    pages: bytes | None = at(
+        13, blob(wire.NOTICE_PAGES_MAX * wire.NOTICE_PAGE_BYTES, bytes_min=1), optional=True
+    )
+    """The text's drawn pages, one after the other, on a device without a font for it."""
 
     @property
     def header(self) -> Notice:

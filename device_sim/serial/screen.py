@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisories.notice import Text
 from advisories.render import console
 from advisories.versions import Version, format_version
 from device_sim.core.effects import Show
-from device_sim.core.profile import Profile
+from device_sim.core.profile import Ability, Profile
 from device_sim.display import Display, NoDisplay
 
 
@@ -32,8 +33,13 @@ class KeptScreen:
 
     def __init__(self, beside: Display | None = None) -> None:
         self._beside: Display = beside or NoDisplay()
+        self.remark = self._beside.remark
         self.shown: Shown | None = None
         """The notice drawn last since the last boot."""
+
+    def able(self, text: Text) -> Ability:
+        """Leave it to the other display: these lines can be kept in any letters."""
+        return self._beside.able(text)
 
     def show(self, shown: Show, device: Profile, installed: Version) -> None:
         """Keep the lines, then draw them beside (UnavailableError of that display)."""
@@ -45,6 +51,7 @@ class KeptScreen:
             installed=format_version(installed),
             code=shown.check_code,
             confirmed=shown.confirmed,
+            wanted=shown.wanted,
         )
         self.shown = Shown(
             notice.id,

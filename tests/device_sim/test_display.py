@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from advisories.notice import Text, check_code
+from advisories.notice import Text, check_code, page_digests
+from advisories.render import small
 from advisories.states import Surface
 from device_sim import display
 from device_sim.core.effects import Show
-from device_sim.core.profile import Profile
+from device_sim.core.profile import Ability, Profile
 from device_sim.display import BY_SURFACE, ConsoleDisplay, open_display
 from keys.errors import InputError, UnavailableError
 from tests.helpers import make_fleet, notice
@@ -85,13 +86,81 @@ def test_a_missing_font_is_named_with_its_package_before_it_is_needed(
 ) -> None:
     monkeypatch.setattr(display, "_FONTS", tmp_path)
     display.unifont.cache_clear()
-    with pytest.raises(UnavailableError) as caught:
-        open_display("png", tmp_path, languages=("en", "ja"))
+    remark = open_display("png", tmp_path, languages=("en", "ja")).remark
+    lack = display.lacking(("en", "ja"))
+    assert lack is not None
+    assert lack.code == "FONT_MISSING"
+    assert str(lack) in remark
+    assert "GNU Unifont" in remark
+    assert "fonts-unifont" in remark
+    assert open_display("png", tmp_path, languages=("en", "pl")).remark == ""
+    with pytest.raises(UnavailableError, match="GNU Unifont"):
+        open_display("png", tmp_path).show(shown(JAPANESE), PROFILE, INSTALLED)
     display.unifont.cache_clear()
-    assert caught.value.code == "FONT_MISSING"
-    assert "GNU Unifont" in str(caught.value)
-    assert "fonts-unifont" in str(caught.value)
-    open_display("png", tmp_path, languages=("en", "de"))
+
+
+def test_without_a_font_the_drawn_pages_are_shown_as_they_were_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = tuple(bytes([number]) * 1_024 for number in (0x0F, 0xAA))
+    text = replace(JAPANESE, pages=page_digests(signed))
+    monkeypatch.setattr(display, "_FONTS", tmp_path)
+    display.unifont.cache_clear()
+    screen = open_display("png", tmp_path, languages=("ja",))
+    assert (screen.able(text), screen.able(ENGLISH)) == (Ability.PAGES, Ability.WORDS)
+    screen.show(replace(shown(text), pages=signed), PROFILE, INSTALLED)
+    display.unifont.cache_clear()
+    for number, page in enumerate(signed, 1):
+        with Image.open(tmp_path / f"screen-{number}.png") as kept:
+            assert kept.tobytes() == page
+    proof = small.proofs(shown(text).notice, code=shown(text).check_code, confirmed=True, after=2)
+    assert "Check code:" in proof[0][2]
+    assert proof[0][0].endswith("3/3")
+    with Image.open(tmp_path / "screen-3.png") as kept:
+        assert kept.tobytes() == small.draw(proof[0], "en").tobytes()
+    assert not (tmp_path / "screen-4.png").exists()
+
+
+@needs_font
+def test_with_its_font_a_screen_shows_words(tmp_path: Path) -> None:
+    screen = open_display("png", tmp_path, languages=("ja",))
+    assert screen.remark == ""
+    assert screen.able(JAPANESE) is Ability.WORDS
+    assert screen.able(replace(JAPANESE, language="hi", title="नमस्ते")) is Ability.PAGES
+    for number in range(100):
+        assert screen.able(replace(ENGLISH, title=f"Number {number}")) is Ability.WORDS
+
+
+def test_a_screen_says_for_which_language_a_text_stands_in(tmp_path: Path) -> None:
+    screen = open_display("png", tmp_path)
+    screen.show(shown(), PROFILE, INSTALLED)
+    plain = (tmp_path / "screen-2.png").read_bytes()
+    screen.show(replace(shown(), wanted="ja"), PROFILE, INSTALLED)
+    pages = [path.read_bytes() for path in sorted(tmp_path.glob("screen-*.png"))]
+    assert plain != pages[-1]
+    assert len(pages) >= 4
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("ascii", "utf-8"), ("console", "ascii"), ("console", "cp437")]
+)
+def test_a_terminal_that_knows_ascii_only_is_given_ascii(tmp_path: Path, name: str, encoding: str) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    console = open_display(name, tmp_path, out=out)
+    german = replace(ENGLISH, language="de", title="Bitte ändern")
+    assert (console.able(german), console.able(JAPANESE)) == (Ability.WORDS, Ability.NOTHING)
+    console.show(replace(shown(german), wanted="ja"), PROFILE, INSTALLED)
+    out.seek(0)
+    said = out.read()
+    assert said.isascii()
+    assert "Bitte aendern" in said
+    assert "Japanese: kann dieser Bildschirm nicht zeigen." in said
+
+
+def test_a_lamp_and_nobody_can_take_any_text(tmp_path: Path) -> None:
+    for name in ("led", "none", "console"):
+        assert open_display(name, tmp_path).able(JAPANESE) is Ability.WORDS
+        assert open_display(name, tmp_path).remark == ""
 
 
 def test_the_lamp_shows_its_pattern(tmp_path: Path) -> None:
@@ -112,7 +181,7 @@ def test_every_surface_has_a_display(tmp_path: Path) -> None:
 
 
 def test_an_unknown_display_is_told_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="console, png, led, none"):
+    with pytest.raises(InputError, match="console, ascii, png, led, none"):
         open_display("hologram", tmp_path)
 
 

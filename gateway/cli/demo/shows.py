@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from advisories.notice import Text
 from advisories.versions import Version
 from device_sim.core.effects import Show
-from device_sim.core.profile import Profile
-from device_sim.display import ConsoleDisplay, Display, open_display
+from device_sim.core.profile import Ability, Profile
+from device_sim.display import ConsoleDisplay, Display, lacking, open_display
 from device_sim.home import Home
 from gateway.cli.demo.cast import LANGUAGES, Member, Trouble
 from gateway.cli.demo.stage import SCREENS, Stage
-from keys.errors import UnavailableError
 
 
 class Shows:
@@ -41,10 +41,11 @@ class Shows:
         folder = self._folder / language
         folder.mkdir(parents=True, exist_ok=True)
         displays: list[Display] = [ConsoleDisplay(folder / "console.txt")]
-        try:
+        lack = lacking((language,))
+        if lack is None:
             displays.append(open_display("png", folder, languages=(language,)))
-        except UnavailableError as error:
-            self.missing.append(str(error))
+        else:
+            self.missing.append(str(lack))
         return _Both(displays)
 
     def console(self) -> tuple[str, list[str]] | None:
@@ -60,8 +61,13 @@ class Shows:
 
 
 class _Both:
+    remark = ""
+
     def __init__(self, displays: list[Display]) -> None:
         self._displays = displays
+
+    def able(self, text: Text) -> Ability:
+        return self._displays[0].able(text)
 
     def show(self, shown: Show, device: Profile, installed: Version) -> None:
         for display in self._displays:

@@ -25,9 +25,9 @@ def world(**profile) -> World:
         (("en", "de"), S.SHOWN, "en"),
         (("de", "en"), S.SHOWN, "de"),
         (("fr", "de"), S.SHOWN, "de"),
-        (("fr", "ja"), S.VERIFIED, None),
+        (("fr", "ja"), S.SHOWN, "en"),
     ],
-    ids=["first choice", "other first choice", "falls back to the second", "no text in any"],
+    ids=["first choice", "other first choice", "falls back to the second", "another stands in"],
 )
 def test_the_owner_reads_the_first_language_there_is(languages, state, language) -> None:
     w = world(languages=languages)
@@ -35,8 +35,8 @@ def test_the_owner_reads_the_first_language_there_is(languages, state, language)
     w.advance(20)
     assert (w.notice_track().state, w.notice_track().language) == (state, language)
     assert w.most_filters <= 8
-    if language is None:
-        assert w.notice_track().reason is Reason.NO_LANGUAGE
+    reasons = [entry.reason for entry in w.entries() if entry.new == S.VERIFIED and entry.name == ID]
+    assert reasons == [Reason.OK if language in languages else Reason.NO_LANGUAGE]
 
 
 def test_a_text_before_its_header_waits() -> None:

@@ -21,7 +21,7 @@ from advisories.states import NOTICE_TRANSITIONS, PATCH_TRANSITIONS, NoticeState
 from advisories.versions import Version
 from device_sim.core import effects as do
 from device_sim.core.agent import Agent
-from device_sim.core.profile import Profile
+from device_sim.core.profile import Able, Profile, shows_all
 from device_sim.core.slots import select
 from keys.codec import dump
 from keys.document import seal
@@ -43,7 +43,10 @@ class PowerCutError(Exception):
 
 
 class World:
-    def __init__(self, fleet: Fleet = FLEET, *, start: bool = True, **profile: Any) -> None:
+    def __init__(
+        self, fleet: Fleet = FLEET, *, start: bool = True, able: Able = shows_all, **profile: Any
+    ) -> None:
+        self.able = able
         self.fleet = fleet
         base: dict[str, Any] = {
             "id": DEVICE,
@@ -107,6 +110,7 @@ class World:
             root_1=self.root_1,
             entropy=b"entropy",
             now=self.now,
+            able=self.able,
         )
         self.run(self.agent.booted(slot, bytes(self.slots[slot]), self.now))
 
