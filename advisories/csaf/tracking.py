@@ -101,8 +101,8 @@ def tracking(
         published: False for facts that are still worked on. What was only taken over stays what it was.
     """
     origin = who.origin
-    if origin is not None and not published and not story.setting.past:
-        wanted = status or origin.status
+    wanted = status or (origin.status if origin is not None else "")
+    if origin is not None and _stays(origin, story, wanted, published=published):
         rows = [_row(item.number, item.date, item.summary, item.legacy_version) for item in origin.history]
         version, first, current = origin.version, time_text(origin.first), time_text(origin.current)
         if wanted != "draft":
@@ -124,6 +124,12 @@ def tracking(
     if origin is not None and origin.aliases:
         found["aliases"] = list(dict.fromkeys(origin.aliases))
     return found
+
+
+def _stays(origin: Origin, story: Story, wanted: str, *, published: bool) -> bool:
+    """Say whether a document was only taken over; what they called a draft is no more than one."""
+    ours = published or bool(story.setting.past)
+    return not ours and (wanted == "draft" or not _DRAFT.fullmatch(origin.version))
 
 
 def _history(story: Story, origin: Origin | None, language: str, *, draft: bool) -> list[dict[str, str]]:
