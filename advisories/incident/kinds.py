@@ -300,12 +300,25 @@ class Reopened(Happening):
         return f"opened again: {self.reason}"
 
 
+def _require_text(name: str, word: str) -> None:
+    """Refuse bytes that are no text, which arrive from the command line as half letters."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        message = f"{name}: '{shown(word)}' holds bytes that are no text."
+        raise InputError("BAD_VALUE", message, mend="Write it in UTF-8.") from None
+
+
 def made(cls: type[E], **values: Any) -> E:
     """Make an event of what a person typed; None counts as left out.
 
     Raises:
         InputError: BAD_VALUE, naming the value.
     """
+    for name, value in values.items():
+        for word in value if isinstance(value, list) else [value]:
+            if isinstance(word, str) and not word.isprintable():
+                _require_text(name, word)
     try:
         return cls.model_validate({name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
