@@ -123,7 +123,7 @@ class View:
 
     @property
     def address(self) -> str:
-        """The public address of this language's page, as the site is laid out; empty when no site is known."""
+        """The public address of this page, as the site is laid out; empty when no site is known."""
         site = self.story.setting.organisation.site
         return f"{site.rstrip('/')}/notices/{self.notice.id}/{self.language}/web.html" if site else ""
 
@@ -155,14 +155,10 @@ class View:
     def range_in_words(self, bounds: Range) -> str:
         """Return a version range as people say it."""
         low, high = bounds
+        if low is None or not any(low):
+            return self.say("range.before", high=format_version(high)) if high else self.say("range.all")
         if high is None:
-            return (
-                self.say("range.all")
-                if lowest
-                else self.say("range.from", low=format_version(low or (0,) * 4))
-            )
-        if low is None or lowest:
-            return self.say("range.before", high=format_version(high))
+            return self.say("range.from", low=format_version(low))
         if parse_range(f"={format_version(low)}") == bounds:
             return self.say("range.one", low=format_version(low))
         return self.say("range.between", low=format_version(low), high=format_version(high))
