@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,8 +18,9 @@ from gateway.cli.output import (
     say,
     table,
 )
+from gateway.cli.show import line
 from gateway.service.entries import Product
-from gateway.service.operations import products
+from gateway.service.operations import products, sboms
 
 app = group("What is sold.")
 version_app = group("Versions that were released.")
@@ -120,4 +122,39 @@ def end_of_support(
     changed = products.end_support(open_workspace(workspace), product, day)
     emit(
         as_json, {"product": changed}, say(f"{product} gets security updates until {changed.end_of_support}.")
+    )
+
+
+@app.command("sbom", epilog=example("product sbom thermostat 1.4.2 build/sbom.cdx.json"))
+def sbom(
+    product: ProductArgument,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A recorded version.")],
+    file: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="CycloneDX JSON, SPDX JSON or SPDX tag-value; several make one list."
+        ),
+    ],
+    workspace: WorkspaceOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Record what a version is made of, so that weaknesses of its components find it."""
+    found = sboms.add(open_workspace(workspace), product, version, file)
+
+    def human(out: Console) -> None:
+        line(out, f"{product} {version} has {len(found.components)} components ({found.format}).")
+        for note in found.notes:
+            line(out, note)
+
+    emit(
+        as_json,
+        {
+            "product": product,
+            "version": version,
+            "format": found.format,
+            "components": len(found.components),
+            "notes": list(found.notes),
+        },
+        human,
     )

@@ -16,6 +16,7 @@ from advisories.templates.writing import Answers, Concerned
 from advisories.versions import Range, format_range, parse_range, parse_version
 from gateway.cli.times import moment, written
 from gateway.service.operations.advisories import beginning
+from gateway.service.operations.sboms import Proposal
 from gateway.service.workspace import Workspace
 
 T = TypeVar("T")
@@ -56,8 +57,8 @@ class Interview:
     answers: Answers | None = None
     answered: int = 0
     """How many questions after the template's."""
-    products: dict[str, Concerned] | None = None
-    """Those that were proposed and confirmed before; they are not asked for."""
+    proposed: Proposal | None = None
+    """What was proposed and confirmed before; its products are not asked for."""
 
     def run(self) -> tuple[Template, Answers]:
         """Ask everything.
@@ -68,13 +69,8 @@ class Interview:
         """
         chosen = self.template or self._choose()
         self.template = chosen
-        earlier = beginning.before(self.workspace, self.advisory, chosen)
-        self.answers = found = beginning.answers(
-            self.workspace, self.advisory, chosen, now=self.now, earlier=earlier
-        )
-        if self.products is not None:
-            self._take(products=self.products)
-        elif earlier is None:
+        found = self.begin(chosen)
+        if self.proposed is None and chosen.first:
             self._ask_products(chosen)
         language = words(found.source).name
         text = chosen.texts.get(found.source.partition("-")[0], chosen.texts["en"])
@@ -94,6 +90,23 @@ class Interview:
             self._take(next_update=when)
         assert self.answers is not None
         return chosen, self.answers
+
+    def begin(self, chosen: Template) -> Answers:
+        """Return what is known before anybody is asked, and begin with it.
+
+        Raises:
+            InputError: as :func:`beginning.before` and :func:`beginning.answers`.
+        """
+        earlier = beginning.before(self.workspace, self.advisory, chosen)
+        products = [*self.proposed.products] if self.proposed else None
+        found = beginning.answers(
+            self.workspace, self.advisory, chosen, now=self.now, products=products, earlier=earlier
+        )
+        if self.proposed:
+            found = replace(found, products=self.proposed.products, carried=self.proposed.carried)
+            self.answered += 1
+        self.answers = found
+        return found
 
     def _take(self, **changes: object) -> None:
         assert self.answers is not None

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from advisories.facts import schema as facts_schema
-from advisories.templates import NAMES, Template, template
+from advisories.templates import NAMES, template
 from gateway.cli.advisory.app import app
 from gateway.cli.advisory.asking import Interview
+from gateway.cli.advisory.proposing import data, proposal_of, require_yes, show
 from gateway.cli.output import (
     JsonOption,
     WorkspaceOption,
@@ -24,7 +25,6 @@ from gateway.cli.output import (
 )
 from gateway.service.operations import advisories
 from gateway.service.operations.advisories import beginning
-from gateway.service.workspace import Workspace
 
 _DEFAULT = "vulnerability-with-fix"
 
@@ -42,6 +42,21 @@ def new(
     no_input: Annotated[
         bool, typer.Option("--no-input", help="Ask nothing: write the template with its gaps.")
     ] = False,
+    component: Annotated[
+        str | None,
+        typer.Option(help="Propose what is affected: a component's name or package URL, with --range."),
+    ] = None,
+    range_: Annotated[
+        str | None, typer.Option("--range", help="Its affected versions, e.g. '>=1.0 <3.0.7'.")
+    ] = None,
+    supplier: Annotated[
+        Path | None,
+        typer.Option("--from-supplier", help="Propose what is affected by a supplier's CSAF document."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="The proposal is right; do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what is proposed; write nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Begin an advisory: answer a few questions, or take over a file of facts.
@@ -51,37 +66,44 @@ def new(
     opened = open_workspace(workspace)
     if "/" in source or source.endswith((".yaml", ".yml")):
         path = advisories.add(opened, Path(source))
-    elif no_input or as_json or not sys.stdin.isatty():
-        path = _unasked(opened, source, template(name or _DEFAULT))
     else:
-        path = _asked(opened, Interview(opened, source, now(), template(name) if name else None))
+        chosen = template(name) if name else None
+        proposed = proposal_of(opened, component, range_, supplier)
+        if proposed and (dry_run or not as_json):
+            emit(as_json, data(proposed), lambda out: show(proposed, out))
+        if dry_run:
+            return
+        beginning.before(opened, source, chosen or template(_DEFAULT))
+        if proposed:
+            require_yes(proposed, yes=yes)
+        interview = Interview(opened, source, now(), chosen, proposed=proposed)
+        quiet = no_input or as_json or not sys.stdin.isatty()
+        path = _unasked(interview) if quiet else _asked(interview)
     gaps = len(advisories.load(opened, path.stem).findings)
     rest = f"{gaps} things to look at. Next: tocsin advisory check {path.stem}."
     emit(as_json, {"advisory": path.stem, "path": path, "findings": gaps}, say(f"Wrote {path}: {rest}"))
 
 
-def _unasked(workspace: Workspace, advisory: str, chosen: Template) -> Path:
-    earlier = beginning.before(workspace, advisory, chosen)
-    found = beginning.answers(workspace, advisory, chosen, now=now(), earlier=earlier)
-    return beginning.begin(workspace, chosen, found)
+def _unasked(interview: Interview) -> Path:
+    chosen = interview.template or template(_DEFAULT)
+    return beginning.begin(interview.workspace, chosen, interview.begin(chosen))
 
 
-def _asked(workspace: Workspace, interview: Interview) -> Path:
-    advisories.facts_path(workspace, interview.advisory)  # a bad id is told before anything is asked
+def _asked(interview: Interview) -> Path:
     try:
         chosen, found = interview.run()
     except KeyboardInterrupt:
-        keep(workspace, interview)
+        _keep(interview)
         raise
-    return beginning.begin(workspace, chosen, found)
+    return beginning.begin(interview.workspace, chosen, found)
 
 
-def keep(workspace: Workspace, interview: Interview) -> None:
+def _keep(interview: Interview) -> None:
     """Write what was answered until Ctrl-C; nothing, where nothing was."""
     if interview.template is None or interview.answers is None or not interview.answered:
         sys.stderr.write("\nNothing was written.\n")
         return
-    path = beginning.begin(workspace, interview.template, interview.answers)
+    path = beginning.begin(interview.workspace, interview.template, interview.answers)
     sys.stderr.write(f"\nWhat you answered is in {path}; the rest stands there as [gaps].\n")
 
 
@@ -90,8 +112,10 @@ def templates(*, as_json: JsonOption = False) -> None:
     """List what sorts of notices 'advisory new' can begin."""
     found = [template(name) for name in NAMES]
     rows = [(each.name, each.for_) for each in found]
-    data = [{"template": each.name, "for": each.for_, "languages": sorted(each.texts)} for each in found]
-    emit(as_json, {"templates": data}, lambda out: out.print(table(("template", "when to take it"), rows)))
+    rows_data = [{"template": each.name, "for": each.for_, "languages": sorted(each.texts)} for each in found]
+    emit(
+        as_json, {"templates": rows_data}, lambda out: out.print(table(("template", "when to take it"), rows))
+    )
 
 
 @app.command("schema", epilog=example("advisory schema advisory.schema.json"))
