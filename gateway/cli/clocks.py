@@ -58,7 +58,9 @@ def _left(clock: Clock, moment: datetime) -> str:
     left = clock.left(moment)
     if left is not None:
         return span(left)
-    return "no number named" if clock.started is not None and clock.done is None else ""
+    if clock.state is State.WAITING:
+        return f"for {clock.trigger}"
+    return "no number named" if clock.started is not None and clock.done is None else clock.note
 
 
 def clocks_table(clocks: Iterable[Clock], moment: datetime) -> Table:
@@ -68,19 +70,13 @@ def clocks_table(clocks: Iterable[Clock], moment: datetime) -> Table:
             clock.incident,
             clock.regime,
             clock.step,
-            clock.state.value,
-            _when(clock),
-            _left(clock, moment) or clock.note,
+            clock.state.value.removesuffix("-for-trigger"),
+            f"{clock.due:%Y-%m-%d %H:%M} UTC" if clock.due else "-",
+            _left(clock, moment),
         )
         for clock in clocks
     ]
     return table(("incident", "regime", "step", "state", "due", "left"), rows)
-
-
-def _when(clock: Clock) -> str:
-    if clock.due is not None:
-        return utc(clock.due)
-    return f"after {clock.trigger}" if clock.state is State.WAITING else "-"
 
 
 def clock_data(clock: Clock, moment: datetime) -> dict[str, Any]:
