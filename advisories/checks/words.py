@@ -1,196 +1,186 @@
-"""Rules about words: plain, honest, complete in every language, and never a bait."""
+"""Rules about words: nothing unfinished, nothing unexplained, nothing that has to be read twice."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-import pyphen
-
-from advisories.checks.frame import Context, Level, Point, prose, rule, said
+from advisories.checks.frame import CLOSED, Context, Level, Point, paragraphs, rule, said
+from advisories.checks.glossaries import SPACELESS, extra_for, glossary, search
+from advisories.checks.reading import reading, sentences
 from advisories.facts import Facts
-from advisories.languages import has_words, primary, words
+from advisories.languages import primary
+from advisories.notice import Action, Phase
 
 SENTENCE_WORDS_MAX: Final = 20
 SENTENCE_LETTERS_MAX: Final = 60
 """The same for scripts without spaces between words."""
-GRADE_MAX: Final = 8.0
-"""Flesch-Kincaid school grade for a text to the public."""
-GRADE_WORDS_MIN: Final = 30
-"""Below this many words the formula says nothing."""
+PARAGRAPH_SENTENCES_MAX: Final = 5
+SENTENCES_WITHOUT_STEPS_MAX: Final = 3
+"""Sentences of what to do; more of them are easier to follow as steps."""
+STEPS_MAX: Final = 7
+READING_WORDS_MIN: Final = 30
+"""Below this many words a formula says nothing."""
 
 _PLACEHOLDER = re.compile(
-    r"\[[^\]]*\]|<[^<>@]+>|\{[^}]*\}|_{3,}|\b(?:TODO|TBD|TBA|FIXME|XXX+)\b|\blorem ipsum\b", re.IGNORECASE
+    r"\[[^\]]*\]|<[^<>@]+>|\{[^}]*\}|_{3,}|\?{3,}|\b(?:TODO|TBD|TBA|FIXME|[Xx]{3,})\b|\b[Ll]orem ipsum\b"
 )
-_SENTENCE_END = re.compile(r"(?<=[。！？])|(?<!\s\d\.)(?<!\s\d\d\.)(?<=[.!?])\s+")  # noqa: RUF001 - Japanese marks
-_LINK = re.compile(
-    r"https?://\S*(?:log-?in|sign-?in|account|password|passwort|verify|auth)\S*", re.IGNORECASE
-)
-_FALSE_LAW = re.compile(r"Data Security (?:and )?Breach Notification Act", re.IGNORECASE)
-_NUMBER = re.compile(r"[A-Z]{2,}(?:-\d+)+|\d+(?:\.\d+){2,}(?:\+\d+)?|\d{1,2}:\d{2}|\d+(?:[.,]\d+)*")
-_COMPARED = ("title", "action", "happened", "affected", "doing")
-"""Fields whose numbers must be the same in every language; a contact may be another one in each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Glossary:
-    """Terms of one language with the plain words, and patterns by what they find."""
-
-    terms: Mapping[str, str]
-    patterns: Mapping[str, re.Pattern[str]]
-
-
-@cache
-def glossary(language: str) -> Glossary:
-    """Return the glossary of a language; empty where there is none yet."""
-    text = resources.files("advisories.checks").joinpath("glossary/old.toml").read_text("utf-8")
-    data: dict[str, dict[str, Any]] = tomllib.loads(text)
-    tag = primary(language)
-    return Glossary(
-        data["terms"].get(tag, {}),
-        {name: re.compile(p, re.IGNORECASE) for name, p in data["patterns"].get(tag, {}).items()},
-    )
-
-
-def _matching(facts: Facts, pattern: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (language, field, found words) where a pattern of the text's language is met."""
-    for language, field, text in prose(facts):
-        found = glossary(language).patterns.get(pattern)
-        match = found.search(text) if found else None
-        if match:
-            yield language, field, match.group()
-
-
-def _term(term: str, language: str) -> re.Pattern[str]:
-    if primary(language) == "ja":
-        return re.compile(re.escape(term))
-    flags = re.NOFLAG if term.isupper() else re.IGNORECASE
-    return re.compile(rf"\b{re.escape(term)}(?:e?s)?\b(?!-\d)", flags)  # CVE-2026-1 is an id, not jargon
-
-
-def jargon(text: str, language: str) -> list[tuple[str, str, bool]]:
-    """Return (word found, plain words, explained) for each glossary term; the longest term wins."""
-    found: list[tuple[str, str, bool]] = []
-    rest = text
-    terms = glossary(language).terms
-    for term in sorted(terms, key=len, reverse=True):
-        for match in _term(term, language).finditer(rest):
-            explained = re.match(r"\s?[\[(（]", rest[match.end() :]) is not None  # noqa: RUF001 - full width
-            found.append((match.group(), terms[term], explained))
-        rest = _term(term, language).sub(lambda match: "\0" * len(match.group()), rest)
-    return found
+_ADDRESSES = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
+_FALSE_LAW = re.compile(r"Data Security (?:and |& )?Breach Notification Act", re.IGNORECASE)
 
 
 @rule("placeholder", Level.BLOCK, 16)
-def placeholder(facts: Facts, _: Context) -> Iterator[Point]:
+def placeholder(facts: Facts, context: Context) -> Iterator[Point]:
     """A template's gap that nobody filled."""
     for path, language, text in said(facts):
+        matcher = None
         for match in _PLACEHOLDER.finditer(text):
+            matcher = matcher or glossary(language).matcher(extra_for(context.extra_terms, language))
             before = text[: match.start()].rstrip()
-            glossed = any(before.lower().endswith(word.lower()) for word, _, _ in jargon(before, language))
-            if not glossed:
+            if not any(found.end == len(before) for found in matcher.find(before)):
                 yield Point(path, f"'{match.group()}' looks like a gap that nobody filled.", "Fill it in.")
 
 
 @rule("jargon", Level.BLOCK, 31)
-def unexplained_jargon(facts: Facts, _: Context) -> Iterator[Point]:
-    """A term that owners do not know, without its explanation."""
-    for language, field, text in prose(facts):
-        for word, plain, explained in jargon(text, language):
-            if not explained:
-                yield Point(
-                    ("texts", language, field),
-                    f"'{word}' is jargon.",
-                    f"Say '{plain}', or explain it right behind: '{word} ({plain})'.",
-                )
+def jargon(facts: Facts, context: Context) -> Iterator[Point]:
+    """A term that owners do not know, without its explanation there or further up.
+
+    A title, a post and each question of the FAQ stand alone; the rest is read from the top.
+    """
+    for language, written in facts.texts.items():
+        matcher = glossary(language).matcher(extra_for(context.extra_terms, language))
+        known: set[int] = set()
+        for name, text in written.fields().items():
+            seen = set() if name in {"title", "social"} or name.startswith("faq") else known
+            for found in matcher.find(text):
+                if found.explained:
+                    seen.add(found.term)
+                elif found.term not in seen:
+                    path = ("texts", language, *_path(name))
+                    yield Point(
+                        path,
+                        f"'{found.word}' is jargon.",
+                        f"Say '{found.plain}', or explain it right behind: '{found.word} ({found.plain})'.",
+                    )
 
 
-def sentences(text: str) -> list[str]:
-    """Split a text into sentences; a number's dot (``24. November``, ``1.4.2``) does not end one."""
-    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+def _path(name: str) -> tuple[str | int, ...]:
+    return tuple(int(part) if part.isdigit() else part for part in name.split("."))
 
 
 @rule("sentence-length", Level.ADVICE, 32)
 def sentence_length(facts: Facts, _: Context) -> Iterator[Point]:
     """A sentence that has to be read twice."""
-    for language, field, text in prose(facts):
-        for sentence in sentences(text):
-            spaceless = primary(language) in {"ja", "zh", "th"}
-            size, most, unit = (
-                (len(sentence), SENTENCE_LETTERS_MAX, "letters")
-                if spaceless
-                else (len(sentence.split()), SENTENCE_WORDS_MAX, "words")
+    for path, language, name, text in paragraphs(facts):
+        if name == "contact":
+            continue
+        spaceless = primary(language) in SPACELESS
+        most, unit = (SENTENCE_LETTERS_MAX, "letters") if spaceless else (SENTENCE_WORDS_MAX, "words")
+        sizes = [len(part) if spaceless else len(part.split()) for part in sentences(text)]
+        if max(sizes, default=0) > most:
+            yield Point(
+                path, f"A sentence has {max(sizes)} {unit}; {most} are easy to read.", "Make two of it."
             )
-            if field != "contact" and size > most:
-                yield Point(
-                    ("texts", language, field),
-                    f"A sentence has {size} {unit}; {most} are easy to read.",
-                    "Make two of it.",
-                )
 
 
-def grade(text: str) -> float:
-    """Return the Flesch-Kincaid school grade of an English text (syllables by hyphenation)."""
-    hyphens = pyphen.Pyphen(lang="en_US")
-    found = re.findall(r"[A-Za-z]+(?:'[a-z]+)?", text)
-    syllables = sum(len(hyphens.positions(word)) + 1 for word in found)
-    return 0.39 * len(found) / max(1, len(sentences(text))) + 11.8 * syllables / max(1, len(found)) - 15.59
+@rule("paragraph-length", Level.ADVICE, 33)
+def paragraph_length(facts: Facts, _: Context) -> Iterator[Point]:
+    """A paragraph that the eye slides off."""
+    for path, _language, name, text in paragraphs(facts):
+        size = len(sentences(text))
+        if name != "contact" and size > PARAGRAPH_SENTENCES_MAX:
+            yield Point(
+                path,
+                f"The paragraph has {size} sentences; {PARAGRAPH_SENTENCES_MAX} are read.",
+                "Leave out what the reader does not need, or move it to 'faq'.",
+            )
+
+
+@rule("steps", Level.ADVICE, 33)
+def steps(facts: Facts, _: Context) -> Iterator[Point]:
+    """What to do, told as a story instead of a list; or a list that nobody finishes."""
+    for language, written in facts.texts.items():
+        size = len(sentences(written.action))
+        if size > SENTENCES_WITHOUT_STEPS_MAX and not written.steps:
+            yield Point(
+                ("texts", language, "action"),
+                f"What to do takes {size} sentences, and there is no list of steps.",
+                "Keep the first one here and put one step a line into 'steps'.",
+            )
+        if len(written.steps) > STEPS_MAX:
+            yield Point(
+                ("texts", language, "steps"),
+                f"There are {len(written.steps)} steps; people follow {STEPS_MAX}.",
+                "Join some of them, or move what is not needed at once to 'faq'.",
+            )
 
 
 @rule("reading-grade", Level.ADVICE, 32)
 def reading_grade(facts: Facts, _: Context) -> Iterator[Point]:
-    """English that asks for more school years than the public has."""
+    """A text that asks for more school years than the public has, by the formula of its language."""
     for language, written in facts.texts.items():
         text = f"{written.action} {written.happened} {written.affected} {written.doing}"
-        if primary(language) == "en" and len(text.split()) >= GRADE_WORDS_MIN and grade(text) > GRADE_MAX:
+        found = reading(_ADDRESSES.sub("", text), language)
+        if found is None or len(text.split()) < READING_WORDS_MIN:
+            continue
+        formula, value = found
+        if formula.hard(value):
             yield Point(
                 ("texts", language, "happened"),
-                f"The text needs school grade {grade(text):.1f}; the public reads grade {GRADE_MAX:.0f}.",
+                f"The text is hard to read: {formula.name} {value:.1f}, wanted {formula.wanted}.",
                 "Use shorter sentences and shorter words.",
             )
 
 
-@rule("no-evidence", Level.BLOCK, 9)
-def no_evidence(facts: Facts, _: Context) -> Iterator[Point]:
-    """``No evidence that ...`` without saying who looked, and when."""
-    pattern = glossary(facts.source_language).patterns.get("no_evidence")
-    backed = False
-    for number, fact in enumerate(facts.facts):
-        if pattern is None or not pattern.search(fact.statement):
+@rule("skim-test", Level.BLOCK, 34)
+def skim_test(facts: Facts, _: Context) -> Iterator[Point]:
+    """A title that alone does not say how grave it is or what to do, or says another thing than the rest."""
+    for language, written in facts.texts.items():
+        path, title = ("texts", language, "title"), written.title
+        patterns = glossary(language).patterns
+        if not patterns or not title.strip():
             continue
-        if fact.source and fact.date:
-            backed = True
-        else:
+        empty = patterns["empty_title"].search(title) is not None
+        if empty or not (patterns["act"].search(title) or patterns["gravity"].search(title)):
             yield Point(
-                ("facts", number),
-                "'No evidence' is said without a source and a date.",
-                "Add who looked ('source:') and until when ('date:').",
+                path,
+                "The title alone tells neither what to do nor how grave it is; most people read no further.",
+                "Begin with the action, as in 'Please install update', or name the danger.",
+                # Other words than the glossary's may name an action: people decide.
+                None if empty else Level.ADVICE,
             )
-    if not backed:
-        for language, field, phrase in _matching(facts, "no_evidence"):
+        calm = patterns["nothing"].search(title)
+        hurry = patterns["urgent"].search(title)
+        if calm and facts.action is Action.ACT_NOW and facts.phase not in CLOSED:
             yield Point(
-                ("texts", language, field),
-                f"'{phrase}' rests on no fact with a source and a date.",
-                "Add such a fact to 'facts:', or leave the words out.",
+                path,
+                f"The title says '{calm.group()}', and 'action' says act-now.",
+                "Make the two say the same.",
+            )
+        if hurry and facts.action in {Action.FOR_INFORMATION, Action.RESOLVED}:
+            yield Point(
+                path,
+                f"The title says '{hurry.group()}', and there is nothing to hurry for: 'action' is "
+                f"{facts.action.name.lower().replace('_', '-')}.",
+                "Make the two say the same.",
             )
 
 
-@rule("empty-promise", Level.BLOCK, 25)
-def empty_promise(facts: Facts, _: Context) -> Iterator[Point]:
-    """``We take security seriously`` without one measure."""
-    for language, field, phrase in _matching(facts, "seriously"):
-        measure = glossary(language).patterns["measure"]
-        if not measure.search(facts.texts[language].doing):
+@rule("vague-data", Level.BLOCK, 10)
+def vague_data(facts: Facts, _: Context) -> Iterator[Point]:
+    """``Some data`` where people must know which."""
+    if facts.phase is Phase.INITIAL:
+        return
+    for path, language, name, text in paragraphs(facts):
+        if name not in {"title", "happened", "affected", "changed", "social"}:
+            continue
+        found = search(language, "vague_data", text)
+        if found:
             yield Point(
-                ("texts", language, field),
-                f"'{phrase}' is said without one concrete measure.",
-                "Say in 'doing' what was changed, or leave the words out.",
+                path,
+                f"'{found.group()}' does not tell the reader which.",
+                "Name each kind of data that is concerned.",
             )
 
 
@@ -198,13 +188,33 @@ def empty_promise(facts: Facts, _: Context) -> Iterator[Point]:
 def login_link(facts: Facts, _: Context) -> Iterator[Point]:
     """Anything that a forger's message would also do: a link to log in, a request for a password."""
     mend = "Leave it out: a real notice never does that, so that owners can tell a forged one."
-    for language, field, text in prose(facts):
+    for path, language, _name, text in paragraphs(facts):
         link = _LINK.search(text)
         if link:
-            yield Point(("texts", language, field), f"'{link.group()}' leads to a login.", mend)
-    for pattern, what in (("login", "sends the reader to a login"), ("asks_secret", "asks for a secret")):
-        for language, field, phrase in _matching(facts, pattern):
-            yield Point(("texts", language, field), f"'{phrase}' {what}.", mend)
+            yield Point(path, f"'{link.group()}' leads to a login.", mend)
+        for pattern, what in (("login", "sends the reader to a login"), ("asks_secret", "asks for a secret")):
+            found = _demanded(language, pattern, text)
+            if found:
+                yield Point(path, f"'{found}' {what}.", mend)
+
+
+_LINK = re.compile(
+    r"https?://\S*(?:log-?in|sign-?in|log-?on|account|password|passwort|verify|auth)\S*", re.IGNORECASE
+)
+_CLAUSE_END = re.compile(r"[.;:!?,。；：！？、，؛،؟]\s*|\s[-–—]\s")  # noqa: RUF001 - marks of other scripts
+
+
+def _demanded(language: str, pattern: str, text: str) -> str | None:
+    """Return words that demand it; "we never ask you to confirm a password" does not."""
+    compiled = glossary(language).patterns.get(pattern)
+    if compiled is None:
+        return None
+    for match in compiled.finditer(text):
+        before = _CLAUSE_END.split(text[: match.start()])[-1]
+        after = _CLAUSE_END.split(text[match.end() :])[0]
+        if not search(language, "never", f"{before} {match.group()} {after}"):
+            return match.group()
+    return None
 
 
 @rule("false-law", Level.BLOCK, 20)
@@ -220,45 +230,25 @@ def false_law(facts: Facts, _: Context) -> Iterator[Point]:
             )
 
 
-def numbers(text: str, language: str) -> set[str]:
-    """Return numbers, versions, dates and ids of a text in one spelling for all languages."""
-    plain = unicodedata.normalize("NFKC", text)
-    if has_words(language):
-        for number, month in enumerate(words(language).months, 1):
-            if not month[0].isdigit():
-                plain = re.sub(rf"(?<=\d)(\.? ){month}\b|\b{month}(?= \d)", rf" {number} ", plain)
-    return {_canonical(match) for match in _NUMBER.findall(plain)}
+@rule("police-levels", Level.BLOCK, 20)
+def police_levels(facts: Facts, _: Context) -> Iterator[Point]:
+    """A duty to tell the police "at all levels", which no law lays down."""
+    for path, language, text in said(facts):
+        found = search(language, "police_levels", text)
+        if found:
+            yield Point(
+                path,
+                f"'{found.group()}': no law asks to tell the police of every level.",
+                "Name the office that was told, or leave it out and ask Legal.",
+            )
 
 
-def _canonical(number: str) -> str:
-    if number[0].isalpha() or (number.count(".") >= 2 and not re.fullmatch(r"\d{1,3}(\.\d{3})+", number)):
-        return number
-    if ":" in number:
-        hour, minute = number.split(":")
-        return str(int(hour)) if minute == "00" else f"{int(hour)}:{minute}"
-    if re.fullmatch(r"[1-9]\d{0,2}([.,]\d{3})+", number):
-        return re.sub("[.,]", "", number)
-    return number.replace(",", ".") if not number.isdigit() else str(int(number))
-
-
-@rule("numbers-differ", Level.BLOCK, 36)
-def numbers_differ(facts: Facts, _: Context) -> Iterator[Point]:
-    """A number, version, date or id of a translation that the source text does not have, or the reverse."""
-    source = facts.source_language
-    wanted = {f: numbers(getattr(facts.source, f), source) for f in _COMPARED}
-    for language, written in facts.texts.items():
-        if language == source:
-            continue
-        got = {f: numbers(getattr(written, f), language) for f in _COMPARED}
-        everything_wanted, everything_got = set().union(*wanted.values()), set().union(*got.values())
-        for field in _COMPARED:
-            missing = sorted(wanted[field] - everything_got)
-            extra = sorted(got[field] - everything_wanted)
-            faults = [f"lacks {', '.join(missing)}"] if missing else []
-            faults += [f"has {', '.join(extra)}"] if extra else []
-            if faults:
-                yield Point(
-                    ("texts", language, field),
-                    f"'{field}' in '{language}' {' and '.join(faults)}, unlike the text in '{source}'.",
-                    "Make numbers, versions, dates and ids the same.",
-                )
+@rule("internal-words", Level.BLOCK, 39)
+def internal_words(facts: Facts, _: Context) -> Iterator[Point]:
+    """Words of a document that was never meant for customers."""
+    for path, language, _name, text in paragraphs(facts):
+        found = search(language, "internal", text)
+        if found:
+            yield Point(
+                path, f"'{found.group()}' is a mark of internal documents.", "Check that this may go out."
+            )
