@@ -6,9 +6,11 @@ import importlib
 
 for _name in (
     "approval",
+    "edits",
     "embargo",
     "incident.kinds",
     "learning.calls",
+    "learning.drill",
     "learning.replies",
     "learning.review",
 ):

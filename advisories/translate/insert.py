@@ -18,7 +18,7 @@ def insert(text: str, language: str, words: Mapping[str, Any], *, where: str) ->
     Args:
         text: a file that loads as facts.
         language: of the words.
-        words: key -> value as in the file: texts, a list of texts, or a list of maps.
+        words: key -> value as in the file: a text, a map or a list of texts, or a list of maps of texts.
         where: the file's name, for messages.
 
     Raises:
@@ -71,6 +71,9 @@ def _lines(words: Mapping[str, Any]) -> list[str]:
             found.append(f"{key}: {_quoted(value)}")
             continue
         found.append(f"{key}:")
+        if isinstance(value, Mapping):
+            found += [f"  {_quoted(name)}: {_quoted(part)}" for name, part in value.items()]
+            continue
         for item in value:
             if isinstance(item, str):
                 found.append(f"  - {_quoted(item)}")

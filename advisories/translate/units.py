@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from advisories.facts import TEXT_FIELDS, Facts
+from advisories.facts import TEXT_FIELDS, Facts, Words
 from keys.errors import InputError
 
 BYTES_MAX: Final = {"title": 160, "contact": 200} | dict.fromkeys(
@@ -19,6 +19,8 @@ BYTES_MAX: Final = {"title": 160, "contact": 200} | dict.fromkeys(
 )
 """UTF-8 bytes of a paragraph that goes to devices, as :class:`advisories.notice.Text` limits them."""
 SOCIAL_LETTERS_MAX: Final = 280
+ELSEWHERE: Final = "elsewhere."
+"""Begins the key of a paragraph outside ``texts``; it may stay untranslated: pages mark it as foreign."""
 FILE_BYTES_MAX: Final = 1_048_576  # of a translator's file
 _PROTECTED = re.compile(
     r"https?://\S*[^\s.,;:!?)]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[A-Z]{2,}(?:-\d+)+\b|\b\d+(?:\.\d+){2,}(?:\+\d+)?"
@@ -84,9 +86,16 @@ def package(facts: Facts, language: str, source_language: str | None = None) -> 
         raise InputError(
             "SAME_LANGUAGE", f"The text is written in '{language}' already.", mend="Name another language."
         )
-    done = facts.texts[language].fields() if language in facts.texts else {}
-    units = (Unit(key, text, done.get(key, "")) for key, text in facts.texts[source].fields().items())
+    done = _paragraphs(facts, language) if language in facts.texts else {}
+    units = (Unit(key, text, done.get(key, "")) for key, text in _paragraphs(facts, source).items())
     return Package(facts.id, source, language, tuple(units))
+
+
+def _paragraphs(facts: Facts, language: str) -> dict[str, str]:
+    """Return every paragraph of one language, with what the file says outside ``texts``."""
+    words = facts.texts[language]
+    outside = facts.elsewhere if language == facts.source_language else words.elsewhere
+    return words.fields() | {f"{ELSEWHERE}{place}": text for place, text in outside.items()}
 
 
 def accept(facts: Facts, back: Package, *, where: str) -> dict[str, str]:
@@ -112,11 +121,13 @@ def accept(facts: Facts, back: Package, *, where: str) -> dict[str, str]:
     got = {unit.key: unit for unit in back.units}
     stale = [key for key, unit in got.items() if key not in wanted or wanted[key].source != unit.source]
     _refuse(stale, "STALE_TRANSLATION", "translates words that have changed since", "Export it again.", where)
-    empty = [key for key in wanted if key not in got or not got[key].target.strip()]
+    done = {key for key, unit in got.items() if unit.target.strip()}
+    empty = [key for key in wanted if key not in done and not key.startswith(ELSEWHERE)]
     _refuse(empty, "UNFINISHED_TRANSLATION", "is not translated yet", "Translate it.", where)
     broken = [
         f"{key} ({word})"
         for key, unit in got.items()
+        if key in done
         for word in unit.protected
         if unit.target.count(word) < unit.source.count(word)
     ]
@@ -124,7 +135,7 @@ def accept(facts: Facts, back: Package, *, where: str) -> dict[str, str]:
     _refuse(broken, "PROTECTED_WORDS", "lost a protected word", mend, where)
     long = [f"{key} ({size})" for key, unit in got.items() if (size := _excess(unit))]
     _refuse(long, "TOO_LONG", "is longer than its limit", "Shorten it.", where)
-    return {key: " ".join(unit.target.split()) for key, unit in got.items()}
+    return {key: " ".join(got[key].target.split()) for key in got if key in done}
 
 
 def _excess(unit: Unit) -> str:
@@ -142,14 +153,22 @@ def _refuse(keys: list[str], code: str, what: str, mend: str, where: str) -> Non
         raise InputError(code, f"A paragraph {what}: {', '.join(keys)}.", mend=mend, where=where)
 
 
-def nested(paragraphs: Mapping[str, str]) -> dict[str, object]:
-    """Return paragraphs as the file of facts holds them: ``steps.0`` in a list, ``faq.1.a`` in maps."""
+def nested(paragraphs: Mapping[str, str], source: Words) -> dict[str, object]:
+    """Return paragraphs as the file of facts holds them: ``steps.0`` in a list, ``faq.1.a`` in maps.
+
+    Args:
+        paragraphs: by their names.
+        source: the text they were translated from; a question's day is the same in every language.
+    """
     found: dict[str, object] = {key: paragraphs[key] for key in TEXT_FIELDS}
     found |= {key: text for key, text in paragraphs.items() if "." not in key}
     steps = [text for key, text in paragraphs.items() if key.startswith("steps.")]
-    questions = [
-        {"q": text, "a": paragraphs[f"{key[:-1]}a"]}
-        for key, text in paragraphs.items()
-        if key.startswith("faq.") and key.endswith(".q")
-    ]
-    return found | ({"steps": steps} if steps else {}) | ({"faq": questions} if questions else {})
+    questions = []
+    for number, item in enumerate(source.faq):
+        question = {part: paragraphs[f"faq.{number}.{part}"] for part in ("q", "a")}
+        questions.append(question | ({"date": item.date.isoformat()} if item.date else {}))
+    outside = {
+        key.removeprefix(ELSEWHERE): text for key, text in paragraphs.items() if key.startswith(ELSEWHERE)
+    }
+    parts = (("steps", steps), ("faq", questions), ("elsewhere", outside))
+    return found | {name: part for name, part in parts if part}

@@ -17,6 +17,7 @@ from gateway.cli import (
     desk,
     device,
     doctor,
+    drill,
     fleet,
     incident,
     key,
@@ -62,6 +63,7 @@ for module in (
     serve,
     verify,
     demo,
+    drill,
 ):
     module.register(app)
 

@@ -19,10 +19,10 @@ from gateway.cli.demo.measure import Measured, publish_to_shown
 from gateway.cli.demo.scenario import Scenario
 from gateway.cli.demo.screen import Screen, to_json
 from gateway.cli.demo.stage import Stage, finish, prepare
+from gateway.cli.demo.together import gateway_of, together
 from gateway.cli.output import JsonOption, example
 from gateway.cli.running import only_one, run
 from gateway.service.broker import DemoBroker
-from gateway.service.runtime import Gateway
 from keys.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -115,42 +115,19 @@ async def _play(
 ) -> None:
     """Run gateway and fleet beside the scenario until it has been played, or ``stop`` is set."""
     with stage.workspace.store() as store:
-        trusted = stage.workspace.trusted()
-        gateway = Gateway(
-            store,
-            stage.workspace.artefacts,
-            stage.workspace.topics,
-            trusted.fleet,
-            trusted,
-            stage.signer("gateway"),
-            share=shared,
-        )
         scenario = Scenario(stage, store, screen, url, wired)
         if wired is not None:
             wired.start()
-        over = asyncio.Event()
-        serving = asyncio.create_task(gateway.run(url, over))
-        living = asyncio.create_task(scenario.fleet.run(over))
-        playing = asyncio.create_task(scenario.play(gateway))
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            done, _ = await asyncio.wait(
-                (serving, living, playing, stopping), return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in done:
-                task.result()
-            if playing in done:
-                played.append(playing.result())
-        finally:
-            for task in (playing, stopping):
-                task.cancel()
-            await asyncio.gather(playing, stopping, return_exceptions=True)
-            if wired is not None:
-                await asyncio.to_thread(wired.stop)  # the broker is still there for its farewell
-            over.set()
-            await asyncio.gather(living, return_exceptions=True)
-            await asyncio.gather(serving, return_exceptions=True)
-            await gateway.close()
+        measured = await together(
+            gateway_of(stage, store, shared=shared),
+            scenario.fleet,
+            url,
+            scenario.play,
+            stop,
+            farewell=wired.stop if wired else None,
+        )
+        if measured is not None:
+            played.append(measured)
 
 
 def _close(

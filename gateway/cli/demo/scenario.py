@@ -25,24 +25,18 @@ from gateway.cli.demo.measure import Measured, look
 from gateway.cli.demo.screen import Screen
 from gateway.cli.demo.shows import Shows
 from gateway.cli.demo.stage import ADVISORY, Stage, no_passphrase
+from gateway.cli.demo.waiting import until
 from gateway.service.link import Link
 from gateway.service.operations import advisories, patches, rollouts
 from gateway.service.runtime import Gateway
 from gateway.service.store import Store
-from keys.errors import TocsinError
 from keys.reasons import Reason
 
 if TYPE_CHECKING:
     from gateway.cli.demo.wired import Wired  # needs what only a bench installs
 
-POLL_SECONDS: Final = 0.25
-PATIENCE_SECONDS: Final = 60.0  # without any change in the store the demo gives up
 SUCCESS_PERCENT: Final = 50
 FAILURE_PERCENT: Final = 60  # the one device that reverts must not stop the smallest demo
-
-
-class StuckError(TocsinError):
-    """The scenario waits for something that does not come."""
 
 
 class Scenario:
@@ -245,23 +239,15 @@ class Scenario:
         )
 
     async def _until(self, done: Callable[[Measured], bool], what: str) -> Measured:
-        """Look into the store until something is so; give up when nothing changes for long."""
-        changed, last = time.monotonic(), None
-        while True:
-            now = await asyncio.to_thread(look, self._store)
-            self._screen.update(now.bars())
-            if done(now):
-                return now
-            for failure in self.fleet.failures.values():
-                raise failure
-            if self._wired is not None and self._wired.failure is not None:
-                raise self._wired.failure
-            if now != last:
-                changed, last = time.monotonic(), now
-            elif time.monotonic() - changed > PATIENCE_SECONDS:
-                raise StuckError(
-                    "DEMO_STUCK",
-                    f"Waited {PATIENCE_SECONDS:.0f} seconds for {what}.",
-                    mend="Run the same command again: it goes on from here.",
-                )
-            await asyncio.sleep(POLL_SECONDS)
+        return await until(
+            self._store,
+            done,
+            what,
+            stop_on=self._failure,
+            seen=lambda now: self._screen.update(now.bars()),
+        )
+
+    def _failure(self) -> Exception | None:
+        """Return what makes further waiting pointless."""
+        board = self._wired.failure if self._wired is not None else None
+        return next(iter(self.fleet.failures.values()), board)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from advisories.compose import FACTS, SETTING, Release
+from advisories.limits import NOTICE_PAGES_MAX
+from advisories.render.pages import from_pbm
 from gateway.service import files
 from gateway.service.workspace import Workspace
 from keys.codec import dump
@@ -45,6 +47,17 @@ def setting(workspace: Workspace, advisory: str, revision: int) -> bytes | None:
     """Return the setting in which a revision was composed, or None before that."""
     path = folder(workspace, advisory, revision) / SETTING
     return path.read_bytes() if path.exists() else None
+
+
+def drawn(workspace: Workspace, advisory: str, revision: int) -> dict[str, tuple[bytes, ...]]:
+    """Return the drawn pages that were stored with a revision: language -> pages."""
+    outputs = folder(workspace, advisory, revision) / "outputs"
+    found: dict[str, tuple[bytes, ...]] = {}
+    for number in range(1, NOTICE_PAGES_MAX + 1):
+        for path in outputs.glob(f"*/small-{number}.pbm"):
+            page = from_pbm(files.read_bytes(path, what="drawn page", mend="Start over."))
+            found[path.parent.name] = (*found.get(path.parent.name, ()), page or b"")
+    return found
 
 
 def keep(folder: Path, release: Release) -> None:

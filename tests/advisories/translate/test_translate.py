@@ -2,13 +2,14 @@
 
 import contextlib
 from dataclasses import replace
+from datetime import date
 from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisories.facts import Facts, load_facts
+from advisories.facts import Facts, Question, load_facts
 from advisories.translate import po, xliff
 from advisories.translate.insert import insert
 from advisories.translate.units import Package, Unit, accept, nested, package
@@ -100,9 +101,18 @@ def test_a_translation_of_another_advisory_or_into_its_own_language_is_refused(e
             accept(example, back, where="x")
         assert caught.value.code == code
     with pytest.raises(InputError) as caught:
-        package(example, "fr", "it")
+        package(example, "fr", "pt")
     assert caught.value.code == "NO_TEXT"
     assert package(example, "fr", "ja").units[0].source == "更新のお願い"
+
+
+def test_what_stands_outside_the_texts_may_stay_untranslated(example: Facts) -> None:
+    sent = package(example, "de")
+    first, last = [unit.key for unit in sent.units if unit.key.startswith("elsewhere.")][:2]
+    back = changed(changed(sent, first, target=" "), last, target="Ob ältere Geräte betroffen sind.")
+    taken = accept(example, back, where="x")
+    assert first not in taken
+    assert taken[last] == "Ob ältere Geräte betroffen sind."
 
 
 def test_unknown_paragraphs_are_stale(example: Facts) -> None:
@@ -204,9 +214,15 @@ def test_lists_and_questions_are_written_as_the_model_reads_them(example: Facts)
         "faq.0.q": "Warum?",
         "faq.0.a": "Darum \\ so.",
     }
-    text = insert(example.file.decode(), "de", nested(paragraphs), where="a")
-    german = load_facts(text, where="a").texts["de"]
+    source = example.source.model_copy(
+        update={"faq": (Question(q="Why?", a="So.", date=date(2026, 11, 22)),)}
+    )
+    outside = {"elsewhere.facts.0.statement": "Ein Fremder im Heimnetz."}
+    words = nested(paragraphs | outside, source)
+    german = load_facts(insert(example.file.decode(), "de", words, where="a"), where="a").texts["de"]
     assert german.fields() == paragraphs
+    assert german.elsewhere == {"facts.0.statement": "Ein Fremder im Heimnetz."}
+    assert german.faq[0].date == date(2026, 11, 22)
     at_end = insert("texts:\n  en:\n    title: One", "de", {"title": "Eins"}, where="a")
     assert at_end == 'texts:\n  en:\n    title: One\n  de:\n    title: "Eins"\n'
 

@@ -9,15 +9,18 @@ is kept in :mod:`gateway.service.operations.advisories.comments`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from advisories.approval import content_of
-from advisories.checks import Finding
+from advisories.checks import Finding, Level
 from advisories.compose import Release, compose
+from advisories.facts import Facts
 from advisories.notice import Notice, check_code
+from advisories.render.pages import Pages
 from advisories.story import Setting
 from gateway.core.publication import next_version
-from gateway.service import files
+from gateway.service import files, fonts
 from gateway.service.operations import patches, releases
 from gateway.service.operations.advisories import comments
 from gateway.service.operations.advisories.comments import About
@@ -35,7 +38,7 @@ from gateway.service.operations.trust.signing import (
 from gateway.service.workspace import Workspace
 from keys.cbor import decode
 from keys.codec import dump, unpack
-from keys.document import body_bytes, typ
+from keys.document import body_bytes, peek, typ
 from keys.errors import DamagedError, InputError, RefusedError
 from keys.root import Root
 from keys.signer import Passphrase, Signer
@@ -102,7 +105,7 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
     document = None if restart else stored
     header = None if restart else _fixed(workspace, advisory, revision, document)
     if header is None:
-        last = _last_version(workspace, advisory)
+        last = _last(workspace, advisory)
         release = compose(
             checked.facts,
             setting=current(workspace, checked.facts),
@@ -110,15 +113,31 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
             issued=now,
             revision=revision,
             exercise=trusted.root.exercise,
-            version=next_version(last, now),
+            version=next_version(last.version if last else None, now),
             patches=patches.mending(workspace, checked.facts),
+            fonts=fonts.installed(),
+            previous=last,
         )
     else:
-        release = _again(checked, trusted.root, header, kept(workspace, advisory, revision))
+        drawn = releases.drawn(workspace, advisory, revision)
+        release = _again(checked, trusted.root, header, kept(workspace, advisory, revision), drawn)
     body = dump(release.header)
     found = _approvals(trusted.root, document, release.header)
     digest = hashlib.sha256(body).digest()
-    return Review(release, body, digest, document, stored, found, checked.findings, now, restart)
+    findings = (*checked.findings, *_without_pages(checked.facts, release))
+    return Review(release, body, digest, document, stored, found, findings, now, restart)
+
+
+def _without_pages(facts: Facts, release: Release) -> list[Finding]:
+    """Return what to say of languages that devices without a font will not be able to show."""
+    found = []
+    for language, why in release.without_pages.items():
+        where = facts.place("texts", language)
+        line = int(where.rpartition(":")[2]) if where.rpartition(":")[2].isdigit() else 0
+        message = f"Devices without a font cannot show '{language}': it has no drawn pages. {why}"
+        mend = "Approve on a machine with the package fonts-unifont, or shorten the text as it says."
+        found.append(Finding("drawn-pages", Level.ADVICE, where, message, mend, 35, line))
+    return found
 
 
 def present(workspace: Workspace, advisory: str, *, now: int) -> Review:
@@ -144,10 +163,11 @@ def require_no_rejection(workspace: Workspace, reviewed: Review) -> None:
     comments.require_settled(workspace, reviewed.about)
 
 
-def _last_version(workspace: Workspace, advisory: str) -> int | None:
+def _last(workspace: Workspace, advisory: str) -> Notice | None:
+    """Return the header that was published last."""
     with workspace.store() as store, store.read() as session:
         last = session.document(Notice.TYPE, advisory)
-    return last.version if last else None
+    return peek(last.bytes, Notice) if last else None
 
 
 def _fixed(workspace: Workspace, advisory: str, revision: int, document: bytes | None) -> bytes | None:
@@ -167,7 +187,9 @@ def _fixed(workspace: Workspace, advisory: str, revision: int, document: bytes |
     return header
 
 
-def _again(checked: Checked, root: Root, fixed: bytes, setting: Setting) -> Release:
+def _again(
+    checked: Checked, root: Root, fixed: bytes, setting: Setting, drawn: Mapping[str, Pages]
+) -> Release:
     """Compose with what was fixed when others began to sign, and compare the bytes."""
     header = unpack(Notice, decode(fixed))
     release = compose(
@@ -179,6 +201,8 @@ def _again(checked: Checked, root: Root, fixed: bytes, setting: Setting) -> Rele
         exercise=root.exercise,
         version=header.version,
         patches=header.patches,
+        drawn=drawn,
+        same_since=header.same_since,
     )
     if dump(release.header) != fixed:
         raise InputError(

@@ -95,9 +95,11 @@ def publish(
 
 def _issued(workspace: Workspace, document: bytes, *, changed: bool) -> Issued:
     notice = peek(document, Notice)
+    drawn = sorted(releases.drawn(workspace, notice.id, notice.revision))
     topics = []
     for product in notice.subject:
         topics.append(workspace.topics.notice(product, notice.id))
+        topics += [workspace.topics.pages(product, language, notice.id) for language in drawn]
         topics += [workspace.topics.text(product, language, notice.id) for language in sorted(notice.texts)]
         topics.append(workspace.topics.catalogue(product))
     return Issued(notice, digest(document), tuple(topics), changed)

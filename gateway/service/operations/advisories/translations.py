@@ -81,7 +81,8 @@ def take(
     path = facts_path(workspace, advisory)
     with workspace.lock():
         facts = load(workspace, advisory).facts
-        words = nested(accept(facts, back, where=str(source))) | {"translator": translator}
+        taken = accept(facts, back, where=str(source))
+        words = nested(taken, facts.texts[back.source_language]) | {"translator": translator}
         if back.source_language != facts.source_language:
             words["translated_from"] = back.source_language
         if signed_off:

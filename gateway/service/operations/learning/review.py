@@ -13,6 +13,7 @@ from advisories.learning.replies import by_topic, replies
 from advisories.learning.review import Lessons, Measures, Published, learnt, measures
 from advisories.notice import Notice
 from advisories.states import PATCH_PROVEN
+from advisories.versions import parse_version
 from gateway.service import events, funnel, schema
 from gateway.service.store import Session
 from gateway.service.workspace import Workspace
@@ -47,7 +48,7 @@ def review(workspace: Workspace, advisory: str, *, now: float) -> Review:
         figures = measures(
             aware=aware,
             revisions=revisions,
-            affected=found.total.affected,
+            affected=_affected(session, advisory),
             shown=_shown(session, advisory),
             patched=_patched(session, found.notice),
             questions=by_topic(replies(said)),
@@ -99,6 +100,31 @@ def _revisions(session: Session, advisory: str, said: list[Recorded]) -> tuple[P
             )
         )
     return tuple(found)
+
+
+def _affected(session: Session, advisory: str) -> int:
+    """Count the devices whose owners were ever concerned: shown it, or of a version that a revision names.
+
+    The funnel of the newest revision would not do: a device that runs the fix is no longer affected by it.
+    """
+    a, d, s, n = schema.advisories, schema.devices, schema.device_states, schema.notice_states
+    documents = session.connection.execute(sa.select(a.c.document).where(a.c.id == advisory)).scalars()
+    notices = [peek(document, Notice) for document in documents]
+    query = (
+        sa.select(d.c.product, s.c.installed, n.c.shown)
+        .select_from(
+            d.outerjoin(s, s.c.device == d.c.id).outerjoin(
+                n, sa.and_(n.c.device == d.c.id, n.c.advisory == advisory)
+            )
+        )
+        .where(d.c.revoked.is_(False))
+    )
+    count = 0
+    for product, installed, shown in session.connection.execute(query):
+        version = None if installed is None else parse_version(installed)
+        named = version is not None and any(notice.affects(product, version) for notice in notices)
+        count += named or shown is not None
+    return count
 
 
 def _shown(session: Session, advisory: str) -> list[float]:

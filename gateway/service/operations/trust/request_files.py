@@ -27,6 +27,7 @@ _ANSWER_FORMAT: Final = "tocsin signature 1"
 TEXT: Final = "text/"  # attachments: a text per language, the release list, and of which product a patch is
 RELEASE_LIST: Final = "release-list"
 SOURCES: Final = (FACTS, SETTING)  # what a notice's outputs are made of
+PAGES: Final = "pages/"  # and the drawn pages of a language, one after the other
 PRODUCT: Final = "product"
 VENDOR: Final = "vendor"
 
@@ -53,7 +54,7 @@ class Request:
     """Every root of the fleet in order, 1 first; none for root 1 itself."""
     attachments: dict[str, bytes] = at(
         5,
-        mapping(text(limits.LANGUAGE_BYTES_MAX + len(TEXT)), blob(RELEASE_LIST_BYTES_MAX, bytes_min=1), 128),
+        mapping(text(limits.LANGUAGE_BYTES_MAX + len(PAGES)), blob(RELEASE_LIST_BYTES_MAX, bytes_min=1), 160),
     )
 
 
@@ -78,6 +79,7 @@ def for_root(body: bytes, roots: list[bytes]) -> Request:
 def for_notice(roots: list[bytes], release: Release) -> Request:
     """Return the request for a notice: its texts, its release list, and what all outputs are made of."""
     attached = {f"{TEXT}{language}": data for language, data in release.texts.items()}
+    attached |= {f"{PAGES}{language}": b"".join(pages) for language, pages in release.pages.items()}
     attached |= {RELEASE_LIST: release.release_list, **release.sources}
     body = dump(release.header)
     return Request(format=_FORMAT, kind=Kind.NOTICE, body=body, roots=tuple(roots), attachments=attached)

@@ -17,12 +17,16 @@ from advisories import compose, limits, suit
 from advisories.compose import FACTS
 from advisories.facts import load_facts
 from advisories.notice import Notice, ReleaseList, Text
+from advisories.render import pages
+from advisories.render.pages import Pages
 from advisories.story import load_setting
 from advisories.suit import Patch
 from advisories.topics import is_id
+from gateway.service import fonts
 from gateway.service.entries import class_id_of
 from gateway.service.operations.trust.changes import Change, compare
 from gateway.service.operations.trust.request_files import (
+    PAGES,
     PRODUCT,
     RELEASE_LIST,
     RELEASE_LIST_BYTES_MAX,
@@ -41,7 +45,7 @@ from keys.algorithms import PublicKey
 from keys.cbor import decode
 from keys.codec import dump, load, unpack
 from keys.document import typ
-from keys.errors import InputError, RefusedError
+from keys.errors import InputError, RefusedError, UnavailableError
 from keys.limits import ROOT_BYTES_MAX
 from keys.reasons import Reason
 from keys.root import ROLE_ROOT, Body, Root, RootKey, checked
@@ -69,6 +73,8 @@ class Judged:
     """Of a notice: names on its release list."""
     product: str
     """Of a patch."""
+    unseen: tuple[str, ...] = ()
+    """Of a notice: languages whose drawn pages could not be drawn here and compared, for want of a font."""
 
     @property
     def change(self) -> Change | None:
@@ -156,7 +162,8 @@ def _judge_notice(request: Request) -> Judged:
     _require_type(notice, Notice)
     trusted = _walk(request)
     _require_fleet(notice, trusted.fleet)
-    _require_attached(request, {RELEASE_LIST, *SOURCES, *(f"{TEXT}{language}" for language in notice.texts)})
+    named = {RELEASE_LIST, *SOURCES, *(f"{TEXT}{language}" for language in notice.texts)}
+    _require_attached(request, named | {name for name in request.attachments if name.startswith(PAGES)})
     texts: dict[str, Text] = {}
     for language, wanted in sorted(notice.texts.items()):
         data = request.attachments[f"{TEXT}{language}"]
@@ -165,16 +172,38 @@ def _judge_notice(request: Request) -> Judged:
         if texts[language].language != language:
             detail = f"a text in {texts[language].language} stands as the one in {language}"
             raise RefusedError(Reason.MALFORMED, detail)
+    drawing = {language: text for language, text in texts.items() if text.pages is not None}
+    _require_attached(request, named | {f"{PAGES}{language}" for language in drawing})
+    drawn = {
+        language: text.split(request.attachments[f"{PAGES}{language}"]) for language, text in drawing.items()
+    }
     listed = request.attachments[RELEASE_LIST]
     _require_bound(listed, notice.release_list, "the release list")
     outputs = load(ReleaseList, listed, size_max=RELEASE_LIST_BYTES_MAX).outputs
     for name in SOURCES:
         _require_bound(request.attachments[name], outputs.get(name, b""), f"'{name}'")
-    _require_made_of_these(request, outputs, notice)
+    _require_made_of_these(request, outputs, notice, drawn)
+    unseen = _require_drawn_so(notice, texts, drawn)
     body_digest = hashlib.sha256(request.body).digest()
-    return Judged(
-        request, body_digest, trusted.fleet, trusted.root, notice, texts, tuple(sorted(outputs)), ""
-    )
+    names = tuple(sorted(outputs))
+    return Judged(request, body_digest, trusted.fleet, trusted.root, notice, texts, names, "", unseen)
+
+
+def _require_drawn_so(
+    notice: Notice, texts: Mapping[str, Text], drawn: Mapping[str, Pages]
+) -> tuple[str, ...]:
+    """Refuse pages that show anything but the words; return the languages that cannot be drawn here."""
+    unseen = []
+    for language, given in drawn.items():
+        try:
+            own = pages.draw(notice, texts[language], fonts.installed())
+        except UnavailableError:
+            unseen.append(language)
+            continue
+        if own != given:
+            detail = f"the drawn pages in '{language}' are not what this program and its font draw"
+            raise RefusedError(Reason.DIGEST_MISMATCH, detail)
+    return tuple(unseen)
 
 
 def _judge_patch(request: Request) -> Judged:
@@ -213,7 +242,9 @@ def _require_attached(request: Request, wanted: set[str]) -> None:
         raise RefusedError(Reason.DIGEST_MISMATCH, f"the attachment '{name}' {how}")
 
 
-def _require_made_of_these(request: Request, outputs: Mapping[str, bytes], notice: Notice) -> None:
+def _require_made_of_these(
+    request: Request, outputs: Mapping[str, bytes], notice: Notice, drawn: Mapping[str, Pages]
+) -> None:
     """Refuse what nobody is shown: header, texts and every output are made again from the enclosed facts."""
     facts_file, setting_file = (request.attachments[name] for name in SOURCES)
     try:
@@ -227,6 +258,8 @@ def _require_made_of_these(request: Request, outputs: Mapping[str, bytes], notic
             exercise=notice.exercise,
             version=notice.version,
             patches=notice.patches,
+            drawn=drawn,
+            same_since=notice.same_since,
         )
     except (InputError, ValueError) as error:
         said = error.message if isinstance(error, InputError) else "the setting cannot be read"
