@@ -94,9 +94,10 @@ class WorkspaceDesk:
         stops = [one for one in comments.said(self._workspace, reviewed.about) if one.stops]
         if any(self.role in one.roles for one in reviewed.approvals.signed):
             state = "you have signed it" if reviewed.approvals.missing else "every signature is there"
-            return Line(
-                advisory, title, "rejected by an approver" if stops else state, "warn" if stops else "good"
-            )
+            if stops:
+                what = "a condition is open" if stops[0].number else f"{stops[0].by} rejected it"
+                return Line(advisory, title, f"{state}; {what}", "warn")
+            return Line(advisory, title, state, "good")
         if any(one.by == self.who and self.role in one.said.roles and not one.number for one in stops):
             return Line(advisory, title, "you rejected it", "grave")
         if reviewed.blocked:

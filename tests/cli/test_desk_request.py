@@ -1,0 +1,97 @@
+"""The desk on a machine without workspace: a signing request goes in, an answer comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.service.operations import advisories
+from gateway.service.operations.trust import ceremonies, requests
+from gateway.service.workspace import Workspace
+from gateway.web.desk import RequestDesk
+from gateway.web.desk.desk import Answer
+from keys.errors import InputError
+from keys.signer import from_pem
+from tests.cli.conftest import ADVISORY, Tocsin
+from tests.cli.test_requests import EXPORTS
+
+NOW = 1_900_000_000
+PASSPHRASE = b"correct horse"
+
+
+@pytest.fixture
+def desk(workspace: Workspace, tmp_path: Path) -> RequestDesk:
+    path = workspace.path / "keys" / "legal.pem"
+    key = tmp_path / "legal.pem"
+    key.write_bytes(from_pem(path.read_bytes(), b"", where="").to_pem(PASSPHRASE))
+    exported = ceremonies.export_advisory(workspace, ADVISORY, now=NOW)
+    return RequestDesk(
+        requests.judge(exported.data), f"file:{key}", "legal", tmp_path / "a.answer", lambda: NOW
+    )
+
+
+def _answer(desk: RequestDesk, comment: str = "") -> Answer:
+    return Answer(desk.show(ADVISORY).digest.hex(), comment)
+
+
+def test_an_answer_that_the_workspace_takes_in(
+    desk: RequestDesk, workspace: Workspace, tmp_path: Path
+) -> None:
+    assert desk.lines()[0].waits
+    assert desk.secret == "Passphrase of your key"
+    assert "a.answer" in desk.approve(ADVISORY, _answer(desk), PASSPHRASE)
+    done = ceremonies.take(workspace, (tmp_path / "a.answer").read_bytes(), now=NOW)
+    assert done.signed.holder == "exercise-legal"
+    assert done.digest == desk.show(ADVISORY).digest.hex()
+    assert not desk.lines()[0].waits
+
+
+def test_what_is_shown_is_what_the_workspace_shows(desk: RequestDesk, workspace: Workspace) -> None:
+    reviewed = advisories.review(workspace, ADVISORY, now=NOW)
+    packet = desk.show(ADVISORY)
+    assert (packet.digest, packet.outputs) == (reviewed.digest, reviewed.release.outputs)
+    digest = packet.digest.hex()
+    assert desk.output(ADVISORY, digest, "en/console.txt") == packet.outputs["en/console.txt"]
+    assert desk.output(ADVISORY, "0" * 64, "en/console.txt") is None
+    assert desk.output(ADVISORY, digest, "nothing") is None
+
+
+def test_a_rejection_is_a_note_to_send_back(desk: RequestDesk, tmp_path: Path) -> None:
+    desk.reject(ADVISORY, _answer(desk, "The offer\x1b is missing."))
+    note = (tmp_path / "a.rejected.txt").read_text("utf-8")
+    assert "The offer\\x1b is missing." in note
+    assert desk.show(ADVISORY).digest.hex() in note
+    assert not (tmp_path / "a.answer").exists()
+
+
+@pytest.mark.parametrize("act", ["reject", "remark", "take_back", "approve"])
+def test_nothing_is_done_for_another_digest_or_without_words(
+    desk: RequestDesk, tmp_path: Path, act: str
+) -> None:
+    more = (b"wrong",) if act == "approve" else ()
+    for answer in (Answer("0" * 64, "x"), _answer(desk)):
+        with pytest.raises(InputError):
+            getattr(desk, act)(ADVISORY, answer, *more)
+    with pytest.raises(InputError):
+        desk.show("EX-2026-0002")
+    assert not [*tmp_path.glob("a.*")]
+
+
+@pytest.mark.parametrize("kind", ["root", "patch"])
+def test_only_notices_are_for_the_desk(workspace: Workspace, tmp_path: Path, kind: str) -> None:
+    judged = requests.judge(EXPORTS[kind](workspace).data)
+    with pytest.raises(InputError) as refused:
+        RequestDesk(judged, "file:x", "legal", tmp_path / "a.answer", lambda: NOW)
+    assert refused.value.code == "NOT_A_NOTICE"
+
+
+def test_another_fleet_is_refused_before_anything_is_shown(
+    tocsin: Tocsin, workspace: Workspace, tmp_path: Path
+) -> None:
+    request = tmp_path / "r.request"
+    request.write_bytes(ceremonies.export_advisory(workspace, ADVISORY, now=NOW).data)
+    ran = tocsin("desk", "--request", request, "--key-uri", "file:x", "--fleet", "0" * 64, "--json")
+    assert ran.json["error"]["code"] == "WRONG_FLEET"
+    mute = tocsin("desk", "--request", tmp_path / "none", "--key-uri", "file:x", "--json")
+    assert mute.json["error"]["code"] == "FILE_MISSING"
