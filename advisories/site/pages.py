@@ -13,7 +13,7 @@ from markupsafe import Markup
 from advisories.languages import words
 from advisories.notice import Severity
 from advisories.phrases import phrases
-from advisories.render.channel.html import environment
+from advisories.render.channel.html import environment, style
 from advisories.site.edition import Edition, Site, site_words
 
 _URGENT: Final = frozenset({Severity.HIGH, Severity.CRITICAL})
@@ -27,7 +27,7 @@ def _templates() -> Environment:
 @cache
 def _css() -> Markup:
     text = resources.files("advisories").joinpath("site/templates/site.css").read_text("utf-8")
-    return Markup(text)  # noqa: S704 - a file of this package, no word of others
+    return style("page.css") + Markup(text)  # noqa: S704 - files of this package, no word of others
 
 
 def _render(template: str, site: Site, language: str, heading: str, page: str, **values: object) -> bytes:

@@ -154,7 +154,7 @@ def test_the_provider_tree_lists_hashes_and_dates_every_document(site: Site) -> 
         == '"2026/ex-2026-0001-de.json","2026-11-22T10:00:00Z"'
     )
     feed = json.loads(files["white/feed-tlp-white.json"])["feed"]
-    assert len(feed["entry"]) == 3
+    assert len(feed["entry"]) == len(site.editions[-1].csaf)
     assert feed["updated"] == "2026-11-22T10:00:00Z"
     metadata = json.loads(files["provider-metadata.json"])
     assert metadata["role"] == "csaf_provider"
