@@ -44,7 +44,7 @@ def edition(facts: Facts, revision: int = 1, issued: int = NOW, phase: Phase = P
     return Edition(notice=header, digest=digest, texts=texts, pages=pages, csaf=documents, document=b"cose")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site(example: Facts) -> Site:
     return Site(
         organisation=Organisation(
@@ -149,10 +149,8 @@ def test_the_provider_tree_lists_hashes_and_dates_every_document(site: Site) -> 
     assert files["white/index.txt"].decode().splitlines() == sorted(
         p.removeprefix("white/") for p in files if p.endswith(".json") and "/2026/" in p
     )
-    assert (
-        files["white/changes.csv"].decode().splitlines()[-1]
-        == '"2026/ex-2026-0001-de.json","2026-11-22T10:00:00Z"'
-    )
+    changes = files["white/changes.csv"].decode().splitlines()
+    assert '"2026/ex-2026-0001-de.json","2026-11-22T10:00:00Z"' in changes
     feed = json.loads(files["white/feed-tlp-white.json"])["feed"]
     assert len(feed["entry"]) == len(site.editions[-1].csaf)
     assert feed["updated"] == "2026-11-22T10:00:00Z"
