@@ -82,6 +82,13 @@ class Ledger:
         for leaf, _ in leaves(value, path):
             self._fates[leaf] = (fate, why)
 
+    def drop(self, path: Path, value: Any, why: str) -> None:
+        """Lose every leaf at and below a path, for this reason unless there is a nearer one."""
+        for leaf, _ in leaves(value, path):
+            fate, nearer = self._fates[leaf]
+            if fate is not Fate.LOST or nearer == NO_PLACE:
+                self._fates[leaf] = (Fate.LOST, why)
+
     def count(self, fate: Fate) -> int:
         """Return how many leaves had this fate."""
         return sum(found is fate for found, _ in self._fates.values())
@@ -171,5 +178,5 @@ class Node:
             self._ledger.mark((*self.path, key), self.value[key], Fate.LOST, why)
 
     def drop(self, why: str) -> None:
-        """Lose everything at and below this place, also what was carried before."""
-        self._ledger.mark(self.path, self.value, Fate.LOST, why)
+        """Lose everything at and below this place, also what was carried; a loss keeps its own reason."""
+        self._ledger.drop(self.path, self.value, why)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 from cvss import CVSS2, CVSS3
 from cvss.exceptions import CVSSError
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from advisories import yamlfile
 from advisories.facts.parts import Long
@@ -130,11 +130,17 @@ def _vector(major: str) -> Callable[[str], str]:
     return read
 
 
+def _filled(value: str) -> str:
+    if not value:
+        raise ValueError("it is empty")
+    return value
+
+
 def _words(known: tuple[str, ...]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": [*known]})
 
 
-Filled = Annotated[Long, Field(min_length=1)]
+Filled = Annotated[Long, AfterValidator(_filled), WithJsonSchema({"type": "string", "minLength": 1})]
 """Words that may not be empty."""
 Uri = Annotated[Long, AfterValidator(like(URI, "an address such as https://example.com/page"))]
 BranchWord = Annotated[str, BeforeValidator(one_of(BRANCHES)), _words(BRANCHES)]
