@@ -111,7 +111,17 @@ def test_the_whole_flow_speaks_json(workspace: Workspace, tocsin: Tocsin, tmp_pa
         assert tocsin(*words, "-w", workspace.path).out
 
 
-CHANGED = {"en": "We say who is meant.", "de": "Wir sagen, wer gemeint ist.", "ja": "対象を明記しました。"}
+CHANGED = {
+    "en": "We say who is meant.",
+    "de": "Wir sagen, wer gemeint ist.",
+    "fr": "Nous disons qui est concerné.",
+    "es": "Decimos a quién nos referimos.",
+    "it": "Diciamo chi è interessato.",
+    "pl": "Mówimy, kogo to dotyczy.",
+    "ja": "対象を明記しました。",
+    "zh": "我们说明了对象。",
+    "ar": "أوضحنا من المقصود.",
+}
 
 
 def test_what_changes_after_publishing_becomes_the_next_revision(

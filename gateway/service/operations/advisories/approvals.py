@@ -98,7 +98,7 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
         InputError: APPROVALS_VOID when the YAML no longer gives the bytes that others signed.
         DamagedError: APPROVALS_DAMAGED.
     """
-    checked = load(workspace, advisory)
+    checked = load(workspace, advisory, now=now)
     trusted = workspace.trusted()
     revision = published_revision(workspace, advisory) + 1
     stored = releases.stored(workspace, advisory, revision)

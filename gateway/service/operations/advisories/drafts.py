@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from advisories.checks import Finding, check
+from advisories.checks import Finding
 from advisories.facts import Facts, load_facts
 from gateway.service import files, schema
 from gateway.service.entries import require_id
-from gateway.service.operations.products import languages
+from gateway.service.operations.advisories import checking
 from gateway.service.workspace import Workspace
 from keys.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Checked:
-    """Facts and what the checks found in them."""
+    """Facts and what the checks find in them."""
 
     path: Path
     facts: Facts
-    findings: tuple[Finding, ...]
+    workspace: Workspace
+    now: int | None
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What there is to mend; looked for when it is first asked.
+
+        Raises:
+            InputError: of ``organisation.yaml`` or ``glossary.toml``.
+        """
+        return checking.findings(self.workspace, self.facts, now=self.now)
 
     @property
     def blocking(self) -> bool:
@@ -65,8 +76,13 @@ def require_new(path: Path) -> None:
         )
 
 
-def load(workspace: Workspace, advisory: str | Path) -> Checked:
-    """Read an advisory by id, or a file of facts anywhere, and run the checks.
+def load(workspace: Workspace, advisory: str | Path, *, now: int | None = None) -> Checked:
+    """Read an advisory by id, or a file of facts anywhere.
+
+    Args:
+        workspace: where.
+        advisory: its id, or a file.
+        now: UTC seconds; None: checks about time say nothing.
 
     Raises:
         InputError: NO_ADVISORY; faults of the file with file:line; WRONG_ID.
@@ -84,8 +100,7 @@ def load(workspace: Workspace, advisory: str | Path) -> Checked:
             mend="Make the two agree.",
             where=facts.place("id"),
         )
-    findings = check(facts, languages=languages(workspace))
-    return Checked(path, facts, tuple(findings))
+    return Checked(path, facts, workspace, now)
 
 
 def published_revision(workspace: Workspace, advisory: str) -> int:
