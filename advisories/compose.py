@@ -101,7 +101,7 @@ def compose(
         facts, fleet=fleet, issued=issued, revision=revision, exercise=exercise, version=version
     )
     words = {language: text_of(facts, language) for language in sorted(facts.texts)}
-    found, missing = _drawn(draft, words, fonts or {}) if drawn is None else (dict(drawn), {})
+    found, missing = _drawn(draft, words, fonts or {}) if drawn is None else _given(words, drawn)
     texts, encoded = {}, {}
     for language, text in words.items():
         texts[language], encoded[language] = _bound(facts, text, found, missing)
@@ -145,6 +145,16 @@ def _drawn(
             except UnavailableError as error:
                 missing[language] = error.message
     return found, missing
+
+
+def _given(texts: Mapping[str, Text], drawn: Mapping[str, Pages]) -> tuple[dict[str, Pages], dict[str, str]]:
+    """Return pages that were drawn before, and the languages for which that was not possible."""
+    missing = {
+        language: "None could be drawn when this revision was composed."
+        for language, text in texts.items()
+        if language not in drawn and pages.are_needed(text)
+    }
+    return dict(drawn), missing
 
 
 def _bound(facts: Facts, text: Text, found: dict[str, Pages], missing: dict[str, str]) -> tuple[Text, bytes]:

@@ -75,7 +75,8 @@ def notice_data(
         "patches": notice.patches or {},
         "issued": notice.issued,
         "expires": notice.expires,
-        "texts": dict(texts),
+        "texts": {language: _words(text) for language, text in texts.items()},
+        "same_since": notice.same_since,
         "outputs": outputs,
     }
 
@@ -100,11 +101,22 @@ def print_notice(
     out.print(table(("product", "affected"), rows))
     for product, patches in (notice.patches or {}).items():
         line(out, f"mended for {product} by patch {', '.join(patch.hex() for patch in patches)}")
+    if notice.same_since is not None:
+        out.print(
+            f"Only languages were added since revision {notice.same_since}: the others do not see it again."
+        )
     for language, words in texts.items():
         line(out, f"--- {language} ---")
         for name in TEXT_FIELDS:
             line(out, f"{name}: {getattr(words, name)}")
+        if words.pages:
+            out.print(f"and {len(words.pages)} drawn pages for devices without a font")
     out.print(f"--- and {len(outputs)} outputs made of these ---")
+
+
+def _words(text: Text) -> dict[str, Any]:
+    found: dict[str, Any] = {name: getattr(text, name) for name in ("language", *TEXT_FIELDS)}
+    return found | ({"pages": list(text.pages)} if text.pages else {})
 
 
 def _promises(notice: Notice) -> str:

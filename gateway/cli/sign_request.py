@@ -138,6 +138,7 @@ def _data(judged: Judged, fleet: str | None) -> dict[str, Any]:
         about = root_data(content, judged.change)
     elif isinstance(content, Notice):
         about = notice_data(content, judged.digest, judged.texts, list(judged.outputs))
+        about["pages_not_compared"] = list(judged.unseen)
     else:
         about = patch_data(judged.product, content)
     return {
@@ -159,6 +160,8 @@ def _print(judged: Judged, fleet: str | None, out: Console) -> None:
         print_root(out, content, digest.hex(), judged.change, draft=True)
     elif isinstance(content, Notice):
         print_notice(out, content, digest, judged.texts, list(judged.outputs))
+        for language in judged.unseen:
+            line(out, f"The drawn pages in '{language}' were not compared: there is no font for them here.")
     else:
         print_patch(out, judged.product, content)
         names = [part.decode("utf-8", "backslashreplace") for part in content.component]

@@ -9,6 +9,7 @@ from typing import Final
 from advisories import limits
 from advisories.catalogue import Catalogue, Timestamp
 from advisories.notice import Notice, ReleaseList, Text
+from advisories.render.pages import from_pbm
 from advisories.topics import is_id
 from keys.codec import dump, load
 from keys.errors import InputError, RefusedError
@@ -114,6 +115,32 @@ def check_texts(notice: Notice, texts: Mapping[str, bytes]) -> None:
         text = load(Text, data, size_max=limits.NOTICE_TEXT_BYTES_MAX)
         if text.language != language:
             raise RefusedError(Reason.MALFORMED, f"text '{language}' says '{text.language}'", where=notice.id)
+
+
+def pages_of(notice: Notice, texts: Mapping[str, bytes], outputs: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the drawn pages that texts name, together for each language, as devices fetch them.
+
+    Args:
+        notice: its header.
+        texts: language -> bytes of its text, after :func:`check_texts`.
+        outputs: name -> bytes of every output; pages are those named ``<language>/small-N.pbm``.
+
+    Raises:
+        RefusedError: DIGEST_MISMATCH, when a page is missing or is not the one that the text names.
+    """
+    found = {}
+    for language, data in sorted(texts.items()):
+        text = load(Text, data, size_max=limits.NOTICE_TEXT_BYTES_MAX)
+        if text.pages is not None:
+            names = [f"{language}/small-{number}.pbm" for number in range(1, len(text.pages) + 1)]
+            pages = b"".join(from_pbm(outputs.get(name, b"")) or b"" for name in names)
+            try:
+                text.split(pages)
+            except RefusedError as error:
+                detail = f"the drawn pages in '{language}': {error.detail}"
+                raise RefusedError(error.reason, detail, where=notice.id) from None
+            found[language] = pages
+    return found
 
 
 def check_outputs(notice: Notice, outputs: Mapping[str, bytes]) -> None:

@@ -2,7 +2,7 @@
 
 Each function is one transaction: afterwards everything is in the store or nothing is. Called again with
 the same bytes it changes nothing. The runtime publishes the retained rows in the order written here
-(header, texts, catalogue), and adds the timestamp that makes the catalogue current.
+(header, drawn pages, texts, catalogue), and adds the timestamp that makes the catalogue current.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ def publish_advisory(
         notice = genuine.body
         core.check_texts(notice, texts)
         core.check_outputs(notice, outputs)
+        pages = core.pages_of(notice, texts, outputs)
         opened = [(document, trust.catalogue(document)) for document in catalogues]
         core.check_listed(notice, genuine.digest, {c.body.subject[0]: c.body for _, c in opened})
         last = session.document(Notice.TYPE, notice.id)
@@ -153,6 +154,7 @@ def publish_advisory(
             )
             for product in notice.subject:
                 session.retain(topics.notice(product, notice.id), header, notice.expires)
+                _retain_pages(session, topics, product, notice, pages)
                 for language, data in sorted(texts.items()):
                     session.retain(topics.text(product, language, notice.id), data, notice.expires)
         changed = [put_catalogue(session, topics, document, c, now) for document, c in opened]
@@ -162,6 +164,19 @@ def publish_advisory(
                 facts["left_behind"] = "who could not verify it"
             audit.append(session, "advisory.published", facts, now)
     return Published(genuine.digest, notice.version, fresh or any(changed))
+
+
+def _retain_pages(
+    session: Session, topics: Topics, product: str, notice: Notice, pages: Mapping[str, bytes]
+) -> None:
+    """Retain drawn pages before the texts that name them; take away those of a text that names none now."""
+    for language in sorted(notice.texts):
+        topic = topics.pages(product, language, notice.id)
+        before = session.retained(topic)
+        if language in pages:
+            session.retain(topic, pages[language], notice.expires)
+        elif before is not None and before.payload:
+            session.retain(topic, b"")
 
 
 def _check_revision(session: Session, notice: Notice) -> None:

@@ -32,6 +32,7 @@ from keys.reasons import Reason
 
 COSE: Final = 'application/cose; cose-type="cose-sign"'
 CBOR: Final = "application/cbor"
+BYTES: Final = "application/octet-stream"
 PROBLEM: Final = "application/problem+json"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _STATUS: Final = {
@@ -128,8 +129,8 @@ def _add_retained(app: FastAPI, gateway: Gateway) -> None:
         headers = {"Cache-Control": "no-cache", "ETag": tag}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        signed = not topic.startswith(("text/", "patch/"))
-        return Response(row.payload, media_type=COSE if signed else CBOR, headers=headers)
+        kind = {"text": CBOR, "patch": CBOR, "pages": BYTES}.get(topic.partition("/")[0], COSE)
+        return Response(row.payload, media_type=kind, headers=headers)
 
 
 def _add_artefacts(app: FastAPI, artefacts: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from advisories.notice import ReleaseList, Text, page_digests
+from advisories.render.pages import to_pbm
 from advisories.topics import Topics
 from gateway.service import audit
 from gateway.service.publication import (
@@ -15,11 +19,12 @@ from gateway.service.publication import (
     register_devices,
 )
 from gateway.service.store import Store
+from keys.codec import dump
 from keys.document import seal
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason
 from tests.gateway.scene import OUTPUTS, catalogues, header, make_store, publish, texts
-from tests.helpers import DAY, PRODUCT, Fleet, device_record, devices, key, make_fleet
+from tests.helpers import DAY, PRODUCT, Fleet, device_record, devices, key, make_fleet, text
 
 TOPICS = Topics()
 
@@ -65,6 +70,68 @@ def test_a_second_product_gets_its_own_copies(tmp_path: Path) -> None:
     publish(store, fleet, header(fleet))
     assert len(retained(store)) == 1 + 2 * 3 + 2
     store.close()
+
+
+PAGES = tuple(bytes([number]) * 1_024 for number in (1, 2))
+JAPANESE = text("ja", title="更新のお願い", pages=page_digests(PAGES))
+
+
+def publish_drawn(
+    store: Store, fleet: Fleet, told: Text, outputs: dict[str, bytes], *, revision: int = 1
+) -> None:
+    listed = {name: hashlib.sha256(data).digest() for name, data in outputs.items()}
+    body = header(
+        fleet,
+        revision=revision,
+        version=fleet.now + revision,
+        texts={told.language: told.digest()},
+        release_list=hashlib.sha256(dump(ReleaseList(outputs=listed))).digest(),
+    )
+    found = catalogues(fleet, body, now=fleet.now + revision)
+    publish_advisory(store, fleet.seal(body), {told.language: dump(told)}, outputs, found, now=fleet.now)
+
+
+def test_drawn_pages_are_retained_between_header_and_text(scene: tuple[Store, Fleet]) -> None:
+    store, fleet = scene
+    publish_drawn(
+        store, fleet, JAPANESE, {f"ja/small-{n}.pbm": to_pbm(page) for n, page in enumerate(PAGES, 1)}
+    )
+    page, words = TOPICS.pages(PRODUCT, "ja", "EX-2026-0001"), TOPICS.text(PRODUCT, "ja", "EX-2026-0001")
+    assert retained(store)[1:] == [
+        TOPICS.notice(PRODUCT, "EX-2026-0001"),
+        page,
+        words,
+        TOPICS.catalogue(PRODUCT),
+    ]
+    with store.read() as session:
+        row = session.retained(page)
+    assert row is not None
+    assert row.payload == b"".join(PAGES)
+    publish_drawn(store, fleet, replace(JAPANESE, pages=None), {}, revision=2)
+    with store.read() as session:
+        row = session.retained(page)
+    assert row is not None
+    assert row.payload == b""
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        {},
+        {"ja/small-1.pbm": to_pbm(PAGES[0])},
+        {"ja/small-1.pbm": to_pbm(PAGES[1]), "ja/small-2.pbm": to_pbm(PAGES[0])},
+        {"ja/small-1.pbm": PAGES[0], "ja/small-2.pbm": PAGES[1]},
+    ],
+    ids=["none", "one missing", "turned round", "not files of pictures"],
+)
+def test_pages_that_a_text_does_not_name_are_not_published(
+    scene: tuple[Store, Fleet], outputs: dict[str, bytes]
+) -> None:
+    store, fleet = scene
+    with pytest.raises(RefusedError, match="drawn pages in 'ja'") as caught:
+        publish_drawn(store, fleet, JAPANESE, outputs)
+    assert caught.value.reason is Reason.DIGEST_MISMATCH
+    assert retained(store) == [TOPICS.root(1)]
 
 
 REFUSED = [

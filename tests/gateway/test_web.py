@@ -69,6 +69,10 @@ async def test_the_same_bytes_lie_under_the_same_paths(tmp_path: Path) -> None:
         text = await client.get("/" + TOPICS.text(PRODUCT, "en", "EX-2026-0001"))
         assert text.content == texts()["en"]
         assert text.headers["content-type"] == "application/cbor"
+        with store.write() as session:
+            session.retain(TOPICS.pages(PRODUCT, "ja", "EX-2026-0001"), bytes(1_024))
+        pages = await client.get("/" + TOPICS.pages(PRODUCT, "ja", "EX-2026-0001"))
+        assert (pages.content, pages.headers["content-type"]) == (bytes(1_024), "application/octet-stream")
         again = await client.get(
             "/" + TOPICS.root(1),
             headers={"If-None-Match": (await client.get("/" + TOPICS.root(1))).headers["etag"]},
