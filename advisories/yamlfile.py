@@ -26,7 +26,10 @@ from keys.errors import InputError
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
-FILE_BYTES_MAX: Final = 4 * 1024 * 1024  # a supplier's advisory on 1,000 weaknesses is a third of it
+FILE_BYTES_MAX: Final = 4 * 1024 * 1024  # of JSON: a supplier's advisory on 1,000 weaknesses is half of it
+YAML_BYTES_MAX: Final = (
+    1024 * 1024
+)  # of other YAML, which is read slowly: an advisory of 64 languages is a tenth
 DEPTH_MAX: Final = 32  # levels of nesting
 SHOWN_LETTERS_MAX: Final = 200  # of a word that a message repeats
 _TAG = "tag:yaml.org,2002:"
@@ -94,6 +97,13 @@ def load(text: str | bytes, *, where: str) -> tuple[Any, Lines]:
     found = jsonfile.load(source, DEPTH_MAX)
     if found is not None:
         return found.value, Lines(where, found.lines)
+    if len(text) > YAML_BYTES_MAX:
+        raise InputError(
+            "YAML_TOO_BIG",
+            f"The file has more than {YAML_BYTES_MAX} bytes and is not all JSON.",
+            mend="Take comments and shortcuts of YAML out of it: JSON may be longer.",
+            where=f"{where}:1",
+        )
     yaml = YAML(typ="safe", pure=True)
     try:
         node = yaml.compose(source)

@@ -87,10 +87,22 @@ def test_nesting_up_to_the_limit_is_read(depth: int) -> None:
     assert value == []
 
 
-def test_a_file_of_exactly_the_limit_is_read() -> None:
-    text = "name: x\n"
-    padded = text + "#" * (yamlfile.FILE_BYTES_MAX - len(text))
-    assert yamlfile.read(Cart, padded, where="f").model.name == "x"
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_a_file_may_have_as_many_bytes_as_the_limit(extra: int) -> None:
+    padded = "name: x\n".ljust(yamlfile.YAML_BYTES_MAX + extra, "\n")
+    if extra > 0:
+        assert fault(padded).code == "YAML_TOO_BIG"
+    else:
+        assert yamlfile.read(Cart, padded, where="f").model.name == "x"
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_json_may_have_more(extra: int) -> None:
+    padded = '{"name": "x"}'.ljust(yamlfile.FILE_BYTES_MAX + extra, "\n")
+    if extra > 0:
+        assert fault(padded).code == "YAML_TOO_BIG"
+    else:
+        assert yamlfile.read(Cart, padded, where="f").model.name == "x"
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:
