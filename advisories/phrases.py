@@ -23,6 +23,8 @@ LANGUAGES: Final = ("ar", "de", "en", "es", "fr", "it", "ja", "pl", "zh")
 ISOLATE: Final = "\u2068"
 END: Final = "\u2069"
 """Stand round every value that is filled in, so that an id keeps its order in a line from right to left."""
+_KEPT: Final = {0xA0: 0xE0A0, 0x202F: 0xE0AF}
+_KEPT_BACK: Final = {kept: space for space, kept in _KEPT.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,12 @@ class Phrases:
 
 def isolated(value: object) -> str:
     """Return a value's words between isolates, and nothing unseen within."""
-    return f"{ISOLATE}{clean(str(value))}{END}"
+    return f"{ISOLATE}{tidy(str(value))}{END}"
+
+
+def tidy(text: str) -> str:
+    """Return a text without anything unseen, as `clean` does, but with spaces that no line breaks at."""
+    return clean(text.translate(_KEPT)).translate(_KEPT_BACK)
 
 
 def phrases(tag: str) -> Phrases:

@@ -15,9 +15,8 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from advisories.phrases import END, ISOLATE, isolated
+from advisories.phrases import END, ISOLATE, isolated, tidy
 from advisories.render.channel.view import Way, is_link
-from advisories.render.layout import clean
 
 _VALUE: Final = re.compile(f"{ISOLATE}([^{ISOLATE}{END}]*){END}")
 _EDGE: Final = str.maketrans({ISOLATE: None, END: None})
@@ -38,9 +37,9 @@ def shown(value: object) -> Markup:
 
 def _plain(text: str) -> Markup:
     """Clean and escape; a space at an end belongs to the sentence."""
-    cleaned = clean(text)
+    cleaned = tidy(text)
     if not cleaned:
-        return Markup(" ") if text else Markup()
+        return Markup(" ") if text[:1].isspace() else Markup()
     before = " " if text[0].isspace() else ""
     after = " " if text[-1].isspace() else ""
     return escape(before + cleaned + after)
@@ -49,7 +48,7 @@ def _plain(text: str) -> Markup:
 def linked(text: str, ways: Iterable[Way]) -> Markup:
     """Return words in which every way that is named becomes a link."""
     links = {way.value: way.href for way in ways if way.href}
-    found, rest = Markup(), clean(text)
+    found, rest = Markup(), tidy(text)
     while named := [value for value in links if value in rest]:
         value = min(named, key=rest.index)
         before, _, rest = rest.partition(value)
@@ -70,7 +69,7 @@ def page_link(text: str) -> Markup:
 
 def attribute(value: object) -> Markup:
     """Return words for an attribute: cleaned and escaped, without elements."""
-    return escape(clean(str(value).translate(_EDGE)))
+    return escape(tidy(str(value).translate(_EDGE)))
 
 
 @cache
