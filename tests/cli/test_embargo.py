@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from datetime import UTC, datetime
@@ -22,7 +23,9 @@ MARK = f"embargo_until: {datetime.fromtimestamp(UNTIL, UTC):%Y-%m-%dT%H:%M:%SZ}\
 
 def mark(workspace: Workspace, line: str) -> None:
     path = workspace.path / "advisories" / f"{ADVISORY}.yaml"
-    path.write_text(path.read_text().replace("exercise: true", f"{line}exercise: true", 1))
+    text = path.read_text().replace("exercise: true", f"{line}exercise: true", 1)
+    later = datetime.fromtimestamp(UNTIL + 86_400, UTC)
+    path.write_text(re.sub(r"(?m)^next_update: \S+", f"next_update: {later:%Y-%m-%dT%H:%M:%SZ}", text))
 
 
 def approve(tocsin: Tocsin, workspace: Workspace) -> None:
@@ -122,12 +125,21 @@ def test_rows_in_the_store_alone_lift_nothing(workspace: Workspace, tocsin: Tocs
 
 
 @pytest.mark.parametrize("label", ["green", "amber", "amber-strict", "red"])
-def test_a_marked_advisory_is_not_published(workspace: Workspace, tocsin: Tocsin, label: str) -> None:
+def test_a_marked_advisory_goes_to_no_device(workspace: Workspace, tocsin: Tocsin, label: str) -> None:
     mark(workspace, f"tlp: {label}\n")
+    with pytest.raises(InputError) as raised:
+        embargo.require_may_leave(
+            workspace, advisories.load(workspace, ADVISORY).facts, Channel.DEVICES, now=UNTIL
+        )
+    assert raised.value.code == "TLP"
+    assert "TLP:" in tocsin("advisory", "embargo", "show", ADVISORY, "-w", workspace.path).out
+
+
+def test_a_marked_advisory_is_not_published(workspace: Workspace, tocsin: Tocsin) -> None:
+    mark(workspace, "tlp: amber\n")
     approve(tocsin, workspace)
     ran = tocsin("advisory", "publish", ADVISORY, "-w", workspace.path, "--json")
     assert (ran.status, ran.json["error"]["code"]) == (2, "TLP")
-    assert "TLP:" in tocsin("advisory", "embargo", "show", ADVISORY, "-w", workspace.path).out
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from gateway.cli.advisory.app import app
 
 for _name in (
     "write",
+    "edit",
     "check",
     "approve",
     "packet",
