@@ -71,12 +71,12 @@ def clocks_table(clocks: Iterable[Clock], moment: datetime) -> Table:
             clock.regime,
             clock.step,
             clock.state.value.removesuffix("-for-trigger"),
-            f"{clock.due:%Y-%m-%d %H:%M} UTC" if clock.due else "-",
+            f"{clock.due:%Y-%m-%d %H:%M}" if clock.due else "-",
             _left(clock, moment),
         )
         for clock in clocks
     ]
-    return table(("incident", "regime", "step", "state", "due", "left"), rows)
+    return table(("incident", "regime", "step", "state", "due (UTC)", "left"), rows)
 
 
 def clock_data(clock: Clock, moment: datetime) -> dict[str, Any]:

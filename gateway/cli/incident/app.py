@@ -51,5 +51,5 @@ def add(workspace: Path | None, incident: str, said: Happening, by: str | None, 
     emit(
         as_json,
         {"incident": incident, "kind": said.kind, "event": said.model_dump(mode="json")},
-        say(f"{incident}: {said.line()}."),
+        say(f"{incident}: {said.line().rstrip('.')}."),
     )
