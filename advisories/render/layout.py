@@ -1,4 +1,4 @@
-"""Columns and line breaks for fixed-width screens, in any script that runs from left to right.
+"""Columns and line breaks for fixed-width screens, in any script, as it is written.
 
 East Asian wide characters take two columns. A line breaks at a space, after a hyphen, at a soft hyphen
 or between two wide characters, but never before a closing mark or after an opening one. Nothing is ever
@@ -55,11 +55,14 @@ def clean(text: str) -> str:
     Control characters become spaces; invisible ones (direction overrides, zero-width spaces) go, but for
     the joiners that some scripts need and soft hyphens inside a word.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     composed = unicodedata.normalize("NFC", text)
     seen = "".join(_seen(letter) for letter in composed)
     return _STRAY_HYPHEN.sub("", " ".join(seen.split())).strip()
 
 
+@lru_cache(maxsize=8_192)
 def _seen(letter: str) -> str:
     category = unicodedata.category(letter)
     if category == "Cc":
