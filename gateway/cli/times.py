@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from advisories.facts.parts import instant
+
 _SPAN = re.compile(r"\+?(\d{1,4})\s*(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -24,13 +26,9 @@ def moment(text: str, *, now: int) -> datetime:
     if span:
         wait = timedelta(**{_UNITS[span.group(2)]: int(span.group(1))})
         return datetime.fromtimestamp(now, UTC).replace(second=0) + wait
-    try:
-        time = datetime.fromisoformat(typed)
-    except ValueError:
-        raise ValueError(f"'{typed}' is not a time like 2026-11-24T09:00:00Z, 24h or 2d") from None
-    if time.tzinfo is None:
-        raise ValueError(f"'{typed}' has no time zone; add Z for UTC or an offset like +01:00")
-    return time
+    found = instant(typed)
+    assert isinstance(found, datetime)
+    return found
 
 
 def written(time: datetime) -> str:

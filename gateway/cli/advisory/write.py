@@ -79,9 +79,11 @@ def new(
         interview = Interview(opened, source, now(), chosen, proposed=proposed)
         quiet = no_input or as_json or not sys.stdin.isatty()
         path = _unasked(interview) if quiet else _asked(interview)
-    gaps = len(advisories.load(opened, path.stem).findings)
-    rest = f"{gaps} things to look at. Next: tocsin advisory check {path.stem}."
-    emit(as_json, {"advisory": path.stem, "path": path, "findings": gaps}, say(f"Wrote {path}: {rest}"))
+    emit(
+        as_json,
+        {"advisory": path.stem, "path": path},
+        say(f"Wrote {path}. Next: tocsin advisory check {path.stem}."),
+    )
 
 
 def _unasked(interview: Interview) -> Path:
