@@ -79,6 +79,7 @@ def test_no_other_guide_shows_python_that_nobody_runs() -> None:
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")]
     assert {page for page in pages if "```python" in page.read_text(encoding="utf-8")} == {
         ROOT / "device_sim" / "README.md",
+        ROOT / "docs" / "how-to" / "channels.md",  # tests/advisories/render/test_channels_page.py
         ROOT / "docs" / "how-to" / "test-a-board.md",  # tests/hil/test_board_pages.py
         ROOT / "docs" / "how-to" / "write-board-tests.md",  # tests/hil/plugin/test_page.py
     }

@@ -6,6 +6,7 @@ import pytest
 
 from advisories.facts.matter import ContactKind, DataType, Delivery, Kind, Status
 from advisories.facts.vulnerabilities import Exploitation
+from advisories.languages import words
 from advisories.notice import Phase, Severity
 from advisories.phrases import LANGUAGES, phrases
 
@@ -36,6 +37,13 @@ def test_nothing_is_left_in_english(language: str) -> None:
         "letter.date", "data_type.password", "status.confirmed", "page.product", "mail.subject", "phase.correction",
         "page.id", "letter.phone", "range.one",
     }, kept  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_code_and_revision_are_called_as_on_the_device(language: str) -> None:
+    on_screen, say = words(language).genuine.lower(), phrases(language)
+    assert say("page.code").lower() in on_screen
+    assert say("page.revised").lower().removesuffix("次") in on_screen
 
 
 def test_every_choice_of_the_facts_has_its_words() -> None:

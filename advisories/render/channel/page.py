@@ -27,5 +27,18 @@ def web(story: Story, language: str) -> str:
         css=style("page.css"),
         numbers=view.say.joined(numbers) if len(numbers) <= NUMBERS_MAX else "",
         legal=[view.said(f"legal.statements.{n}") for n, _ in enumerate(statements)],
-        terms=[],
+        terms=terms(view),
     )
+
+
+def terms(view: View) -> list[tuple[str, str]]:
+    """Return the terms of the glossary that the words of this language use, each with its plain words."""
+    from advisories.checks.glossaries import glossary  # noqa: PLC0415 - checks render what they check
+
+    matcher = glossary(view.language).matcher({})
+    found = {
+        jargon.term: (jargon.word, jargon.plain)
+        for text in reversed(view.written.fields().values())
+        for jargon in reversed(matcher.find(text))
+    }
+    return sorted(found.values(), key=lambda row: row[0].casefold())

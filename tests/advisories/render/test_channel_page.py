@@ -182,6 +182,13 @@ def test_where_no_contact_is_named_the_general_ones_stand(tell, bare_yaml: str, 
     assert "<bdi>1 Example Street</bdi>" in page
 
 
+def test_terms_are_explained_below(tell, bare_yaml: str) -> None:
+    text = bare_yaml.replace("A weakness could", "Firmware (the program inside) could, as firmware can,")
+    page = web(tell(text), "en")
+    assert "<dt>Firmware</dt><dd>the program inside the device</dd>" in page
+    assert page.count("<dt>Firmware</dt>") == page.lower().count("<dt>firmware</dt>") == 1
+
+
 def test_a_cause_that_was_found_is_told(tell, bare_yaml: str) -> None:
     story = tell(f"{bare_yaml}cause: {{status: found, statement: A mistake in our program.}}\n")
     assert "We have found the cause. A mistake in our program." in plain(web(story, "en"))
