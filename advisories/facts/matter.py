@@ -47,7 +47,7 @@ Sure = Annotated[Status, BeforeValidator(choice(Status)), words_of(Status)]
 class DataType(StrEnum):
     """What kinds of personal data are concerned: a precise list, so that nobody says "some data".
 
-    The words for owners are in ``languages/data-types.toml``, in every language.
+    The words for owners are in ``phrases/<language>.toml``, table ``data_type``.
     """
 
     NAME = "name"
