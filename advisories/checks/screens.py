@@ -85,7 +85,7 @@ def small_overflow(facts: Facts, _: Context) -> Iterator[Point]:
 def console_overflow(facts: Facts, _: Context) -> Iterator[Point]:
     """More than the console's lines."""
     notice = header_of(facts, exercise=True)
-    product = max(facts.products, key=layout.width)
+    product = max(facts.products, key=layout.width, default="")  # one taken over names no product of ours yet
     for language in facts.texts:
         text = text_of(facts, language)
         count = max(
