@@ -75,7 +75,7 @@ def test_facts_built_in_code_have_a_place_too() -> None:
         ("date: 2026-11-20", "date: 20 November", "'20 November' is not a date like"),
         ("date: 2026-11-20", "date: 3", "facts.0.date must be a date like"),
         ("  de:\n", "  DE:\n", "'DE' is not a language tag like de"),
-        ("source_language: en", "source_language: fr", "texts has no fr"),
+        ("source_language: en", "source_language: nl", "texts has no nl"),
         ("source_language: en", "source_language: en\nwaived_languages: {de: someone}", "de is waived although"),
         ("every_hours: 24", "every_hours: 8761", "less than or equal to 8760"),
         ("at_most: 7", "at_most: 256", "less than or equal to 255"),
@@ -87,7 +87,7 @@ def test_a_fault_is_told_at_its_line(example_yaml: str, old: str, new: str, said
     before = example_yaml[: example_yaml.index(old)].count("\n") + 1
     line = int(error.where.removeprefix("a.yaml:"))
     assert said in str(error)
-    whole_file = ("texts has no fr", "de is waived although")
+    whole_file = ("texts has no nl", "de is waived although")
     assert line == 4 if said in whole_file else before - 4 <= line <= before + 1
 
 

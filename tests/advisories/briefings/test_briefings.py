@@ -19,16 +19,15 @@ def sheets(facts: Facts) -> dict[str, str]:
 
 
 def with_more(example_yaml: str) -> Facts:
-    text = example_yaml.replace(
+    own = "  sales:\n    - {q: May we offer a discount?, a: Not before Legal has agreed.}\n"
+    text = example_yaml.replace("  sales:\n", own, 1).replace(
         "source_language: en",
         """\
 annex: {details: [The door stands open at port 4711.], terms: ["4711"]}
-briefings:
-  sales:
-    - {q: May we offer a discount?, a: Not before Legal has agreed.}
 source_language: en""",
         1,
-    ).replace(
+    )
+    text = text.replace(
         '    contact: "support@example.com, Monday',
         '    prevention: We look at every door each night.\n    contact: "support@example.com, Monday',
     )
