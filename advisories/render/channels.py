@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from advisories.briefings.outputs import SHEETS
+from advisories.csaf import render as csaf
 from advisories.render.channel import letter
 from advisories.render.channel.faq import faq
 from advisories.render.channel.mail import mail
@@ -32,6 +33,7 @@ CHANNELS: Final[Mapping[str, Renderer]] = MappingProxyType(
         "email.txt": mail,
         "banner.html": banner,
         "social.txt": social,
+        "csaf.json": csaf,
         **SHEETS,
     }
 )
