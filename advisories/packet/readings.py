@@ -13,7 +13,7 @@ from advisories.languages import all_words, primary
 from advisories.packet.model import Packet
 
 RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur"})
-_SCREEN: Final = re.compile(r"(small|screen)-(\d+)\.txt")
+_SCREEN: Final = re.compile(r"small-(\d+)\.(txt|pbm)")
 _LABELS: Final = {
     "console.txt": "Serial console",
     "web.html": "Web page",
@@ -110,15 +110,18 @@ def _readings(packet: Packet, language: str, languages: set[str]) -> Iterator[Re
 def _order(name: str) -> tuple[int, str]:
     file = name.rpartition("/")[2]
     files = list(_LABELS)
-    if _SCREEN.fullmatch(file):
-        return -1, name
+    page = _SCREEN.fullmatch(file)
+    if page:
+        return -1 if page.group(2) == "pbm" else -2, name
     return files.index(file) if file in files else len(files), name
 
 
 def _reading(packet: Packet, name: str, file: str, data: bytes) -> Reading:
     text = data.decode("utf-8", "replace")
     page = _SCREEN.fullmatch(file)
-    label = f"Small screen, page {page.group(2)}" if page else _LABELS.get(file, file)
+    label = f"Small screen, page {page.group(1)}" if page else _LABELS.get(file, file)
+    if page and page.group(2) == "pbm":
+        label, text = f"Drawn page {page.group(1)}, for devices without a font", f"Drawn page {page.group(1)}"
     if name in packet.pictures:
         return Reading(name, label, "picture", text, png(packet.pictures[name]), bytes=len(data))
     if file.endswith(".png"):

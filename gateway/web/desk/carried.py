@@ -13,6 +13,7 @@ from advisories.story import load_setting
 from gateway.service import files
 from gateway.service.operations.advisories import packet as packets
 from gateway.service.operations.trust import requests
+from gateway.service.operations.trust.request_files import PAGES
 from gateway.service.operations.trust.requests import Judged
 from gateway.web.desk.desk import Answer, Line
 from gateway.web.desk.here import changed, secret_of
@@ -58,6 +59,12 @@ class RequestDesk:
             exercise=self._notice.exercise,
             version=self._notice.version,
             patches=self._notice.patches,
+            drawn={
+                language: text.split(attached[f"{PAGES}{language}"])
+                for language, text in judged.texts.items()
+                if text.pages is not None
+            },
+            same_since=self._notice.same_since,
         )
         self._outputs = release.outputs
         self._packet = packets.of_request(

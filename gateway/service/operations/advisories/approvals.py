@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from advisories.approval import content_of
 from advisories.checks import Finding, Level
-from advisories.compose import Release, compose
+from advisories.compose import FACTS, Release, compose
 from advisories.facts import Facts
 from advisories.notice import Notice, check_code
 from advisories.render.pages import Pages
@@ -120,7 +120,15 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
         )
     else:
         drawn = releases.drawn(workspace, advisory, revision)
-        release = _again(checked, trusted.root, header, kept(workspace, advisory, revision), drawn)
+        before = releases.last(workspace, advisory, revision) or {}
+        release = _again(
+            checked,
+            trusted.root,
+            header,
+            kept(workspace, advisory, revision),
+            drawn=drawn,
+            approved=before.get(FACTS),
+        )
     body = dump(release.header)
     found = _approvals(trusted.root, document, release.header)
     digest = hashlib.sha256(body).digest()
@@ -188,7 +196,13 @@ def _fixed(workspace: Workspace, advisory: str, revision: int, document: bytes |
 
 
 def _again(
-    checked: Checked, root: Root, fixed: bytes, setting: Setting, drawn: Mapping[str, Pages]
+    checked: Checked,
+    root: Root,
+    fixed: bytes,
+    setting: Setting,
+    *,
+    drawn: Mapping[str, Pages],
+    approved: bytes | None,
 ) -> Release:
     """Compose with what was fixed when others began to sign, and compare the bytes."""
     header = unpack(Notice, decode(fixed))
@@ -205,9 +219,12 @@ def _again(
         same_since=header.same_since,
     )
     if dump(release.header) != fixed:
+        what = "The advisory was changed after it was approved or handed out"
+        if checked.facts.file == approved:
+            what = "This program makes other outputs of the same facts than the one that was approved with"
         raise InputError(
             "APPROVALS_VOID",
-            "The advisory was changed after it was approved or handed out: those approvals are void.",
+            f"{what}: those approvals are void.",
             mend=f"Undo it, or start over: 'tocsin advisory approve {checked.facts.id} --restart' or export.",
             where=str(checked.path),
         )

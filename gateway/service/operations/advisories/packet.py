@@ -6,17 +6,18 @@ import contextlib
 import io
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
+
+from PIL import Image
 
 from advisories.clocks.running import LIVE
 from advisories.compose import FACTS, SETTING
 from advisories.facts import Facts, load_facts
-from advisories.languages import primary
 from advisories.notice import Notice, ReleaseList, check_code
 from advisories.packet import Clock, Packet, Signature, Since, compare, compare_setting
-from advisories.render import small
+from advisories.render import pages, small
 from advisories.story import load_setting
+from gateway.service import fonts
 from gateway.service.operations import releases
 from gateway.service.operations.advisories import comments
 from gateway.service.operations.advisories.approvals import Review
@@ -27,7 +28,6 @@ from keys.codec import load
 from keys.errors import InputError, RefusedError, UnavailableError
 
 _SMALL: Final = re.compile(r"([^/]+)/small-\d+\.txt")
-_FONTS: Final = Path("/usr/share/fonts/opentype/unifont")
 
 
 def packet(workspace: Workspace, reviewed: Review, role: str, *, now: int) -> Packet:
@@ -80,32 +80,23 @@ def _clocks(workspace: Workspace, facts: Facts, now: int) -> tuple[Clock, ...]:
 
 
 def pictures(outputs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yield the pages of small screens as PNG, as far as this machine has the font to draw them."""
+    """Yield the pages of small screens as PNG: drawn ones always, the others where the font is here."""
     for name, data in outputs.items():
-        page = _SMALL.fullmatch(name)
-        if page:
-            drawn = _drawn(data.decode().splitlines(), page.group(1))
-            if drawn is not None:
-                yield name, drawn
+        if name.endswith(".pbm"):
+            page = pages.from_pbm(data)
+            if page is not None:
+                yield name, _png(pages.image(page))
+        elif found := _SMALL.fullmatch(name):
+            with contextlib.suppress(UnavailableError):  # the page then shows the letters
+                language = found.group(1)
+                font = small.font_of(language, fonts.installed())
+                yield name, _png(small.draw(data.decode().splitlines(), language, font=font))
 
 
-def _drawn(lines: list[str], language: str) -> bytes | None:
-    try:
-        image = small.draw(lines, language)
-    except UnavailableError:
-        try:
-            image = small.draw(lines, language, font=_unifont(language))
-        except UnavailableError:  # the page then shows the letters
-            return None
+def _png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
-
-
-def _unifont(language: str) -> bytes | None:
-    names = ("unifont_jp.otf", "unifont.otf") if primary(language) == "ja" else ("unifont.otf",)
-    found = [_FONTS / name for name in names if (_FONTS / name).is_file()]
-    return found[0].read_bytes() if found else None
 
 
 def _since(workspace: Workspace, reviewed: Review, role: str) -> Since | None:
