@@ -153,12 +153,20 @@ def bench_page() -> str:
     return reference(make(), "hil")
 
 
+def regimes_page() -> str:
+    """Every legal regime with its clocks."""
+    from advisories.clocks import page  # noqa: PLC0415 - a fault in its data must not break the others
+
+    return page.regimes_page()
+
+
 PAGES = {
     "reasons.md": reasons_page,
     "limits.md": limits_page,
     "states.md": states_page,
     "cli.md": cli_page,
     "hil.md": bench_page,
+    "regimes.md": regimes_page,
 }
 """File name under ``docs/reference`` -> what makes it."""
 

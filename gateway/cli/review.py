@@ -109,7 +109,8 @@ def lasting(seconds: float | None) -> str:
     if seconds is None:
         return "not reached or not recorded"
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    rest, parts = round(seconds), []
+    rest = round(seconds)
+    parts: list[str] = []
     for name, size in units:
         count, rest = divmod(rest, size)
         if count or parts:

@@ -7,13 +7,11 @@ import io
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
 from hil.errors import BenchError
 from keys.errors import InputError, TocsinError, UnavailableError
-
-if TYPE_CHECKING:
-    import typer
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -56,16 +54,26 @@ def _is_text(argument: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
-def _application(program: str) -> typer.Typer:
-    """Import one of the two front doors; the bench's needs parts that only a bench installs."""
-    if program == "tocsin":
-        from gateway.cli.app import app  # noqa: PLC0415 - importing takes most of a short command's time
+@cache
+def _tocsin() -> Any:  # typer keeps the type of a command to itself
+    """Import the front door and build its tree of commands, which takes a while: once is enough."""
+    import typer  # noqa: PLC0415 - importing takes most of a short command's time
 
-        return app
+    from gateway.cli.app import app  # noqa: PLC0415 - the same
+
+    return typer.main.get_command(app)
+
+
+def _command(program: str) -> Any:
+    """Return one of the two front doors; the bench's needs parts that only a bench installs."""
+    if program == "tocsin":
+        return _tocsin()
     try:
+        import typer  # noqa: PLC0415 - the same
+
         from hil.cli.app import make  # noqa: PLC0415 - the same
 
-        return make()
+        return typer.main.get_command(make())
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"serial", "pytest"}:
             raise
@@ -75,12 +83,11 @@ def _application(program: str) -> typer.Typer:
 
 def _invoke(arguments: list[str], program: str) -> int:
     """Import the application and run it; what typer raises becomes ours."""
-    import typer  # noqa: PLC0415 - importing takes most of a short command's time: Ctrl-C may fall into it
+    # Importing takes most of a short command's time: Ctrl-C may fall into it.
     from typer.exceptions import Abort, TyperException  # noqa: PLC0415 - the same
 
     try:
-        command = typer.main.get_command(_application(program))
-        status = command.main(arguments, prog_name=program, standalone_mode=False)
+        status = _command(program).main(arguments, prog_name=program, standalone_mode=False)
     except TyperException as error:
         raise InputError("USAGE", error.format_message(), mend="Try --help.") from None
     except UnicodeEncodeError:

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from advisories.approval import Given
 from advisories.events import Recorded
-from advisories.incident.kinds import Linked, Opened
+from advisories.incident.kinds import Linked
+from advisories.incident.model import incident_of
 from advisories.learning.replies import by_topic, replies
 from advisories.learning.review import Lessons, Measures, Published, learnt, measures
 from advisories.notice import Notice
@@ -75,9 +76,9 @@ def _awareness(session: Session, advisory: str) -> tuple[str | None, float | Non
     said = events.recorded(session, kind="incident.")
     linked = (e.incident for e in said if isinstance(e.data, Linked) and e.data.advisory == advisory)
     incident = next(linked, None)
-    opened = (e.data.when for e in said if isinstance(e.data, Opened) and e.incident == incident)
-    aware = next(opened, None)
-    return incident, None if aware is None else aware.timestamp()
+    if incident is None:
+        return None, None
+    return incident, incident_of([each for each in said if each.incident == incident]).aware.timestamp()
 
 
 def _revisions(session: Session, advisory: str, said: list[Recorded]) -> tuple[Published, ...]:
