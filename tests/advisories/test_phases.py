@@ -57,11 +57,11 @@ def test_each_language_of_a_later_revision_says_what_changed(example_yaml: str) 
     known = past("initial")
     silent = facts(example_yaml, "update", changed=False)
     found = phase_faults(silent, known)
-    assert [point.path for point in found] == [("texts", language) for language in ("en", "de", "ja")]
+    assert [point.path for point in found] == [("texts", language) for language in silent.texts]
     assert found[0].message == "Revision 2 does not say in 'en' what changed."
     assert phase_faults(facts(example_yaml, "update"), known) == []
     blank = load_facts(silent.file.replace(b"  en:\n", b'  en:\n    changed: " "\n'), where="facts.yaml")
-    assert len(phase_faults(blank, known)) == 3
+    assert len(phase_faults(blank, known)) == len(silent.texts)
     assert phase_faults(facts(example_yaml, "initial", changed=False), ()) == []
 
 
