@@ -60,6 +60,7 @@ def test_it_is_lifted_when_every_role_has_signed(workspace: Workspace, tocsin: T
     first = lift(tocsin, workspace, "legal").json
     assert first["embargo_until"] == UNTIL
     assert sorted(first["lifting"]["missing"]) == ["communications", "engineering"]
+    assert tocsin("advisory", "show", ADVISORY, "-w", workspace.path).out.startswith("EMBARGO until ")
     again = lift(tocsin, workspace, "legal").json  # the same key once more changes nothing
     assert again["lifting"]["missing"] == first["lifting"]["missing"]
     second = lift(tocsin, workspace, "engineering").json

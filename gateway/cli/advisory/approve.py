@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from advisories.approval import Rejected, Remark
+from advisories.embargo import warnings
 from advisories.limits import NOTICE_TEXT_BYTES_MAX
 from advisories.notice import Text, check_code
 from gateway.cli.advisory.app import IdArgument, app
@@ -27,6 +28,7 @@ from gateway.cli.output import (
 from gateway.cli.show import approvals_data, line, next_step, notice_data, print_approvals, print_notice
 from gateway.service.operations import advisories
 from gateway.service.operations.advisories import comments as remarks
+from gateway.service.operations.advisories import embargo
 from keys.codec import load
 from keys.errors import InputError
 
@@ -211,5 +213,14 @@ def condition(
 @app.command("show", epilog=example("advisory show EX-2026-0001"))
 def show(advisory: IdArgument, workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
     """Show what an approval signs, and who signed so far."""
-    reviewed = advisories.review(open_workspace(workspace), advisory, now=now())
-    emit(as_json, _data(reviewed), lambda out: _print(reviewed, out))
+    opened = open_workspace(workspace)
+    reviewed = advisories.review(opened, advisory, now=now())
+    facts = advisories.load(opened, advisory).facts
+    marks = warnings(facts, embargo.lifted(opened, facts), now())
+
+    def human(out: Console) -> None:
+        for mark in marks:
+            line(out, mark)
+        _print(reviewed, out)
+
+    emit(as_json, {**_data(reviewed), "tlp": facts.tlp.value, "marks": marks}, human)
