@@ -155,8 +155,9 @@ def _title(story: Story, who: Identity, language: str) -> str:
     if who.origin is not None and not who.translated and who.origin.title:
         whole = str(folded(who.origin.title))
         title = who.origin.title if title in (whole, LONG_TITLE) else title
-    screen = words(language)
-    return f"{screen.exercise}: {title}" if story.facts.exercise or story.notice.exercise else title
+    mark = f"{words(language).exercise}: "
+    drill = story.facts.exercise or story.notice.exercise
+    return f"{mark}{title}" if drill and not title.startswith(mark) else title
 
 
 def _distribution(facts: Facts, who: Identity) -> dict[str, Any]:

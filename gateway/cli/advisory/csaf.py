@@ -11,7 +11,7 @@ from rich.console import Console
 from advisories.csaf.profiles import CATEGORIES
 from advisories.csaf.tracking import STATES
 from gateway.cli.advisory.app import IdArgument, app
-from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, table
+from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace
 from gateway.service import files
 from gateway.service.operations.advisories import csaf
 from keys.errors import InputError
@@ -105,15 +105,12 @@ def take(
         kept = f"{found.carried} values carried over, {found.derived} that follow from them"
         lines = [f"Wrote {path}: {kept}, {len(found.losses)} lost."]
         lines += [f"Assumed: {key}, for {why}." for key, why in found.assumed]
+        lines += [f"Lost: {loss.path} ({loss.what}), for {loss.why}." for loss in found.losses[:LOSSES_SHOWN]]
+        if len(found.losses) > LOSSES_SHOWN:
+            lines.append(f"And {len(found.losses) - LOSSES_SHOWN} more: --json tells them all.")
+        lines.append(f"Next: tocsin advisory check {found.facts.id}.")
         for line in lines:
             out.print(files.visible(line), markup=False)
-        if found.losses:
-            shown = found.losses[:LOSSES_SHOWN]
-            out.print(table(("lost", "value", "why"), ((loss.path, loss.what, loss.why) for loss in shown)))
-        if len(found.losses) > LOSSES_SHOWN:
-            rest = len(found.losses) - LOSSES_SHOWN
-            out.print(f"and {rest} more: --json tells them all.", markup=False)
-        out.print(f"Next: tocsin advisory check {found.facts.id}.", markup=False)
 
     emit(
         as_json,

@@ -219,7 +219,10 @@ def test_notes_stand_in_the_order_in_which_owners_read() -> None:
 
 def test_an_exercise_says_so_in_its_title() -> None:
     assert made(case.facts(exercise=True), "de")["document"]["title"].startswith("ÜBUNG: ")
-    assert made(case.facts(), "de", exercise=True)["document"]["title"].startswith("ÜBUNG: ")
+    title = made(case.facts(), "de", exercise=True)["document"]["title"]
+    assert title == "ÜBUNG: Please install the update (de)"
+    marked = case.facts(texts={"en": case.words("en"), "de": case.words("de", title=title)})
+    assert made(marked, "de", exercise=True)["document"]["title"] == title  # taken over from a document
 
 
 @pytest.mark.parametrize(
