@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from advisories.facts.parts import Day, Instant, Language, Long, Name, Part, Prose, Role, words_of
+from advisories.facts.parts import Day, Instant, Language, Long, Name, Part, Prose, Role, Url, words_of
 from advisories.yamlfile import choice
 
 
@@ -178,7 +178,7 @@ class Fix(Part):
     delivery: Annotated[Delivery, BeforeValidator(choice(Delivery)), words_of(Delivery)] = Delivery.OFFERED
     planned: bool = True
     """False: there will be none."""
-    page: str | None = None
+    page: Url | None = None
     """Where it can be downloaded."""
 
 

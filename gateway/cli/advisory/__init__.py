@@ -12,6 +12,7 @@ for _name in (
     "write",
     "edit",
     "check",
+    "render",
     "approve",
     "packet",
     "publish",
