@@ -46,7 +46,7 @@ class Topics:
         return f"{self.prefix}/text/{product}/{language}/{advisory}"
 
     def pages(self, product: str, language: str, advisory: str) -> str:
-        """The drawn pages of a text, one after the other (retained); fetched by whoever has no font for it."""
+        """The drawn pages of a text, together (retained); fetched by whoever has no font for it."""
         return f"{self.prefix}/pages/{product}/{language}/{advisory}"
 
     def patch(self, product: str, sequence: int) -> str:

@@ -161,7 +161,7 @@ def _plain(own: Words, text: Text) -> tuple[Words, Text]:
     def said(value: str) -> str:
         return to_ascii(value, tag) or ""
 
-    changes = {name: said(getattr(text, name)) for name in _TEXT_FIELDS}
+    changes: dict[str, Any] = {name: said(getattr(text, name)) for name in _TEXT_FIELDS}
     plain: dict[str, Any] = {}
     for field in fields(Words):
         value = getattr(own, field.name)

@@ -136,7 +136,7 @@ class Life(RuleBasedStateMachine):
         assert not self.w.queue
         record = load_record(self.w.boot)
         if record.trial is None and self.w.boot:
-            assert self.w.running == record.active
+            assert self.w.agent._session.slot == record.active
 
     @invariant()
     def the_floor_never_sinks(self) -> None:

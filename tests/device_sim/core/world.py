@@ -43,10 +43,8 @@ class PowerCutError(Exception):
 
 
 class World:
-    def __init__(
-        self, fleet: Fleet = FLEET, *, start: bool = True, able: Able = shows_all, **profile: Any
-    ) -> None:
-        self.able = able
+    def __init__(self, fleet: Fleet = FLEET, *, start: bool = True, **profile: Any) -> None:
+        self.able: Able = profile.pop("able", shows_all)
         self.fleet = fleet
         base: dict[str, Any] = {
             "id": DEVICE,
@@ -95,7 +93,6 @@ class World:
     # The device.
 
     def start(self) -> None:
-        """Switch on."""
         self.queue.clear()
         self.wake_at = None
         self.online = False
@@ -154,10 +151,10 @@ class World:
             case do.SaveBoot(record):
                 self.boot = record
             case do.EraseSlot(slot):
-                assert slot != self.running, "erases the image that runs"
+                assert slot != self.agent._session.slot, "erases the image that runs"
                 self.slots[slot] = bytearray()
             case do.WriteSlot(slot, offset, data):
-                assert slot != self.running, "writes over the image that runs"
+                assert slot != self.agent._session.slot, "writes over the image that runs"
                 assert offset <= len(self.slots[slot])
                 self.slots[slot][offset : offset + len(data)] = data
             case do.Publish(topic, payload):
@@ -192,10 +189,6 @@ class World:
             self.durable += 1
             if self.durable == self.cut_at:
                 raise PowerCutError
-
-    @property
-    def running(self) -> int:
-        return self.agent._session.slot
 
     def advance(self, seconds: float) -> None:
         """Let time pass, waking the agent when it asked for it."""
