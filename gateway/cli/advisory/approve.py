@@ -1,4 +1,4 @@
-"""``tocsin advisory approve``, ``reject``, ``comments``, ``condition`` and ``show``: who signs, who says what."""
+"""``tocsin advisory approve``, ``reject``, ``comments``, ``condition`` and ``show``: who signs what."""
 
 from __future__ import annotations
 
