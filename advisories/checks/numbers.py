@@ -61,18 +61,23 @@ def numbers(text: str, language: str) -> set[str]:
 def digits(text: str) -> str:
     """Return a text in compatibility letters, with the digits 0 to 9 for those of any script."""
     folded = unicodedata.normalize("NFKC", text)
-    if folded.isascii():
-        return folded
-    return "".join(
-        str(unicodedata.decimal(letter))
-        if letter.isdecimal() and letter > "9"
-        else _MARKS.get(letter, letter)
-        for letter in folded
-        if unicodedata.category(letter) != "Cf"
-    )
+    return folded if folded.isascii() else folded.translate(_folding())
 
 
 _MARKS: Final = MappingProxyType({"٫": ".", "٬": ",", "–": "-", "—": "-", "−": "-"})  # noqa: RUF001 - these very marks
+
+
+@cache
+def _folding() -> dict[int, str | None]:
+    """Return what becomes of digits of other scripts, of marks, and of letters that are not seen."""
+    table: dict[int, str | None] = {ord(mark): plain for mark, plain in _MARKS.items()}
+    for code in range(0x80, 0x20000):
+        letter = chr(code)
+        if letter.isdecimal():
+            table[code] = str(unicodedata.decimal(letter))
+        elif unicodedata.category(letter) == "Cf":
+            table[code] = None
+    return table
 
 
 @lru_cache(maxsize=4_096)

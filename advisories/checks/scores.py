@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from cvss import CVSS2, CVSS3
-from cvss.exceptions import CVSSError
-
 from advisories.checks.frame import CLOSED, Context, Level, Point, rule
 from advisories.facts import Facts
+from advisories.facts.vocabulary import score
 from advisories.notice import Severity
 
-_KINDS: Final = {"v2": CVSS2, "v3": CVSS3}
 FAR: Final = 2
 """Steps of severity between the words and the score that need a reason."""
 
@@ -20,21 +17,14 @@ FAR: Final = 2
 @rule("severity-score", Level.ADVICE, 23)
 def severity_score(facts: Facts, _: Context) -> Iterator[Point]:
     """A matter called far less, or far more, grave than its worst score says."""
-    worst: float | None = None
-    for number, weakness in enumerate(facts.vulnerabilities):
-        for place, score in enumerate(weakness.scores):
-            for name, kind in _KINDS.items():
-                vector = getattr(score, name)
-                if vector is None:
-                    continue
-                try:
-                    worst = max(worst or 0.0, float(kind(vector).scores()[0]))
-                except CVSSError:
-                    yield Point(
-                        ("vulnerabilities", number, "scores", place, name),
-                        f"'{vector[:60]}' is no vector of CVSS {name}.",
-                        "Copy it from a calculator, whole.",
-                    )
+    scores = [
+        float(score(vector)["baseScore"])
+        for weakness in facts.vulnerabilities
+        for known in weakness.scores
+        for vector in (known.v2, known.v3)
+        if vector is not None
+    ]
+    worst = max(scores, default=None)
     if worst is None or facts.phase in CLOSED:
         return
     scored = severity_of(worst)

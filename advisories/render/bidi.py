@@ -23,6 +23,8 @@ _KEPT_WHOLE: Final = re.compile(
     r"|[A-Za-z0-9*][A-Za-z0-9.,_:/@?&=#%+*-]*[A-Za-z0-9*]%?"  # ids, codes, addresses, versions, times
 )
 """What is read from left to right inside any line."""
+_PRIVATE: Final = 0xF0000
+"""First letter of a range that stands for nothing and runs from left to right."""
 _JOINERS: Final = frozenset("\u200c\u200d")
 _UNSHAPED: Final = frozenset(
     {
@@ -86,8 +88,13 @@ def visual(line: str, *, from_right: bool = True) -> str:
     plain = "".join(letter for letter in line if unicodedata.category(letter) != "Cf" or letter in _JOINERS)
     marked = _KEPT_WHOLE.sub(lambda found: f"{edge}{_FROM_LEFT}{found[0]}{_POP}{edge}", plain)
     shaped: str = _reshaper().reshape(marked)
-    turned = str(get_display(shaped, base_dir=base))
-    return "".join(letter for letter in turned if not _is_unseen(letter))
+    # A letter newer than this machine's Unicode has no direction, and the algorithm takes none of those.
+    newer = sorted({letter for letter in shaped if not unicodedata.bidirectional(letter)})
+    spare = (chr(code) for code in range(_PRIVATE, 0x10FFFE) if chr(code) not in shaped)
+    stand_in = dict(zip(newer, spare, strict=False))
+    turned = str(get_display("".join(stand_in.get(letter, letter) for letter in shaped), base_dir=base))
+    back = {other: letter for letter, other in stand_in.items()}
+    return "".join(back.get(letter, letter) for letter in turned if not _is_unseen(letter))
 
 
 def _is_unseen(letter: str) -> bool:
