@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock wheel clean system help bench mutate
+.PHONY: demo test check format lock wheel clean system help bench mutate examples
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -14,10 +14,13 @@ help: ## Say what can be made
 demo: $(VENV)/run ## Ring the bell: a whole incident on 100 simulated devices, in build/demo
 	@$(BIN)/tocsin demo --devices 100 --workspace build/demo $(ARGS)
 
-test: $(VENV)/dev $(VENV)/smpmgr/bin/smpmgr system ## Run all tests; hold line and branch coverage of the pure rooms
+test: system $(VENV)/dev $(VENV)/smpmgr/bin/smpmgr $(VENV)/csaf-validator/package.json ## Run all tests; hold line and branch coverage of the pure rooms
 	@mkdir -p build
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=json:build/coverage.json $(ARGS)
 	@$(BIN)/python .ci/coverage
+
+examples: system $(VENV)/dev $(VENV)/csaf-validator/package.json ## Take ten advisories through everything, into build/examples
+	@$(BIN)/python examples/make.py $(ARGS)
 
 check: $(VENV)/dev ## Format, lint, types, floors, docs
 	$(BIN)/ruff format --check .
@@ -30,6 +33,7 @@ check: $(VENV)/dev ## Format, lint, types, floors, docs
 bench: $(VENV)/dev ## Measure what verification and the serial line cost; fail when a limit is missed
 	@$(BIN)/python -m bench.trust $(ARGS)
 	@$(BIN)/python -m bench.hil
+	@$(BIN)/python -m bench.advisories
 
 mutate: $(VENV)/dev system ## Break keys/ in every small way; fail when tests notice fewer than nine in ten
 	@$(BIN)/python .ci/mutants $(ARGS)
@@ -73,6 +77,11 @@ $(VENV)/smpmgr/bin/smpmgr: tests/smpmgr.lock | $(VENV)/pip
 	@$(PYTHON) -m venv $(VENV)/smpmgr
 	@$(VENV)/smpmgr/bin/pip install -q --no-deps --require-hashes -r tests/smpmgr.lock
 	@touch $@
+
+# A second opinion on CSAF documents, by others and in another language; without npm its tests are skipped.
+$(VENV)/csaf-validator/package.json: tests/csaf-validator/package-lock.json | $(VENV)/pip
+	@if command -v npm >/dev/null; then tests/csaf-validator/install $(VENV)/csaf-validator; else \
+	  echo "npm is missing: CSAF documents are held to one validator only."; fi
 
 clean: ## Remove everything that was made
 	rm -rf build dist $(VENV) .coverage* .*_cache
