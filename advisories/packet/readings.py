@@ -49,6 +49,8 @@ class Reading:
     """Of a frame: s, m, l or xl."""
     fixed: bool = False
     """Its lines are columns of a screen and must not be broken."""
+    cells: bool = False
+    """Its letters stand in the order of the screen's cells: nothing may turn them round again."""
     bytes: int = 0
 
 
@@ -131,7 +133,7 @@ def _reading(packet: Packet, name: str, file: str, data: bytes) -> Reading:
     if "\ufffd" in text or "\0" in text:
         return Reading(name, label, "bytes", bytes=len(data))
     fixed = bool(page) or file in _COLUMNS
-    return Reading(name, label, "text", text, fixed=fixed, bytes=len(data))
+    return Reading(name, label, "text", text, fixed=fixed, cells=file == "console.txt", bytes=len(data))
 
 
 def _size(html: str) -> str:

@@ -144,7 +144,8 @@ def test_every_output_of_every_language_is_there() -> None:
 def test_arabic_runs_from_right_to_left() -> None:
     page = make(_packet(EXAMPLE))
     assert '<dl class="words" lang="ar" dir="rtl">' in page
-    assert '<pre lang="ar" dir="rtl"' in page or 'class=wrap lang="ar" dir="rtl"' in page
+    assert '<pre class="wrap" lang="ar" dir="rtl"' in page
+    assert '<pre class="cells" lang="ar" dir="ltr"' in page, "a console's cells stand in their own order"
 
 
 def test_headings_go_down_one_by_one() -> None:
