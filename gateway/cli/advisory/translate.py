@@ -9,7 +9,17 @@ import typer
 from rich.console import Console
 
 from gateway.cli.advisory.app import IdArgument, app
-from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, group, open_workspace, say, table
+from gateway.cli.output import (
+    JsonOption,
+    WorkspaceOption,
+    emit,
+    example,
+    group,
+    now,
+    open_workspace,
+    say,
+    table,
+)
 from gateway.service.operations.advisories import translations
 
 translate = group("Send texts to translators, and take them back: PO and XLIFF 2.1.")
@@ -30,7 +40,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write every paragraph with its limit and its protected words, and what is translated already."""
-    made = translations.export(open_workspace(workspace), advisory, language, file, source=source)
+    made = translations.export(open_workspace(workspace), advisory, language, file, source=source, now=now())
     done = sum(bool(unit.target) for unit in made.units)
     emit(
         as_json,

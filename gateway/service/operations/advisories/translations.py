@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from advisories.embargo import Channel
 from advisories.facts import load_facts
 from advisories.languages import is_language
 from advisories.translate import po, xliff
@@ -13,6 +14,7 @@ from advisories.translate.insert import insert
 from advisories.translate.units import Package, accept, nested, package
 from gateway.service import files
 from gateway.service.operations.advisories.drafts import facts_path, load
+from gateway.service.operations.advisories.embargo import require_may_leave
 from gateway.service.operations.products import languages
 from gateway.service.workspace import Workspace
 from keys.errors import InputError
@@ -53,15 +55,19 @@ def _require_language(language: str) -> None:
         )
 
 
-def export(workspace: Workspace, advisory: str, language: str, out: Path, *, source: str | None) -> Package:
+def export(
+    workspace: Workspace, advisory: str, language: str, out: Path, *, source: str | None, now: int
+) -> Package:
     """Write what a translator gets; the file's name says in which format.
 
     Raises:
-        InputError: TRANSLATION_FORMAT, BAD_LANGUAGE, NO_TEXT, SAME_LANGUAGE, and of loading the advisory.
+        InputError: TRANSLATION_FORMAT, BAD_LANGUAGE, NO_TEXT, SAME_LANGUAGE, TLP; of loading the advisory.
     """
     writer = _FORMATS[_format(out)]
     _require_language(language)
-    made = package(load(workspace, advisory).facts, language, source)
+    facts = load(workspace, advisory).facts
+    require_may_leave(workspace, facts, Channel.OWN, now=now)  # a translator works while the embargo lasts
+    made = package(facts, language, source)
     files.require_replaceable(out)
     files.write_atomic(out, writer.write(made))
     return made
