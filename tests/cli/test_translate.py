@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import polib
@@ -30,10 +31,7 @@ def test_a_language_goes_out_and_comes_back(
         book.save(str(file))
     else:
         text = text.replace('state="initial"', 'state="translated"')
-        for words in [
-            part.partition("</source>")[0] for part in text.split('<source xml:space="preserve">')[1:]
-        ]:
-            text = text.replace(f"{words}</source>", f"{words}</source><target>NL {words}</target>", 1)
+        text = re.sub(r"(<source[^>]*>)(.*?)(</source>)", r"\1\2\3<target>NL \2</target>", text)
         file.write_text(text, "utf-8")
     before = facts.read_text("utf-8")
     done = tocsin("advisory", "translate", "import", ID, file, "--translator", "exercise-translator", *base)
