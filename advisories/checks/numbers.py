@@ -61,23 +61,25 @@ def numbers(text: str, language: str) -> set[str]:
 def digits(text: str) -> str:
     """Return a text in compatibility letters, with the digits 0 to 9 for those of any script."""
     folded = unicodedata.normalize("NFKC", text)
-    return folded if folded.isascii() else folded.translate(_folding())
+    return folded if folded.isascii() else folded.translate(_FOLDING)
 
 
 _MARKS: Final = MappingProxyType({"٫": ".", "٬": ",", "–": "-", "—": "-", "−": "-"})  # noqa: RUF001 - these very marks
 
 
-@cache
-def _folding() -> dict[int, str | None]:
-    """Return what becomes of digits of other scripts, of marks, and of letters that are not seen."""
-    table: dict[int, str | None] = {ord(mark): plain for mark, plain in _MARKS.items()}
-    for code in range(0x80, 0x20000):
+class _Folding(dict[int, str | None]):
+    """What becomes of each letter met: digits of other scripts, marks, and letters that are not seen."""
+
+    def __missing__(self, code: int) -> str | None:
         letter = chr(code)
         if letter.isdecimal():
-            table[code] = str(unicodedata.decimal(letter))
-        elif unicodedata.category(letter) == "Cf":
-            table[code] = None
-    return table
+            self[code] = str(unicodedata.decimal(letter))
+        else:
+            self[code] = None if unicodedata.category(letter) == "Cf" else _MARKS.get(letter, letter)
+        return self[code]
+
+
+_FOLDING: Final = _Folding()
 
 
 @lru_cache(maxsize=4_096)

@@ -8,8 +8,9 @@ Formulas, each with the number of a text that most people can read:
     fr  Kandel and Moles 1958                          at least 60 of 100
     it  Gulpease (Lucisano and Piemontese 1988)        at least 60 of 100
 
-Other languages have no formula here; for them only the length of sentences counts. Syllables are counted by
-where a word may be hyphenated (pyphen), one more than the places.
+Other languages have no formula here; for them only the length of sentences counts. Syllables are one more
+than the places where a word may be hyphenated (pyphen); German ones are its vowels, for its list of places
+takes half a second to read and splits no single letter off.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from advisories.languages import primary
 
 _SENTENCE_END: Final = re.compile(r"(?<=[。！？؟])|(?<!\s\d\.)(?<!\s\d\d\.)(?<!\b[a-z]\.)(?<=[.!?])\s+")  # noqa: RUF001 - marks of Japanese and Chinese
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # noqa: RUF001 - the typographic apostrophe
-_HYPHENATION: Final = MappingProxyType({"en": "en_US", "de": "de_DE", "es": "es", "fr": "fr", "it": "it_IT"})
+_HYPHENATION: Final = MappingProxyType({"en": "en_US", "es": "es", "fr": "fr"})
+_VOWELS: Final = re.compile("ei|ai|au|eu|äu|ie|aa|ee|oo|[aeiouyäöü]")
+"""What sounds as one in German."""
 LONG_LETTERS_MIN: Final = 7
 MANY_SYLLABLES_MIN: Final = 3
 
@@ -117,10 +120,10 @@ def words(text: str) -> list[str]:
 
 
 def count(text: str, language: str) -> Counts | None:
-    """Count a text; None for an empty one or a language whose syllables are not known."""
+    """Count a text; None for one without words or a language without a formula."""
     tag = primary(language)
     found = words(text)
-    if not found or tag not in _HYPHENATION:
+    if not found or tag not in FORMULAS:
         return None
     syllables = [_syllables(word.lower(), tag) for word in found]
     letters = [sum(letter.isalpha() for letter in word) for word in found]
@@ -149,4 +152,7 @@ def _hyphens(tag: str) -> pyphen.Pyphen:
 
 @lru_cache(maxsize=8_192)
 def _syllables(word: str, tag: str) -> int:
-    return len(_hyphens(tag).positions(word)) + 1
+    if tag == "de":
+        return max(1, len(_VOWELS.findall(word)))
+    # Gulpease counts letters and needs no syllables.
+    return len(_hyphens(tag).positions(word)) + 1 if tag in _HYPHENATION else 0
