@@ -25,7 +25,7 @@ _KEPT_WHOLE: Final = re.compile(
 """What is read from left to right inside any line."""
 _PRIVATE: Final = 0xF0000
 """First letter of a range that stands for nothing and runs from left to right."""
-_JOINERS: Final = frozenset("\u200c\u200d")
+_APART: Final = "\u200c"  # keeps letters apart; its opposite is left out: the shaper stumbles over it
 _UNSHAPED: Final = frozenset(
     {
         "BALINESE", "BENGALI", "DEVANAGARI", "DIVES", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA", "KHMER",
@@ -46,7 +46,7 @@ def _reshaper() -> ArabicReshaper:
             "delete_harakat": True,
             "shift_harakat_position": False,
             "delete_tatweel": False,
-            "support_zwj": True,
+            "support_zwj": False,
             "use_unshaped_instead_of_isolated": False,
             "support_ligatures": True,
             **options,
@@ -67,8 +67,7 @@ def unshaped(text: str) -> set[str]:
 
 def shape(text: str) -> str:
     """Return a text in the forms that its letters have beside their neighbours, in written order."""
-    shaped: str = _reshaper().reshape(text)
-    return "".join(letter for letter in shaped if not _is_unseen(letter))
+    return "".join(letter for letter in _shaped(_plain(text)) if not _is_unseen(letter))
 
 
 def cells(text: str) -> str:
@@ -85,9 +84,8 @@ def visual(line: str, *, from_right: bool = True) -> str:
     """
     base = "R" if from_right else "L"
     edge = _STRONG[base]
-    plain = "".join(letter for letter in line if unicodedata.category(letter) != "Cf" or letter in _JOINERS)
-    marked = _KEPT_WHOLE.sub(lambda found: f"{edge}{_FROM_LEFT}{found[0]}{_POP}{edge}", plain)
-    shaped: str = _reshaper().reshape(marked)
+    marked = _KEPT_WHOLE.sub(lambda found: f"{edge}{_FROM_LEFT}{found[0]}{_POP}{edge}", _plain(line))
+    shaped = _shaped(marked)
     # A letter newer than this machine's Unicode has no direction, and the algorithm takes none of those.
     newer = sorted({letter for letter in shaped if not unicodedata.bidirectional(letter)})
     spare = (chr(code) for code in range(_PRIVATE, 0x10FFFE) if chr(code) not in shaped)
@@ -95,6 +93,15 @@ def visual(line: str, *, from_right: bool = True) -> str:
     turned = str(get_display("".join(stand_in.get(letter, letter) for letter in shaped), base_dir=base))
     back = {other: letter for letter, other in stand_in.items()}
     return "".join(back.get(letter, letter) for letter in turned if not _is_unseen(letter))
+
+
+def _plain(text: str) -> str:
+    """Leave out everything unseen but what keeps letters apart."""
+    return "".join(letter for letter in text if unicodedata.category(letter) != "Cf" or letter == _APART)
+
+
+def _shaped(text: str) -> str:
+    return str(_reshaper().reshape(text))
 
 
 def _is_unseen(letter: str) -> bool:

@@ -157,7 +157,7 @@ def device_run(
     *,
     broker: BrokerOption = None,
     display: Annotated[
-        str, typer.Option(help="console, png, led, none, or the name of a luma.oled driver.")
+        str, typer.Option(help="console, ascii, png, led, none, or the name of a luma.oled driver.")
     ] = "console",
     for_: Annotated[float | None, typer.Option("--for", min=0.0, help="End after this many seconds.")] = None,
     serial: SerialOption = None,

@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -140,7 +140,8 @@ def test_ids_and_numbers_keep_their_direction(written: str, cells: str) -> None:
     assert bidi.visual(written) == cells
 
 
-@given(st.text(st.sampled_from("اللآلىبتحم ١2AB-.:/+() שלום\u064b\u200d"), max_size=40))
+@given(st.text(st.sampled_from("اللآلىبتحمیکگپ ١2AB-.:/+() שלום\u064b\u0651\u0640\u200c\u200d"), max_size=40))
+@example("\u200dلآ")  # the shaper stumbled over a joiner before a ligature
 def test_turning_a_line_round_loses_no_cell(line: str) -> None:
     cells = bidi.visual(line)
     assert sorted(cells.translate(_MIRRORED)) == sorted(bidi.shape(line).translate(_MIRRORED))
@@ -203,3 +204,49 @@ def test_a_text_that_stands_in_says_so(ascii_only: bool, said: str) -> None:
 @pytest.mark.parametrize("language", NINE)
 def test_the_line_that_says_so_fits_in_every_language(language: str, wanted: str) -> None:
     assert layout.width(console.stand_in(language, wanted)) <= 76
+
+
+@pytest.mark.parametrize("language", NINE)
+def test_without_a_font_only_latin_letters_can_be_drawn(language: str) -> None:
+    latin = language not in {"ja", "zh", "ar"}
+    assert small.can_draw(NINE[language], None) is latin
+
+
+@needs_font
+def test_with_its_font_a_language_can_be_drawn_and_what_cannot_be_shaped_cannot(
+    fonts: dict[str, bytes],
+) -> None:
+    assert all(small.can_draw(text, small.font_of(tag, fonts)) for tag, text in NINE.items())
+    hindi = dataclasses.replace(NINE["en"], language="hi", title="नमस्ते")
+    assert not small.can_draw(hindi, fonts["unifont.otf"])
+    assert small.font_of("ja", {"unifont.otf": b"x"}) == b"x"
+    assert small.font_of("zh", {"unifont_jp.otf": b"x"}) is None
+
+
+@needs_font
+def test_a_letter_wider_than_its_cell_is_never_drawn_over_its_neighbour(fonts: dict[str, bytes]) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        small.draw(["", "a\ufc1fb", "", ""], "en", font=fonts["unifont.otf"])
+    assert caught.value.code == "FONT_MISSING"
+
+
+@pytest.mark.parametrize(("id_", "count"), [("EX-2026-0001", 1), ("E" * 64, 2)])
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_the_proof_alone_is_whole_and_numbered_after_the_pages(id_: str, count: int, confirmed: bool) -> None:
+    told = dataclasses.replace(HEADER, id=id_)
+    before = small.told(told, NINE["ja"])
+    proofs = small.proofs(told, code=CODE, confirmed=confirmed, after=len(before))
+    assert len(proofs) == count
+    assert proofs[-1][0].split()[-1] == f"{len(before) + count}/{len(before) + count}"
+    assert before[0][0].split()[-1] == f"1/{len(before) + count}"
+    shown = "".join(line for page in proofs for line in page[1:])
+    assert id_ in shown
+    assert CODE in shown
+    assert ("NOT CONFIRMED CURRENT" in shown) is not confirmed
+    assert all(len(page) == small.LATIN.lines for page in proofs)
+
+
+def test_a_text_that_stands_in_says_so_on_the_small_screen_too() -> None:
+    instead = console.stand_in("en", "ja", ascii_only=True)
+    pages = small.pages(HEADER, NINE["en"], code=CODE, confirmed=True, instead=instead)
+    assert "Japanese: this screen" in [line for page in pages for line in page]
