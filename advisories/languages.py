@@ -59,8 +59,8 @@ class Words:
     """How the first day of a month is written where that is not ``1``."""
 
     def when(self, seconds: int) -> str:
-        """Return UTC seconds as a date and time in words, to the minute; the calendar ends with year 9999."""
-        time = datetime.fromtimestamp(min(seconds, CALENDAR_END), UTC)
+        """Return UTC seconds as a date and time in words, to the minute (see :func:`on_calendar`)."""
+        time = on_calendar(seconds)
         return self.date.format(
             day=self.first if self.first and time.day == 1 else time.day,
             month=self.months[time.month - 1],
@@ -68,6 +68,11 @@ class Words:
             year=time.year,
             time=f"{time:%H:%M}",
         )
+
+
+def on_calendar(seconds: int) -> datetime:
+    """Return UTC seconds as a moment that a calendar has: what comes later ends with year 9999."""
+    return datetime.fromtimestamp(min(seconds, CALENDAR_END), UTC)
 
 
 def is_language(tag: str) -> bool:

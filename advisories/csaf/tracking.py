@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from advisories.csaf.words import phrases
 from advisories.facts.matter import Origin, Publisher
-from advisories.languages import CALENDAR_END
+from advisories.languages import on_calendar
 from advisories.notice import Phase
 from advisories.phases import CLOSED, word
 from advisories.story import RegisteredProduct, Story
@@ -44,8 +44,8 @@ def time_text(moment: datetime) -> str:
 
 
 def seconds_text(seconds: int) -> str:
-    """Return UTC seconds as RFC 3339 writes them; the calendar ends with year 9999."""
-    return time_text(datetime.fromtimestamp(min(seconds, CALENDAR_END), UTC))
+    """Return UTC seconds as RFC 3339 writes them."""
+    return time_text(on_calendar(seconds))
 
 
 def identity(story: Story, language: str) -> Identity:

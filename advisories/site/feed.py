@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from advisories.languages import on_calendar
 from advisories.render.layout import clean
 from advisories.site.edition import Edition, Site, site_words
 
@@ -15,7 +15,7 @@ _XML: Final = "http://www.w3.org/XML/1998/namespace"
 
 def stamp(seconds: int) -> str:
     """Return UTC seconds as RFC 3339 writes them."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return on_calendar(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def atom(site: Site, language: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from advisories.languages import words
+from advisories.languages import on_calendar, words
 from advisories.notice import Severity
 from advisories.phrases import phrases
 from advisories.render.channel.html import environment, style
@@ -106,4 +106,4 @@ def _card(edition: Edition, language: str) -> dict[str, Any]:
 
 
 def _date(seconds: int) -> date:
-    return datetime.fromtimestamp(seconds, UTC).date()
+    return on_calendar(seconds).date()

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from advisories import limits
 from advisories.compose import CODE_SLOT, SLOT, Release, compose
 from advisories.facts import Facts, load_facts
+from advisories.languages import CALENDAR_END
 from advisories.notice import Action, Notice, Phase, ReleaseList, Severity, Text, check_code
 from advisories.render import console
+from advisories.story import Past, Setting
 from keys.codec import dump, load
 from keys.errors import InputError
 
@@ -122,7 +124,7 @@ def test_patches_are_bound_when_they_are_known(example: Facts) -> None:
 
 
 @given(
-    issued=st.integers(0, 2**37),
+    issued=st.integers(0, 2**53 - 1 - 90 * 86_400),
     revision=st.integers(0, 65_535),
     version=st.integers(0, 2**53 - 1),
     exercise=st.booleans(),
@@ -138,6 +140,13 @@ def test_the_same_arguments_give_the_same_bytes(
     assert dump(once.header) == dump(twice.header)
     assert once == twice
     assert load(Notice, dump(once.header), size_max=limits.NOTICE_BYTES_MAX) == once.header
+
+
+@pytest.mark.parametrize("issued", [CALENDAR_END, CALENDAR_END + 1, 2**53 - 1 - 90 * 86_400])
+def test_a_time_that_no_calendar_has_is_told_as_its_last_day(example: Facts, issued: int) -> None:
+    past = Past(revision=1, phase="initial", issued=issued)
+    made = release(example, setting=Setting(past=(past,)), issued=issued, revision=2)
+    assert "31 December 9999" in made.outputs["en/letter.txt"].decode()
 
 
 def test_the_order_of_the_file_does_not_matter(example: Facts) -> None:

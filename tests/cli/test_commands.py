@@ -289,7 +289,7 @@ def test_a_fault_of_ours_is_told_as_one(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(typer.main, "get_command", broken)
+    monkeypatch.setattr(command, "_tocsin", broken)
     assert command.run(["status"]) == 70
     assert "TOCSIN_TRACEBACK=1" in capsys.readouterr().err
     monkeypatch.setenv("TOCSIN_TRACEBACK", "1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Final
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from advisories.facts import Facts
 from advisories.facts.matter import Contact, ContactKind, Status
 from advisories.facts.texts import Words
 from advisories.languages import Words as ScreenWords
-from advisories.languages import primary, words
+from advisories.languages import on_calendar, primary, words
 from advisories.notice import Notice, Phase, Text
 from advisories.phrases import Phrases, phrases
 from advisories.story import Story
@@ -113,7 +113,7 @@ class View:
 
     def day(self, seconds: int) -> str:
         """Return the day of UTC seconds in words."""
-        return self.say.day(datetime.fromtimestamp(seconds, UTC).date())
+        return self.say.day(on_calendar(seconds).date())
 
     @property
     def next_update(self) -> str:
@@ -253,7 +253,7 @@ class View:
     def previous_day(self) -> date | None:
         """The day of the revision before this one; None for the first."""
         before = [old.issued for old in self.story.setting.past if old.revision < self.notice.revision]
-        return datetime.fromtimestamp(max(before), UTC).date() if before else None
+        return on_calendar(max(before)).date() if before else None
 
 
 def href(way: Contact) -> str | None:
