@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from advisories.checks import Finding, check
@@ -31,6 +32,7 @@ def earlier(path: Path) -> Facts | None:
     return load_facts(before.read_bytes(), where=path.name) if path != before and before.exists() else None
 
 
+@cache
 def findings(path: Path) -> list[Finding]:
     facts, before = load_facts(path.read_bytes(), where=path.name), earlier(path)
     past = (

@@ -21,7 +21,7 @@ NASTY = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from([*TEXT_FIELDS, *MORE_FIELDS]), st.sampled_from(["en", "de"]), NASTY, st.sampled_from(["en", "ja", "zh", "ar", "fr"])
 )  # fmt: skip
