@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from datetime import date as date_type
-from datetime import datetime
 from enum import Enum
 from typing import Annotated, Final
 
@@ -94,9 +94,13 @@ def instant(value: object) -> object:
         raise ValueError(f"'{value}' is not a time like 2026-11-24T09:00:00Z") from None
     if time.tzinfo is None:
         raise ValueError(f"'{value}' has no time zone; add Z for UTC or an offset like +01:00")
-    if not _YEARS[0] <= time.year <= _YEARS[1]:
+    if not (_fits(time) and _fits(time.astimezone(UTC))):  # what is kept in UTC is read by this again
         raise ValueError(f"'{value}' is not between {_YEARS[0]} and {_YEARS[1]}")
     return time
+
+
+def _fits(time: datetime) -> bool:
+    return _YEARS[0] <= time.year <= _YEARS[1]
 
 
 def _day(value: object) -> object:

@@ -62,7 +62,8 @@ def read(data: bytes, *, where: str) -> Package:
     except (OSError, ValueError, IndexError, AttributeError, TypeError) as error:
         reason = (str(error).splitlines() or ["it is no PO file"])[0].replace("\n", " ")
         raise _unreadable(_plain(reason), where) from None
-    language, source = file.metadata.get("Language", ""), file.metadata.get(_SOURCE, "")
+    # gettext's tools write pt_BR for what everybody else calls pt-BR.
+    language, source = (file.metadata.get(name, "").replace("_", "-") for name in ("Language", _SOURCE))
     for tag in (language, source):
         if not is_language(tag):
             raise _unreadable(f"'{_plain(tag)}' in its header is no language", where)

@@ -7,6 +7,8 @@ may be about another source text, and protected words must stand in it as they w
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +27,8 @@ FILE_BYTES_MAX: Final = 1_048_576  # of a translator's file
 _PROTECTED = re.compile(
     r"https?://\S*[^\s.,;:!?)]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[A-Z]{2,}(?:-\d+)+\b|\b\d+(?:\.\d+){2,}(?:\+\d+)?"
 )
+_TURNS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e")
+"""Embeddings and overrides turn words around; isolates and marks are what right-to-left texts need."""
 _NOTES: Final = {
     "title": "On the small screen: at most two lines of 21 letters (16 in scripts other than Latin).",
     "action": "What the owner must do; the first thing that every screen says. Short sentences.",
@@ -107,8 +111,8 @@ def accept(facts: Facts, back: Package, *, where: str) -> dict[str, str]:
         where: the file's name, for messages.
 
     Raises:
-        InputError: WRONG_ADVISORY, STALE_TRANSLATION, UNFINISHED_TRANSLATION, PROTECTED_WORDS, TOO_LONG; each
-            names the paragraphs.
+        InputError: WRONG_ADVISORY, TRANSLATED_TWICE, STALE_TRANSLATION, UNFINISHED_TRANSLATION,
+            UNSEEN_LETTERS, PROTECTED_WORDS, TOO_LONG; each names the paragraphs.
     """
     if back.advisory != facts.id:
         raise InputError(
@@ -119,11 +123,17 @@ def accept(facts: Facts, back: Package, *, where: str) -> dict[str, str]:
         )
     wanted = {unit.key: unit for unit in package(facts, back.language, back.source_language).units}
     got = {unit.key: unit for unit in back.units}
+    counts = Counter(unit.key for unit in back.units)
+    twice = [key for key, count in counts.items() if count > 1]
+    _refuse(twice, "TRANSLATED_TWICE", "stands in the file twice", "Keep one of them.", where)
     stale = [key for key, unit in got.items() if key not in wanted or wanted[key].source != unit.source]
     _refuse(stale, "STALE_TRANSLATION", "translates words that have changed since", "Export it again.", where)
     done = {key for key, unit in got.items() if unit.target.strip()}
     empty = [key for key in wanted if key not in done and not key.startswith(ELSEWHERE)]
     _refuse(empty, "UNFINISHED_TRANSLATION", "is not translated yet", "Translate it.", where)
+    unseen = [key for key in wanted if key in done and any(map(_steers, " ".join(got[key].target.split())))]
+    mend = "Take them out; a tool may show them as small signs."
+    _refuse(unseen, "UNSEEN_LETTERS", "holds letters that nobody sees but that steer a screen", mend, where)
     broken = [
         f"{key} ({word})"
         for key, unit in got.items()
@@ -136,6 +146,10 @@ def accept(facts: Facts, back: Package, *, where: str) -> dict[str, str]:
     long = [f"{key} ({size})" for key, unit in got.items() if (size := _excess(unit))]
     _refuse(long, "TOO_LONG", "is longer than its limit", "Shorten it.", where)
     return {key: " ".join(got[key].target.split()) for key in got if key in done}
+
+
+def _steers(letter: str) -> bool:
+    return unicodedata.category(letter) in {"Cc", "Cs"} or letter in _TURNS
 
 
 def _excess(unit: Unit) -> str:

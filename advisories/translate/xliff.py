@@ -22,6 +22,8 @@ _SIZE: Final = "urn:oasis:names:tc:xliff:sizerestriction:2.0"
 _SPACE: Final = "{http://www.w3.org/XML/1998/namespace}space"
 _CONTAINERS: Final = frozenset({"xliff", "file", "unit", "notes", "originalData", "segment"})
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_DEPTH_MAX: Final = 32
+"""Of marks around marks: a tool makes two or three."""
 _FINISHED: Final = frozenset({"translated", "reviewed", "final"})
 
 
@@ -122,17 +124,25 @@ def _read_unit(unit: ET.Element, where: str) -> Unit:
     held = {part.get("id", ""): part.text or "" for part in unit.iter(f"{{{_CORE}}}data")}
     source = target = ""
     finished = True
-    for segment in unit.iter(f"{{{_CORE}}}segment"):  # a tool may split a paragraph into several
-        source += _text(segment.find(f"{{{_CORE}}}source"), held, where)
-        target += _text(segment.find(f"{{{_CORE}}}target"), held, where)
-        finished &= segment.get("state", "translated") in _FINISHED
+    for part in unit:  # a tool may split a paragraph into several, with what stands between them
+        segment = part.tag == f"{{{_CORE}}}segment"
+        if not segment and part.tag != f"{{{_CORE}}}ignorable":
+            continue
+        words, translated = part.find(f"{{{_CORE}}}source"), part.find(f"{{{_CORE}}}target")
+        said = _text(words, held, where)
+        back = said if translated is None and not segment else _text(translated, held, where)
+        source, target = source + said, target + back
+        if segment:
+            finished &= bool(back.strip()) and part.get("state", "translated") in _FINISHED
     return Unit(key, source, target if finished else "")
 
 
-def _text(part: ET.Element | None, held: dict[str, str], where: str) -> str:
+def _text(part: ET.Element | None, held: dict[str, str], where: str, depth: int = 0) -> str:
     """Return the words of a segment with its protected words put back."""
     if part is None:
         return ""
+    if depth > _DEPTH_MAX:
+        raise _unreadable("its marks lie too deep in each other", where)
     found = part.text or ""
     for inner in part:
         if inner.tag == f"{{{_CORE}}}ph":
@@ -141,7 +151,7 @@ def _text(part: ET.Element | None, held: dict[str, str], where: str) -> str:
                 raise _unreadable("a placeholder refers to nothing", where)
             found += word
         else:
-            found += _text(inner, held, where)
+            found += _text(inner, held, where, depth + 1)
         found += inner.tail or ""
     return found
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 import advisories.kinds  # noqa: F401 - importing it registers every kind of event
 from advisories import events
@@ -15,6 +16,7 @@ from advisories.events import Event, Recorded
 from gateway.service import audit, files, schema
 from gateway.service.store import Session
 from keys.errors import DamagedError, InputError
+from keys.limits import NAME_BYTES_MAX
 
 E = TypeVar("E", bound=Event)
 
@@ -25,7 +27,11 @@ def made(cls: type[E], fields: Mapping[str, object]) -> E:
     Raises:
         InputError: BAD_VALUE, naming the field.
     """
-    said = {name: value for name, value in fields.items() if value is not None and value != ""}
+    said = {
+        name: value
+        for name, value in fields.items()
+        if value is not None and not (isinstance(value, str) and not value.strip())
+    }
     try:
         return cls.model_validate(said, strict=False)
     except ValidationError as error:
@@ -36,6 +42,23 @@ def made(cls: type[E], fields: Mapping[str, object]) -> E:
         raise InputError(
             "BAD_VALUE", f"'{name}': {files.visible(reason)}.", mend=f"Give another {name}."
         ) from None
+
+
+def person(name: str, option: str = "--by", *, bytes_max: int = NAME_BYTES_MAX) -> str:
+    """Return a name that was given, unless no list could show it.
+
+    Raises:
+        InputError: BAD_VALUE, naming the option.
+    """
+    try:
+        size = len(files.a_text(name).encode())
+    except ValueError as error:
+        raise InputError("BAD_VALUE", f"{option}: {error}.", mend="Give a name.") from None
+    if size > bytes_max:
+        raise InputError(
+            "BAD_VALUE", f"{option}: a name has at most {bytes_max} bytes.", mend="Give a shorter one."
+        )
+    return name
 
 
 def record(
@@ -50,8 +73,16 @@ def record(
     """Append an event and return its number.
 
     The audit chain holds its kind and digest, so that a row changed or removed later is noticed.
+
+    Raises:
+        InputError: BAD_VALUE, as of :func:`person`, or for bytes that are no text.
     """
-    text = events.encode(data)
+    person(by)
+    try:
+        text = events.encode(data)
+    except PydanticSerializationError:  # half letters, as bytes that are no text arrive from a command line
+        message = "What was said holds bytes that are no text."
+        raise InputError("BAD_VALUE", message, mend="Write it in UTF-8.") from None
     values = {
         "at": now,
         "kind": data.kind,

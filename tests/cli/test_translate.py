@@ -9,6 +9,7 @@ from pathlib import Path
 import polib
 import pytest
 
+from advisories import jsonfile, yamlfile
 from gateway.service.workspace import Workspace
 from tests.cli.conftest import Tocsin
 
@@ -86,3 +87,80 @@ def test_a_wrong_command_is_one_sentence(
     assert (
         json.loads(ran.err)["error"]["code"] == code if ran.err.startswith("{") else code in ran.err + ran.out
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--translator", ""),
+        ("--translator", " "),
+        ("--translator", "a\x1b[2Jb"),
+        ("--translator", "a\u202eb"),
+        ("--translator", "a\nb"),
+        ("--translator", "\udcff"),
+        ("--translator", "x" * 65),
+        ("--signed-off", "a\x1b[2Jb"),
+        ("--signed-off", "x" * 1_025),
+    ],
+)
+def test_a_name_that_no_list_could_show_is_refused(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path, option: str, name: str
+) -> None:
+    facts = workspace.path / "advisories" / f"{ID}.yaml"
+    before = facts.read_bytes()
+    assert tocsin("advisory", "translate", "export", ID, "de", "de.po", "-w", workspace.path).status == 0
+    more = ("--translator", "exercise-translator") if option == "--signed-off" else ()
+    ran = tocsin("advisory", "translate", "import", ID, "de.po", *more, option, name, "-w", workspace.path)
+    assert ran.status == 2
+    assert option in ran.err
+    assert facts.read_bytes() == before
+
+
+def test_what_a_translator_sent_back_is_not_written_over(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path
+) -> None:
+    send = ("advisory", "translate", "export", ID, "nl", "nl.po", "-w", workspace.path)
+    assert tocsin(*send).status == 0
+    assert tocsin(*send).status == 0  # nobody has worked on it
+    book = polib.pofile(str(tmp_path / "nl.po"))
+    for entry in book:
+        entry.msgstr = f"NL {entry.msgid}"
+    book.save(str(tmp_path / "nl.po"))
+    lying = (tmp_path / "nl.po").read_bytes()
+    refused = tocsin(*send, "--json")
+    assert (refused.status, refused.json["error"]["code"]) == (2, "TRANSLATION_WAITING")
+    assert (tmp_path / "nl.po").read_bytes() == lying
+    take = ("advisory", "translate", "import", ID, "nl.po", "--translator", "exercise-translator")
+    assert tocsin(*take, "-w", workspace.path).status == 0
+    assert tocsin(*send).status == 0  # taken in: nothing is lost
+
+
+def test_a_long_advisory_that_is_kept_as_json_takes_a_translation(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path
+) -> None:
+    path, base = workspace.path / "advisories" / f"{ID}.yaml", ("--workspace", workspace.path)
+    value, _ = yamlfile.load(path.read_bytes(), where=path.name)
+    head = "# imported\n"
+    path.write_text(head + jsonfile.write(value), "utf-8")
+    assert tocsin("advisory", "translate", "export", ID, "nl", tmp_path / "nl.po", *base).status == 0
+    book = polib.pofile(str(tmp_path / "nl.po"))
+    for entry in book:
+        entry.msgstr = f"NL {entry.msgid}"
+    book.save(str(tmp_path / "nl.po"))
+    words = ("import", ID, tmp_path / "nl.po", "--translator", "exercise-translator")
+    assert tocsin("advisory", "translate", *words, *base).status == 0
+    after, _ = yamlfile.load(path.read_bytes(), where=path.name)
+    assert path.read_text("utf-8").startswith(head)
+    assert after["texts"].pop("nl")["title"].startswith("NL ")
+    assert after == value
+
+
+def test_what_is_for_named_people_only_goes_to_no_translator(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path
+) -> None:
+    path = workspace.path / "advisories" / f"{ID}.yaml"
+    path.write_text(path.read_text("utf-8").replace("exercise: true", "exercise: true\ntlp: red", 1), "utf-8")
+    out = tmp_path / "nl.po"
+    ran = tocsin("advisory", "translate", "export", ID, "nl", out, "--json", "-w", workspace.path)
+    assert ran.json["error"]["code"] == "TLP"
+    assert not out.exists()

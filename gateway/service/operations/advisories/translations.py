@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,12 +14,14 @@ from advisories.translate import po, xliff
 from advisories.translate.insert import insert
 from advisories.translate.units import Package, accept, nested, package
 from gateway.service import files
+from gateway.service.events import person
 from gateway.service.operations.advisories.drafts import facts_path, load
 from gateway.service.operations.advisories.embargo import require_may_leave
 from gateway.service.operations.products import languages
 from gateway.service.workspace import Workspace
 from keys.errors import InputError
 
+_SIGNED_OFF_BYTES_MAX: Final = 1_024
 _FORMATS: Final = {".po": po, ".xlf": xliff, ".xliff": xliff}
 
 
@@ -61,7 +64,8 @@ def export(
     """Write what a translator gets; the file's name says in which format.
 
     Raises:
-        InputError: TRANSLATION_FORMAT, BAD_LANGUAGE, NO_TEXT, SAME_LANGUAGE, TLP; of loading the advisory.
+        InputError: TRANSLATION_FORMAT, BAD_LANGUAGE, NO_TEXT, SAME_LANGUAGE, TLP; of loading the advisory;
+            TRANSLATION_WAITING, when the file there holds words that were never taken in.
     """
     writer = _FORMATS[_format(out)]
     _require_language(language)
@@ -69,8 +73,27 @@ def export(
     require_may_leave(workspace, facts, Channel.OWN, now=now)  # a translator works while the embargo lasts
     made = package(facts, language, source)
     files.require_replaceable(out)
+    _require_taken(out, made)
     files.write_atomic(out, writer.write(made))
     return made
+
+
+def _require_taken(path: Path, made: Package) -> None:
+    """Refuse to write over what a translator sent back under the name under which it went out."""
+    old: Package | None = None
+    with contextlib.suppress(InputError):
+        data = files.read_bytes(path, what="translation", mend="")
+        old = _FORMATS[_format(path)].read(data, where=str(path))
+    known = {unit.key: unit.target for unit in made.units}
+    if old is not None and any(
+        unit.target.strip() and " ".join(unit.target.split()) != known.get(unit.key) for unit in old.units
+    ):
+        raise InputError(
+            "TRANSLATION_WAITING",
+            "A translation lies there that was not taken in.",
+            mend="Import it first, or name another file.",
+            where=str(path),
+        )
 
 
 def take(
@@ -79,9 +102,13 @@ def take(
     """Put a translation that came back into the file of facts; nothing else in the file changes.
 
     Raises:
-        InputError: what is wrong with the translation, by paragraph; nothing is written then.
+        InputError: BAD_VALUE for a name that no list could show, or what is wrong with the translation, by
+            paragraph; nothing is written then.
     """
     reader = _FORMATS[_format(source)]
+    person(translator, "--translator")
+    if signed_off:
+        person(signed_off, "--signed-off", bytes_max=_SIGNED_OFF_BYTES_MAX)
     data = files.read_bytes(source, what="translation", mend="Check the path.")
     back: Package = reader.read(data, where=str(source))
     path = facts_path(workspace, advisory)

@@ -16,7 +16,6 @@ from gateway.service.operations.advisories.drafts import facts_path
 from gateway.service.store import Session
 from gateway.service.workspace import Workspace
 from keys.errors import DamagedError, InputError
-from keys.limits import NAME_BYTES_MAX
 
 
 def at(now: float) -> datetime:
@@ -60,7 +59,7 @@ def open_(workspace: Workspace, name: str | None, said: Opened, *, by: str, now:
                 f"There is an incident {name} already.",
                 mend=f"Look at it with 'tocsin incident show {name}', or choose another id.",
             )
-        events.record(session, said, by=_person(by), now=now, incident=name)
+        events.record(session, said, by=by, now=now, incident=name)
         return _fold(session, name)
 
 
@@ -80,7 +79,7 @@ def record(workspace: Workspace, name: str, said: Event, *, by: str, now: float)
         )
     with workspace.lock(), workspace.store() as store, store.write() as session:
         require(_fold(session, name), said, known, now=at(now))
-        events.record(session, said, by=_person(by), now=now, incident=name, advisory=advisory)
+        events.record(session, said, by=by, now=now, incident=name, advisory=advisory)
         return _fold(session, name)
 
 
@@ -132,16 +131,3 @@ def _incident(rows: list[Recorded], name: str) -> Incident:
 def _next(known: list[str], year: int) -> str:
     used = [int(name[-4:]) for name in known if name.startswith(f"INC-{year}-") and name[-4:].isdecimal()]
     return f"INC-{year}-{max(used, default=0) + 1:04d}"
-
-
-def _person(name: str) -> str:
-    """Refuse a name that no list could show."""
-    try:
-        files.a_text(name)
-    except ValueError as error:
-        raise InputError("BAD_VALUE", f"--by: {error}.", mend="Give a name.") from None
-    if len(name.encode()) > NAME_BYTES_MAX:
-        raise InputError(
-            "BAD_VALUE", f"--by: a name has at most {NAME_BYTES_MAX} bytes.", mend="Give a shorter one."
-        )
-    return name
