@@ -133,7 +133,7 @@ def _read_unit(unit: ET.Element, where: str) -> Unit:
         back = said if translated is None and not segment else _text(translated, held, where)
         source, target = source + said, target + back
         if segment:
-            finished &= bool(back.strip()) and part.get("state", "translated") in _FINISHED
+            finished &= bool(back or not said) and part.get("state", "translated") in _FINISHED
     return Unit(key, source, target if finished else "")
 
 
