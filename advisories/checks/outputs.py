@@ -272,7 +272,7 @@ def _date_parts(facts: Facts) -> set[str]:
     update = facts.next_update
     if update is None:
         return set()
-    return {str(update.day), str(update.month), str(update.year), f"{update:%-H:%M}", str(update.hour)}
+    return {str(update.day), str(update.month), str(update.year), f"{update.hour}:{update:%M}", str(update.hour)}
 
 
 @rule("outputs-differ", Level.BLOCK, 5)
