@@ -1,4 +1,4 @@
-"""A quick reader for YAML files that are JSON all through: long ones, which a program wrote.
+"""YAML files that are JSON all through, long ones that a program wrote: a quick reader, and the writer.
 
 YAML 1.2 is a superset of JSON, so both readers must come to the same value. Whatever they might read
 differently, and every fault, is left to the slow one, which knows how to tell it.
@@ -19,6 +19,7 @@ Path = tuple[str | int, ...]
 _HEAD = re.compile(r"(?:[ ]*(?:#[^\n]*)?\n)*")
 _APART = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\r]|\\\\u[dD][89a-fA-F]")
 """Letters that YAML refuses or takes for the end of a line, and halves of letters."""
+_STRANGE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:\n]|[^\s{}\[\],:"]+')
 
 
@@ -49,6 +50,18 @@ class Found:
 
     value: dict[str, Any]
     lines: Places
+    head: str
+    """Comments and blank lines before it."""
+
+
+def safe(words: str) -> str:
+    """Escape, in JSON, what JSON may hold as it is and YAML may not."""
+    return _STRANGE.sub(lambda letter: f"\\u{ord(letter[0]):04x}", words)
+
+
+def write(value: Mapping[str, Any]) -> str:
+    """Return plain values as JSON that YAML reads the same, one part a line."""
+    return safe(json.dumps(value, ensure_ascii=False, indent=1)) + "\n"
 
 
 def load(source: str, depth_max: int) -> Found | None:
@@ -70,7 +83,7 @@ def load(source: str, depth_max: int) -> Found | None:
         return None
     if not _within(value, depth_max):
         return None
-    return Found(value, Places(source[start:], source.count("\n", 0, start) + 1))
+    return Found(value, Places(source[start:], source.count("\n", 0, start) + 1), source[:start])
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from advisories import jsonfile
 from advisories.templates.writing import SCHEMA_FILE
 from advisories.yamlfile import FILE_BYTES_MAX
 from keys.errors import InputError
@@ -19,7 +20,6 @@ YAML_BYTES_MAX: Final = 65_536
 _KEY_LETTERS_MAX: Final = 512
 """YAML lets a key that stands on one line have 1,024 letters, escapes included."""
 _PLAIN = re.compile(r"[a-z][a-z0-9_-]*")
-_STRANGE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
@@ -42,17 +42,12 @@ def write(facts: dict[str, Any], *, head: str) -> bytes:
     lines = list(_lines(facts, ""))
     data = (top + "".join(f"{line}\n" for line in lines)).encode()
     if len(data) > YAML_BYTES_MAX or _longest_key(facts) > _KEY_LETTERS_MAX:
-        data = (top + _safe(json.dumps(facts, ensure_ascii=False, indent=1)) + "\n").encode()
+        data = (top + jsonfile.write(facts)).encode()
     if len(data) > FILE_BYTES_MAX:
         raise InputError(
             "CSAF_TOO_BIG", f"Its facts would take {len(data)} bytes; a file has at most {FILE_BYTES_MAX}."
         )
     return data
-
-
-def _safe(words: str) -> str:
-    """Escape what JSON may hold as it is and YAML may not."""
-    return _STRANGE.sub(lambda letter: f"\\u{ord(letter[0]):04x}", words)
 
 
 def _longest_key(value: Any) -> int:
@@ -62,7 +57,7 @@ def _longest_key(value: Any) -> int:
 
 
 def _scalar(value: Any) -> str:
-    return _safe(json.dumps(value, ensure_ascii=False))
+    return jsonfile.safe(json.dumps(value, ensure_ascii=False))
 
 
 def _key(key: str) -> str:

@@ -1,4 +1,7 @@
-"""Putting a translation into a file of facts, and leaving every other byte of the file as it was."""
+"""Putting a translation into a file of facts, and leaving every other byte of the file as it was.
+
+A file that is JSON all through, as long imports are, is written anew: it says the same as before.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node
 
+from advisories import jsonfile
+from advisories.yamlfile import DEPTH_MAX
 from keys.errors import InputError
 
 
@@ -24,6 +29,10 @@ def insert(text: str, language: str, words: Mapping[str, Any], *, where: str) ->
     Raises:
         InputError: TEXTS_LAYOUT, for a file whose ``texts:`` is written in brackets.
     """
+    found = jsonfile.load(text, DEPTH_MAX)
+    if found is not None:
+        texts = found.value["texts"] | {language: words}
+        return found.head + jsonfile.write(found.value | {"texts": texts})
     texts = _value(YAML(typ="safe", pure=True).compose(text), "texts")
     if not isinstance(texts, MappingNode) or texts.flow_style:
         raise InputError(
@@ -85,4 +94,4 @@ def _lines(words: Mapping[str, Any]) -> list[str]:
 
 def _quoted(text: str) -> str:
     """Return a text as YAML's double-quoted scalar, which reads JSON's escapes."""
-    return json.dumps(text, ensure_ascii=False)
+    return jsonfile.safe(json.dumps(text, ensure_ascii=False))

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -167,3 +168,20 @@ def test_without_an_embargo_there_is_nothing_to_lift(workspace: Workspace, tocsi
     assert lift(tocsin, workspace, "legal").json["error"]["code"] == "NO_EMBARGO"
     ran = tocsin("advisory", "embargo", "lift", ADVISORY, "--key", "legal", "-w", workspace.path)
     assert ran.status == 2
+
+
+def test_what_is_for_named_people_only_goes_into_no_request(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path
+) -> None:
+    mark(workspace, "tlp: red\n")
+    before, out = snapshot(workspace.path), tmp_path / "request"
+    here = ("-w", workspace.path, "--json")
+    ran = tocsin("sign-request", "export", "advisory", ADVISORY, out, *here)
+    assert (ran.status, ran.json["error"]["code"]) == (2, "TLP")
+    assert snapshot(workspace.path) == before
+    assert not out.exists()
+    mark(workspace, MARK)
+    (workspace.path / "advisories" / f"{ADVISORY}.yaml").write_text(
+        (workspace.path / "advisories" / f"{ADVISORY}.yaml").read_text().replace("tlp: red", "tlp: amber")
+    )
+    assert tocsin("sign-request", "export", "advisory", ADVISORY, out, *here).status == 0

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisories import jsonfile, yamlfile
 from advisories.facts import Facts, Question, load_facts
 from advisories.translate import po, xliff
 from advisories.translate.insert import insert
@@ -225,6 +226,21 @@ def test_lists_and_questions_are_written_as_the_model_reads_them(example: Facts)
     assert german.faq[0].date == date(2026, 11, 22)
     at_end = insert("texts:\n  en:\n    title: One", "de", {"title": "Eins"}, where="a")
     assert at_end == 'texts:\n  en:\n    title: One\n  de:\n    title: "Eins"\n'
+
+
+def test_a_file_that_is_json_stays_json_and_keeps_all_else() -> None:
+    before = {
+        "id": "EX-1",
+        "note": "a\u2028b",
+        "texts": {"de": {"title": "Eins"}, "en": {"title": "One"}},
+        "cvss": 9.8,
+    }
+    text = "# head\n\n" + jsonfile.write(before)
+    after = insert(text, "fr", {"title": "Un", "steps": ["a", "b"]}, where="a")
+    texts = before["texts"] | {"fr": {"title": "Un", "steps": ["a", "b"]}}
+    assert after == "# head\n\n" + jsonfile.write(before | {"texts": texts})
+    assert yamlfile.load(after, where="a")[0] == before | {"texts": texts}
+    assert insert(after, "fr", {"title": "Un", "steps": ["a", "b"]}, where="a") == after
 
 
 @pytest.mark.parametrize("text", ["texts: {en: {title: One}}\n", "id: a\n", "texts:\n"])

@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from advisories.compose import FACTS
+from advisories.embargo import Channel
+from advisories.facts import load_facts
 from gateway.service.operations import advisories, patches, releases
+from gateway.service.operations.advisories.embargo import require_may_leave
 from gateway.service.operations.trust import requests, roots
 from gateway.service.operations.trust.request_files import (
     Answer,
@@ -67,9 +71,11 @@ def export_advisory(workspace: Workspace, advisory: str, *, now: int, restart: b
         restart: leave what was signed or handed out so far aside, and fix the advisory as it is now.
 
     Raises:
-        InputError: as of reviewing and approving it: ADVISORY_BLOCKED, APPROVALS_VOID.
+        InputError: as of reviewing and approving it: ADVISORY_BLOCKED, APPROVALS_VOID; TLP.
     """
     reviewed = advisories.review(workspace, advisory, now=now, restart=restart)
+    facts = load_facts(reviewed.release.sources[FACTS], where=FACTS)
+    require_may_leave(workspace, facts, Channel.OWN, now=now)
     advisories.fix(workspace, reviewed)
     request = for_notice(workspace.root_documents(), reviewed.release)
     name = f"{advisory} revision {reviewed.notice.revision}"
