@@ -23,6 +23,7 @@ from gateway.cli.output import (
 )
 from gateway.service import events, files
 from gateway.service.operations.learning import replies
+from keys.errors import InputError
 
 app = group("What people say about a matter: ignore, monitor or respond.")
 AdvisoryOption = Annotated[str | None, typer.Option("--advisory", metavar="ID", help="About this advisory.")]
@@ -53,9 +54,9 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Record a reply or a mention."""
-    said = text or ""
-    if file is not None:
-        said = files.read_bytes(file, what="reply", mend="Check the path.").decode("utf-8", "replace")
+    if text is not None and file is not None:
+        raise InputError("USAGE", "A reply is what is typed, or a file.", mend="Leave TEXT or --file away.")
+    said = text if file is None else _written(file)
     received = events.made(
         Received, {"channel": channel, "topic": topic, "text": said, "who": who, "where": where}
     )
@@ -69,6 +70,14 @@ def add(
             f"Recorded reply {number}. Next: tocsin reply triage {number} ignore|monitor|respond --reason ..."
         ),
     )
+
+
+def _written(path: Path) -> str:
+    try:
+        return files.read_bytes(path, what="reply", mend="Check the path.").decode("utf-8-sig")
+    except UnicodeDecodeError:
+        message = "The reply is not UTF-8 text."
+        raise InputError("BAD_VALUE", message, mend="Save it as text in UTF-8.", where=str(path)) from None
 
 
 @app.command(

@@ -89,7 +89,8 @@ def _invoke(arguments: list[str], program: str) -> int:
     try:
         status = _command(program).main(arguments, prog_name=program, standalone_mode=False)
     except TyperException as error:
-        raise InputError("USAGE", error.format_message(), mend="Try --help.") from None
+        message = error.format_message().replace(": Value error, ", ": ").rstrip(".")
+        raise InputError("USAGE", f"{message}.", mend="Try --help.") from None
     except UnicodeEncodeError:
         if os.environ.get("TOCSIN_TRACEBACK") or all(map(_is_text, arguments)):
             raise

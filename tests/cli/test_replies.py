@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -40,16 +41,33 @@ def test_a_reply_is_recorded_decided_upon_and_in_the_audit_chain(
         (("add", "--channel", "mail", *ABOUT), "BAD_VALUE"),
         (("add", "a" * 4_097, "--channel", "mail", *ABOUT), "BAD_VALUE"),
         (("add", "--channel", "mail", "--file", "none", *ABOUT), "FILE_MISSING"),
+        (("add", "Hello", "--channel", "mail", "--by", "a", "--advisory", ""), "ABOUT_NOTHING"),
+        (("add", "Hello", "--channel", "mail", "--by", "a", "--advisory", "EX-404"), "NO_ADVISORY"),
+        (("add", "Hello", "--channel", "mail", "--by", "a", "--advisory", "../x"), "BAD_ID"),
+        (("add", "Hello", "--channel", "mail", "--by", "a", "--incident", "INC-404"), "NO_INCIDENT"),
+        (("add", "Hello", "--channel", "mail", "--advisory", "EX-2026-0001", "--by", ""), "BAD_VALUE"),
+        (("add", "Hello", "--channel", "mail", "--advisory", "EX-2026-0001", "--by", "\x1b[2J"), "BAD_VALUE"),
+        (("add", "Hello", "--channel", "mail", "--advisory", "EX-2026-0001", "--by", "a" * 65), "BAD_VALUE"),
+        (("add", " \n", "--channel", "mail", *ABOUT), "BAD_VALUE"),
+        (("add", "\udcff", "--channel", "mail", *ABOUT), "BAD_VALUE"),
+        (("add", "Hello", "--channel", "mail", "--file", "x", *ABOUT), "USAGE"),
+        (("add", "--channel", "mail", "--file", "latin.txt", *ABOUT), "BAD_VALUE"),
+        (("add", "Hello", "--channel", "pigeon", *ABOUT), "USAGE"),
+        (("triage", "0", "ignore", "--reason", "no", "--by", "a"), "USAGE"),
         (("triage", "77", "ignore", "--reason", "no", "--by", "a"), "NO_REPLY"),
         (("triage", "77", "ignore", "--reason", "no", "--answer", "x", "--by", "a"), "NOT_ANSWERED"),
     ],
 )
-def test_a_wrong_command_is_one_sentence(
-    workspace: Workspace, tocsin: Tocsin, command: tuple[str, ...], code: str
+def test_a_wrong_command_is_one_sentence_and_records_nothing(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path, command: tuple[str, ...], code: str
 ) -> None:
+    (tmp_path / "latin.txt").write_bytes("Müller".encode("latin-1"))
     ran = tocsin("reply", *command, "--json", "--workspace", workspace.path)
-    assert ran.status not in {0, 1} or code == "BAD_VALUE"
-    assert code in ran.out + ran.err
+    assert (ran.status, ran.json["error"]["code"]) == (2, code)
+    told = tocsin("reply", *command, "--workspace", workspace.path).err.rstrip("\n")
+    assert told.isprintable()
+    assert "Value error" not in told
+    assert tocsin("reply", "list", "--json", "--workspace", workspace.path).json == {"replies": []}
 
 
 def test_preparedness_fails_while_a_role_has_one_holder(workspace: Workspace, tocsin: Tocsin) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from advisories.learning.replies import Decision, Received, Reply, Triaged, replies
-from gateway.service import events
+from gateway.service import events, files
+from gateway.service.operations.advisories.drafts import facts_path
+from gateway.service.operations.incidents import records
 from gateway.service.workspace import Workspace
 from keys.errors import InputError
 
@@ -20,16 +22,25 @@ def receive(
     """Record a reply and return its number.
 
     Raises:
-        InputError: ABOUT_NOTHING, when neither an advisory nor an incident is named.
+        InputError: ABOUT_NOTHING, when neither an advisory nor an incident is named; NO_ADVISORY or
+            NO_INCIDENT, for one that is not there: the review would never count the reply.
     """
-    if advisory is None and incident is None:
+    if not advisory and not incident:
         raise InputError(
             "ABOUT_NOTHING",
             "A reply is about an advisory or an incident.",
             mend="Name one with --advisory or --incident.",
         )
+    if advisory and not facts_path(workspace, advisory).exists():
+        known = [path.stem for path in sorted((workspace.path / "advisories").glob("*.yaml"))]
+        message = f"There is no advisory '{advisory}'."
+        raise InputError("NO_ADVISORY", message, mend=files.near(advisory, known) if known else "")
+    if incident:
+        records.load(workspace, incident)
     with workspace.store() as store, store.write() as session:
-        return events.record(session, received, by=by, now=now, advisory=advisory, incident=incident)
+        return events.record(
+            session, received, by=by, now=now, advisory=advisory or None, incident=incident or None
+        )
 
 
 def listed(
