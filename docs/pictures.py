@@ -10,25 +10,37 @@ from pathlib import Path
 from PIL import Image
 from rich.console import Console
 
+from advisories.compose import compose
+from advisories.facts import load_facts
+from advisories.render import small
+from advisories.story import CODE_SLOT
 from gateway.cli.demo.cast import Outcome, demanded, draw
 from gateway.cli.demo.screen import Screen
+from gateway.service import fonts
 
 IMAGES = Path(__file__).parent / "images"
-SCALE, GAP, PAGES = 3, 12, 4
-LANGUAGES = ("en", "de", "ja")
+SCALE, GAP, PAGES = 2, 8, 4
+LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "ja", "zh", "ar")
 
 
-def screens(workspace: Path) -> None:
-    """Put the pages of all three languages side by side, three times as large."""
+def screens() -> None:
+    """Put the small screen's pages of the example side by side, one language a row, twice as large."""
+    file = Path(__file__).parents[1] / "examples" / "advisories" / "EX-2026-0001.yaml"
+    facts = load_facts(file.read_bytes(), where=file.name)
+    known = fonts.installed()
+    made = compose(
+        facts, fleet=bytes(32), issued=1_795_305_600, revision=1, exercise=True, version=1, fonts=known
+    )
     width, height = 128 * SCALE, 64 * SCALE
     size = (PAGES * (width + GAP) + GAP, len(LANGUAGES) * (height + GAP) + GAP)
     sheet = Image.new("RGB", size, "#3b4252")
     for row, language in enumerate(LANGUAGES):
         for column in range(PAGES):
-            path = workspace / "screens" / language / f"screen-{column + 1}.png"
-            if path.exists():
-                with Image.open(path) as page:
-                    large = page.convert("RGB").resize((width, height), Image.Resampling.NEAREST)
+            lines = made.outputs.get(f"{language}/small-{column + 1}.txt")
+            if lines is not None:
+                shown = lines.decode().replace(CODE_SLOT, "K7Q-4MD").splitlines()
+                page = small.draw(shown, language, font=small.font_of(language, known))
+                large = page.convert("RGB").resize((width, height), Image.Resampling.NEAREST)
                 sheet.paste(large, (GAP + column * (width + GAP), GAP + row * (height + GAP)))
     sheet.save(IMAGES / "screens.png", optimize=True)
 
@@ -56,5 +68,5 @@ def terminal(workspace: Path) -> None:
 
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
-    screens(Path(sys.argv[1]))
+    screens()
     terminal(Path(sys.argv[1]))

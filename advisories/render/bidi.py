@@ -14,7 +14,7 @@ from typing import Final
 
 from arabic_reshaper import ArabicReshaper
 from arabic_reshaper.ligatures import LIGATURES
-from bidi.algorithm import get_display  # type: ignore[import-untyped]
+from bidi.algorithm import get_display
 
 _FROM_LEFT, _POP = "\u202a", "\u202c"  # embedding from left to right, and its end
 _STRONG = {"R": "\u200f", "L": "\u200e"}  # keeps the marks between two embeddings with the line
