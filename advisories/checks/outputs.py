@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ LETTER_WORDS_MAX: Final = 350
 _PAGE: Final = "web.html"
 _LETTERS: Final = ("letter.txt", "letter-california.txt")
 _SHOWN_MAX: Final = 5
+_FRAME: Final = re.compile(r"[\s|]+")
+"""What stands between words on a screen of fixed width."""
 _SKIPPED: Final = frozenset({"script", "style", "title", "head"})
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4"})
 
@@ -272,7 +275,13 @@ def _date_parts(facts: Facts) -> set[str]:
     update = facts.next_update
     if update is None:
         return set()
-    return {str(update.day), str(update.month), str(update.year), f"{update.hour}:{update:%M}", str(update.hour)}
+    return {
+        str(update.day),
+        str(update.month),
+        str(update.year),
+        f"{update.hour}:{update:%M}",
+        str(update.hour),
+    }
 
 
 @rule("outputs-differ", Level.BLOCK, 5)
@@ -285,8 +294,8 @@ def outputs_differ(facts: Facts, context: Context) -> Iterator[Point]:
 def contradictions(facts: Facts, context: Context) -> Iterator[tuple[str, str]]:
     """Yield (output, what it says otherwise) for each output that does not agree with the facts.
 
-    Ids, versions and ISO dates of an output must stand in the facts, the setting or the header; a severity
-    said in the fixed words of a language must be that of the header.
+    Ids, versions and ISO dates of an output must stand in the facts, the setting or the header; a severity or
+    revision said in the fixed words of a language, or by a CSAF document, must be that of the header.
     """
     if not context.outputs:
         return
@@ -299,7 +308,9 @@ def contradictions(facts: Facts, context: Context) -> Iterator[tuple[str, str]]:
             *sorted(one for one in set(VERSION.findall(shown)) - versions if not _affected(facts, one)),
             *sorted(set(DATE.findall(shown)) - dates),
         ]
-        strange += _other_severities(name.partition("/")[0], shown, context)
+        language = name.partition("/")[0]
+        strange += _other_severities(language, shown, context)
+        strange += _other_revision(language, text if name.endswith(".json") else shown, context)
         if strange:
             yield name, ", ".join(strange[:_SHOWN_MAX])
 
@@ -336,3 +347,26 @@ def _other_severities(language: str, shown: str, context: Context) -> Iterable[s
     right = phrases[context.story.notice.severity]
     text = " ".join(shown.casefold().split()).replace(right, "")
     return [phrase for phrase in phrases if phrase != right and phrase not in right and phrase in text]
+
+
+def _other_revision(language: str, shown: str, context: Context) -> Iterable[str]:
+    """Return revisions, and in a CSAF document ids and severities, that are not the header's."""
+    notice = context.story.notice
+    if not has_words(language):
+        return []
+    own = words(language)
+    if shown.startswith("{"):
+        if context.facts.origin is not None:
+            return []  # it goes on with the numbers and words of the document that it was taken from
+        document = json.loads(shown)["document"]
+        tracking = document["tracking"]
+        severity = document.get("aggregate_severity", {}).get("text", own.severity[notice.severity])
+        right = tracking["version"] == str(notice.revision)
+        return [
+            *([] if right else [f"revision {tracking['version']}"]),
+            *([] if severity == own.severity[notice.severity] else [severity]),
+        ]
+    said = own.genuine.format(id=notice.id, revision="\0", code=context.story.code)
+    pattern = re.escape(_FRAME.sub("", digits(said))).replace("\0", r"(\d+)")
+    found = re.findall(pattern, _FRAME.sub("", shown))
+    return [f"revision {number}" for number in sorted(set(found)) if number != str(notice.revision)]

@@ -129,3 +129,25 @@ def test_a_post_may_name_the_next_update() -> None:
 
 def test_every_kind_of_output_is_read() -> None:
     assert {"en/web.html", "en/console.txt", "de/letter.txt"} <= set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "what"),
+    [
+        ("en/console.txt", b"revision 1,", b"revision 7,", "revision 7"),
+        ("de/console.txt", b"Fassung 1,", b"Fassung 7,", "revision 7"),
+        ("en/csaf.json", b'"version": "1"', b'"version": "7"', "revision 7"),
+        ("de/csaf.json", b"HOCH", b"GERING", "GERING"),
+    ],
+)
+def test_a_revision_or_severity_that_an_output_says_otherwise_is_told(
+    name: str, old: bytes, new: bytes, what: str
+) -> None:
+    def make(story: Story) -> dict[str, bytes]:
+        made = outputs_of(story)
+        assert old in made[name]
+        return {**made, name: made[name].replace(old, new)}
+
+    facts = edited("vulnerability")
+    context = Context(facts, {}, setting("vulnerability", facts), None, NOW, renderer=make)
+    assert list(contradictions(facts, context)) == [(name, what)]
