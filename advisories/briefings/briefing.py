@@ -2,6 +2,7 @@
 
 Every sheet begins with the same key messages, which are the words of the notice. Below stand the questions of
 this audience; where an answer needs a fact that is not known, the question is left out rather than guessed.
+The five questions of a meeting stand always, for they will be asked: what is not known is said to be so.
 """
 
 from __future__ import annotations
@@ -125,6 +126,8 @@ def _questions(view: View, own: _Words, audience: str) -> list[str]:
         answer = own.a[name]
         if all(known[gap] for gap in known if f"{{{gap}}}" in answer):
             found += [f"**{own.q[name]}**", clean(answer.format_map(known)), ""]
+        elif audience == "meeting":  # it will be asked all the same, and an honest answer is better than none
+            found += [f"**{own.q[name]}**", f"{view.say('status.unknown')}{view.say('date.stop')}", ""]
     source = view.facts.source_language
     more = view.facts.briefings.get(Audience(audience), ()) if audience != "meeting" else ()
     foreign = source != view.language and primary(source) != primary(view.language)

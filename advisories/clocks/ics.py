@@ -27,7 +27,7 @@ def calendar(
 
     Args:
         clocks: any.
-        incidents: id -> the incident that a clock belongs to.
+        incidents: id -> the incident that a clock belongs to; a promise may belong to none.
         now: when it is made.
         exercise: mark entries as a drill.
     """
@@ -37,22 +37,27 @@ def calendar(
     made.add("method", "PUBLISH")
     for clock in clocks:
         if clock.due is not None and (clock.state in LIVE or clock.done is not None):
-            made.add_component(_event(clock, incidents[clock.incident], now, exercise=exercise))
+            made.add_component(_event(clock, incidents.get(clock.incident), now, exercise=exercise))
     return bytes(made.to_ical())
 
 
-def _event(clock: Clock, incident: Incident, now: datetime, *, exercise: bool) -> Event:
+def _event(clock: Clock, incident: Incident | None, now: datetime, *, exercise: bool) -> Event:
     assert clock.due is not None
-    opened = hashlib.sha256(f"{incident.id} {incident.events[0].at}".encode()).hexdigest()[:12]
+    begun, changes = (
+        (incident.events[0].at, len(incident.events))
+        if incident
+        else (clock.started, int(clock.done is not None))
+    )
+    opened = hashlib.sha256(f"{clock.incident} {begun}".encode()).hexdigest()[:12]
     drill = "EXERCISE: " if exercise else ""
-    title = f"{drill}{clock.incident}: {clock.name}"
+    title = f"{drill}{clock.incident}: {clock.name}" if incident else f"{drill}{clock.name}"
     made = Event()
     made.add("uid", f"{clock.incident}.{clock.regime}.{clock.step}@{opened}.tocsin")
     made.add("dtstamp", now.replace(microsecond=0))
     made.add("dtstart", clock.due.replace(microsecond=0))
     made.add("summary", title)
     made.add("description", f"{clock.who} to {clock.whom}. {clock.source}. tocsin clocks {clock.incident}")
-    made.add("sequence", len(incident.events))
+    made.add("sequence", changes)
     made.add("class", "CONFIDENTIAL")
     made.add("transp", "TRANSPARENT")
     made.add("status", "CANCELLED" if clock.done is not None else "CONFIRMED")

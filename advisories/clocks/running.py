@@ -41,6 +41,7 @@ class Clock:
     """One duty with its time. All times are in UTC."""
 
     incident: str
+    """Its id; empty for the promise of an advisory that belongs to no incident."""
     regime: str
     """Id of the regime; ``silence`` and ``next-update`` are our own promises."""
     step: str
@@ -244,8 +245,14 @@ def silence(
     )
 
 
-def next_updates(incident: Incident, issues: Iterable[Issue], now: datetime) -> tuple[Clock, ...]:
-    """Return a clock for each promise of a next update that a linked advisory has made."""
+def next_updates(incident: Incident | None, issues: Iterable[Issue], now: datetime) -> tuple[Clock, ...]:
+    """Return a clock for each promise of a next update that an advisory has made.
+
+    Args:
+        incident: about which they speak; None: about none that was opened.
+        issues: published revisions.
+        now: the present moment.
+    """
     found = []
     ordered = sorted(issues, key=lambda issue: (issue.advisory, issue.revision))
     for issue, after in zip_longest(ordered, ordered[1:]):
@@ -268,7 +275,7 @@ def next_updates(incident: Incident, issues: Iterable[Issue], now: datetime) -> 
 
 
 def _own(
-    incident: Incident,
+    incident: Incident | None,
     times: tuple[datetime, datetime, datetime | None],
     now: datetime,
     *,
@@ -281,7 +288,7 @@ def _own(
     """Make a clock of our own promise: from when, until when, and when it was kept."""
     start, due, done = times
     return Clock(
-        incident=incident.id,
+        incident=incident.id if incident else "",
         regime=regime,
         step=step,
         name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,19 +22,27 @@ class Violation:
     message: str
 
 
-def violations(incident: Incident, regimes: Regimes, *, approved: datetime | None) -> tuple[Violation, ...]:
+def violations(
+    incident: Incident,
+    regimes: Regimes,
+    *,
+    approved: datetime | None,
+    calls: Iterable[tuple[datetime, str]] = (),
+) -> tuple[Violation, ...]:
     """Return what was done before it was allowed, oldest first.
 
     Args:
         incident: with what was recorded.
         regimes: all that are known; they say which steps speak to customers.
         approved: when the first notice of a linked advisory had all its approvals; None: none has.
+        calls: when a customer was spoken to about a linked advisory, and the customer's number.
     """
     found = [
         _told(told.when, f"{told.name} ({told.audience.value})", approved)
         for told in incident.told
         if told.audience is Audience.CUSTOMERS and _before(told.when, approved)
     ]
+    found += filter(None, (called_too_early(when, customer, approved) for when, customer in calls))
     for (name, step), done in incident.submissions.items():
         regime = regimes.regimes.get(name)
         known = regime.step(step) if regime else None
@@ -49,6 +58,17 @@ def violations(incident: Incident, regimes: Regimes, *, approved: datetime | Non
             )
             found.append(Violation("NOT_SIGNED_BY_LEGAL", done.when, message))
     return tuple(sorted(found, key=lambda violation: violation.at))
+
+
+def called_too_early(when: datetime, customer: str, approved: datetime | None) -> Violation | None:
+    """Return what is wrong with having called a customer then, or None.
+
+    Args:
+        when: of the call.
+        customer: number of the customer.
+        approved: when the first notice had all its approvals; None: none has.
+    """
+    return _told(when, f"customer {customer}, by a call,", approved) if _before(when, approved) else None
 
 
 def _before(when: datetime, approved: datetime | None) -> bool:

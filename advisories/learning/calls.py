@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +18,8 @@ from pydantic import BeforeValidator
 from advisories.events import Event, Recorded, event
 from advisories.facts.parts import Id, Prose, words_of
 from advisories.languages import is_language
-from advisories.yamlfile import choice, near_miss
+from advisories.topics import is_id
+from advisories.yamlfile import choice, near_miss, shown
 from keys.errors import InputError
 
 CUSTOMERS_MAX: Final = 100_000
@@ -39,6 +41,8 @@ class Outcome(StrEnum):
 
 
 DONE: Final = frozenset({Outcome.REACHED, Outcome.REFUSED, Outcome.LETTER})
+SPOKEN: Final = frozenset({Outcome.REACHED, Outcome.REFUSED, Outcome.CALL_AGAIN})
+"""Somebody answered, so a customer has had word."""
 
 
 @event("call.made")
@@ -80,13 +84,22 @@ class Call:
         return self.outcome in DONE
 
 
-def customers(text: str, *, where: str) -> list[Customer]:
+def customers(data: bytes, *, where: str) -> list[Customer]:
     """Read a file of customers: CSV with a head line of :data:`COLUMNS`, in any order.
+
+    Spreadsheets write commas, semicolons or tabs by the country they are set to, and UTF-8 or UTF-16.
 
     Raises:
         InputError: CUSTOMERS_FILE, with the line.
     """
-    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    try:
+        text = data.decode("utf-16" if data.startswith((BOM_UTF16_BE, BOM_UTF16_LE)) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = f"{where}:{data[: error.start].count(10) + 1}"
+        raise _wrong("it is not UTF-8 text", place, "Save it as 'CSV UTF-8'.") from None
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    between = max(",;\t", key=first.count)
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=between)
     found: dict[str, Customer] = {}
     head: list[str] = []
     try:
@@ -97,6 +110,8 @@ def customers(text: str, *, where: str) -> list[Customer]:
             if not head:
                 head = _head(row, place)
                 continue
+            if any(cell.strip() for cell in row[len(head) :]):
+                raise _wrong("a line has more cells than the first", place, 'Put names with commas in "".')
             made = _customer(dict(zip(head, (cell.strip() for cell in row), strict=False)), place)
             if made.customer in found:
                 raise _wrong(f"the customer '{made.customer}' stands twice", place)
@@ -115,6 +130,8 @@ def _head(row: list[str], place: str) -> list[str]:
     for name in head:
         if name not in COLUMNS:
             raise _wrong(f"there is no column '{name[:40]}'", place, near_miss(name, COLUMNS))
+    if len(set(head)) < len(head):
+        raise _wrong("a column stands twice", place)
     for name in _REQUIRED:
         if name not in head:
             raise _wrong(f"the column '{name}' is missing", place)
@@ -125,6 +142,9 @@ def _customer(cells: Mapping[str, str], place: str) -> Customer:
     for name in _REQUIRED:
         if not cells.get(name):
             raise _wrong(f"'{name}' is empty", place)
+    if not is_id(cells["customer"]):
+        mend = "Use 1 to 64 letters, digits, dots, underscores or hyphens."
+        raise _wrong(f"'{shown(cells['customer'])}' is no number of a customer", place, mend)
     language = cells.get("language") or "en"
     if not is_language(language):
         raise _wrong(f"'{language[:40]}' is not a language tag", place, "Write it like de, ja or pt-BR.")

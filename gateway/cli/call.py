@@ -81,13 +81,18 @@ def record(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep what came of a call."""
+    """Keep what came of a call. Customers spoken to before the notice is approved are reported."""
     made = events.made(Made, {"customer": customer, "outcome": outcome, "note": note})
-    calls.record(open_workspace(workspace), advisory, made, by=by, now=now())
+    broken = calls.record(open_workspace(workspace), advisory, made, by=by, now=now())
+    early = f" Out of order: {broken.message} [{broken.code}]" if broken else ""
     emit(
         as_json,
-        {"advisory": advisory, **made.model_dump(mode="json")},
-        say(f"Kept: {customer} {outcome.value}."),
+        {
+            "advisory": advisory,
+            **made.model_dump(mode="json"),
+            "violation": {"code": broken.code, "message": broken.message} if broken else None,
+        },
+        say(f"Kept: {customer} {outcome.value}.{early}"),
     )
 
 

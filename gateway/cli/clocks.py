@@ -67,7 +67,7 @@ def clocks_table(clocks: Iterable[Clock], moment: datetime) -> Table:
     """Make the table of clocks for people."""
     rows = [
         (
-            clock.incident,
+            clock.incident or "-",
             clock.regime,
             clock.step,
             clock.state.value.removesuffix("-for-trigger"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from advisories.notice import Notice
-from advisories.states import Surface
+from advisories.states import PATCH_PROVEN, Surface
 from advisories.versions import parse_version
 from gateway.core import funnel as core
 from gateway.core.funnel import Funnel, Told
@@ -113,6 +113,19 @@ def patch_funnel(session: Session, digest: bytes) -> dict[str, int]:
     p = schema.patch_states
     query = sa.select(p.c.state, sa.func.count()).where(p.c.digest == digest).group_by(p.c.state)
     return core.patch_counts({row[0]: row[1] for row in session.connection.execute(query)})
+
+
+def patched_by_language(session: Session, digest: bytes) -> dict[str, int]:
+    """Return language -> devices that run one patch, measured and confirmed."""
+    p, d = schema.patch_states, schema.device_states
+    query = (
+        sa.select(d.c.language, sa.func.count())
+        .select_from(p.join(d, d.c.device == p.c.device))
+        .where(p.c.digest == digest, p.c.state.in_([int(state) for state in PATCH_PROVEN]))
+        .group_by(d.c.language)
+        .order_by(d.c.language)
+    )
+    return {row[0]: row[1] for row in session.connection.execute(query)}
 
 
 def refusals(session: Session) -> dict[str, int]:

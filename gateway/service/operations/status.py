@@ -30,6 +30,8 @@ class AdvisoryStatus:
     published: float
     """UTC seconds."""
     products: dict[str, Funnel]
+    languages: dict[str, dict[str, Funnel]]
+    """Product -> language -> devices that speak it; a hyphen stands for those that never reported."""
     seconds_p50: float | None
     """From publishing to shown, for half of the devices that were shown it."""
     seconds_p99: float | None
@@ -46,6 +48,7 @@ class PatchStatus:
     """Name of the state -> devices."""
     patched: int
     """Run it, measured and confirmed."""
+    patched_by_language: dict[str, int]
     failed: int
 
 
@@ -107,6 +110,12 @@ def _advisory(found: funnel.AdvisoryFunnel) -> AdvisoryStatus:
             product: total(cell for key, cell in found.cells.items() if key[0] == product)
             for product in notice.subject
         },
+        languages={
+            product: {
+                language or "-": cell for (name, language), cell in found.cells.items() if name == product
+            }
+            for product in notice.subject
+        },
         seconds_p50=found.seconds_p50,
         seconds_p99=found.seconds_p99,
     )
@@ -125,6 +134,7 @@ def _patches(session: Session) -> tuple[PatchStatus, ...]:
                 version=version,
                 states=states,
                 patched=sum(count for state, count in states.items() if state in _PROVEN),
+                patched_by_language=funnel.patched_by_language(session, digest),
                 failed=sum(count for state, count in states.items() if state in _FAILED),
             )
         )

@@ -70,11 +70,21 @@ def test_each_audience_has_questions_of_its_own(example: Facts) -> None:
 
 
 def test_an_answer_that_needs_an_unknown_fact_is_left_out(example: Facts, example_yaml: str) -> None:
-    assert "What keeps it from happening again?" not in sheets(example)["en/meeting.md"]
+    unfixed = load_facts(re.sub(r"\n    fixed: .*", "", example_yaml), where="a")
+    assert "May we still sell the product?" in sheets(example)["en/briefing-sales.md"]
+    assert "May we still sell the product?" not in sheets(unfixed)["en/briefing-sales.md"]
     assert "We look at every door each night." in sheets(with_more(example_yaml))["en/meeting.md"]
     everything = "\n".join(sheets(example).values())
     assert "{" not in everything
     assert "None" not in everything
+
+
+@pytest.mark.parametrize(("language", "unknown"), [("en", "Not known yet."), ("ja", "まだ不明。")])
+def test_the_five_hard_questions_stand_always(example: Facts, language: str, unknown: str) -> None:
+    sheet = sheets(example)[f"{language}/meeting.md"]
+    hard = sheet.partition(f"## {_words(language).head['hard']}")[2].partition("\n## ")[0]
+    assert len(re.findall(r"^\*\*.+\*\*$", hard, re.MULTILINE)) == 5
+    assert f"**{_words(language).q['again']}**\n{unknown}\n" in hard
 
 
 def test_own_questions_of_the_matter_are_marked_where_they_are_foreign(example_yaml: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +28,7 @@ from advisories.incident.model import Incident
 from advisories.incident.orders import regime_of
 from advisories.incident.timeline import Line, timeline
 from advisories.incident.violations import Violation, violations
+from advisories.learning.calls import SPOKEN, Made
 from advisories.notice import Notice
 from advisories.organisation import Organisation
 from gateway.service import events, schema
@@ -79,11 +81,16 @@ def facts_of(workspace: Workspace, incident: Incident) -> tuple[Facts, ...]:
 
 def issues_of(workspace: Workspace, incident: Incident) -> tuple[Issue, ...]:
     """Return the published revisions of the advisories that speak about an incident."""
-    t = schema.advisories
     names = speaking(workspace, incident)
-    query = sa.select(t.c.id, t.c.revision, t.c.document, t.c.published).where(t.c.id.in_(names))
+    return tuple(issue for issue in issues(workspace) if issue.advisory in names)
+
+
+def issues(workspace: Workspace) -> tuple[Issue, ...]:
+    """Return every published revision of every advisory."""
+    t = schema.advisories
+    query = sa.select(t.c.id, t.c.revision, t.c.document, t.c.published).order_by(t.c.id, t.c.revision)
     with workspace.store() as store, store.read() as session:
-        rows = session.connection.execute(query.order_by(t.c.id, t.c.revision)).all() if names else []
+        rows = session.connection.execute(query).all()
     found = []
     for name, revision, document, published in rows:
         promised = peek(document, Notice).next_update
@@ -91,14 +98,21 @@ def issues_of(workspace: Workspace, incident: Incident) -> tuple[Issue, ...]:
     return tuple(found)
 
 
-def approved(workspace: Workspace, incident: Incident, issues: tuple[Issue, ...]) -> datetime | None:
-    """Return when the first notice about an incident had all its approvals, or None."""
+def approved(workspace: Workspace, names: Iterable[str], issued: Iterable[Issue]) -> datetime | None:
+    """Return when the first notice of some advisories had all its approvals, or None.
+
+    Args:
+        workspace: where.
+        names: of the advisories.
+        issued: their published revisions; those of others are passed over.
+    """
     times = []
-    for name in speaking(workspace, incident):
+    every_issue = tuple(issued)
+    for name in names:
         with workspace.store() as store, store.read() as session:
             rows = events.recorded(session, advisory=name, kind="approval.given")
         given = {row.data.revision: at(row.at) for row in rows if isinstance(row.data, Given)}
-        published = {issue.revision: issue.at for issue in issues if issue.advisory == name}
+        published = {issue.revision: issue.at for issue in every_issue if issue.advisory == name}
         times += [min(when, given.get(revision, when)) for revision, when in published.items()]
         coming = max(published, default=0) + 1
         if coming in given and _complete(workspace, name, coming):
@@ -140,21 +154,34 @@ def watch(workspace: Workspace, incident: Incident, *, now: float) -> Watched:
         InputError: faults of organisation.yaml or regimes.toml.
     """
     known, made, moment = regimes(workspace), organisation(workspace), at(now)
-    issues = issues_of(workspace, incident)
+    issued = issues_of(workspace, incident)
     found = [
         *clocks(incident, applying(incident, known, listed(workspace, made, known)), moment),
-        silence(incident, issues, made.silence_hours, moment, told=customers_heard(incident, known)),
-        *next_updates(incident, issues, moment),
+        silence(incident, issued, made.silence_hours, moment, told=customers_heard(incident, known)),
+        *next_updates(incident, issued, moment),
     ]
-    broken = violations(incident, known, approved=approved(workspace, incident, issues))
+    names = speaking(workspace, incident)
+    first = approved(workspace, names, issued)
+    broken = violations(incident, known, approved=first, calls=_calls(workspace, names))
     return Watched(incident, in_order(found), broken)
+
+
+def _calls(workspace: Workspace, names: Iterable[str]) -> list[tuple[datetime, str]]:
+    """Return when customers were spoken to on the phone about some advisories, and their numbers."""
+    with workspace.store() as store, store.read() as session:
+        rows = [row for name in names for row in events.recorded(session, advisory=name, kind="call.made")]
+    return [
+        (at(row.at), row.data.customer)
+        for row in rows
+        if isinstance(row.data, Made) and row.data.outcome in SPOKEN
+    ]
 
 
 def watch_all(workspace: Workspace, name: str | None, *, now: float) -> tuple[Clock, ...]:
     """Return the clocks of one incident, or of all.
 
     Of a closed incident only what is still to be done is told beside those of the others: closing it ends no
-    duty.
+    duty. A promise of an advisory that speaks about no incident is watched all the same.
     """
     if name is not None:
         return watch(workspace, load(workspace, name), now=now).clocks
@@ -162,12 +189,22 @@ def watch_all(workspace: Workspace, name: str | None, *, now: float) -> tuple[Cl
     for incident in every(workspace):
         own = watch(workspace, incident, now=now).clocks
         found += [clock for clock in own if incident.closed is None or clock.state in LIVE]
+    found += [clock for clock in _promises(workspace, now) if clock.state in LIVE]
     return in_order(found)
+
+
+def _promises(workspace: Workspace, now: float) -> tuple[Clock, ...]:
+    """Return a clock for each promise of an advisory that speaks about no incident."""
+    spoken = {name for incident in every(workspace) for name in speaking(workspace, incident)}
+    alone = [issue for issue in issues(workspace) if issue.advisory not in spoken]
+    return next_updates(None, alone, at(now))
 
 
 def export(workspace: Workspace, name: str | None, *, now: float) -> tuple[bytes, int]:
     """Return the calendar of all clocks, or of one incident's, and how many entries it has."""
     found = watch_all(workspace, name, now=now)
+    if name is None:  # a kept promise is told too: calendars take its entry out
+        found += tuple(clock for clock in _promises(workspace, now) if clock.state not in LIVE)
     incidents = {incident.id: incident for incident in every(workspace)}
     data = calendar(found, incidents, now=at(now), exercise=workspace.settings.exercise)
     return data, data.count(b"BEGIN:VEVENT")
@@ -175,5 +212,5 @@ def export(workspace: Workspace, name: str | None, *, now: float) -> tuple[bytes
 
 def lines(workspace: Workspace, incident: Incident) -> tuple[Line, ...]:
     """Return an incident's timeline, with what its advisories add."""
-    issues = issues_of(workspace, incident)
-    return timeline(incident, issues=issues, facts=facts_of(workspace, incident))
+    issued = issues_of(workspace, incident)
+    return timeline(incident, issues=issued, facts=facts_of(workspace, incident))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
-from advisories.learning.calls import Call, Made, calls, customers
+from advisories.incident.violations import Violation, called_too_early
+from advisories.learning.calls import SPOKEN, Call, Made, calls, customers
 from gateway.service import events, files
 from gateway.service.operations.advisories import load
+from gateway.service.operations.incidents import watching
 from gateway.service.workspace import Workspace
 
 
@@ -18,19 +21,25 @@ def listed(workspace: Workspace, advisory: str, source: Path) -> tuple[list[Call
     """
     facts = load(workspace, advisory).facts
     data = files.read_bytes(source, what="file of customers", mend="Check the path.")
-    found = customers(data.decode("utf-8", "replace"), where=str(source))
+    found = customers(data, where=str(source))
     with workspace.store() as store, store.read() as session:
         said = events.recorded(session, advisory=advisory, kind="call.")
     words = {language: written.action for language, written in facts.texts.items()}
     return calls(found, facts.products, said), words
 
 
-def record(workspace: Workspace, advisory: str, made: Made, *, by: str, now: float) -> None:
-    """Keep what came of a call.
+def record(workspace: Workspace, advisory: str, made: Made, *, by: str, now: float) -> Violation | None:
+    """Keep what came of a call, and say whether it came before the notice was approved.
+
+    A call that was made cannot be taken back, so it is kept all the same: what happened is evidence.
 
     Raises:
         InputError: NO_ADVISORY.
     """
     load(workspace, advisory)
+    approved = watching.approved(workspace, [advisory], watching.issues(workspace))
     with workspace.store() as store, store.write() as session:
         events.record(session, made, by=by, now=now, advisory=advisory)
+    if made.outcome not in SPOKEN:
+        return None
+    return called_too_early(datetime.fromtimestamp(now, UTC), made.customer, approved)

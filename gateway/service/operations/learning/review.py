@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from advisories.approval import Given
 from advisories.events import Recorded
-from advisories.incident.kinds import Linked
-from advisories.incident.model import incident_of
+from advisories.incident.model import Incident
 from advisories.learning.replies import by_topic, replies
 from advisories.learning.review import Lessons, Measures, Published, learnt, measures
 from advisories.notice import Notice
 from advisories.states import PATCH_PROVEN
 from advisories.versions import parse_version
 from gateway.service import events, funnel, schema
+from gateway.service.operations.incidents import records, watching
 from gateway.service.store import Session
 from gateway.service.workspace import Workspace
 from keys.document import peek
@@ -41,9 +41,10 @@ def review(workspace: Workspace, advisory: str, *, now: float) -> Review:
     Raises:
         InputError: ADVISORY_UNKNOWN.
     """
+    incident = _incident(workspace, advisory)
+    aware = incident.aware.timestamp() if incident else None
     with workspace.store() as store, store.read() as session:
         found = funnel.advisory_funnel(session, advisory)
-        incident, aware = _awareness(session, advisory)
         said = events.recorded(session, advisory=advisory)
         revisions = _revisions(session, advisory, said)
         figures = measures(
@@ -55,7 +56,7 @@ def review(workspace: Workspace, advisory: str, *, now: float) -> Review:
             questions=by_topic(replies(said)),
             now=now,
         )
-    return Review(advisory, incident, aware, revisions, figures, tuple(learnt(said)))
+    return Review(advisory, incident.id if incident else None, aware, revisions, figures, tuple(learnt(said)))
 
 
 def record(workspace: Workspace, advisory: str, lessons: Lessons, *, by: str, now: float) -> None:
@@ -64,21 +65,18 @@ def record(workspace: Workspace, advisory: str, lessons: Lessons, *, by: str, no
     Raises:
         InputError: ADVISORY_UNKNOWN.
     """
+    incident = _incident(workspace, advisory)
     with workspace.store() as store, store.write() as session:
         if not _revisions(session, advisory, []):
             raise InputError("ADVISORY_UNKNOWN", f"'{advisory}' is not published.", mend="Publish it first.")
-        incident, _ = _awareness(session, advisory)
-        events.record(session, lessons, by=by, now=now, advisory=advisory, incident=incident)
+        about = incident.id if incident else None
+        events.record(session, lessons, by=by, now=now, advisory=advisory, incident=about)
 
 
-def _awareness(session: Session, advisory: str) -> tuple[str | None, float | None]:
-    """Return the incident that an advisory belongs to, and when we became aware of it."""
-    said = events.recorded(session, kind="incident.")
-    linked = (e.incident for e in said if isinstance(e.data, Linked) and e.data.advisory == advisory)
-    incident = next(linked, None)
-    if incident is None:
-        return None, None
-    return incident, incident_of([each for each in said if each.incident == incident]).aware.timestamp()
+def _incident(workspace: Workspace, advisory: str) -> Incident | None:
+    """Return the incident that an advisory speaks about, whether it was linked or the facts name it."""
+    known = records.every(workspace)
+    return next((each for each in known if advisory in watching.speaking(workspace, each)), None)
 
 
 def _revisions(session: Session, advisory: str, said: list[Recorded]) -> tuple[Published, ...]:
