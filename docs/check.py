@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from generate import PAGES, REFERENCE, ROOT
+from generate import DOCS, PAGES, ROOT
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
@@ -53,14 +53,14 @@ def anchors(path: Path) -> set[str]:
 def generated() -> Iterator[str]:
     """Pages that are not what their source makes."""
     for name, make in PAGES.items():
-        path = REFERENCE / name
+        path = DOCS / name
         try:
             wanted = make()
         except ImportError as error:
-            yield f"docs/reference/{name}: cannot be made ({error})"
+            yield f"docs/{name}: cannot be made ({error})"
             continue
         if not path.is_file() or path.read_text(encoding="utf-8") != wanted:
-            yield f"docs/reference/{name}: is not what its source makes; run 'python docs/generate.py'"
+            yield f"docs/{name}: is not what its source makes; run 'python docs/generate.py'"
 
 
 def links(path: Path) -> Iterator[str]:

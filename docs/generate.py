@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-REFERENCE = ROOT / "docs" / "reference"
+DOCS = ROOT / "docs"
 sys.path.insert(0, str(ROOT))
 
 from advisories import states  # noqa: E402 - the repository's root stands on the path only now
@@ -160,23 +161,76 @@ def regimes_page() -> str:
     return page.regimes_page()
 
 
+def checks_page() -> str:
+    """Every check with why it is there."""
+    from advisories.checks import explain  # noqa: PLC0415 - a fault in a rule must not break the other pages
+
+    return explain.checks_page()
+
+
+def practices_page() -> str:
+    """Every practice with what implements it and the tests that prove it."""
+    from advisories.checks import RULES  # noqa: PLC0415 - a fault in a rule must not break the other pages
+    from advisories.checks.explain import practices  # noqa: PLC0415 - the same
+
+    found = tomllib.loads((DOCS / "practices.toml").read_text(encoding="utf-8"))
+    faults = found.pop("rules_proved_by")
+    rows = []
+    for number, words in practices().items():
+        row = found[str(number)]
+        rules = row.get("rules", [])
+        acts = [f"check [`{name}`](reference/checks.md#{name}) ({RULES[name].level})" for name in rules]
+        acts += [f"`tocsin {name}`" for name in row.get("commands", [])]
+        acts += [_link(place, place) for place in row.get("places", [])]
+        tests = [*([faults] if rules else []), *row.get("tests", [])]
+        proofs = [
+            _link(name.removeprefix("test_").replace("_", " "), file) for file, name in map(_test, tests)
+        ]
+        rows.append((number, words, "<br>".join(acts), "<br>".join(proofs)))
+    lines = [
+        "# Practices",
+        "",
+        _mark("docs/practices.toml and advisories/checks/practices.toml"),
+        "",
+        "What guides ask of whoever must tell customers about a breach or a weakness: each practice with",
+        "what acts on it, and the tests that prove that it does. A check that says *block* keeps a notice",
+        "from being approved; *advice* leaves it to people. `tests/test_practices.py` holds this table to",
+        "the code and to the tests.",
+        "",
+        *_table(("number", "practice", "what acts on it", "what proves it"), rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _test(name: str) -> tuple[str, str]:
+    file, _, function = name.partition("::")
+    return file, function
+
+
+def _link(words: str, path: str) -> str:
+    """Link from a page in ``docs`` to a file of the repository."""
+    return f"[{words}]({path.removeprefix('docs/') if path.startswith('docs/') else f'../{path}'})"
+
+
 PAGES = {
-    "reasons.md": reasons_page,
-    "limits.md": limits_page,
-    "states.md": states_page,
-    "cli.md": cli_page,
-    "hil.md": bench_page,
-    "regimes.md": regimes_page,
+    "reference/reasons.md": reasons_page,
+    "reference/limits.md": limits_page,
+    "reference/states.md": states_page,
+    "reference/cli.md": cli_page,
+    "reference/hil.md": bench_page,
+    "reference/regimes.md": regimes_page,
+    "reference/checks.md": checks_page,
+    "practices.md": practices_page,
 }
-"""File name under ``docs/reference`` -> what makes it."""
+"""Path under ``docs`` -> what makes it."""
 
 
 def main() -> None:
     """Write every page."""
-    REFERENCE.mkdir(parents=True, exist_ok=True)
     for name, make in PAGES.items():
-        (REFERENCE / name).write_text(make(), encoding="utf-8")
-        print(f"docs/reference/{name}")
+        (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
+        (DOCS / name).write_text(make(), encoding="utf-8")
+        print(f"docs/{name}")
 
 
 if __name__ == "__main__":
