@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,10 +25,12 @@ from gateway.service import files, schema
 from gateway.service.operations import releases
 from gateway.service.operations.advisories.embargo import require_may_leave
 from gateway.service.operations.advisories.setting import organisation
+from gateway.service.operations.trust.signing import verified
 from gateway.service.workspace import Workspace
 from keys.codec import load
 from keys.document import digest, peek
 from keys.errors import DamagedError, InputError, RefusedError
+from keys.root import Root
 
 RELEASE_LIST_BYTES_MAX: Final = 1_048_576
 _NOTE: Final = ".tocsin-site.json"
@@ -64,8 +67,9 @@ def write(
         openpgp: the armoured public key of ``sign``.
 
     Raises:
-        InputError: NO_SITE, when organisation.yaml names no address; SITE_FOLDER; SITE_DOCUMENTS.
-        DamagedError: SITE_DAMAGED, when an output is not the one that was approved.
+        InputError: NO_SITE, when organisation.yaml names no address; NO_PUBLISHER, when documents should be
+            signed and it names nobody who publishes; SITE_FOLDER; SITE_LINK; SITE_DOCUMENTS.
+        DamagedError: SITE_DAMAGED, when a notice or an output is not the one that was approved.
     """
     made = organisation(workspace)
     base = made.site or (_BASE if workspace.settings.exercise else None)
@@ -74,6 +78,13 @@ def write(
             "NO_SITE",
             "Nobody said at which address the site will stand.",
             mend="Write 'site:' in organisation.yaml.",
+            where=str(workspace.path / "organisation.yaml"),
+        )
+    if sign is not None and made.publisher is None:
+        raise InputError(
+            "NO_PUBLISHER",
+            "There is no CSAF tree to sign: nobody said who publishes.",
+            mend="Write 'publisher:' in organisation.yaml, or leave --openpgp-key away.",
             where=str(workspace.path / "organisation.yaml"),
         )
     _require_ours(folder)
@@ -104,10 +115,20 @@ def _editions(workspace: Workspace, now: int) -> tuple[list[Edition], dict[str, 
     query = sa.select(t.c.id, t.c.revision, t.c.document).order_by(t.c.id, t.c.revision)
     with workspace.store() as store, store.read() as session:
         rows = session.connection.execute(query).all()
+    if rows:
+        workspace.trusted()  # the roots lead from one to the next, or nothing is written
+    roots = [peek(each, Root) for each in workspace.root_documents()] if rows else []
     found: list[Edition] = []
     left_out: dict[str, str] = {}
     for advisory, revision, document in rows:
         folder = releases.folder(workspace, advisory, revision)
+        if not _signed(document, (advisory, revision), roots):
+            raise DamagedError(
+                "SITE_DAMAGED",
+                f"{advisory} revision {revision} is not stored as it was signed.",
+                mend="Restore the store from a copy.",
+                where=str(workspace.store_path),
+            )
         facts = _facts(folder)
         try:
             require_may_leave(workspace, facts, Channel.SITE, now=now)
@@ -116,6 +137,20 @@ def _editions(workspace: Workspace, now: int) -> tuple[list[Edition], dict[str, 
             continue
         found.append(_edition(folder, document))
     return [each for each in found if each.notice.id not in left_out], left_out
+
+
+def _signed(document: bytes, name: tuple[str, int], roots: Sequence[Root]) -> bool:
+    """Say whether a stored notice is the one of its row, with every signature that one of our roots demands.
+
+    Roots change while notices stay: the one under which it was published knew its signers.
+    """
+    for root in reversed(roots):
+        with contextlib.suppress(RefusedError):
+            notice, kids = peek(document, Notice), verified(document, root)
+            rows = [root.demands(Notice.TYPE, product) for product in notice.subject]
+            if not any(root.missing(row, kids, notice.author) for row in rows):
+                return (notice.id, notice.revision) == name
+    return False
 
 
 def _facts(folder: Path) -> Facts:
@@ -174,13 +209,29 @@ def _require_ours(folder: Path) -> None:
         )
 
 
+def _require_no_link(folder: Path, path: Path) -> None:
+    """Refuse a symbolic link on the way to a file: whoever may write here could have us write elsewhere."""
+    for part in (path, *path.parents):
+        if part == folder:
+            return
+        if part.is_symlink():
+            raise InputError(
+                "SITE_LINK",
+                "A symbolic link lies in the folder of the site; what it leads to would be written over.",
+                mend="Take it away, or name another folder.",
+                where=str(part),
+            )
+
+
 def _replace(folder: Path, found: dict[str, bytes]) -> None:
     """Write what is new or changed, then take away what an earlier build left and this one does not want."""
     note = folder / _NOTE
     try:
         before = set(map(str, json.loads(note.read_bytes())["files"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         before = set()
+    for name in (_NOTE, *found):
+        _require_no_link(folder, folder / name)
     with files.os_errors(folder, "written"):
         folder.mkdir(parents=True, exist_ok=True)
         # Both lists first: whatever happens in between, the next build knows what is ours.
@@ -190,7 +241,8 @@ def _replace(folder: Path, found: dict[str, bytes]) -> None:
             if not path.is_file() or path.read_bytes() != data:
                 files.write_atomic(path, data)
         for name in sorted(before - set(found)):
-            path = (folder / name).resolve()
-            if path.is_relative_to(folder.resolve()):
-                path.unlink(missing_ok=True)
+            path = folder / name
+            inside = path.parent.resolve().is_relative_to(folder.resolve())
+            if inside and (path.is_file() or path.is_symlink()):
+                path.unlink()
         files.write_atomic(note, json.dumps({"files": sorted(found)}).encode())
