@@ -1,7 +1,7 @@
 """Whether a maker could speak tomorrow: contacts, templates, translators, authorities and keys, as a score.
 
-One thing fails outright: a role with fewer than two holders, for then one person on holiday stops every
-warning.
+Two things fail outright: a role with fewer than two holders, for then one person on holiday stops every
+warning; and a policy under which a notice goes out unread by Legal or by Communications.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from advisories.facts.matter import Audience, Contact, ContactKind
 from advisories.organisation import Organisation
 
 HOLDERS_MIN: Final = 2  # of every role
+GATE: Final = ("communications", "legal")  # roles without whose signatures no notice should go out
 CONTACT_DAYS: Final = 90  # after which a way to reach people counts as untried
 TRANSLATOR_DAYS: Final = 180
 AUTHORITY_DAYS: Final = 365
@@ -68,6 +69,8 @@ class State:
     organisation: Organisation
     holders: Mapping[str, AbstractSet[str]]
     """Role of any policy row -> those who hold a key for it that is in the root and not revoked."""
+    notice_roles: AbstractSet[str]
+    """Roles that have to sign every notice, whatever its product."""
     languages: AbstractSet[str]
     """Languages in which devices ask to be told."""
     source_language: str
@@ -105,6 +108,9 @@ def _keys(state: State, today: date) -> Iterator[Row]:
         mend = f"Give a key for '{role}' to a second person: 'tocsin key new', then 'tocsin root rotate'."
         what = f"{role}: {_many(len(holders), 'holder')}"
         yield Row("keys", what, len(holders) >= HOLDERS_MIN, 5, mend, fails=True)
+    mend = "Demand both in every row for notices in policy.toml, then 'tocsin root rotate'."
+    gate = state.notice_roles >= frozenset(GATE)
+    yield Row("keys", f"every notice takes {' and '.join(GATE)}", gate, 5, mend, fails=True)
     ends = state.root_ends
     ready = ends is not None and ends - today >= timedelta(days=ROOT_DAYS)
     what = "no root" if ends is None else f"the root ends on {ends.isoformat()}"

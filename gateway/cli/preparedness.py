@@ -17,7 +17,11 @@ def register(parent: typer.Typer) -> None:
 
 
 def preparedness_(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
-    """Score contacts, templates, translators and keys; exit status 1 while a role has one holder or none."""
+    """Score contacts, templates, translators and keys.
+
+    Exit status 1 while a role has one holder or none, or while a notice needs no signature of Legal or of
+    Communications.
+    """
     found = preparedness.look(open_workspace(workspace), now=now())
 
     def human(out: Console) -> None:
@@ -27,7 +31,7 @@ def preparedness_(workspace: WorkspaceOption = None, *, as_json: JsonOption = Fa
                 mark = "ok  " if row.ready else "FAIL" if row.fails else "lack"
                 mend = "" if row.ready else f". {row.mend}"
                 out.print(f"  {mark}  {row.what}{mend}", markup=False, soft_wrap=True)
-        verdict = "fails: a role has fewer than two holders" if found.failed else "nothing fails"
+        verdict = "it fails where it says FAIL" if found.failed else "nothing fails"
         out.print(f"{found.score} of 100; {verdict}.", markup=False)
 
     emit(as_json, {"score": found.score, "failed": found.failed, "rows": list(found.rows)}, human)

@@ -17,9 +17,12 @@ from advisories.render import console
 from advisories.states import PatchState
 from gateway.service import schema
 from gateway.service.operations import advisories
+from gateway.service.operations.learning.preparedness import notice_roles
+from gateway.service.policy import DEFAULT_ROWS
 from gateway.service.workspace import Workspace
 from keys.codec import load
 from keys.document import digest, peek
+from keys.root import PolicyRow
 from tests.advisories.incident_facts import PLAIN
 from tests.cli.conftest import ADVISORY, EXAMPLE, Ran, Tocsin, no_passphrase
 
@@ -67,6 +70,16 @@ def test_nothing_is_published_while_one_of_the_three_is_missing(
         assert session.document(Notice.TYPE, ADVISORY) is None
     approve(workspace, missing)
     assert at("advisory", "publish", ADVISORY).status == 0
+
+
+def test_a_policy_that_leaves_legal_out_is_told(at: Tocsin, workspace: Workspace) -> None:
+    told = "every notice takes communications and legal"
+    assert f"ok    {told}" in at("preparedness").out
+    less = {"engineering": 1, "communications": 1}
+    policy = (*DEFAULT_ROWS, PolicyRow(type="notice", demands=less, product="thermostat"))
+    assert notice_roles(DEFAULT_ROWS) == set(ROLES)
+    assert notice_roles(policy) == {"engineering", "communications"}
+    assert notice_roles(()) == set()
 
 
 def test_a_call_before_the_approval_is_a_violation(

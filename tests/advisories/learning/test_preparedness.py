@@ -39,6 +39,7 @@ def ready() -> State:
             reviewed=Reviewed(templates=day, contacts=day, plan=day),
         ),
         holders=holders,
+        notice_roles=frozenset(ROLES[:3]),
         languages=frozenset({"en", "de"}),
         source_language="en",
         root_ends=TODAY + timedelta(days=60),
@@ -66,6 +67,13 @@ def test_a_role_with_one_holder_fails_whatever_the_score() -> None:
     assert look(one).failed
     assert look(one).score >= 90
     assert lacking(one) == ["legal: 1 holder"]
+
+
+@pytest.mark.parametrize("missing", ["legal", "communications"])
+def test_a_notice_that_goes_out_unread_fails_whatever_the_score(missing: str) -> None:
+    unread = replace(ready(), notice_roles=frozenset(ROLES[:3]) - {missing})
+    assert look(unread).failed
+    assert lacking(unread) == ["every notice takes communications and legal"]
 
 
 def changed(**fields: object) -> State:
@@ -106,7 +114,7 @@ def test_a_contact_counts_as_tried_for_ninety_days(days: int, tried: bool) -> No
 
 def test_nothing_at_all_scores_nothing() -> None:
     empty = State(
-        organisation=Organisation(), holders={}, languages=frozenset(), source_language="en",
+        organisation=Organisation(), holders={}, notice_roles=frozenset(), languages=frozenset(), source_language="en",
         root_ends=None, templates=0, drilled=None,
     )  # fmt: skip
     assert look(empty).score == 0

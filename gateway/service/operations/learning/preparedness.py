@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from importlib import resources
 
 from advisories.learning.preparedness import Preparedness, State, preparedness
+from advisories.notice import Notice
 from gateway.service import events
 from gateway.service.operations.advisories.setting import organisation
 from gateway.service.workspace import Workspace
-from keys.root import Root
+from keys.root import PolicyRow, Root
 
 
 def look(workspace: Workspace, *, now: int) -> Preparedness:
@@ -27,6 +29,7 @@ def look(workspace: Workspace, *, now: int) -> Preparedness:
     state = State(
         organisation=organisation(workspace),
         holders=_holders(workspace, root),
+        notice_roles=notice_roles(root.policy if root is not None else workspace.policy()),
         languages=frozenset(languages),
         source_language=languages[0] if languages else "en",
         root_ends=None if root is None or root.expires is None else _day(root.expires),
@@ -50,6 +53,12 @@ def _holders(workspace: Workspace, root: Root | None) -> dict[str, frozenset[str
             for role in key.roles:
                 found[role].add(key.holder)
     return {role: frozenset(found[role]) for row in rows for role in row.demands}
+
+
+def notice_roles(policy: Iterable[PolicyRow]) -> frozenset[str]:
+    """Return the roles that every row for notices demands; a row of one product may demand fewer."""
+    rows = [frozenset(row.demands) for row in policy if row.type == Notice.TYPE]
+    return frozenset.intersection(*rows) if rows else frozenset()
 
 
 def _templates() -> int:
