@@ -7,7 +7,7 @@ every output again from what was approved, byte for byte.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -43,8 +43,8 @@ class Past(Part):
     """A revision that was published."""
 
     revision: int = Field(ge=1)
-    phase: str
-    """Name as in the file of facts: initial, update, resolved, withdrawn, correction."""
+    phase: Annotated[str, Field(pattern="^(initial|update|resolved|withdrawn|correction)$")]
+    """Name as in the file of facts."""
     issued: int = Field(ge=0)
     """UTC seconds."""
     changed: dict[Language, Prose] = Field(default_factory=dict)

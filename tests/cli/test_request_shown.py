@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from advisories import suit
-from advisories.notice import Notice
+from advisories.notice import Notice, ReleaseList
 from gateway.cli import homes
 from gateway.cli.output import utc
 from gateway.service.operations import patches
 from gateway.service.operations.trust import ceremonies, keys, requests, roots
-from gateway.service.operations.trust.request_files import encode_request, for_patch
+from gateway.service.operations.trust.request_files import encode_request, for_patch, read_request
 from gateway.service.workspace import Workspace
+from keys.cbor import decode
+from keys.codec import dump, load, unpack
 from tests.cli.conftest import ADVISORY, Tocsin, snapshot
 
 NOW = 1_900_000_000
@@ -47,6 +51,32 @@ def test_what_steers_a_terminal_is_written_out(workspace: Workspace, tocsin: Toc
     assert ran.status == 0, ran.err
     assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set(ran.out)
     assert r"\x1b[2J\x1b[Hharmless \u202e\x9b :100: [bold]x" in ran.out
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        b'{"past":[{"revision":1,"phase":"<b>","issued":1}]}',
+        b'{"past":[{"revision":1,"phase":"initial","issued":-1}]}',
+        b'{"organisation":{"site":"javascript:alert(1)"}}',
+        b'{"past":' + b"[" * 50_000,
+        b"\xff",
+    ],
+)
+def test_a_setting_that_nobody_could_have_composed_in_is_refused(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path, setting: bytes
+) -> None:
+    request = read_request(_notice(workspace))
+    listed = load(ReleaseList, request.attachments["release-list"], size_max=100_000)
+    outputs = listed.outputs | {"source/setting.json": hashlib.sha256(setting).digest()}
+    release_list = dump(ReleaseList(outputs=outputs))
+    notice = unpack(Notice, decode(request.body))
+    body = dump(replace(notice, release_list=hashlib.sha256(release_list).digest()))
+    enclosed = {**request.attachments, "source/setting.json": setting, "release-list": release_list}
+    (tmp_path / "x.request").write_bytes(encode_request(replace(request, body=body, attachments=enclosed)))
+    ran = tocsin("sign-request", "show", "x.request", "--json")
+    assert (ran.status, ran.json["error"]["code"]) == (3, "MALFORMED")
+    assert ".." not in ran.json["error"]["message"]
 
 
 def test_everything_that_a_notice_asks_of_owners_is_shown(

@@ -262,7 +262,7 @@ def _require_made_of_these(
             same_since=notice.same_since,
         )
     except (InputError, ValueError) as error:
-        said = error.message if isinstance(error, InputError) else "the setting cannot be read"
+        said = error.message.rstrip(".") if isinstance(error, InputError) else "the setting cannot be read"
         raise RefusedError(Reason.MALFORMED, f"what it is made of cannot be read: {said}") from None
     again = load(ReleaseList, made.release_list, size_max=RELEASE_LIST_BYTES_MAX).outputs
     for name in sorted(again.keys() | outputs.keys()):
