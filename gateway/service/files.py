@@ -19,6 +19,11 @@ from typing import Any, BinaryIO, Final
 from keys.errors import DamagedError, InputError, UnavailableError
 
 _KEPT: Final = (b"PRIVATE KEY-----", b"CERTIFICATE REQUEST-----")
+_WORKSPACE: Final = "tocsin.toml"
+_WORKSPACE_FOLDERS: Final = frozenset(
+    {"advisories", "artefacts", "devices", "keys", "patches", "roots", "sboms"}
+)
+_WORKSPACE_SUFFIXES: Final = frozenset({".toml", ".yaml", ".sqlite", ".sqlite-wal", ".sqlite-shm"})
 _MARKED_BYTES: Final = 65_536  # of a file are searched for these
 NAMED_BYTES_MAX: Final = 16 * 1024 * 1024  # of a file that a person names: twice the largest image
 _TURNS: Final = frozenset(
@@ -110,10 +115,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def require_replaceable(path: Path) -> None:
-    """Refuse a place for a result where a key or a signing request lies: nobody could make that again.
+    """Refuse a place for a result where lies what nobody could make again.
 
     Raises:
-        InputError: KEY_IN_THE_WAY.
+        InputError: KEY_IN_THE_WAY, for a key or a signing request; WORKSPACE_IN_THE_WAY, for what a workspace
+            is made of.
     """
     start = b""
     with contextlib.suppress(OSError):
@@ -123,6 +129,19 @@ def require_replaceable(path: Path) -> None:
     if any(mark in start for mark in _KEPT):
         message = "A private key or a signing request lies there; it would be lost."
         raise InputError("KEY_IN_THE_WAY", message, mend="Name another file.", where=str(path))
+    if path.is_file() and _is_of_workspace(path.resolve()):
+        message = "A file of the workspace lies there; it would be lost."
+        raise InputError("WORKSPACE_IN_THE_WAY", message, mend="Name another file.", where=str(path))
+
+
+def _is_of_workspace(path: Path) -> bool:
+    for folder in path.parents:
+        if (folder / _WORKSPACE).is_file():
+            inside = path.relative_to(folder)
+            if len(inside.parts) == 1:
+                return inside.suffix in _WORKSPACE_SUFFIXES
+            return inside.parts[0] in _WORKSPACE_FOLDERS
+    return False
 
 
 def read_bytes(path: Path, *, what: str, mend: str, size_max: int = NAMED_BYTES_MAX) -> bytes:

@@ -51,6 +51,16 @@ def test_a_role_changes_what_is_its_own(
     assert path in tocsin("advisory", "edits", ADVISORY, *here).out
 
 
+def test_what_cannot_be_recorded_is_not_changed(workspace: Workspace, tocsin: Tocsin) -> None:
+    Path("mine.yaml").write_text(file_of(workspace).read_text().replace(*TITLE))
+    before = snapshot(workspace.path)
+    words = ("--role", "communications", "--from", "mine.yaml", "-w", workspace.path, "--json")
+    for who in ("x" * 65, "a\nb", "a\x1b[31m"):
+        ran = tocsin("advisory", "edit", ADVISORY, "--by", who, *words)
+        assert (ran.status, ran.json["error"]["code"]) == (2, "BAD_VALUE"), (who, ran)
+    assert snapshot(workspace.path) == before
+
+
 @pytest.mark.parametrize("role", ["engineering", "legal", "communications"])
 def test_a_field_of_another_role_is_refused_with_line_and_owner(
     workspace: Workspace, tocsin: Tocsin, role: str

@@ -280,6 +280,35 @@ def test_the_schema_is_written_where_it_is_wanted(
     assert tocsin("advisory", "schema", key, *here, "--json").json["error"]["code"] == "KEY_IN_THE_WAY"
 
 
+@pytest.mark.parametrize("name", ["store.sqlite", "keys.toml", f"advisories/{ADVISORY}.yaml", "roots/1.cose"])
+@pytest.mark.parametrize(
+    "words",
+    [("advisory", "schema"), ("sign-request", "export", "advisory", ADVISORY)],
+    ids=["schema", "request"],
+)
+def test_nothing_is_written_over_what_a_workspace_is_made_of(
+    workspace: Workspace, tocsin: Tocsin, words: tuple[str, ...], name: str
+) -> None:
+    before = snapshot(workspace.path)
+    ran = tocsin(*words, workspace.path / name, "-w", workspace.path, "--json")
+    assert (ran.status, ran.json["error"]["code"]) == (2, "WORKSPACE_IN_THE_WAY")
+    assert snapshot(workspace.path) == before
+    again = workspace.path / "again"
+    for _ in range(2):
+        assert tocsin(*words, again, "-w", workspace.path).status == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_dry_run_without_a_proposal_is_told(
+    workspace: Workspace, tocsin: Tocsin, more: tuple[str, ...]
+) -> None:
+    before = snapshot(workspace.path)
+    ran = tocsin("advisory", "new", "EX-2026-0002", "--dry-run", "-w", workspace.path, *more)
+    assert ran.status == 2
+    assert "--component" in ran.out + ran.err
+    assert snapshot(workspace.path) == before
+
+
 @pytest.mark.parametrize("words", [("--exercise",), ()])
 def test_init_writes_who_speaks(tocsin: Tocsin, tmp_path: Path, words: tuple[str, ...]) -> None:
     assert tocsin("init", "made", *words).status == 0

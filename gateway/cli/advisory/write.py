@@ -25,6 +25,7 @@ from gateway.cli.output import (
 )
 from gateway.service.operations import advisories
 from gateway.service.operations.advisories import beginning
+from keys.errors import InputError
 
 _DEFAULT = "vulnerability-with-fix"
 
@@ -69,6 +70,9 @@ def new(
     else:
         chosen = template(name) if name else None
         proposed = proposal_of(opened, component, range_, supplier)
+        if dry_run and not proposed:
+            message = "--dry-run shows a proposal, and none was asked for."
+            raise InputError("USAGE", message, mend="Add --component with --range, or --from-supplier.")
         if proposed and (dry_run or not as_json):
             emit(as_json, data(proposed), lambda out: show(proposed, out))
         if dry_run:

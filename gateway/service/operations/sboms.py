@@ -108,7 +108,8 @@ def of_component(workspace: Workspace, name: str, range_: str) -> Proposal:
     try:
         wanted = wanted_of(name, parse_bounds(range_))
     except ValueError as error:
-        raise InputError("BAD_VALUE", f"{error}.", mend="See 'tocsin advisory new --help'.") from None
+        said = str(error).rstrip(".")
+        raise InputError("BAD_VALUE", f"{said}.", mend="See 'tocsin advisory new --help'.") from None
     return _proposal(workspace, f"{name} {range_}", [wanted], Carried())
 
 

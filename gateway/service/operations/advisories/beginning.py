@@ -158,8 +158,13 @@ def begin(workspace: Workspace, template: Template, given: Answers) -> Path:
 
 
 def write_schema(path: Path) -> None:
-    """Write the JSON Schema of files of facts, for editors."""
-    files.require_replaceable(path)
+    """Write the JSON Schema of files of facts, for editors.
+
+    Raises:
+        InputError: KEY_IN_THE_WAY, WORKSPACE_IN_THE_WAY.
+    """
+    if path.name != SCHEMA_FILE:
+        files.require_replaceable(path)
     files.write_atomic(path, (json.dumps(schema(), indent=1, ensure_ascii=False) + "\n").encode())
 
 

@@ -104,7 +104,7 @@ def documents(
             )
     found = [
         _document(story, language, profile=profile, status=status, published=published)
-        for language in (languages or sorted(facts.texts))
+        for language in (dict.fromkeys(languages) or sorted(facts.texts))
     ]
     if not published and facts.origin is None and status in {"interim", "final"}:
         raise InputError(

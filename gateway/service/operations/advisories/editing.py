@@ -74,7 +74,6 @@ def edit(
         refused = tuple(each for each in found if each.owner != role)
         accepted = tuple(each for each in found if each.owner == role)
         if not refused and data != current:
-            files.write_atomic(path, data)
             said = Edited(
                 id=advisory,
                 role=role,
@@ -84,6 +83,7 @@ def edit(
             )
             with workspace.store() as store, store.write() as session:
                 record(session, said, by=by, now=now, advisory=advisory)
+                files.write_atomic(path, data)  # what cannot be recorded is not changed either
     return Edit(accepted, refused, data != current)
 
 
