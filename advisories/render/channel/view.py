@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from advisories.facts import Facts
-from advisories.facts.matter import Contact, ContactKind, Status
+from advisories.facts.matter import Contact, ContactKind, Kind, Status
 from advisories.facts.texts import Words
 from advisories.languages import Words as ScreenWords
 from advisories.languages import on_calendar, primary, words
@@ -142,6 +142,11 @@ class View:
         """Every product of ours with its versions."""
         return [self._row(product) for product in sorted(self.facts.products)]
 
+    @property
+    def mendable(self) -> bool:
+        """Whether an update would mend it: in an incident, "no update yet" would only mislead."""
+        return self.facts.kind is not Kind.INCIDENT or any(row.fixed for row in self.rows)
+
     def _row(self, product: str) -> Row:
         known = self.facts.products[product]
         ranges = [self.range_in_words(parse_range(item)) for item in known.affected]
@@ -153,15 +158,20 @@ class View:
         )
 
     def range_in_words(self, bounds: Range) -> str:
-        """Return a version range as people say it."""
+        """Return a version range as people say it; ``<=3.1.4`` ends with 3.1.4, not before its next build."""
         low, high = bounds
-        if low is None or not any(low):
-            return self.say("range.before", high=format_version(high)) if high else self.say("range.all")
-        if high is None:
-            return self.say("range.from", low=format_version(low))
-        if parse_range(f"={format_version(low)}") == bounds:
+        if low is not None and parse_range(f"={format_version(low)}") == bounds:
             return self.say("range.one", low=format_version(low))
-        return self.say("range.between", low=format_version(low), high=format_version(high))
+        lowest = None if low is None or not any(low) else format_version(low)
+        if high is None:
+            return self.say("range.from", low=lowest) if lowest else self.say("range.all")
+        if high[3] > 0:
+            last = format_version((*high[:3], high[3] - 1))
+            return self._between("range.both", "range.through", lowest, last)
+        return self._between("range.between", "range.before", lowest, format_version(high))
+
+    def _between(self, both: str, only: str, low: str | None, high: str) -> str:
+        return self.say(both, low=low, high=high) if low else self.say(only, high=high)
 
     @property
     def ways(self) -> list[Way]:

@@ -157,6 +157,7 @@ def test_whether_the_weakness_was_used(tell, bare_yaml: str, used: str, sentence
     ("bounds", "words"),
     [
         ("*", "all versions"), (">=0.0.0", "all versions"), (">=1.2.3", "version 1.2.3 and later"),
+        ("<=3.1.4", "up to version 3.1.4"), (">=1.0.0 <=3.1.4+7", "from version 1.0.0 to version 3.1.4+7"),
         ("<2.0.0", "before version 2.0.0"), (">=1.0.0 <2.0.0", "from version 1.0.0, before 2.0.0"),
         ("=1.2.3", "version 1.2.3"), (">=1.0.0+1 <2.0.0", "from version 1.0.0+1, before 2.0.0"),
     ],
