@@ -234,7 +234,7 @@ def _encoded(facts: Facts, text: Text) -> bytes:
         raise InputError(
             "TEXT_TOO_LONG",
             f"The text in '{text.language}' cannot be sent: {error.detail}.",
-            mend="Shorten it.",
+            mend="Shorten it." if "bytes" in error.detail else "Take it out.",
             where=facts.place("texts", text.language),
         ) from None
     return data

@@ -7,6 +7,7 @@ The five questions of a meeting stand always, for they will be asked: what is no
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ OUTSIDE: Final = frozenset({Audience.SUPPLIERS, Audience.DISTRIBUTORS, Audience.
 """Those who are not of our house: nothing that is only for us stands on their sheet."""
 FRONT: Final = frozenset({Audience.SUPPORT, Audience.SALES, Audience.SOCIAL_MEDIA, Audience.SWITCHBOARD})
 """Those who speak with customers: the card of the first words stands on their sheet."""
+
+_MARKUP: Final = re.compile(r"[\\`<\[]")
+_START: Final = re.compile(r"[#>~=]|[-+*_](?=[-+*_\s]|$)")
+_NUMBER: Final = re.compile(r"[0-9]+(?=[.)](?:\s|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,12 @@ def empathy(story: Story, language: str) -> str:
     """Return the card of the first words, to lie beside the phone."""
     view, own = View(story, language), _words(language)
     lines = _head(view, own, "empathy")
-    return _ended([*lines, *_card(own), "", f"**{clean(view.text.action)}**"])
+    return _ended([*lines, *_card(own), "", f"**{_plain(view.text.action)}**"])
 
 
 def _head(view: View, own: _Words, audience: str) -> list[str]:
     notice = view.notice
-    lines = [f"# {own.head[audience]}: {clean(view.text.title)}", ""]
+    lines = [f"# {own.head[audience]}: {_plain(view.text.title)}", ""]
     if notice.exercise:
         lines += [f"**{view.own.exercise}: {view.own.exercise_note}**", ""]
     lines += [own.head["outside" if audience in OUTSIDE else "internal"], ""]
@@ -104,8 +109,11 @@ def _head(view: View, own: _Words, audience: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return words of ours without the isolates that pages need."""
-    return clean(text.replace(ISOLATE, "").replace(END, ""))
+    """Return words without the isolates that pages need, and without anything that Markdown would act on."""
+    words = _MARKUP.sub(r"\\\g<0>", clean(text.replace(ISOLATE, "").replace(END, "")))
+    if number := _NUMBER.match(words):
+        return f"{number[0]}\\{words[number.end() :]}"
+    return f"\\{words}" if _START.match(words) else words
 
 
 def _messages(view: View, own: _Words) -> list[str]:
@@ -115,7 +123,7 @@ def _messages(view: View, own: _Words) -> list[str]:
     if view.notice.next_update is not None:
         said.append(own.head["clock"].format(when=view.own.when(view.notice.next_update)))
     said.append(text.contact)
-    numbered = [f"{number}. {clean(part)}" for number, part in enumerate(said, 1)]
+    numbered = [f"{number}. {_plain(part)}" for number, part in enumerate(said, 1)]
     return _section(own.head["messages"], [own.head["messages_note"], "", *numbered])
 
 
@@ -133,7 +141,7 @@ def _questions(view: View, own: _Words, audience: str) -> list[str]:
     foreign = source != view.language and primary(source) != primary(view.language)
     mark = f" ({own.head['source'].format(language=words(source).name)})" if foreign else ""
     for item in more:
-        found += [f"**{clean(item.q)}**{mark}", clean(item.a), ""]
+        found += [f"**{_plain(item.q)}**{mark}", _plain(item.a), ""]
     return found
 
 
@@ -148,13 +156,13 @@ def _known(view: View) -> dict[str, str]:
     return {
         "id": view.notice.id,
         "code": story.code,
-        "fixed": view.say.joined(fixed),
+        "fixed": _plain(view.say.joined(fixed)),
         "severity": view.own.severity[view.notice.severity],
-        "affected": clean(view.text.affected),
-        "doing": clean(view.text.doing),
-        "contact": clean(view.text.contact),
-        "prevention": clean(view.written.prevention or ""),
-        "offer": clean(view.written.offer or ""),
+        "affected": _plain(view.text.affected),
+        "doing": _plain(view.text.doing),
+        "contact": _plain(view.text.contact),
+        "prevention": _plain(view.written.prevention or ""),
+        "offer": _plain(view.written.offer or ""),
     }
 
 
@@ -164,7 +172,7 @@ def _facts(view: View, own: _Words) -> list[str]:
         when = f"{each.when}: " if each.when else ""
         foreign = each.what.foreign
         only = f", {own.head['source'].format(language=words(foreign).name)}" if foreign else ""
-        rows.append(f"- {when}{clean(each.what.text)} ({each.note}{only})")
+        rows.append(f"- {when}{_plain(each.what.text)} ({each.note}{only})")
     return _section(own.head["facts"], rows) if rows else []
 
 

@@ -199,6 +199,13 @@ def test_an_empty_text_is_refused_with_its_place(example_yaml: str) -> None:
     assert caught.value.mend
 
 
+def test_a_letter_that_no_device_takes_is_to_be_taken_out(example: Facts) -> None:
+    words = example.texts["en"].model_copy(update={"title": "Update\x1b[31m now"})
+    with pytest.raises(InputError, match="control character") as caught:
+        release(example.model_copy(update={"texts": {"en": words}}))
+    assert caught.value.mend == "Take it out."
+
+
 def test_a_header_that_no_device_takes_is_refused(example: Facts) -> None:
     many = {"thermostat": tuple(bytes([n]) * 32 for n in range(limits.NOTICE_PATCHES_MAX + 1))}
     with pytest.raises(InputError) as caught:

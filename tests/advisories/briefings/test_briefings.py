@@ -8,7 +8,8 @@ import pytest
 
 from advisories.briefings.briefing import FRONT, OUTSIDE, QUESTIONS, _words
 from advisories.compose import compose
-from advisories.facts import Facts, load_facts
+from advisories.facts import Facts, Question, load_facts
+from advisories.facts.matter import Audience
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "ja", "zh", "ar")
 
@@ -54,6 +55,34 @@ def test_the_key_messages_are_the_same_words_everywhere(example: Facts) -> None:
             for field in ("action", "happened", "affected", "doing", "contact"):
                 assert getattr(text, field) in part
         assert len(messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("<script>x</script>", r"\<script>x\</script>"),
+        ("See [our page](javascript:x) \\ `now`", r"See \[our page](javascript:x) \\ \`now\`"),
+        ("# Urgent", r"\# Urgent"),
+        ("> Not ours", r"\> Not ours"),
+        ("~~~ all gone", r"\~~~ all gone"),
+        ("---", r"\---"),
+        ("- one", r"\- one"),
+        ("1. Open the door", r"1\. Open the door"),
+        ("+1 555 0100", "+1 555 0100"),
+        ("-5 degrees, a_b, 1.4.2", "-5 degrees, a_b, 1.4.2"),
+    ],
+)
+def test_words_never_become_markup(example: Facts, said: str, written: str) -> None:
+    words = example.source.model_copy(update=dict.fromkeys(("action", "prevention", "offer"), said))
+    item = Question(q=said, a=said)
+    facts = example.model_copy(update={"texts": {"en": words}, "briefings": {Audience.SALES: (item,)}})
+    found = sheets(facts)
+    assert f"**{written}**\n{written}\n" in found["en/briefing-sales.md"]
+    assert f"\n1. {written}\n" in found["en/briefing-support.md"]
+    assert written in found["en/meeting.md"]
+    if said != written:
+        pattern = r"(?<!\\)" + re.escape(said)
+        assert not any(re.search(pattern, sheet) for sheet in found.values())
 
 
 def test_each_audience_has_questions_of_its_own(example: Facts) -> None:
