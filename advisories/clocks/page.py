@@ -59,8 +59,9 @@ def _section(regime: Regime) -> Iterator[str]:
         yield f"- In force from {regime.in_force}"
     yield f"- {regime.who} to {regime.whom}"
     yield f"- Applied unasked to: {', '.join(kind.value for kind in regime.kinds) or 'nothing'}"
+    named = ", only by a hold that names this regime" if regime.hold_named else ""
     longest = f", at most {regime.hold_days_max} days" if regime.hold_days_max else ""
-    yield f"- Hold by law enforcement: {regime.hold + longest if regime.hold else 'pauses nothing'}"
+    yield f"- Hold by law enforcement: {regime.hold + longest + named if regime.hold else 'pauses nothing'}"
     if regime.note:
         yield f"- {regime.note}"
     if regime.steps:

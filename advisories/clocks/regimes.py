@@ -119,6 +119,8 @@ class Regime(Part):
     """Where the law lets law enforcement ask to wait; empty: nowhere."""
     hold_days_max: int | None = Field(default=None, ge=1)
     """A hold pauses no longer than this; None: as long as it is held."""
+    hold_named: bool = False
+    """Only a hold that names this regime pauses it: not every office may ask for it."""
     steps: tuple[Step, ...] = Field(strict=False)
 
     @model_validator(mode="after")

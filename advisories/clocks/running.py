@@ -120,7 +120,7 @@ def pauses(incident: Incident, regime: Regime) -> list[tuple[datetime, datetime 
         return []
     held: list[tuple[datetime, datetime | None]] = []
     for hold in incident.holds:
-        if hold.regimes and regime.id not in hold.regimes:
+        if regime.id not in hold.regimes and (hold.regimes or regime.hold_named):
             continue
         end = hold.end
         if regime.hold_days_max is not None:

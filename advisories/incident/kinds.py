@@ -133,7 +133,7 @@ class Held(Happening):
     office: Plain
     until: When | None = None
     regimes: tuple[Id, ...] = Field(default=(), strict=False)
-    """Empty: every regime that allows it."""
+    """Empty: every regime that lets any office ask."""
 
     def line(self) -> str:
         """Return what it tells."""

@@ -43,7 +43,7 @@ class Hold:
     """To when it was asked for; None: until it is lifted."""
     lifted: datetime | None = None
     regimes: tuple[str, ...] = ()
-    """Empty: every regime that allows it."""
+    """Empty: every regime that lets any office ask."""
 
     @property
     def end(self) -> datetime | None:

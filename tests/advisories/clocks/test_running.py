@@ -272,13 +272,23 @@ def test_a_hold_before_the_trigger_counts_only_from_there() -> None:
 def test_a_hold_lasts_no_longer_than_the_law_allows() -> None:
     story = incident(
         trigger("materiality-determined", "2026-11-20 15:00"),
-        hold("2026-11-20 16:00"),
+        hold("2026-11-20 16:00", office="Attorney General", regimes=["us-sec-8k-105"]),
         first=opened(matter="incident"),
     )
     assert clock(story, "us-sec-8k-105", "form", "2026-12-20 00:00").state is State.PAUSED
     found = clock(story, "us-sec-8k-105", "form", "2027-06-01 00:00")
     assert found.state is State.OVERDUE
     assert found.due == at("2026-11-27 22:30") + timedelta(days=120)
+
+
+def test_a_hold_by_any_office_does_not_pause_what_only_one_may_delay() -> None:
+    story = incident(
+        trigger("materiality-determined", "2026-11-20 15:00"),
+        hold("2026-11-20 16:00"),
+        first=opened(matter="incident"),
+    )
+    found = clock(story, "us-sec-8k-105", "form", "2026-11-28 00:00")
+    assert (found.state, found.due) == (State.OVERDUE, at("2026-11-27 22:30"))
 
 
 def test_a_submission_during_a_hold_is_judged_by_the_time_it_was_made() -> None:
