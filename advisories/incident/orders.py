@@ -216,9 +216,12 @@ def _item(_incident: Incident, said: Stated, _regimes: Regimes) -> None:
         raise _refused("NO_ITEM", f"No report has an item '{said.item}'.", mend)
 
 
-def _reopening(incident: Incident, _said: Reopened, _regimes: Regimes) -> None:
+def _reopening(incident: Incident, said: Reopened, _regimes: Regimes) -> None:
     if incident.closed is None:
         raise _refused("NOT_CLOSED", f"{incident.id} is open.", "Nothing is left to do.")
+    if said.when < incident.closed:
+        message = f"{incident.id} was closed only at {utc(incident.closed)}."
+        raise _refused("BEFORE_CLOSING", message, "Give a time from then on.")
 
 
 _MAY_BE_EARLIER: Final = (Logged,)
