@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
+from rich.markup import escape
+
 from advisories.clocks.running import clocks
 from advisories.incident.kinds import Linked, Opened, Submitted
 from advisories.learning.drill import Drill, Taken
@@ -26,6 +28,7 @@ from gateway.service.operations.incidents import drafts, records
 from gateway.service.operations.learning import replies, review
 from gateway.service.runtime import Gateway
 from gateway.service.store import Store
+from keys.errors import InputError
 
 INCIDENT: Final = "INC-EXERCISE-1"
 REGIME: Final = "eu-cra-14-exploited"
@@ -57,6 +60,7 @@ class Play:
         self._people = people
         self._started = 0.0
         self._aware = 0.0
+        self._fault = ""
         self.steps: list[Taken] = []
         folder = stage.workspace.path / "devices"
         homes = [Home.open(folder / member.id, durable=False) for member in stage.cast]
@@ -123,7 +127,13 @@ class Play:
         self._took(f"revision {revision} approved by {', '.join(ROLES)}")
 
     def _missing(self) -> bool:
-        reviewed = advisories.review(self._stage.workspace, ADVISORY, now=int(time.time()))
+        try:
+            reviewed = advisories.review(self._stage.workspace, ADVISORY, now=int(time.time()))
+        except InputError as error:  # people are at work on the file: the drill waits until it can be read
+            if str(error) != self._fault:
+                self._screen.say(escape(str(error)))
+            self._fault = str(error)
+            return True
         return bool(reviewed.approvals.missing)
 
     def _approve(self) -> None:
