@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from advisories import limits
+from advisories import channels, limits
 from advisories.facts import TEXT_FIELDS, Facts
 from advisories.notice import Notice, ReleaseList, Text, page_digests
-from advisories.render import channels, console, led, pages, small
+from advisories.render import console, led, pages, small
 from advisories.render.pages import Pages
 from advisories.render.small import Fonts
 from advisories.story import CODE_SLOT, SLOT, Setting, Story

@@ -3,7 +3,6 @@
 The clock stands still at the hours of the examples, so that every run says the same; only keys and what
 follows from them differ. Fails loudly when something is missing, cut short or blocked.
 """
-# ruff: noqa: INP001 - a script beside its data, not a package
 
 from __future__ import annotations
 

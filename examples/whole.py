@@ -1,5 +1,4 @@
 """Whether all that was written in an example comes out: no output missing, no word cut."""
-# ruff: noqa: INP001 - beside the script that uses it
 
 from __future__ import annotations
 
@@ -11,10 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
+from advisories.channels import CHANNELS
 from advisories.facts import Facts
 from advisories.languages import is_from_right
 from advisories.render import layout
-from advisories.render.channels import CHANNELS
 
 SPACELESS: Final = frozenset({"ja", "zh"})
 SCREENED: Final = ("title", "action", "happened")

@@ -21,8 +21,8 @@ from advisories.checks import (  # noqa: F401 - importing them registers their r
     words,
 )
 from advisories.checks.frame import RULES, Context, Finding, Level
-from advisories.checks.glossaries import load_terms
 from advisories.facts import Facts
+from advisories.glossaries import load_terms
 from advisories.story import Setting
 
 __all__ = ["RULES", "Context", "Finding", "Level", "blocking", "check", "load_terms"]

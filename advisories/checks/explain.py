@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from advisories.checks.frame import RULES, Rule
-from advisories.checks.glossaries import LANGUAGES, glossary
+from advisories.glossaries import LANGUAGES, glossary
 from advisories.languages import words
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from advisories.checks.frame import CLOSED, Context, Level, Point, paragraphs, rule
-from advisories.checks.glossaries import SPACELESS, glossary, search
 from advisories.checks.reading import sentences
 from advisories.facts import Facts, Status
 from advisories.facts.matter import Kind, MeasureKind
+from advisories.glossaries import SPACELESS, glossary, search
 from advisories.languages import primary
 from advisories.notice import Phase, Severity
 

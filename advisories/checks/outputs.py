@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 from typing import Final
 
 from advisories.checks.frame import Context, Level, Point, paragraphs, rule
-from advisories.checks.glossaries import SPACELESS
 from advisories.checks.honesty import overlap
 from advisories.checks.numbers import DATE, ID, VERSION, digits, numbers
 from advisories.facts import Facts
 from advisories.facts.products import Product
+from advisories.glossaries import SPACELESS
 from advisories.languages import CALENDAR_END, has_words, primary, words
 from advisories.versions import contains, format_version, parse_version
 from advisories.yamlfile import Path

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from advisories.checks.frame import Context, Level, Point, paragraphs, rule
-from advisories.checks.glossaries import glossary, search
 from advisories.facts import Facts
 from advisories.facts.matter import Kind
+from advisories.glossaries import glossary, search
 from advisories.notice import Action, Phase, Severity
 
 _SAID_IN: Final = ("apology", "doing", "happened", "changed", "title")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from advisories.checks.frame import Context, Level, Point, parts, rule
-from advisories.checks.glossaries import glossary, search
 from advisories.checks.numbers import numbers
 from advisories.facts import Facts
+from advisories.glossaries import glossary, search
 from advisories.languages import has_words, primary
 
 _NOT_COMPARED: Final = frozenset({"contact", "social"})

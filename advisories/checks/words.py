@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from advisories.checks.frame import CLOSED, Context, Level, Point, paragraphs, rule, said
-from advisories.checks.glossaries import SPACELESS, extra_for, glossary, search
 from advisories.checks.reading import reading, sentences
 from advisories.facts import Facts
+from advisories.glossaries import SPACELESS, extra_for, glossary, search
 from advisories.languages import primary
 from advisories.notice import Action, Phase
 

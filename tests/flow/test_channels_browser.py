@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from advisories.channels import render
 from advisories.compose import header_of, text_of
 from advisories.facts import load_facts
 from advisories.organisation import Organisation
 from advisories.phrases import LANGUAGES
-from advisories.render.channels import render
 from advisories.story import Past, Setting, Story
 
 pytestmark = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from advisories.glossaries import glossary
 from advisories.render.channel.html import fill, style
 from advisories.render.channel.sections import sections
 from advisories.render.channel.view import View
@@ -33,8 +34,6 @@ def web(story: Story, language: str) -> str:
 
 def terms(view: View) -> list[tuple[str, str]]:
     """Return the terms of the glossary that the words of this language use, each with its plain words."""
-    from advisories.checks.glossaries import glossary  # noqa: PLC0415 - checks render what they check
-
     matcher = glossary(view.language).matcher({})
     found = {
         jargon.term: (jargon.word, jargon.plain)

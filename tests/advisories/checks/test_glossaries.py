@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisories.checks import check, load_terms
-from advisories.checks.glossaries import TERM_LETTERS_MAX, TERMS_MAX, extra_for, glossary
+from advisories.glossaries import TERM_LETTERS_MAX, TERMS_MAX, extra_for, glossary
 from keys.errors import InputError
 from tests.advisories.checks.bench import edited
 

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from advisories.checks.glossaries import LANGUAGES, glossary, search
+from advisories.glossaries import LANGUAGES, glossary, search
 from tests.advisories.checks.bench import FOLDER, edited, found
 
 PHRASES: dict[str, list[list[str]]] = tomllib.loads((FOLDER / "phrases.toml").read_text("utf-8"))

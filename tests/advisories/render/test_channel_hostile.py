@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from advisories.channels import CHANNELS
 from advisories.facts import TEXT_FIELDS, Facts
 from advisories.facts.matter import Contact, ContactKind, Fix
 from advisories.render.channel.html import attribute, linked, page_link, shown
 from advisories.render.channel.view import Way, href
-from advisories.render.channels import CHANNELS
 from advisories.story import Setting
 from tests.advisories.render.test_channel_page import Page
 

@@ -4,10 +4,10 @@ from email import message_from_string
 
 import pytest
 
+from advisories.channels import CHANNELS, render
 from advisories.facts import Facts
 from advisories.render.channel import letter
 from advisories.render.channel.mail import mail
-from advisories.render.channels import CHANNELS, render
 from advisories.render.layout import width
 from advisories.story import Setting
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from advisories.channels import CHANNELS
 from advisories.facts import load_facts
 from advisories.phrases import LANGUAGES, phrases
-from advisories.render.channels import CHANNELS
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "how-to" / "channels.md"

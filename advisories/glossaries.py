@@ -109,7 +109,7 @@ def glossary(language: str) -> Glossary:
     tag = primary(language)
     if tag not in LANGUAGES:
         return Glossary({}, {}, {})
-    text = resources.files("advisories.checks").joinpath("glossary", f"{tag}.toml").read_text("utf-8")
+    text = resources.files("advisories").joinpath("glossary", f"{tag}.toml").read_text("utf-8")
     data = tomllib.loads(text)
     patterns = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in data["patterns"].items()}
     return Glossary(
