@@ -52,11 +52,13 @@ def _event(clock: Clock, incident: Incident | None, now: datetime, *, exercise: 
     drill = "EXERCISE: " if exercise else ""
     title = f"{drill}{clock.incident}: {clock.name}" if incident else f"{drill}{clock.name}"
     made = Event()
-    made.add("uid", f"{clock.incident}.{clock.regime}.{clock.step}@{opened}.tocsin")
+    name = f"{clock.incident}.{clock.regime}.{clock.step}".lstrip(".")
+    made.add("uid", f"{name}@{opened}.tocsin")
     made.add("dtstamp", now.replace(microsecond=0))
     made.add("dtstart", clock.due.replace(microsecond=0))
     made.add("summary", title)
-    made.add("description", f"{clock.who} to {clock.whom}. {clock.source}. tocsin clocks {clock.incident}")
+    look = f"tocsin clocks {clock.incident}".rstrip()
+    made.add("description", f"{clock.who} to {clock.whom}. {clock.source}. {look}")
     made.add("sequence", changes)
     made.add("class", "CONFIDENTIAL")
     made.add("transp", "TRANSPARENT")

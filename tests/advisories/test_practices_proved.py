@@ -1,13 +1,19 @@
-"""What a practice asks of every output at once, where the test of one renderer cannot say it."""
+"""What a practice asks of several rooms or outputs at once, where the test of one cannot say it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from icalendar import Calendar, Event
 
+from advisories.clocks.ics import calendar
+from advisories.clocks.regimes import builtin
+from advisories.clocks.running import Issue, next_updates
 from advisories.compose import compose
 from advisories.facts import load_facts
+from advisories.incident.violations import violations
+from tests.advisories.clocks.told import at, incident
 
 RICH = (Path(__file__).parent / "render" / "rich.yaml").read_text("utf-8")
 KNOWN = 'with_authorities: ["exercise police office"], since: 2026-11-20, source: letter 3'
@@ -17,6 +23,31 @@ def outputs(text: str) -> dict[str, str]:
     facts = load_facts(text, where="rich.yaml")
     made = compose(facts, fleet=bytes(32), issued=1_795_348_800, revision=2, exercise=True, version=1)
     return {name: data.decode() for name, data in made.outputs.items() if not name.endswith(".pbm")}
+
+
+def test_a_promise_without_an_incident_is_an_entry_that_goes_when_it_is_kept() -> None:
+    first = Issue("EX-2026-0001", 1, at("2026-11-20 09:00"), at("2026-11-22 09:00"))
+    second = Issue("EX-2026-0001", 2, at("2026-11-21 09:00"))
+    entries: list[Event] = []
+    for issues in ([first], [first, second]):
+        found = next_updates(None, issues, at("2026-11-21 10:00"))
+        data = calendar(found, {}, now=at("2026-11-21 10:00"), exercise=False)
+        entries += Calendar.from_ical(data).events
+    before, after = entries
+    assert str(before["uid"]).startswith("next-update.EX-2026-0001.r1@")
+    assert before["uid"] == after["uid"]
+    assert (before["status"], after["status"]) == ("CONFIRMED", "CANCELLED")
+    assert [entry["sequence"] for entry in entries] == [0, 1]
+    assert str(before["summary"]) == "Next update of EX-2026-0001, promised in revision 1"
+
+
+def test_a_call_is_too_early_until_the_approval_and_not_after_it() -> None:
+    calls = [(at("2026-11-20 12:00"), "C-1"), (at("2026-11-20 14:00"), "C-2")]
+    for approved, early in ((None, ["C-1", "C-2"]), ("2026-11-20 13:00", ["C-1"]), ("2026-11-20 12:00", [])):
+        when = at(approved) if approved else None
+        found = violations(incident(), builtin(), approved=when, calls=calls)
+        assert [each.code for each in found] == ["TOLD_BEFORE_APPROVAL"] * len(early)
+        assert all(number in each.message for number, each in zip(early, found, strict=True))
 
 
 def test_every_notice_leads_to_its_questions() -> None:
