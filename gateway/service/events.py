@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -19,6 +20,11 @@ from keys.errors import DamagedError, InputError
 from keys.limits import NAME_BYTES_MAX
 
 E = TypeVar("E", bound=Event)
+
+_ABOUT: Final = {"seq", "by", "incident", "advisory", "digest"}
+"""What the audit chain says about an event."""
+_END: Final = 253_402_300_800.0
+"""UTC seconds at which the calendar ends, with the year 9999."""
 
 
 def made(cls: type[E], fields: Mapping[str, object]) -> E:
@@ -124,6 +130,8 @@ def recorded(
     found = []
     for seq, at, by, about, named, name, text in session.connection.execute(query.order_by(t.c.seq)):
         try:
+            if not isinstance(at, float) or not 0 <= at < _END:
+                raise ValueError("its time is none")  # noqa: TRY301 - told like the other faults of a row
             found.append(Recorded(seq, at, by, about, named, events.decode(name, text)))
         except ValueError as error:
             raise DamagedError(
@@ -132,3 +140,30 @@ def recorded(
                 mend="Restore the store from a copy, or use the program that wrote it.",
             ) from None
     return found
+
+
+def verify(session: Session) -> None:
+    """Hold every event against the audit chain, which was checked before.
+
+    Raises:
+        DamagedError: EVENTS_DAMAGED, for one that was altered, taken away or slipped in.
+    """
+    t = schema.events
+    columns = (t.c.seq, t.c.at, t.c.kind, t.c.by, t.c.incident, t.c.advisory, t.c.data)
+    stored = {row.seq: tuple(row) for row in session.connection.execute(sa.select(*columns))}
+    for link in audit.rows(session):
+        about = json.loads(link.data)
+        if about.keys() != _ABOUT:
+            continue
+        seq, at, *words, text = stored.pop(about["seq"], (0, 0.0, "", "", None, None, ""))
+        digest = hashlib.sha256(text.encode() if isinstance(text, str) else b"").hexdigest()
+        wanted = [link.kind, about["by"], about["incident"], about["advisory"]]
+        if (seq, at, words, digest) != (about["seq"], link.time, wanted, about["digest"]):
+            raise _changed(f"Event {about['seq']} is not as it was recorded, or it is gone.")
+    if stored:
+        raise _changed(f"Event {min(stored)} was recorded by no program of ours.")
+
+
+def _changed(message: str) -> DamagedError:
+    mend = "Restore the store from a copy and find out who changed it."
+    return DamagedError("EVENTS_DAMAGED", message, mend=mend)

@@ -71,7 +71,16 @@ def test_a_file_that_people_are_still_writing_does_not_end_the_drill(drill: Dril
     drill.until("This is not well-formed YAML")
     facts.write_bytes(whole)
     tocsin = Path(sys.executable).parent / "tocsin"
-    approve: list[str | Path] = [tocsin, "advisory", "approve", ADVISORY, "--yes", "-w", drill.folder, "--key"]
+    approve: list[str | Path] = [
+        tocsin,
+        "advisory",
+        "approve",
+        ADVISORY,
+        "--yes",
+        "-w",
+        drill.folder,
+        "--key",
+    ]
     for role in ("engineering", "legal", "communications"):
         done = subprocess.run([*approve, role], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr

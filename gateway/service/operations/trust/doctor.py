@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gateway.service import audit
+from gateway.service import audit, events
 from gateway.service.entries import KeyEntry
 from gateway.service.operations.trust import expiry
 from gateway.service.operations.trust.expiry import Check, State
@@ -63,6 +63,8 @@ def _clock(case: _Case) -> Iterator[Check]:
 def _store(case: _Case) -> Iterator[Check]:
     with case.workspace.store() as store:
         audit.verify_chain(store)
+        with store.read() as session:
+            events.verify(session)
         with store.read() as session:
             stored = [row.digest for row in session.documents(Root.TYPE)]
             if stored:
