@@ -186,9 +186,9 @@ def _cpe(value: Any) -> str | None:
 
 
 def _cyclonedx(value: dict[str, Any], where: str) -> tuple[str, Iterator[Raw]]:
-    version = value.get("specVersion")
+    version = str(value.get("specVersion"))
     if version not in _CYCLONEDX:
-        raise _bad(f"It is CycloneDX {shown(str(version))}; 1.4, 1.5 and 1.6 are read", where)
+        raise _bad(f"It is CycloneDX {shown(version)}; 1.4, 1.5 and 1.6 are read", where)
     return f"CycloneDX {version}", _cyclonedx_rows(value, where)
 
 
@@ -210,10 +210,10 @@ def _cyclonedx_rows(value: dict[str, Any], where: str) -> Iterator[Raw]:
 
 
 def _spdx_json(value: dict[str, Any], where: str) -> tuple[str, Iterator[Raw]]:
-    version = value["spdxVersion"]
+    version = str(value["spdxVersion"])
     if version not in _SPDX:
-        raise _bad(f"It is {shown(str(version))}; SPDX-2.2 and SPDX-2.3 are read", where)
-    return str(version).replace("-", " "), _spdx_rows(value, where)
+        raise _bad(f"It is {shown(version)}; SPDX-2.2 and SPDX-2.3 are read", where)
+    return version.replace("-", " "), _spdx_rows(value, where)
 
 
 def _spdx_rows(value: dict[str, Any], where: str) -> Iterator[Raw]:
@@ -251,12 +251,13 @@ def _tags(text: str, where: str) -> Iterator[tuple[str, str, int]]:
             continue  # a comment, or words that no tag begins
         tag, value = match.groups()
         if value.startswith("<text>"):
-            while "</text>" not in value:
+            parts = [value]
+            while "</text>" not in parts[-1]:
                 more = next(lines, None)
                 if more is None:
                     raise _bad("A <text> has no end", f"{where}:{number}")
-                value += f"\n{more[1]}"
-            value = value.removeprefix("<text>").partition("</text>")[0]
+                parts.append(more[1])
+            value = "\n".join(parts).removeprefix("<text>").partition("</text>")[0]
         yield tag, value.strip(), number
 
 
