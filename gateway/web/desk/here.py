@@ -111,17 +111,12 @@ class WorkspaceDesk:
         known = [shown.issued for (name, _), shown in self._shown.items() if name == advisory]
         issued = known[-1] if known and 0 <= now - known[-1] < _SAME_SECONDS else now
         reviewed = advisories.present(self._workspace, advisory, now=issued)
-        shown = _Shown(
-            reviewed.notice.issued, reviewed.restart, self._lay(reviewed), reviewed.release.outputs
-        )
+        shown = _Shown(reviewed.notice.issued, reviewed.restart, _lay(reviewed), reviewed.release.outputs)
         self._shown[advisory, reviewed.digest.hex()] = shown
+        self._shown.move_to_end((advisory, reviewed.digest.hex()))
         while len(self._shown) > _SHOWN_MAX:
             self._shown.popitem(last=False)
         return packets.packet(self._workspace, reviewed, self.role, now=now)
-
-    def _lay(self, reviewed: advisories.Review) -> tuple[bytes | None, bytes | None]:
-        notice = reviewed.notice
-        return reviewed.stored, releases.fixed(self._workspace, notice.id, notice.revision)
 
     def output(self, advisory: str, digest: str, name: str) -> bytes | None:
         """Return an output of what was shown under a digest."""
@@ -138,7 +133,7 @@ class WorkspaceDesk:
         except InputError as error:
             raise changed() if error.code == "APPROVALS_VOID" else error from None
         # Who starts over must not leave aside what came in since the page was shown.
-        if reviewed.digest.hex() != answer.digest or (shown.restart and self._lay(reviewed) != shown.lay):
+        if reviewed.digest.hex() != answer.digest or (shown.restart and _lay(reviewed) != shown.lay):
             raise changed()
         return replace(reviewed, at=self._now())
 
@@ -181,6 +176,10 @@ class WorkspaceDesk:
         about = self._again(advisory, answer).about
         comments.take_back(self._workspace, about, role=self.role, by=self.who, now=self._now())
         return "You took your rejection back."
+
+
+def _lay(reviewed: advisories.Review) -> tuple[bytes | None, bytes | None]:
+    return reviewed.stored, reviewed.fixed
 
 
 def notice_roles(root: Root) -> list[str]:

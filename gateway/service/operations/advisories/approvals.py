@@ -56,6 +56,8 @@ class Review:
     """The header with the signatures so far; None before the first."""
     stored: bytes | None
     """What lay in the workspace then: the same as ``document``, unless approvals are started over."""
+    fixed: bytes | None
+    """The header's bytes that had been handed out or signed by then."""
     approvals: Approvals
     findings: tuple[Finding, ...]
     at: float = 0.0
@@ -102,8 +104,9 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
     trusted = workspace.trusted()
     revision = published_revision(workspace, advisory) + 1
     stored = releases.stored(workspace, advisory, revision)
+    fixed = releases.fixed(workspace, advisory, revision)
     document = None if restart else stored
-    header = None if restart else _fixed(workspace, advisory, revision, document)
+    header = None if restart else _header(workspace, advisory, revision, document, fixed)
     if header is None:
         last = _last(workspace, advisory)
         release = compose(
@@ -130,10 +133,13 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
             approved=before.get(FACTS),
         )
     body = dump(release.header)
-    found = _approvals(trusted.root, document, release.header)
+    try:
+        found = _approvals(trusted.root, document, release.header)
+    except RefusedError as error:  # a signature that is none: somebody altered the file
+        raise _damaged(workspace, advisory, revision, error) from None
     digest = hashlib.sha256(body).digest()
     findings = (*checked.findings, *_without_pages(checked.facts, release))
-    return Review(release, body, digest, document, stored, found, findings, now, restart)
+    return Review(release, body, digest, document, stored, fixed, found, findings, now, restart)
 
 
 def _without_pages(facts: Facts, release: Release) -> list[Finding]:
@@ -178,21 +184,26 @@ def _last(workspace: Workspace, advisory: str) -> Notice | None:
     return peek(last.bytes, Notice) if last else None
 
 
-def _fixed(workspace: Workspace, advisory: str, revision: int, document: bytes | None) -> bytes | None:
+def _header(
+    workspace: Workspace, advisory: str, revision: int, document: bytes | None, fixed: bytes | None
+) -> bytes | None:
     """Return the header's bytes that somebody signed, or that were handed out to be signed."""
-    fixed = releases.fixed(workspace, advisory, revision)
     try:
         header = body_bytes(document) if document else fixed
         if header is not None:
             unpack(Notice, decode(header))
     except RefusedError as error:
-        raise DamagedError(
-            "APPROVALS_DAMAGED",
-            f"The approvals cannot be read: {error.detail or error.reason.means}.",
-            mend="Start over with 'tocsin advisory approve --restart'.",
-            where=str(releases.folder(workspace, advisory, revision)),
-        ) from None
+        raise _damaged(workspace, advisory, revision, error) from None
     return header
+
+
+def _damaged(workspace: Workspace, advisory: str, revision: int, error: RefusedError) -> DamagedError:
+    return DamagedError(
+        "APPROVALS_DAMAGED",
+        f"The approvals cannot be read: {error.detail or error.reason.means}.",
+        mend="Start over with 'tocsin advisory approve --restart'.",
+        where=str(releases.folder(workspace, advisory, revision)),
+    )
 
 
 def _again(
@@ -305,10 +316,7 @@ def add_signature(
     require_say(root, signer.public, roles)
     with workspace.lock():
         folder = releases.folder(workspace, notice.id, notice.revision)
-        if releases.stored(workspace, notice.id, notice.revision) != reviewed.stored:
-            raise InputError(
-                "CHANGED_MEANWHILE", "Somebody else approved meanwhile.", mend="Look at it again and approve."
-            )
+        _require_unchanged(workspace, reviewed)
         document = sign(reviewed.document, reviewed.body, typ(Notice.TYPE), signer)
         signed = Signed.by(root.by_kid[signer.public.thumbprint])
         if comment or condition or signed not in reviewed.approvals.signed:
@@ -327,18 +335,32 @@ def add_signature(
         releases.remember(workspace, notice.id, reviewed.digest, reviewed.release)
         files.write_atomic(folder / "header.cose", document)
     found = _approvals(root, document, notice)
-    return replace(reviewed, document=document, stored=document, approvals=found, restart=False)
+    return replace(
+        reviewed, document=document, stored=document, fixed=reviewed.body, approvals=found, restart=False
+    )
+
+
+def _require_unchanged(workspace: Workspace, reviewed: Review) -> None:
+    """Refuse to write over what others signed or handed out since it was looked at."""
+    notice = reviewed.notice
+    lies = [look(workspace, notice.id, notice.revision) for look in (releases.stored, releases.fixed)]
+    if lies != [reviewed.stored, reviewed.fixed]:
+        raise InputError(
+            "CHANGED_MEANWHILE",
+            "Somebody else approved it or handed it out meanwhile.",
+            mend="Look at it again.",
+        )
 
 
 def fix(workspace: Workspace, reviewed: Review) -> None:
     """Store the release before anybody signed it, so that what is handed out to be signed stays the same.
 
     Raises:
-        InputError: ADVISORY_BLOCKED.
+        InputError: ADVISORY_BLOCKED, CHANGED_MEANWHILE.
     """
     _require_passed(workspace, reviewed)
     notice = reviewed.notice
     with workspace.lock():
-        known = releases.fixed(workspace, notice.id, notice.revision)
-        if reviewed.document is None and known != reviewed.body:
+        _require_unchanged(workspace, reviewed)
+        if reviewed.document is None and reviewed.fixed != reviewed.body:
             releases.keep(releases.folder(workspace, notice.id, notice.revision), reviewed.release)
