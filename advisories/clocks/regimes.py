@@ -191,6 +191,8 @@ def load_regimes(text: bytes, *, where: str, base: Regimes | None = None) -> Reg
         raise _bad(f"it has more than {REGIMES_BYTES_MAX} bytes", where)
     try:
         data = tomllib.loads(text.decode())
+    except RecursionError:
+        raise _bad("its brackets lie too deep in each other", where) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _bad(f"it is not TOML ({error})", where) from None
     tables = data.pop("regimes", {})

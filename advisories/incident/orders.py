@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -29,6 +29,9 @@ from advisories.incident.kinds import (
 from advisories.incident.model import Hold, Incident
 from advisories.yamlfile import near_miss
 from keys.errors import InputError
+
+HOLD_MAX: Final = timedelta(days=3_653)
+"""Ten years: whoever means longer has mistyped, and ends of clocks have to stay on the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,12 @@ def _hold(incident: Incident, said: Held, regimes: Regimes) -> None:
                 f"'{name}' knows no delay for law enforcement.",
                 "Leave it away: its clocks run on.",
             )
+    if said.until is not None and said.until - said.when > HOLD_MAX:
+        raise _refused(
+            "HOLD_TOO_LONG",
+            f"Nobody asks to wait until {utc(said.until)}.",
+            "Give the day on which it will be asked again, or leave --until away.",
+        )
     if _standing(incident, said.office):
         raise _refused(
             "HELD_TWICE",

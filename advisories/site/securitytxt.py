@@ -19,7 +19,7 @@ def security_txt(site: Site) -> bytes | None:
     contacts = [
         f"Contact: {_PREFIX[each.kind]}{each.value.replace(' ', '')}"
         for each in sorted(made.contacts, key=lambda each: list(ContactKind).index(each.kind))
-        if each.kind in _PREFIX
+        if each.kind in _PREFIX and not each.value.startswith("http:")  # section 2.5.3: https only
     ]
     if not contacts:
         return None

@@ -215,6 +215,7 @@ CLOSED = made(k.Closed, when=AT, reason="done")
         ([], made(k.Stated, when=AT, item="acter", text="x"), "NO_ITEM"),
         ([], made(k.DraftSigned, when=AT, regime="x", step="s", digest="0" * 64, holder="h"), "NO_REGIME"),
         ([], made(k.Reopened, when=AT, reason="x"), "NOT_CLOSED"),
+        ([], made(k.Held, when=AT, office="p", until=at("9998-12-31 23:59")), "HOLD_TOO_LONG"),
         ([CLOSED], made(k.Reopened, when=at("2026-11-20 11:59"), reason="x"), "BEFORE_CLOSING"),
         ([CLOSED], CLOSED, "INCIDENT_CLOSED"),
         ([CLOSED], made(k.Noted, when=AT, text="x"), "INCIDENT_CLOSED"),

@@ -238,3 +238,26 @@ def test_a_later_build_mends_what_an_interrupted_one_left(
     found = snapshot(tmp_path / "public")
     for name in ("en/index.html", "en/check.html", "en/feed.atom"):
         assert found[name] == whole[name]
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        "http://example.com",
+        "mailto:a@example.com",
+        "https://example.com/a?b",
+        "https://example.com/#c",
+        "https://example.com/\u202ex",
+        "https:///a",
+        "https://exämple.com",
+    ],
+)
+def test_an_address_below_which_nothing_can_stand_is_refused(
+    tocsin: Tocsin, fleet: Path, tmp_path: Path, site: str
+) -> None:
+    (fleet / "organisation.yaml").write_text(f"site: {json.dumps(site)}\n", "utf-8")
+    ran = tocsin("site", "build", "public", "-w", fleet, "--json")
+    assert ran.status == 2
+    assert ran.json["error"]["code"] in {"BAD_SITE", "BAD_VALUE"}
+    assert "organisation.yaml" in ran.json["error"]["where"]
+    assert not (tmp_path / "public").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ RELEASE_LIST_BYTES_MAX: Final = 1_048_576
 _NOTE: Final = ".tocsin-site.json"
 _PAGES: Final = ("web.html", "faq.html")
 _CSAF: Final = "csaf.json"
+_ADDRESS: Final = re.compile(r"https://[A-Za-z0-9.:\[\]-]+(?:/[!$&-;=@-Z_a-z~%]*)?")
 _BASE: Final = "https://example.com/security"
 
 OpenPgp = Callable[[bytes], bytes]
@@ -67,8 +69,8 @@ def write(
         openpgp: the armoured public key of ``sign``.
 
     Raises:
-        InputError: NO_SITE, when organisation.yaml names no address; NO_PUBLISHER, when documents should be
-            signed and it names nobody who publishes; SITE_FOLDER; SITE_LINK; SITE_DOCUMENTS.
+        InputError: NO_SITE or BAD_SITE, when organisation.yaml names no address; NO_PUBLISHER, when documents
+            should be signed and it names nobody who publishes; SITE_FOLDER; SITE_LINK; SITE_DOCUMENTS.
         DamagedError: SITE_DAMAGED, when a notice or an output is not the one that was approved.
     """
     made = organisation(workspace)
@@ -78,6 +80,13 @@ def write(
             "NO_SITE",
             "Nobody said at which address the site will stand.",
             mend="Write 'site:' in organisation.yaml.",
+            where=str(workspace.path / "organisation.yaml"),
+        )
+    if not _ADDRESS.fullmatch(base):
+        raise InputError(
+            "BAD_SITE",
+            "'site:' is no address below which files could stand.",
+            mend="Write it like https://example.com/security, without '?' or '#'.",
             where=str(workspace.path / "organisation.yaml"),
         )
     if sign is not None and made.publisher is None:

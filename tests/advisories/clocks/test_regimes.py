@@ -116,6 +116,7 @@ def test_a_workspace_adds_rows_and_replaces_rows() -> None:
         ("[regimes.own]", "[regimes.own", "not TOML"),
         ("Own", "\udcff", "not TOML"),
         ("Own", "x" * 300_000, "more than"),
+        ("[regimes.own]", f"a = {'[' * 50_000}\n[regimes.own]", "too deep"),
     ],
 )
 def test_a_row_that_is_wrong_is_refused_with_what_is_wrong(old: str, new: str, said: str) -> None:

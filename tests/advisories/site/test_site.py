@@ -53,6 +53,7 @@ def site(example: Facts) -> Site:
             publisher=Publisher(name="Example", namespace="https://example.com", contact="psirt@example.com"),
             contacts=(
                 Contact(kind=ContactKind.PAGE, value="https://example.com/contact"),
+                Contact(kind=ContactKind.PAGE, value="http://example.com/plain"),
                 Contact(kind=ContactKind.MAIL, value="psirt@example.com"),
                 Contact(kind=ContactKind.POST, value="Example street 1"),
             ),
@@ -135,7 +136,7 @@ def test_security_txt_has_what_rfc_9116_asks_for(site: Site) -> None:
     assert "Expires: 2027-09-18T12:00:00Z" in lines
     assert "Canonical: https://example.com/security/.well-known/security.txt" in lines
     assert "CSAF: https://example.com/security/.well-known/csaf/provider-metadata.json" in lines
-    assert not any("street" in line for line in lines)
+    assert not any("street" in line or "http:" in line for line in lines)
     silent = replace(site, organisation=Organisation())
     assert ".well-known/security.txt" not in build(silent)
     assert not any("csaf/" in path for path in build(silent))
