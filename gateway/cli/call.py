@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +49,13 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List whom to call, key customers first, with what to say first in their language."""
-    found, words = calls.listed(open_workspace(workspace), advisory, customers)
+    opened = open_workspace(workspace)
+    listed = calls.listed(opened, advisory, customers)
+    found, words = listed.calls, listed.words
+    for name in listed.unknown:  # a slip of the pen would leave somebody out in silence
+        mend = files.near(name, list(opened.products()))
+        message = f"warning: nobody registered a product '{name}'; whoever has no other is not called. {mend}"
+        sys.stderr.write(f"{files.visible(message)}\n")
     shown = [call for call in found if not (waiting and call.done)]
 
     def human(out: Console) -> None:
@@ -67,7 +74,15 @@ def list_(
         done = sum(call.done for call in found)
         out.print(f"{done} of {len(found)} done.", markup=False)
 
-    emit(as_json, {"advisory": advisory, "calls": [_data(call, words) for call in shown]}, human)
+    emit(
+        as_json,
+        {
+            "advisory": advisory,
+            "calls": [_data(call, words) for call in shown],
+            "unknown_products": list(listed.unknown),
+        },
+        human,
+    )
 
 
 @app.command("record", epilog=example("call record EX-2026-0001 C-1001 reached --by NAME"))

@@ -42,3 +42,18 @@ def test_a_wrong_command_is_one_sentence(workspace: Workspace, tocsin: Tocsin, t
         ran = tocsin("call", *command, *base)
         assert ran.status == 2, command
         assert code in ran.out + ran.err
+
+
+def test_a_product_that_is_misspelt_leaves_nobody_out_in_silence(
+    workspace: Workspace, tocsin: Tocsin, tmp_path: Path
+) -> None:
+    base = ("--workspace", workspace.path)
+    file = tmp_path / "customers.csv"
+    file.write_text("customer;name;phone;products\r\nC-1;A;1;thermostt\r\nC-2;B;2;doorbell\r\n", "utf-8-sig")
+    ran = tocsin("call", "list", ID, "--customers", file, "--json", *base)
+    assert [call["customer"] for call in ran.json["calls"]] == ["C-2"]
+    assert ran.json["unknown_products"] == ["thermostt"]
+    assert "Did you mean 'thermostat'?" in ran.err
+    file.write_text("customer,name,phone,products\nC-1,A,1,\x1b[2J\n", "utf-8")
+    ran = tocsin("call", "list", ID, "--customers", file, *base)
+    assert "\x1b" not in ran.err + ran.out

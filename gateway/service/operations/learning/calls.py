@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,18 @@ from gateway.service.operations.incidents import watching
 from gateway.service.workspace import Workspace
 
 
-def listed(workspace: Workspace, advisory: str, source: Path) -> tuple[list[Call], dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Whom to call."""
+
+    calls: tuple[Call, ...]
+    words: dict[str, str]
+    """Language -> the first sentence to say."""
+    unknown: tuple[str, ...]
+    """Products in the file that nobody registered here: those who have no other are not called."""
+
+
+def listed(workspace: Workspace, advisory: str, source: Path) -> Listed:
     """Return who is to be called, and the first sentence to say in each of their languages.
 
     Raises:
@@ -25,7 +37,8 @@ def listed(workspace: Workspace, advisory: str, source: Path) -> tuple[list[Call
     with workspace.store() as store, store.read() as session:
         said = events.recorded(session, advisory=advisory, kind="call.")
     words = {language: written.action for language, written in facts.texts.items()}
-    return calls(found, facts.products, said), words
+    unknown = {name for customer in found for name in customer.products} - workspace.products().keys()
+    return Listed(tuple(calls(found, facts.products, said)), words, tuple(sorted(unknown)))
 
 
 def record(workspace: Workspace, advisory: str, made: Made, *, by: str, now: float) -> Violation | None:
