@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +19,8 @@ KEPT_IN: Final = "(kept out of this file)"
 """Stands for words of the annex, which would help an attacker and go into no mail."""
 _WORD = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]|\w+|\s+|[^\w\s]")
 _MARKED_LETTERS_MAX: Final = 4_096
-"""Longer texts are shown whole: comparing them word by word would take long."""
+_PAIRS_MAX: Final = 20_000
+"""Pairs of equal words in two texts. Beyond either limit they are shown whole: marking would take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,11 @@ def _in_lists(path: str, old: list[Any], new: list[Any]) -> Iterator[tuple[str, 
 
 def _change(path: str, role: str, old: Any, new: Any) -> Change:
     before, after = _words(old), _words(new)
-    if before is None or after is None or max(len(before), len(after)) > _MARKED_LETTERS_MAX:
+    marked = None if before is None or after is None else _marked(before, after)
+    if marked is None:
         whole = [None if side is None else (Piece(side, differs=True),) for side in (before, after)]
         return Change(path, role, *whole)
-    return Change(path, role, *_marked(before, after))
+    return Change(path, role, *marked)
 
 
 def _words(value: Any) -> str | None:
@@ -129,11 +132,17 @@ def _words(value: Any) -> str | None:
     return str(value)
 
 
-def _marked(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+def _marked(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]] | None:
+    """Return both texts with what differs marked; None where finding it would take long."""
+    if max(len(old), len(new)) > _MARKED_LETTERS_MAX:
+        return None
     sides = [_WORD.findall(text) for text in (old, new)]
+    often = [Counter(side) for side in sides]
+    if sum(count * often[1][word] for word, count in often[0].items() if not word.isspace()) > _PAIRS_MAX:
+        return None
     left: list[Piece] = []
     right: list[Piece] = []
-    matcher = difflib.SequenceMatcher(None, sides[0], sides[1], autojunk=False)
+    matcher = difflib.SequenceMatcher(str.isspace, sides[0], sides[1], autojunk=False)
     for how, start, end, start_new, end_new in matcher.get_opcodes():
         if end > start:
             left.append(Piece("".join(sides[0][start:end]), how != "equal"))

@@ -6,6 +6,7 @@ an empty ``sandbox``; and the page's own policy lets nothing load or run, in the
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 from importlib import resources
@@ -25,6 +26,10 @@ POLICY: Final = (
 """Content-Security-Policy of the packet; frames made with ``srcdoc`` inherit it."""
 _TURNS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e")
 _ISOLATES: Final = frozenset("\u2066\u2067\u2068\u2069")
+_UNSEEN: Final = re.compile(
+    "[\u115f\u1160\u180e\u200b\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Letters without a shape: texts that look the same could differ in them, or hide a text made of them."""
 _TEMPLATES: Final = ("packet.html", "parts.html")
 
 
@@ -43,7 +48,7 @@ def _hidden(letter: str, *, isolates: bool) -> bool:
         return False
     if letter in _TURNS or (isolates and letter in _ISOLATES):
         return True
-    return unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp", "Co", "Cn"}
+    return unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp", "Co", "Cn"} or bool(_UNSEEN.match(letter))
 
 
 def when(seconds: float) -> str:

@@ -9,7 +9,7 @@ import pytest
 from advisories.facts import Facts, load_facts
 from advisories.organisation import Organisation
 from advisories.packet import Change, compare, compare_setting
-from advisories.packet.changes import KEPT_IN
+from advisories.packet.changes import KEPT_IN, _change
 from advisories.story import Past, RegisteredProduct, Setting
 
 EXAMPLE = (Path(__file__).parents[2] / "examples" / "advisories" / "EX-2026-0001.yaml").read_text("utf-8")
@@ -106,3 +106,11 @@ def test_who_speaks_is_compared_too_but_not_the_past() -> None:
         ("registry.p.name", "engineering", "P", "Q"),
     ]
     assert compare_setting(old, old) == ()
+
+
+@pytest.mark.parametrize("text", ["\u3001" * 4_096, "ab " * 1_365, "\u3042\u3044" * 2_048, "x" * 5_000])
+def test_what_would_take_long_to_mark_is_shown_whole(text: str) -> None:
+    spread = "".join(letter + ("x" if place % 7 == 0 else "") for place, letter in enumerate(text))
+    change = _change("texts.en.action", "communications", text, spread)
+    assert [piece.differs for piece in change.new or ()] == [True]
+    assert _text(change.new) == spread

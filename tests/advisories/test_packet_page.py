@@ -209,6 +209,15 @@ def test_nothing_that_turns_words_round_is_left(text: str) -> None:
     assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\0\x1b\u2028")
 
 
+@pytest.mark.parametrize("letter", "\u200b\u2060\ufeff\u3164\u115f\U000e0041\U000e007f")
+def test_letters_without_a_shape_are_written_out(letter: str) -> None:
+    assert visible(f"a{letter}b") == f"a\u27e8U+{ord(letter):04X}\u27e9b"
+
+
+def test_joiners_and_places_for_a_hyphen_stay() -> None:
+    assert visible("\u200c\u200d\u200e\u00ad") == "\u200c\u200d\u200e\u00ad"
+
+
 def test_isolates_around_numbers_may_stay_in_outputs() -> None:
     assert visible("\u20681.4.2\u2069", isolates=False) == "\u20681.4.2\u2069"
     assert visible("a\tb\nc") == "a\tb\nc"
