@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from advisories.facts.matter import Tlp
 from advisories.notice import check_code
 from gateway.service.operations import advisories, releases
 from gateway.service.operations.advisories import packet as packets
 from gateway.service.workspace import Workspace
+from gateway.web.desk import WorkspaceDesk
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase
 
 NOW = 1_900_000_000
@@ -125,6 +127,24 @@ def test_a_role_without_a_say_gets_no_packet(tocsin: Tocsin, workspace: Workspac
     )
     assert ran.json["error"]["code"] == "WRONG_ROLE"
     assert not Path("packet.html").exists()
+
+
+def test_what_is_for_your_eyes_only_goes_into_no_file(tocsin: Tocsin, workspace: Workspace) -> None:
+    _edit(workspace, "exercise: true", "exercise: true\ntlp: red")
+    ran = tocsin("advisory", "packet", ADVISORY, "--role", "legal", "p.html", "-w", workspace.path, "--json")
+    assert ran.json["error"]["code"] == "TLP"
+    assert not Path("p.html").exists()
+    assert releases.fixed(workspace, ADVISORY, 1) is None
+    desk = WorkspaceDesk(workspace, "legal", None, lambda: NOW)
+    assert desk.show(ADVISORY).facts.tlp is Tlp.RED, "the person at the desk sees it"
+
+
+@pytest.mark.parametrize("name", ["EX-2026-0001.yaml", "store.sqlite", "packet"])
+def test_a_slip_in_the_name_costs_no_other_file(tocsin: Tocsin, workspace: Workspace, name: str) -> None:
+    path = workspace.path / name
+    path.write_bytes(b"kept")
+    ran = tocsin("advisory", "packet", ADVISORY, "--role", "legal", path, "-w", workspace.path, "--json")
+    assert (ran.json["error"]["code"], path.read_bytes()) == ("BAD_VALUE", b"kept")
 
 
 def test_a_key_is_not_written_over(tocsin: Tocsin, workspace: Workspace) -> None:

@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from advisories import packet as pages
+from advisories.compose import FACTS
+from advisories.embargo import Channel
+from advisories.facts import load_facts
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import (
     JsonOption,
@@ -21,6 +24,7 @@ from gateway.cli.output import (
 from gateway.service import files
 from gateway.service.operations import advisories
 from gateway.service.operations.advisories import packet as packets
+from gateway.service.operations.advisories.embargo import require_may_leave
 from keys.errors import InputError
 
 
@@ -38,6 +42,9 @@ def packet(
 ) -> None:
     """Write all that an approver has to judge into one HTML file; it is fixed from then on."""
     opened = open_workspace(workspace)
+    if file.suffix.lower() not in {".html", ".htm"}:
+        # A packet is a page: whatever else is named here is a slip, and would be lost.
+        raise InputError("BAD_VALUE", f"'{file.name}' is no name of a page.", mend="Name a file '....html'.")
     files.require_replaceable(file)
     time = now()
     reviewed = advisories.review(opened, advisory, now=time, restart=restart)
@@ -45,6 +52,9 @@ def packet(
     if role not in known:
         message = f"'{role}' does not sign this notice."
         raise InputError("WRONG_ROLE", message, mend=f"Known: {', '.join(sorted(known))}.")
+    facts = load_facts(reviewed.release.sources[FACTS], where=FACTS)
+    # The desk shows everything, to the person at it; a file goes further.
+    require_may_leave(opened, facts, Channel.OWN, now=time)
     if not reviewed.blocked:
         advisories.fix(opened, reviewed)
     data = pages.make(packets.packet(opened, reviewed, role, now=time)).encode()
