@@ -46,6 +46,22 @@ class Since:
     """False: what it approved then is no longer here, or another program wrote it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """By what a signing request counts: its own claim, for the signer to compare."""
+
+    fleet: bytes
+    """Digest of root 1."""
+    named: bool
+    """The signer named this fleet when opening the request."""
+    root: int
+    """Version of the newest enclosed root."""
+    root_expires: int | None
+    """UTC seconds."""
+    unseen: tuple[str, ...] = ()
+    """Languages whose drawn pages could not be compared here, for want of a font."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
     """One revision as an approver judges it."""
@@ -62,7 +78,8 @@ class Packet:
     """Name of a small screen's page -> PNG of it."""
     since: Since | None = None
     """None: this role has not approved any of it before."""
-    findings: Sequence[Finding] = ()
+    findings: Sequence[Finding] | None = ()
+    """None: checks were not run, since only the workspace can."""
     clocks: Sequence[Clock] = ()
     signatures: Sequence[Signature] = ()
     missing: Sequence[str] = ()
@@ -72,6 +89,8 @@ class Packet:
     """Others signed earlier content, which was changed since."""
     made: int
     """UTC seconds."""
+    carried: Carried | None = None
+    """Set when it was made from a signing request: then only that is known."""
 
     @property
     def code(self) -> str:
@@ -81,12 +100,12 @@ class Packet:
     @property
     def blocking(self) -> tuple[Finding, ...]:
         """Findings that keep it from being approved."""
-        return tuple(one for one in self.findings if one.severity == "block")
+        return tuple(one for one in self.findings or () if one.severity == "block")
 
     @property
     def advice(self) -> tuple[Finding, ...]:
         """The other findings."""
-        return tuple(one for one in self.findings if one.severity != "block")
+        return tuple(one for one in self.findings or () if one.severity != "block")
 
     @property
     def stops(self) -> tuple[Remark, ...]:

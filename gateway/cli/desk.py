@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
+import socket
 import tempfile
 import webbrowser
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from fastapi import FastAPI
 
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, say
 from gateway.cli.running import run
@@ -18,10 +21,12 @@ from gateway.cli.sign_request import FleetOption, open_request
 from gateway.service import files
 from gateway.web.desk import Door, RequestDesk, WorkspaceDesk, create_app
 from gateway.web.desk.desk import Desk
+from gateway.web.desk.door import IDLE_SECONDS
 from gateway.web.server import listen, serve
 from keys.errors import InputError
 
 ADDRESS = "127.0.0.1"
+_LOOK_SECONDS = 15
 
 
 def register(parent: typer.Typer) -> None:
@@ -58,7 +63,10 @@ def desk(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read, approve or reject in a browser on this machine, until Ctrl-C; the key never leaves it."""
+    """Read, approve or reject in a browser on this machine; the key never leaves it.
+
+    It ends with Ctrl-C, or when nobody has asked it for anything for 30 minutes.
+    """
     made: Desk
     if key is not None and request is None and key_uri is None:
         made = WorkspaceDesk(open_workspace(workspace), key, role, now)
@@ -70,7 +78,8 @@ def desk(
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(listen(ADDRESS, port))
         door = Door(f"{ADDRESS}:{listener.getsockname()[1]}")
-        app = create_app(made, door)
+        door.came(now())
+        app = create_app(made, door, now)
         emit(
             as_json,
             {"url": door.url, "role": made.role, "holder": made.who},
@@ -78,14 +87,36 @@ def desk(
         )
         if open_:
             stack.enter_context(_shown(door.url))
-        run(lambda stop: serve(app, listener, stop))
+        run(lambda stop: _serve(app, listener, stop, door))
+    if door.idle(now()):
+        typer.echo(f"Nobody came for {IDLE_SECONDS // 60} minutes: the desk is closed.", err=True)
+
+
+async def _serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event, door: Door) -> None:
+    """Answer requests until told to stop, or until nobody has come for long."""
+
+    async def watch() -> None:
+        while not stop.is_set() and not door.idle(now()):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
+        stop.set()
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        await serve(app, listener, stop)
+    finally:
+        watching.cancel()
 
 
 def _carried(request: Path, key_uri: str, role: str | None, out: Path | None, fleet: str | None) -> Desk:
     judged = open_request(request, fleet)
-    answer = out or request.with_suffix(".answer")
-    files.require_replaceable(answer)
-    return RequestDesk(judged, key_uri, role or "approver", answer, now)
+    if out is not None:
+        files.require_replaceable(out)
+    if role is not None and role not in judged.roles():
+        known = ", ".join(sorted(judged.roles()))
+        raise InputError("WRONG_ROLE", f"'{role}' does not sign this.", mend=f"Known: {known}.")
+    named = fleet is not None
+    return RequestDesk(judged, key_uri, role or "approver", request.parent, now, out=out, named=named)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ class Browser:
 
     def __init__(self, desk: WorkspaceDesk) -> None:
         self.door = Door(HOST)
-        transport = httpx.ASGITransport(app=create_app(desk, self.door))  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=create_app(desk, self.door, lambda: NOW))  # type: ignore[arg-type]
         self.client = httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}")
         self.page = f"{self.door.home}advisory/{ADVISORY}"
         self.fields: dict[str, str] = {}
@@ -238,7 +238,7 @@ FORGED: tuple[dict[str, str], ...] = (
     {"form": "guess"},
     {"form": ""},
     {"act": "publish"},
-    {"comment": "x" * 70_000},
+    {"comment": "x" * 140_000},
     {f"f{n}": "1" for n in range(20)},
 )
 

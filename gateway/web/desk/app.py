@@ -19,7 +19,8 @@ from gateway.web.desk.desk import Answer, Desk
 from gateway.web.desk.door import OUTPUT_POLICY, Door, Guard
 from keys.errors import TocsinError
 
-FORM_BYTES_MAX: Final = 65_536
+FORM_BYTES_MAX: Final = 131_072
+"""Two fields of 4,000 letters, each of three bytes that take three letters, fit."""
 FIELDS_MAX: Final = 16
 _STATIC: Final = {"desk.css": "text/css", "desk.js": "text/javascript"}
 _TEMPLATES: Final = ("base.html", "list.html", "show.html", "trouble.html")
@@ -38,14 +39,19 @@ def _template(name: str) -> str | None:
 
 
 class _Pages:
-    """Fills in templates."""
+    """Fills in templates, and does what they are filled with."""
 
     def __init__(self, desk: Desk, door: Door) -> None:
         self._desk, self._door = desk, door
+        self._turn = anyio.CapacityLimiter(1)
         self._jinja = packets.environment()
         shared = self._jinja.loader
         assert shared is not None
         self._jinja.loader = ChoiceLoader([FunctionLoader(_template), shared])
+
+    async def alone(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do what takes long beside the server; one thing at a time, however many tabs are open."""
+        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._turn)
 
     def page(self, name: str, *, status: int = HTTPStatus.OK, **values: Any) -> Response:
         found = self._jinja.get_template(name).render(
@@ -58,14 +64,20 @@ class _Pages:
         return self.page("trouble.html", status=status, words=words, code=error.code)
 
 
-def create_app(desk: Desk, door: Door) -> FastAPI:
-    """Return the application of one desk behind its door."""
+def create_app(desk: Desk, door: Door, now: Callable[[], float]) -> FastAPI:
+    """Return the application of one desk behind its door.
+
+    Args:
+        desk: what is shown and answered.
+        door: who may come in.
+        now: returns UTC seconds.
+    """
     app = FastAPI(title="Tocsin desk", docs_url=None, redoc_url=None, openapi_url=None)
     pages = _Pages(desk, door)
     _add_door(app, door)
     _add_reading(app, desk, pages, door.home)
     _add_answers(app, desk, pages, door)
-    app.add_middleware(Guard, door=door)
+    app.add_middleware(Guard, door=door, now=now)
     return app
 
 
@@ -97,7 +109,7 @@ def _add_door(app: FastAPI, door: Door) -> None:
 def _add_reading(app: FastAPI, desk: Desk, pages: _Pages, home: str) -> None:
     @app.get(home)
     async def every() -> Response:
-        return pages.page("list.html", lines=await anyio.to_thread.run_sync(desk.lines))
+        return pages.page("list.html", lines=await pages.alone(desk.lines))
 
     @app.get(f"{home}advisory/{{advisory}}")
     async def show(advisory: str) -> Response:
@@ -126,7 +138,7 @@ async def _shown(  # noqa: PLR0917 - one page
     status: int = HTTPStatus.OK,
 ) -> Response:
     try:
-        packet = await anyio.to_thread.run_sync(desk.show, advisory)
+        packet = await pages.alone(desk.show, advisory)
     except TocsinError as error:
         return pages.trouble(error, HTTPStatus.CONFLICT)
     mine = [one for one in packet.stops if one.by == desk.who and not one.number]
@@ -151,18 +163,19 @@ def _add_answers(app: FastAPI, desk: Desk, pages: _Pages, door: Door) -> None:
         if fields is None or not door.is_form(fields.get("form", "")):
             words = "This form does not come from the desk's own page.\n"
             return Response(words, HTTPStatus.FORBIDDEN, media_type="text/plain")
-        typed = Answer(fields.get("digest", ""), fields.get("comment", ""), fields.get("condition", ""))
+        words = (fields.get(name, "") for name in ("digest", "comment", "condition", "act"))
+        typed = Answer(*words)
         acts: dict[str, Callable[[], str]] = {
             "approve": partial(desk.approve, advisory, typed, fields.pop("secret", "").encode()),
             "reject": partial(desk.reject, advisory, typed),
             "comment": partial(desk.remark, advisory, typed),
             "back": partial(desk.take_back, advisory, typed),
         }
-        act = acts.get(fields.get("act", ""))
+        act = acts.get(typed.act)
         if act is None:
             return Response("There is no such answer.\n", HTTPStatus.BAD_REQUEST, media_type="text/plain")
         try:
-            said = await anyio.to_thread.run_sync(act)
+            said = await pages.alone(act)
         except TocsinError as error:
             wrong = _WORDS.get(error.code, error.message)
             return await _shown(

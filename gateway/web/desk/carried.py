@@ -28,8 +28,11 @@ class RequestDesk:
         judged: the request, found to be whole.
         key_uri: where the private key is.
         role: in which the approver answers, for the words of the page.
-        out: where the answer is written.
+        folder: where answers are written: each has a name of its own, so that two approvers who use the same
+            folder do not write over each other.
         now: returns UTC seconds.
+        out: the answer's file instead.
+        named: the signer named the fleet when opening the request.
 
     Raises:
         InputError: NOT_A_NOTICE.
@@ -38,14 +41,24 @@ class RequestDesk:
     carried: bool = True
     who: str = ""
 
-    def __init__(self, judged: Judged, key_uri: str, role: str, out: Path, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        judged: Judged,
+        key_uri: str,
+        role: str,
+        folder: Path,
+        now: Callable[[], int],
+        *,
+        out: Path | None = None,
+        named: bool = False,
+    ) -> None:
         if not isinstance(judged.content, Notice):
             raise InputError(
                 "NOT_A_NOTICE",
                 "The desk is for notices to owners, and this request is about something else.",
                 mend="Use 'tocsin sign-request show' and 'sign-request sign'.",
             )
-        self._judged, self._uri, self._out, self._now = judged, key_uri, out, now
+        self._judged, self._uri, self._folder, self._out = judged, key_uri, folder, out
         self._notice, self.role = judged.content, role
         attached = judged.request.attachments
         facts = load_facts(attached[FACTS], where=FACTS)
@@ -67,10 +80,9 @@ class RequestDesk:
             same_since=self._notice.same_since,
         )
         self._outputs = release.outputs
-        self._packet = packets.of_request(
-            self._notice, judged.digest, release.outputs, facts, role, now=now()
-        )
+        self._packet = packets.of_request(judged, release.outputs, facts, role, named=named, now=now())
         self._answered = ""
+        self._signed: Path | None = None
 
     @property
     def secret(self) -> str:
@@ -104,10 +116,12 @@ class RequestDesk:
         """Sign exactly what was shown, and write the answer's file."""
         self._require_shown(advisory, answer)
         signer = open_signer(self._uri, lambda _: secret)
-        files.require_replaceable(self._out)
-        files.write_atomic(self._out, requests.sign(self._judged, signer))
-        self._answered = f"you signed it: {self._out.name}"
-        return f"You signed it. Send this file back to whoever sent you the request: {self._out}"
+        name = f"{self._notice.id}.{signer.public.thumbprint.hex()[:8]}.answer"
+        path = self._out or self._folder / name
+        files.require_replaceable(path)
+        files.write_atomic(path, requests.sign(self._judged, signer))
+        self._signed, self._answered = path, f"you signed it: {path.name}"
+        return f"You signed it. Send this file back to whoever sent you the request: {path}"
 
     def reject(self, advisory: str, answer: Answer) -> str:
         """Write a note to send back; nothing is signed."""
@@ -115,18 +129,23 @@ class RequestDesk:
         comment = files.visible(" ".join(answer.comment.split()))
         if not comment:
             raise InputError("BAD_VALUE", "A rejection needs its reason.")
-        path = self._out.with_suffix(".rejected.txt")
-        files.require_replaceable(path)
+        digest = self._judged.digest.hex()
+        path = self._folder / f"{self._notice.id}.{digest[:8]}.rejected.txt"
+        # What somebody else said of it in the same folder stays.
+        before = files.read_bytes(path, what="note", mend="Move it.") + b"\n" if path.exists() else b""
         note = [
             f"{self._notice.id} revision {self._notice.revision} is rejected ({self.role}).",
-            f"digest {self._judged.digest.hex()}",
+            f"digest {digest}",
             "",
             comment,
             "",
         ]
-        files.write_atomic(path, "\n".join(note).encode())
+        files.write_atomic(path, before + "\n".join(note).encode())
         self._answered = f"you rejected it: {path.name}"
-        return f"Nothing was signed. Send this file back to whoever sent you the request: {path}"
+        told = f"Send this file back to whoever sent you the request: {path}"
+        if self._signed is not None:
+            return f"You signed it before: do away with {self._signed}, which counts wherever it goes. {told}"
+        return f"Nothing was signed. {told}"
 
     def remark(self, advisory: str, answer: Answer) -> str:
         """Refuse: a comment alone is a matter for a mail."""

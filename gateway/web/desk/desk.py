@@ -29,6 +29,8 @@ class Answer:
     """64 hexadecimal digits: what the page showed."""
     comment: str = ""
     condition: str = ""
+    act: str = ""
+    """approve, reject, comment or back: the form in which it was typed."""
 
 
 class Desk(Protocol):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
@@ -28,6 +28,8 @@ OUTPUT_POLICY: Final = (
     "form-action 'none'; frame-ancestors 'self'"
 )
 """Of an output shown in a frame: it may be styled by itself, and nothing else."""
+IDLE_SECONDS: Final = 1_800
+"""So long without a request, the desk ends: whoever left it open need not have locked the machine."""
 FORM: Final = "application/x-www-form-urlencoded"
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -63,6 +65,8 @@ class Door:
     form: str = field(default_factory=_secret, repr=False)
     """Stands in every form of ours."""
     used: bool = False
+    last: float = 0.0
+    """UTC seconds at which somebody came in last."""
 
     @property
     def url(self) -> str:
@@ -123,6 +127,18 @@ class Door:
         kind = headers.get("content-type", [""])[0].partition(";")[0].strip().lower()
         return headers.get("origin") == [f"http://{self.host}"] and kind == FORM
 
+    def came(self, now: float) -> None:
+        """Note that somebody who may do so asked for something, or that the desk opened."""
+        self.last = now
+
+    def idle(self, now: float) -> bool:
+        """Say whether nobody has asked for anything for so long that the desk closes.
+
+        Args:
+            now: UTC seconds.
+        """
+        return not 0 <= now - self.last < IDLE_SECONDS
+
     def is_form(self, given: str) -> bool:
         """Say whether a form carries what ours carry."""
         return _same(given, self.form)
@@ -140,8 +156,8 @@ def _cookies(headers: list[str]) -> list[str]:
 class Guard:
     """Stands before the application: refuses, and puts the headers on every answer."""
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
-        self._app, self._door = app, door
+    def __init__(self, app: ASGIApp, door: Door, now: Callable[[], float]) -> None:
+        self._app, self._door, self._now = app, door, now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -162,6 +178,9 @@ class Guard:
         refusal = self._door.refuses(scope["method"], scope["path"], scope["headers"])
         if refusal is None:
             await self._app(scope, receive, guarded)
+            # Afterwards, as a token may wait long for a finger; and any page may knock at the outer door.
+            if not scope["path"].startswith("/open/"):
+                self._door.came(self._now())
             return
         status, words = refusal
         body = f"{words}\n".encode()

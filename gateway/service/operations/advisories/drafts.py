@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from advisories.checks import Finding
 from advisories.facts import Facts, load_facts
+from advisories.topics import is_id
 from gateway.service import files, schema
 from gateway.service.entries import require_id
 from gateway.service.operations.advisories import checking
@@ -105,6 +106,8 @@ def load(workspace: Workspace, advisory: str | Path, *, now: int | None = None) 
 
 def published_revision(workspace: Workspace, advisory: str) -> int:
     """Return the newest published revision of an advisory, 0 before the first."""
+    if not is_id(advisory):  # a stray file's name, which may not even be a text
+        return 0
     t = schema.advisories
     with workspace.store() as store, store.read() as session:
         query = sa.select(sa.func.max(t.c.revision)).where(t.c.id == advisory)

@@ -14,7 +14,7 @@ from advisories.clocks.running import LIVE
 from advisories.compose import FACTS, SETTING
 from advisories.facts import Facts, load_facts
 from advisories.notice import Notice, ReleaseList, check_code
-from advisories.packet import Clock, Packet, Signature, Since, compare, compare_setting
+from advisories.packet import Carried, Clock, Packet, Signature, Since, compare, compare_setting
 from advisories.render import pages, small
 from advisories.story import load_setting
 from gateway.service import fonts
@@ -23,6 +23,7 @@ from gateway.service.operations.advisories import comments
 from gateway.service.operations.advisories.approvals import Review
 from gateway.service.operations.incidents import watching
 from gateway.service.operations.trust.request_files import RELEASE_LIST_BYTES_MAX
+from gateway.service.operations.trust.requests import Judged
 from gateway.service.workspace import Workspace
 from keys.codec import load
 from keys.errors import InputError, RefusedError, UnavailableError
@@ -146,25 +147,27 @@ def _other(before: bytes | None, after: bytes) -> Iterator[str]:
 
 
 def of_request(
-    notice: Notice, digest: bytes, outputs: Mapping[str, bytes], facts: Facts, role: str, *, now: int
+    judged: Judged, outputs: Mapping[str, bytes], facts: Facts, role: str, *, named: bool, now: int
 ) -> Packet:
     """Return the packet of a signing request: what was said and approved so far, only the workspace knows.
 
     Args:
-        notice: the header to sign.
-        digest: SHA-256 of it.
+        judged: the request, which is about a notice.
         outputs: all that it binds.
         facts: what they are made of.
         role: of the key that would sign.
+        named: the signer named this fleet when opening it.
         now: UTC seconds.
     """
+    assert isinstance(judged.content, Notice)
     return Packet(
         role=role,
         facts=facts,
-        notice=notice,
-        digest=digest,
+        notice=judged.content,
+        digest=judged.digest,
         outputs=outputs,
         pictures=dict(pictures(outputs)),
-        missing=(role,),
+        findings=None,
+        carried=Carried(judged.fleet, named, judged.root.version, judged.root.expires, judged.unseen),
         made=now,
     )
