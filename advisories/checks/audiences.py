@@ -13,6 +13,7 @@ from advisories.notice import Severity
 
 TESTED_DAYS_MAX: Final = 90
 FEW_CUSTOMERS: Final = 50
+_CALL = re.compile(r"\b(?:calls?|phone)\b", re.IGNORECASE)
 """Fewer customers than these are called, one by one."""
 BRIEFED: Final = (Audience.SUPPORT, Audience.SALES, Audience.SOCIAL_MEDIA, Audience.SWITCHBOARD)
 _PHONE: Final = re.compile(r"\+?\d[\d ()/-]{5,}\d")
@@ -23,7 +24,8 @@ _HOURS: Final = re.compile(
 
 @rule("contact-untested", Level.ADVICE, 29)
 def contact_untested(facts: Facts, context: Context) -> Iterator[Point]:
-    """A number or address that nobody tried lately."""
+    """A number or address that nobody tried lately; in earnest that blocks, in an exercise it is advice."""
+    level = Level.ADVICE if facts.exercise else Level.BLOCK
     known = facts.contacts or (context.setting.organisation.contacts if context.setting else ())
     mend = "Call or write, then add 'tested:' and 'tested_by:'."
     if not known:
@@ -31,15 +33,15 @@ def contact_untested(facts: Facts, context: Context) -> Iterator[Point]:
             ("texts", facts.source_language, "contact"),
             "No contact is listed, so nobody knows whether the one in the text was tried.",
             "Add 'contacts:' with 'hours', 'languages' and the day it was 'tested'.",
+            level,
         )
     for number, contact in enumerate(known):
         where = ("contacts", number)
         if contact.tested is None:
-            yield Point(where, f"'{contact.value}' was never tried.", mend)
+            yield Point(where, f"'{contact.value}' was never tried.", mend, level)
         elif context.today and (context.today - contact.tested).days > TESTED_DAYS_MAX:
-            yield Point(
-                where, f"'{contact.value}' was last tried more than {TESTED_DAYS_MAX} days ago.", mend
-            )
+            long = f"'{contact.value}' was last tried more than {TESTED_DAYS_MAX} days ago."
+            yield Point(where, long, mend, level)
 
 
 @rule("contact-hours", Level.ADVICE, 29)
@@ -102,8 +104,7 @@ def briefings(facts: Facts, _: Context) -> Iterator[Point]:
 @rule("personal-calls", Level.ADVICE, 44)
 def personal_calls(facts: Facts, context: Context) -> Iterator[Point]:
     """So few customers that a letter is the wrong way."""
-    counted = [one.count for one in facts.estimates if one.of == "customers"]
-    known = counted[-1] if counted else context.setting.organisation.customers if context.setting else None
+    counted, known = _customers(facts, context)
     called = any(one.audience is Audience.CUSTOMERS for one in facts.stakeholders)
     if known is not None and 0 < known < FEW_CUSTOMERS and facts.severity >= Severity.MEDIUM and not called:
         yield Point(
@@ -111,6 +112,28 @@ def personal_calls(facts: Facts, context: Context) -> Iterator[Point]:
             f"Only {known} customers are concerned: call each of them.",
             "List them under 'stakeholders:' as customers, and keep the outcome in the call list.",
         )
+
+
+@rule("letters", Level.ADVICE, 44)
+def letters(facts: Facts, context: Context) -> Iterator[Point]:
+    """So many customers that calls would take for days."""
+    _, known = _customers(facts, context)
+    for number, one in enumerate(facts.stakeholders):
+        called = one.audience is Audience.CUSTOMERS and _CALL.search(one.how or "")
+        if known is not None and known >= FEW_CUSTOMERS and called:
+            yield Point(
+                ("stakeholders", number),
+                f"{known} customers shall be called one by one.",
+                "Write to all of them at once, by letter, mail or broadcast.",
+            )
+
+
+def _customers(facts: Facts, context: Context) -> tuple[bool, int | None]:
+    """Return whether the facts count the customers concerned, and how many there are, if anybody said."""
+    counted = [one.count for one in facts.estimates if one.of == "customers"]
+    if counted:
+        return True, counted[-1]
+    return False, context.setting.organisation.customers if context.setting else None
 
 
 @rule("faq", Level.ADVICE, 43)

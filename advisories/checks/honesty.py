@@ -48,11 +48,13 @@ def fact_source(facts: Facts, _: Context) -> Iterator[Point]:
 @rule("facts-first", Level.ADVICE, 22)
 def facts_first(facts: Facts, _: Context) -> Iterator[Point]:
     """An early word without one confirmed fact under it."""
-    if facts.phase is Phase.INITIAL and not any(fact.status is Status.CONFIRMED for fact in facts.facts):
+    said = {fact.status for fact in facts.facts}
+    if facts.phase is Phase.INITIAL and Status.CONFIRMED not in said:
         yield Point(
             ("facts",),
             "Nothing is confirmed yet; an early notice stands on confirmed facts.",
-            "Add what is confirmed to 'facts:', with its source and date.",
+            "Add what is confirmed to 'facts:', with its source and date; say what is 'unknown'.",
+            Level.ADVICE if Status.UNKNOWN in said else Level.BLOCK,
         )
 
 
@@ -200,7 +202,12 @@ def cooperation(facts: Facts, _: Context) -> Iterator[Point]:
 @rule("data-types", Level.BLOCK, 10)
 def data_types(facts: Facts, _: Context) -> Iterator[Point]:
     """Personal data is concerned, and after the first notice nobody says which."""
-    if facts.data and not facts.data.types and facts.phase in {Phase.UPDATE, Phase.RESOLVED}:
+    if (
+        facts.data
+        and facts.data.concerned
+        and not facts.data.types
+        and facts.phase in {Phase.UPDATE, Phase.RESOLVED}
+    ):
         yield Point(
             ("data",),
             "Personal data is concerned, and 'types' names no kind of it.",

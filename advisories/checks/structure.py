@@ -154,6 +154,26 @@ def affected_version(facts: Facts, _: Context) -> Iterator[Point]:
         )
 
 
+@rule("known-before-first", Level.BLOCK, 7)
+def known_before_first(facts: Facts, _: Context) -> Iterator[Point]:
+    """A first notice that leaves open whether anybody asked for the data, or for the remedy."""
+    if facts.phase is not Phase.INITIAL:
+        return
+    if facts.kind is Kind.INCIDENT and facts.data is None:
+        yield Point(
+            ("kind",),
+            "Nobody wrote down whether personal data is concerned.",
+            "Add 'data:'; 'status: unknown' is honest as long as nobody knows.",
+        )
+    mended = facts.fix is not None or any(product.fixed for product in facts.products.values())
+    if facts.kind is Kind.VULNERABILITY and not mended:
+        yield Point(
+            ("products",),
+            "Nobody wrote down how the remedy stands.",
+            "Add 'fix:'; 'planned: false' says that there will be none, without 'available' the day is open.",
+        )
+
+
 @rule("fix", Level.ADVICE, 14)
 def fix(facts: Facts, _: Context) -> Iterator[Point]:
     """A remedy of which nobody says when it is there or how it gets on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from advisories.facts.parts import Day, Instant, Language, Long, Name, Part, Prose, Role, Url, words_of
 from advisories.yamlfile import choice
@@ -109,9 +109,17 @@ class Data(Part):
     types: tuple[Annotated[DataType, BeforeValidator(choice(DataType)), words_of(DataType)], ...] = Field(
         default=(), strict=False
     )
+    concerned: bool = True
+    """False: we looked, and none is."""
     status: Sure = Status.UNKNOWN
     source: Prose | None = None
     date: Day | None = None
+
+    @model_validator(mode="after")
+    def _none_has_no_types(self) -> Data:
+        if self.types and not self.concerned:
+            raise ValueError("data that is not concerned has no types")
+        return self
 
     @property
     def financial(self) -> bool:

@@ -184,8 +184,10 @@ def types_in_words(view: View, data: Data, among: frozenset[DataType] | None = N
 def data_sentences(view: View) -> list[str]:
     """Say which personal data is concerned, how sure we are and since when, also that we do not know."""
     say, data = view.say, view.facts.data
-    if data is None:
-        return [say("data.none")]
+    if data is None or not data.concerned:
+        return [say("data.none")] + (
+            [say("data.as_of", date=say.day(data.date))] if data and data.date else []
+        )
     types = types_in_words(view, data)
     key = {
         Status.CONFIRMED: "sure" if types else "some",
