@@ -21,7 +21,8 @@ from advisories.packet import Clock, Packet, Signature, Since, compare, make
 from advisories.packet.page import environment, hexes, visible
 from advisories.packet.readings import editions
 
-EXAMPLE = (Path(__file__).parents[2] / "examples" / "advisories" / "EX-2026-0001.yaml").read_text("utf-8")
+EXAMPLES = Path(__file__).parents[2] / "examples" / "advisories"
+EXAMPLE = (EXAMPLES / "EX-2026-0001.yaml").read_text("utf-8")
 HOSTILE = "</textarea></iframe><script>alert(1)</script>\"' onload=x &quot; \u202egnp\u2066 <img src=http://a.example>"
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -221,6 +222,11 @@ def test_joiners_and_places_for_a_hyphen_stay() -> None:
 def test_isolates_around_numbers_may_stay_in_outputs() -> None:
     assert visible("\u20681.4.2\u2069", isolates=False) == "\u20681.4.2\u2069"
     assert visible("a\tb\nc") == "a\tb\nc"
+
+
+def test_a_language_written_from_the_right_does_not_turn_its_line_round() -> None:
+    page = make(_packet((EXAMPLES / "EX-2026-0005.yaml").read_text("utf-8")))
+    assert '<bdi class="lang">العربية</bdi>' in page
 
 
 def test_a_digest_is_written_in_groups() -> None:

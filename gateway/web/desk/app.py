@@ -163,8 +163,7 @@ def _add_answers(app: FastAPI, desk: Desk, pages: _Pages, door: Door) -> None:
         if fields is None or not door.is_form(fields.get("form", "")):
             words = "This form does not come from the desk's own page.\n"
             return Response(words, HTTPStatus.FORBIDDEN, media_type="text/plain")
-        words = (fields.get(name, "") for name in ("digest", "comment", "condition", "act"))
-        typed = Answer(*words)
+        typed = Answer(*(fields.get(name, "") for name in ("digest", "comment", "condition", "act")))
         acts: dict[str, Callable[[], str]] = {
             "approve": partial(desk.approve, advisory, typed, fields.pop("secret", "").encode()),
             "reject": partial(desk.reject, advisory, typed),
