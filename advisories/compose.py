@@ -18,7 +18,7 @@ from advisories.notice import Notice, ReleaseList, Text, page_digests
 from advisories.render import console, led, pages, small
 from advisories.render.pages import Pages
 from advisories.render.small import Fonts
-from advisories.story import CODE_SLOT, SLOT, Setting, Story
+from advisories.story import CODE_SLOT, SETTING_BYTES_MAX, SLOT, Setting, Story
 from keys.codec import dump, load
 from keys.errors import InputError, RefusedError, UnavailableError
 
@@ -95,8 +95,17 @@ def compose(
         same_since: what the header says of that, when it is known already.
 
     Raises:
-        InputError: TEXT_TOO_LONG or NOTICE_TOO_LONG, with ``file:line``.
+        InputError: TEXT_TOO_LONG or NOTICE_TOO_LONG, with ``file:line``; SETTING_TOO_LONG.
     """
+    setting = setting or Setting()
+    sources = {FACTS: facts.file, SETTING: setting.encode()}
+    if len(sources[SETTING]) > SETTING_BYTES_MAX:
+        raise InputError(
+            "SETTING_TOO_LONG",
+            f"What is known of organisation, products and revisions takes {len(sources[SETTING])} bytes, "
+            f"at most {SETTING_BYTES_MAX} are kept.",
+            mend="Shorten organisation.yaml, or the lists of versions of these products.",
+        )
     draft = header_of(
         facts, fleet=fleet, issued=issued, revision=revision, exercise=exercise, version=version
     )
@@ -105,9 +114,7 @@ def compose(
     texts, encoded = {}, {}
     for language, text in words.items():
         texts[language], encoded[language] = _bound(facts, text, found, missing)
-    setting = setting or Setting()
     outputs = outputs_of(Story(facts=facts, notice=draft, texts=texts, setting=setting)) | _files(found)
-    sources = {FACTS: facts.file, SETTING: setting.encode()}
     release_list = dump(release_list_of(outputs | sources))
     header = header_of(
         facts,

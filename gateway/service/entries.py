@@ -21,6 +21,7 @@ from keys.limits import NAME_BYTES_MAX
 
 FORMAT: Final = 1
 POLICY_FILE: Final = "policy.toml"
+PRODUCT_LETTERS_MAX: Final = 200  # of a product's name, and of its vendor's
 PUBLIC_KEY_BYTES_MAX: Final = 4_096  # of an encoded COSE_Key; ML-DSA-65 takes 1,966
 SURFACES: Final = ("screen", "console", "led", "companion", "none")
 
@@ -145,11 +146,21 @@ SETTINGS: Mapping[str, Field] = {
     "tls_certificate": Field(files.a_text, required=False),
     "tls_key": Field(files.a_text, required=False),
 }
+
+
+def _short(value: Any) -> str:
+    """Return a text that has room on a page, and in the setting of a release."""
+    text = files.a_text(value)
+    if len(text) > PRODUCT_LETTERS_MAX:
+        raise ValueError(f"it has {len(text)} letters, at most {PRODUCT_LETTERS_MAX}")
+    return text
+
+
 PRODUCT: Mapping[str, Field] = {
-    "name": Field(files.a_text),
+    "name": Field(_short),
     "languages": Field(files.texts),
     "surface": Field(files.one_of(*SURFACES), required=False, default="screen"),
-    "vendor": Field(files.a_text, required=False, default="example.com"),
+    "vendor": Field(_short, required=False, default="example.com"),
     "slot_bytes": Field(files.an_int(1_024, IMAGE_BYTES_MAX), required=False, default=1_048_576),
     "consent": Field(files.one_of("ask", "agreed"), required=False, default="ask"),
     "versions": Field(read_versions, required=False, default=()),

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisories import limits
-from advisories.compose import CODE_SLOT, SLOT, Release, compose
+from advisories.compose import CODE_SLOT, SETTING, SLOT, Release, compose
 from advisories.facts import Facts, load_facts
 from advisories.languages import CALENDAR_END
 from advisories.notice import Action, Notice, Phase, ReleaseList, Severity, Text, check_code
 from advisories.render import console
-from advisories.story import Past, Setting
+from advisories.story import SETTING_BYTES_MAX, Past, Setting, load_setting
 from keys.codec import dump, load
 from keys.errors import InputError
 
@@ -204,6 +204,26 @@ def test_a_letter_that_no_device_takes_is_to_be_taken_out(example: Facts) -> Non
     with pytest.raises(InputError, match="control character") as caught:
         release(example.model_copy(update={"texts": {"en": words}}))
     assert caught.value.mend == "Take it out."
+
+
+@pytest.mark.parametrize(("more", "ok"), [(0, True), (1, False)])
+def test_a_setting_that_could_not_be_read_again_is_refused(example: Facts, more: int, ok: bool) -> None:
+    room = SETTING_BYTES_MAX + more - len(Setting(past=(_past(0, ""),)).encode())
+    lines = [_past(number, "x" * min(4_000, room - number * 4_100)) for number in range(room // 4_100)]
+    size = len(Setting(past=tuple(lines)).encode())
+    last = lines[-1].model_copy(update={"code": "x" * (SETTING_BYTES_MAX + more - size - len(',"code":""'))})
+    setting = Setting(past=(*lines[:-1], last))
+    assert len(setting.encode()) == SETTING_BYTES_MAX + more
+    if ok:
+        assert load_setting(release(example, setting=setting).sources[SETTING]) == setting
+    else:
+        with pytest.raises(InputError) as caught:
+            release(example, setting=setting)
+        assert caught.value.code == "SETTING_TOO_LONG"
+
+
+def _past(number: int, changed: str) -> Past:
+    return Past(revision=number + 100, phase="update", issued=1, changed={"en": changed} if changed else {})
 
 
 def test_a_header_that_no_device_takes_is_refused(example: Facts) -> None:

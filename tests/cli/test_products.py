@@ -63,6 +63,8 @@ def test_a_setting_tells_what_the_register_says(workspace: Workspace, tocsin: To
         (("version", "add", "thermostat", "1.4.300000"), "BAD_VALUE"),
         (("version", "add", "kettle", "1.4.0"), "NO_PRODUCT"),
         (("end-of-support", "thermostat", "31.1.2030"), "BAD_VALUE"),
+        (("add", "kettle", "--name", "x" * 201), "BAD_VALUE"),
+        (("add", "kettle", "--vendor", "x" * 201), "BAD_VALUE"),
         (("end-of-support", "thermostat", "2030-02-30"), "BAD_VALUE"),
         (("end-of-support", "kettle", "2030-01-31"), "NO_PRODUCT"),
         (("show", "kettle"), "NO_PRODUCT"),

@@ -18,10 +18,16 @@ from gateway.cli import homes
 from gateway.cli.output import utc
 from gateway.service.operations import patches
 from gateway.service.operations.trust import ceremonies, keys, requests, roots
-from gateway.service.operations.trust.request_files import encode_request, for_patch, read_request
+from gateway.service.operations.trust.request_files import (
+    RELEASE_LIST_BYTES_MAX,
+    encode_request,
+    for_patch,
+    read_request,
+)
 from gateway.service.workspace import Workspace
 from keys.cbor import decode
 from keys.codec import dump, load, unpack
+from keys.errors import InputError
 from tests.cli.conftest import ADVISORY, Tocsin, snapshot
 
 NOW = 1_900_000_000
@@ -77,6 +83,19 @@ def test_a_setting_that_nobody_could_have_composed_in_is_refused(
     ran = tocsin("sign-request", "show", "x.request", "--json")
     assert (ran.status, ran.json["error"]["code"]) == (3, "MALFORMED")
     assert ".." not in ran.json["error"]["message"]
+
+
+def test_what_a_request_could_not_carry_is_told_before_it_is_written(workspace: Workspace) -> None:
+    request = read_request(_notice(workspace))
+    for more in (0, 1):
+        enclosed = {**request.attachments, "source/facts.yaml": bytes(RELEASE_LIST_BYTES_MAX + more)}
+        big = replace(request, attachments=enclosed)
+        if more:
+            with pytest.raises(InputError, match=r"'source/facts\.yaml' has 1048577 bytes") as caught:
+                encode_request(big)
+            assert caught.value.code == "REQUEST_TOO_BIG"
+        else:
+            assert read_request(encode_request(big)) == big
 
 
 def test_everything_that_a_notice_asks_of_owners_is_shown(

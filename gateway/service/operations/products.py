@@ -30,7 +30,8 @@ def add(workspace: Workspace, product: Product) -> Product:
         try:
             spec.read(list(value) if isinstance(value, tuple) else value)
         except ValueError as error:
-            raise InputError("BAD_VALUE", f"'{name}': {error}.", mend=f"Give another --{name}.") from None
+            option = "language" if name == "languages" else name.replace("_", "-")
+            raise InputError("BAD_VALUE", f"'{name}': {error}.", mend=f"Give another --{option}.") from None
     with workspace.lock():
         if product.id in workspace.products():
             raise InputError(

@@ -99,6 +99,10 @@ def encode_request(request: Request) -> bytes:
     Raises:
         InputError: REQUEST_TOO_BIG.
     """
+    for name, enclosed in request.attachments.items():
+        if len(enclosed) > RELEASE_LIST_BYTES_MAX:
+            message = f"'{name}' has {len(enclosed)} bytes, at most {RELEASE_LIST_BYTES_MAX} are read."
+            raise InputError("REQUEST_TOO_BIG", message, mend="Approve it on a machine with the workspace.")
     data = dump(request)
     if len(data) > REQUEST_BYTES_MAX:
         message = f"The request would have {len(data)} bytes, at most {REQUEST_BYTES_MAX} are read."
