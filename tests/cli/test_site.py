@@ -125,7 +125,7 @@ def test_a_key_that_cannot_sign_is_refused(tocsin: Tocsin, fleet: Path, tmp_path
     assert (ran.status, ran.json["error"]["code"]) == (2, "NO_PUBLISHER")
 
 
-@pytest.mark.parametrize("name", ["outputs/de/web.html", "outputs/ja/csaf.json", "texts/en.cbor", "release-list.cbor"])  # fmt: skip
+@pytest.mark.parametrize("name", ["outputs/de/web.html", "outputs/ja/csaf.json", "texts/en.cbor", "release-list.cbor", "source/facts.yaml"])  # fmt: skip
 def test_what_was_altered_or_lost_stops_the_build(
     tocsin: Tocsin, fleet: Path, tmp_path: Path, name: str
 ) -> None:
@@ -159,7 +159,7 @@ def test_what_may_not_be_public_is_left_out_and_taken_away(
     tocsin: Tocsin, fleet: Path, tmp_path: Path, label: str
 ) -> None:
     assert tocsin("site", "build", "public", "-w", fleet).status == 0
-    facts = fleet / "advisories" / ADVISORY / "r1" / "source" / "facts.yaml"
+    facts = fleet / "advisories" / f"{ADVISORY}.yaml"
     text = re.sub(r"(?m)^(tlp|embargo_until):.*\n", "", facts.read_text("utf-8"))
     facts.write_text(text.replace("exercise: true", f"{label}\nexercise: true", 1), "utf-8")
     ran = tocsin("site", "build", "public", "-w", fleet, "--json")

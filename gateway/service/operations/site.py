@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from advisories.site.edition import Edition, Site
 from advisories.story import filled
 from gateway.service import files, schema
 from gateway.service.operations import releases
+from gateway.service.operations.advisories.drafts import facts_path
 from gateway.service.operations.advisories.embargo import require_may_leave
 from gateway.service.operations.advisories.setting import organisation
 from gateway.service.operations.trust.signing import verified
@@ -113,7 +114,8 @@ def write(
         found = build(site, signatures)
     except ValueError as error:
         raise InputError("SITE_DOCUMENTS", f"The CSAF tree cannot be made: {error}.") from None
-    _replace(folder, found)
+    with workspace.lock():  # of two builds at once, each leaves a whole one
+        _replace(folder, found)
     return Built(
         len(found), tuple(each.notice.id for each in site.current), left_out, len(listed), sign is not None
     )
@@ -138,13 +140,14 @@ def _editions(workspace: Workspace, now: int) -> tuple[list[Edition], dict[str, 
                 mend="Restore the store from a copy.",
                 where=str(workspace.store_path),
             )
-        facts = _facts(folder)
+        listed = _listed(folder, peek(document, Notice))
         try:
-            require_may_leave(workspace, facts, Channel.SITE, now=now)
+            for facts in (_facts(folder, listed), *_today(workspace, advisory)):
+                require_may_leave(workspace, facts, Channel.SITE, now=now)
         except InputError as error:
             left_out[advisory] = error.message
             continue
-        found.append(_edition(folder, document))
+        found.append(_edition(folder, document, listed))
     return [each for each in found if each.notice.id not in left_out], left_out
 
 
@@ -162,24 +165,37 @@ def _signed(document: bytes, name: tuple[str, int], roots: Sequence[Root]) -> bo
     return False
 
 
-def _facts(folder: Path) -> Facts:
+def _listed(folder: Path, notice: Notice) -> Mapping[str, bytes]:
+    """Read the release list that a notice binds: name -> digest of everything approved with it."""
+    path = folder / "release-list.cbor"
+    data = _approved(path, notice.release_list)
+    try:
+        return load(ReleaseList, data, size_max=RELEASE_LIST_BYTES_MAX).outputs
+    except RefusedError:
+        raise _damaged(path) from None
+
+
+def _facts(folder: Path, listed: Mapping[str, bytes]) -> Facts:
+    """Read the facts as they were approved."""
     path = folder / FACTS
-    return load_facts(files.read_stored(path, what="facts of a revision", mend=_MEND), where=str(path))
+    return load_facts(_approved(path, listed.get(FACTS, b"")), where=str(path))
 
 
 _MEND: Final = "Restore the workspace's folder 'advisories' from a copy."
 
 
-def _edition(folder: Path, document: bytes) -> Edition:
+def _today(workspace: Workspace, advisory: str) -> list[Facts]:
+    """Read the facts as they are written now: whoever marks them today takes the old pages off the site."""
+    path = facts_path(workspace, advisory)
+    if not path.exists():
+        return []
+    data = files.read_stored(path, what="facts of an advisory", mend=_MEND)
+    return [load_facts(data, where=str(path))]
+
+
+def _edition(folder: Path, document: bytes, listed: Mapping[str, bytes]) -> Edition:
     """Read a revision, and hold every output against what the approvers signed."""
     notice = peek(document, Notice)
-    data = files.read_stored(folder / "release-list.cbor", what="release list", mend=_MEND)
-    try:
-        listed = load(ReleaseList, data, size_max=RELEASE_LIST_BYTES_MAX).outputs
-    except RefusedError:
-        listed = {}
-    if hashlib.sha256(data).digest() != notice.release_list:
-        raise _damaged(folder / "release-list.cbor")
     texts = {}
     for language, wanted in notice.texts.items():
         encoded = _approved(folder / f"texts/{language}.cbor", wanted)
