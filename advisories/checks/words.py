@@ -24,7 +24,8 @@ READING_WORDS_MIN: Final = 30
 """Below this many words a formula says nothing."""
 
 _PLACEHOLDER = re.compile(
-    r"\[[^\]]*\]|<[^<>@]+>|\{[^}]*\}|_{3,}|\*{3,}|\?{3,}|\b(?:TODO|TBD|TBA|FIXME|[Xx]{3,})\b|\b[Ll]orem ipsum\b"
+    r"\[[^\]]*\]|<[^<>@]+>|\{[^}]*\}|[_?*]{3,}"
+    r"|\b(?:TODO|TBD|TBA|FIXME|[Xx]{3,})\b|\b[Ll]orem ipsum\b"
 )
 _ADDRESSES = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
 _FALSE_LAW = re.compile(r"Data Security (?:and |& )?Breach Notification Act", re.IGNORECASE)
