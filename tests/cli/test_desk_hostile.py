@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gateway.cli.desk as command
-from gateway.service.operations import advisories
+from gateway.service.operations import advisories, releases
 from gateway.service.operations.advisories import comments
 from gateway.service.operations.trust import roots
 from gateway.service.workspace import Workspace
@@ -165,3 +165,23 @@ async def test_a_key_in_a_token(
         assert _signed(workspace) == []
         assert (await found.answer("approve", secret=softhsm.PIN.decode()))[0] == 303
     assert _signed(workspace) == ["exercise-token"]
+
+
+async def test_a_word_whose_signature_was_lost_is_not_shown_as_an_approval(
+    browser: Browser, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviewed = advisories.review(workspace, ADVISORY, now=NOW)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(releases, "keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            advisories.approve(workspace, reviewed, "engineering", no_passphrase, comment="Well said.")
+    page = await browser.read()
+    assert ("Well said." in page, "approved, but no signature of it is here" in page) == (True, True)
+    advisories.approve(
+        workspace, advisories.review(workspace, ADVISORY, now=NOW), "engineering", no_passphrase
+    )
+    assert "no signature of it is here" not in await browser.read()
