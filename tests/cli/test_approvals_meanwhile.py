@@ -74,11 +74,11 @@ def test_a_word_without_its_signature_counts_as_no_approval(
     def killed(_folder: Path, _release: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    reviewed = _review(workspace)
+    with monkeypatch.context() as patch:
         patch.setattr(releases, "keep", killed)
-        advisories.approve(
-            workspace, _review(workspace), "legal", no_passphrase, condition="The letter first."
-        )
+        with pytest.raises(KeyboardInterrupt):
+            advisories.approve(workspace, reviewed, "legal", no_passphrase, condition="The letter first.")
     reviewed = _review(workspace)
     assert (reviewed.approvals.signed, reviewed.document) == ((), None)
     (word,) = comments.said(workspace, reviewed.about)
