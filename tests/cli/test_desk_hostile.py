@@ -15,6 +15,7 @@ from gateway.service.operations.advisories import comments
 from gateway.service.operations.trust import roots
 from gateway.service.workspace import Workspace
 from gateway.web.desk import Door, WorkspaceDesk
+from gateway.web.desk.desk import Line
 from gateway.web.desk.door import IDLE_SECONDS
 from keys.signer import from_pem
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase
@@ -133,6 +134,21 @@ async def test_only_who_may_come_in_keeps_the_desk_open(browser: Browser) -> Non
     assert browser.door.last == 0
     await browser.client.get(browser.door.home)
     assert browser.door.last == NOW
+
+
+async def test_the_hour_runs_from_the_request_also_while_it_is_answered(workspace: Workspace) -> None:
+    seen: list[float] = []
+
+    class Watched(WorkspaceDesk):
+        def lines(self) -> list[Line]:
+            seen.append(found.door.last)
+            return []
+
+    found = Browser(Watched(workspace, "legal", None, lambda: NOW))
+    async with found.client:
+        await found.enter()
+        await found.client.get(found.door.home)
+    assert seen == [NOW]
 
 
 def test_a_desk_that_nobody_uses_ends_by_itself(

@@ -177,9 +177,12 @@ class Guard:
 
         refusal = self._door.refuses(scope["method"], scope["path"], scope["headers"])
         if refusal is None:
+            # Any page of any site may knock at the outer door.
+            inside = not scope["path"].startswith("/open/")
+            if inside:
+                self._door.came(self._now())
             await self._app(scope, receive, guarded)
-            # Afterwards, as a token may wait long for a finger; and any page may knock at the outer door.
-            if not scope["path"].startswith("/open/"):
+            if inside:  # a token may have waited long for a finger
                 self._door.came(self._now())
             return
         status, words = refusal
