@@ -92,9 +92,12 @@ def test_who_speaks_is_frozen_with_the_first_approval(workspace: Workspace, file
         path.write_text("name: Another Example\n")
     else:
         path.write_text(path.read_text().replace('name = "thermostat"', 'name = "Thermostat"'))
-    assert advisories.review(workspace, ADVISORY, now=NOW + 99).digest == first.digest
+    frozen = advisories.review(workspace, ADVISORY, now=NOW + 99)
+    assert frozen.digest == first.digest
+    assert [f.severity for f in frozen.findings if f.rule == "setting-changed"] == ["advice"]
     again = advisories.review(workspace, ADVISORY, now=NOW, restart=True)
     assert again.about.content != first.about.content
+    assert not [f for f in again.findings if f.rule == "setting-changed"]
 
 
 def test_old_comments_stay_visible_with_the_digest_they_were_about(

@@ -49,7 +49,7 @@ def test_facts_changed_after_an_approval_are_signed_by_nobody_and_not_published(
     assert before is not None
     path = facts(workspace)
     words = path.read_text(encoding="utf-8")
-    marked = next(line for line in words.splitlines() if line.strip().startswith("contact"))
+    marked = next(line for line in words.splitlines() if line.strip().startswith("contact:"))
     files.write_atomic(path, words.replace(marked, marked.replace(".com", ".org")).encode())
     assert path.read_text(encoding="utf-8") != words, "the test changes nothing"
     for attempt in (lambda: sign(workspace, roles[-1]), lambda: publish(workspace)):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from advisories.approval import content_of
 from advisories.checks import Finding, Level
-from advisories.compose import FACTS, Release, compose
+from advisories.compose import FACTS, SETTING, Release, compose
 from advisories.facts import Facts
 from advisories.notice import Notice, check_code
 from advisories.render.pages import Pages
@@ -139,6 +139,8 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
         raise _damaged(workspace, advisory, revision, error) from None
     digest = hashlib.sha256(body).digest()
     findings = (*checked.findings, *_without_pages(checked.facts, release))
+    if header is not None and release.sources[SETTING] != current(workspace, checked.facts).encode():
+        findings = (*findings, _setting_changed(checked.facts, advisory))
     return Review(release, body, digest, document, stored, fixed, found, findings, now, restart)
 
 
@@ -152,6 +154,13 @@ def _without_pages(facts: Facts, release: Release) -> list[Finding]:
         mend = "Approve on a machine with the package fonts-unifont, or shorten the text as it says."
         found.append(Finding("drawn-pages", Level.ADVICE, where, message, mend, 35, line))
     return found
+
+
+def _setting_changed(facts: Facts, advisory: str) -> Finding:
+    """Return what to say when who speaks, or a product, was changed after the outputs were fixed."""
+    message = "organisation.yaml or products.toml was changed since; the outputs say it as before."
+    mend = f"If it matters here, start over: 'tocsin advisory approve {advisory} --restart'."
+    return Finding("setting-changed", Level.ADVICE, facts.place("id"), message, mend, 29, facts.line("id"))
 
 
 def present(workspace: Workspace, advisory: str, *, now: int) -> Review:
