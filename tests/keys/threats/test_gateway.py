@@ -11,7 +11,7 @@ from gateway.service import files
 from gateway.service.operations import advisories
 from gateway.service.workspace import Workspace
 from keys.document import digest
-from keys.errors import InputError, RefusedError
+from keys.errors import DamagedError, InputError
 from tests.cli.conftest import no_passphrase, template, workspace
 
 __all__ = ["template", "workspace"]  # fixtures: a fleet whose keys are all at hand
@@ -77,8 +77,8 @@ def test_approvals_altered_on_the_gateways_disk_are_not_published(workspace: Wor
     stored = next(facts(workspace).parent.rglob("header.cose"))
     good = stored.read_bytes()
     stored.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    with pytest.raises((InputError, RefusedError)) as refused:
+    with pytest.raises(DamagedError) as refused:
         publish(workspace)
-    assert refused.value.code in {"BAD_SIGNATURE", "THRESHOLD_NOT_MET"}
+    assert refused.value.code == "APPROVALS_DAMAGED"
     stored.write_bytes(good)
     publish(workspace)
