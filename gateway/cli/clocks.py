@@ -33,6 +33,8 @@ class _Showing(TyperGroup):
         return super().parse_args(ctx, args if known else ["show", *args])
 
 
+_OURS = frozenset({"silence", "next-update"})  # promises of our own, not of a law
+
 app = typer.Typer(
     cls=_Showing,
     help="Legal deadlines and our own promises, counted down.",
@@ -63,7 +65,16 @@ def _left(clock: Clock, moment: datetime) -> str:
     return "no number named" if clock.started is not None and clock.done is None else clock.note
 
 
-def clocks_table(clocks: Iterable[Clock], moment: datetime) -> Table:
+def print_clocks(found: Iterable[Clock], moment: datetime, out: Console) -> None:
+    """Print clocks as a table, and say so where Legal has named no regime: then no duty is counted at all."""
+    rows = list(found)
+    out.print(_clocks_table(rows, moment))
+    if rows and all(clock.regime in _OURS for clock in rows):
+        line(out, "No legal regime is counted: Legal names those that apply, under 'regimes:' in")
+        line(out, "organisation.yaml or with 'tocsin incident regime'. 'tocsin clocks regimes' lists them.")
+
+
+def _clocks_table(clocks: Iterable[Clock], moment: datetime) -> Table:
     """Make the table of clocks for people."""
     rows = [
         (
@@ -115,7 +126,7 @@ def show(
     overdue = sum(clock.state is State.OVERDUE for clock in found)
 
     def human(out: Console) -> None:
-        out.print(clocks_table(found, moment))
+        print_clocks(found, moment, out)
         for clock in found:
             if clock.latest is not None and clock.done is None:
                 line(out, f"{clock.regime} {clock.step}: by another reading {utc(clock.latest)}; ask Legal.")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from advisories.clocks.running import Clock
 from advisories.incident.kinds import Decided, Held, Lifted, Opened, Submitted, Triggered, made
-from gateway.cli.clocks import clock_data, clocks_table
+from gateway.cli.clocks import clock_data, print_clocks
 from gateway.cli.incident.app import (
     AtOption,
     ByOption,
@@ -61,7 +61,7 @@ def open_(
 
     def human(out: Console) -> None:
         line(out, f"{begun.id} is open: {said.line()}.")
-        out.print(clocks_table(clocks, records.at(now())))
+        print_clocks(clocks, records.at(now()), out)
 
     emit(
         as_json,

@@ -13,7 +13,7 @@ from advisories.events import Event
 from advisories.incident.model import Incident
 from advisories.incident.orders import utc
 from advisories.incident.timeline import Line, as_csv, as_text, iso
-from gateway.cli.clocks import clock_data, clocks_table
+from gateway.cli.clocks import clock_data, print_clocks
 from gateway.cli.incident.app import IncidentArgument, app
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, say, table
 from gateway.cli.show import line
@@ -76,7 +76,7 @@ def show(
         line(out, f"advisories: {', '.join(watching.speaking(opened, found)) or 'none'}")
         for violation in watched.violations:
             line(out, f"out of order: {violation.message} [{violation.code}]")
-        out.print(clocks_table(watched.clocks, moment))
+        print_clocks(watched.clocks, moment, out)
 
     emit(
         as_json,
