@@ -12,7 +12,7 @@ from typing import Any, Final
 from advisories.limits import IMAGE_BYTES_MAX
 from advisories.topics import DEFAULT_PREFIX, is_id
 from advisories.versions import parse_version
-from gateway.service import files
+from gateway.service import files, values
 from gateway.service.files import Field
 from keys.algorithms import PublicKey
 from keys.cbor import decode, encode
@@ -116,7 +116,7 @@ def read_versions(value: Any) -> tuple[str, ...]:
     Raises:
         ValueError: saying what is wrong.
     """
-    found = files.texts(value) if value else ()
+    found = values.texts(value) if value else ()
     numbers = [parse_version(version) for version in found]
     for before, after in pairwise(zip(numbers, found, strict=True)):
         if before[0] >= after[0]:
@@ -131,26 +131,26 @@ def read_day(value: Any) -> str:
         ValueError: for anything else.
     """
     try:
-        return date.fromisoformat(files.a_text(value)).isoformat()
+        return date.fromisoformat(values.a_text(value)).isoformat()
     except ValueError:
         raise ValueError("expected a date like 2030-01-31 in quotes") from None
 
 
 SETTINGS: Mapping[str, Field] = {
-    "format": Field(files.an_int(FORMAT, FORMAT)),
-    "exercise": Field(files.a_bool),
-    "prefix": Field(lambda value: check_prefix(files.a_text(value)), required=False, default=DEFAULT_PREFIX),
-    "broker": Field(files.a_text, required=False),
-    "http": Field(files.an_int(1, 65_535), required=False),
-    "tls_ca": Field(files.a_text, required=False),
-    "tls_certificate": Field(files.a_text, required=False),
-    "tls_key": Field(files.a_text, required=False),
+    "format": Field(values.an_int(FORMAT, FORMAT)),
+    "exercise": Field(values.a_bool),
+    "prefix": Field(lambda value: check_prefix(values.a_text(value)), required=False, default=DEFAULT_PREFIX),
+    "broker": Field(values.a_text, required=False),
+    "http": Field(values.an_int(1, 65_535), required=False),
+    "tls_ca": Field(values.a_text, required=False),
+    "tls_certificate": Field(values.a_text, required=False),
+    "tls_key": Field(values.a_text, required=False),
 }
 
 
 def _short(value: Any) -> str:
     """Return a text that has room on a page, and in the setting of a release."""
-    text = files.a_text(value)
+    text = values.a_text(value)
     if len(text) > PRODUCT_LETTERS_MAX:
         raise ValueError(f"it has {len(text)} letters, at most {PRODUCT_LETTERS_MAX}")
     return text
@@ -158,11 +158,11 @@ def _short(value: Any) -> str:
 
 PRODUCT: Mapping[str, Field] = {
     "name": Field(_short),
-    "languages": Field(files.texts),
-    "surface": Field(files.one_of(*SURFACES), required=False, default="screen"),
+    "languages": Field(values.texts),
+    "surface": Field(values.one_of(*SURFACES), required=False, default="screen"),
     "vendor": Field(_short, required=False, default="example.com"),
-    "slot_bytes": Field(files.an_int(1_024, IMAGE_BYTES_MAX), required=False, default=1_048_576),
-    "consent": Field(files.one_of("ask", "agreed"), required=False, default="ask"),
+    "slot_bytes": Field(values.an_int(1_024, IMAGE_BYTES_MAX), required=False, default=1_048_576),
+    "consent": Field(values.one_of("ask", "agreed"), required=False, default="ask"),
     "versions": Field(read_versions, required=False, default=()),
     "end_of_support": Field(read_day, required=False),
 }
@@ -184,7 +184,7 @@ def roles_of(known: Sequence[str]) -> Callable[[Any], tuple[str, ...]]:
     """Return the reader of a list of roles, each among those known."""
 
     def read(value: Any) -> tuple[str, ...]:
-        roles = files.texts(value)
+        roles = values.texts(value)
         for role in roles:
             if role not in known:
                 hint = files.near(role, list(known))[:-1]
@@ -195,7 +195,7 @@ def roles_of(known: Sequence[str]) -> Callable[[Any], tuple[str, ...]]:
 
 
 def _holder(value: Any) -> str:
-    holder = files.a_text(value)
+    holder = values.a_text(value)
     if len(holder.encode()) > NAME_BYTES_MAX:
         raise ValueError(f"a holder has at most {NAME_BYTES_MAX} bytes")
     return holder
@@ -203,7 +203,7 @@ def _holder(value: Any) -> str:
 
 def _public(value: Any) -> PublicKey:
     try:
-        data = bytes.fromhex(files.a_text(value))
+        data = bytes.fromhex(values.a_text(value))
         return PublicKey.from_cose(decode(data, size_max=PUBLIC_KEY_BYTES_MAX))
     except RefusedError:
         raise ValueError("this is not a public key") from None
@@ -212,17 +212,17 @@ def _public(value: Any) -> PublicKey:
 def key_fields(known: Sequence[str]) -> Mapping[str, Field]:
     """Return the fields of a key in ``keys.toml``, where these roles are known."""
     return {
-        "uri": Field(files.a_text, required=False),
+        "uri": Field(values.a_text, required=False),
         "roles": Field(roles_of(known)),
         "holder": Field(_holder),
         "public": Field(_public),
-        "revoked": Field(files.a_time, required=False),
-        "reason": Field(files.a_text, required=False),
+        "revoked": Field(values.a_time, required=False),
+        "reason": Field(values.a_text, required=False),
     }
 
 
 PUBLIC_KEY: Mapping[str, Field] = {
-    "roles": Field(files.texts),
+    "roles": Field(values.texts),
     "holder": Field(_holder),
     "public": Field(_public),
 }

@@ -14,7 +14,7 @@ from pydantic_core import PydanticSerializationError
 import advisories.kinds  # noqa: F401 - importing it registers every kind of event
 from advisories import events
 from advisories.events import Event, Recorded
-from gateway.service import audit, files, schema
+from gateway.service import audit, files, schema, values
 from gateway.service.store import Session
 from keys.errors import DamagedError, InputError
 from keys.limits import NAME_BYTES_MAX
@@ -57,7 +57,7 @@ def person(name: str, option: str = "--by", *, bytes_max: int = NAME_BYTES_MAX) 
         InputError: BAD_VALUE, naming the option.
     """
     try:
-        size = len(files.a_text(name).encode())
+        size = len(values.a_text(name).encode())
     except ValueError as error:
         raise InputError("BAD_VALUE", f"{option}: {error}.", mend="Give a name.") from None
     if size > bytes_max:

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.service import files
+from gateway.service import files, values
 from gateway.service.entries import POLICY_FILE
 from gateway.service.files import Field, Toml
 from keys.errors import InputError
@@ -108,6 +108,6 @@ def _demands(value: Any) -> dict[str, int]:
 
 _FIELDS: Final[Mapping[str, Field]] = {
     "type": Field(_type),
-    "product": Field(files.a_text, required=False),
+    "product": Field(values.a_text, required=False),
     "demands": Field(_demands),
 }

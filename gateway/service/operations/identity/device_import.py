@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from advisories.catalogue import DeviceRecord
 from advisories.limits import ALGORITHMS_MAX
 from advisories.topics import is_id
-from gateway.service import files, schema
+from gateway.service import files, schema, values
 from gateway.service.operations.identity import certificates, devices
 from gateway.service.operations.identity.device_list import COLUMNS, REQUIRED, bad, read_rows
 from gateway.service.workspace import Workspace
@@ -211,7 +211,7 @@ def _id(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return files.a_text(value)
+    return values.a_text(value)
 
 
 def _key(value: Any) -> PublicKey:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from advisories.catalogue import DeviceRecord, Devices
 from advisories.limits import DEVICE_RECORDS_MAX
 from gateway.core.publication import next_version
-from gateway.service import files, publication, schema
+from gateway.service import publication, schema, values
 from gateway.service.operations.identity import certificates
 from gateway.service.store import Session
 from gateway.service.workspace import Workspace
@@ -181,7 +181,7 @@ def revoke(workspace: Workspace, device: str, reason: str, operator: Signer, *, 
         InputError: NO_DEVICE, BAD_VALUE, or of :func:`register`.
     """
     try:
-        files.a_text(reason)
+        values.a_text(reason)
     except ValueError as error:
         raise InputError("BAD_VALUE", f"The reason: {error}.", mend="Give another --reason.") from None
     if len(reason.encode()) > REASON_BYTES_MAX:

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from gateway.service import files
+from gateway.service import files, values
 from gateway.service.entries import PUBLIC_KEY, KeyEntry, key_fields, public_values, require_id
 from gateway.service.workspace import Workspace
 from keys.algorithms import EMITTED, Algorithm, PublicKey
@@ -309,7 +309,7 @@ def revoke(workspace: Workspace, name: str, reason: str, *, now: int) -> Revocat
         InputError: NO_KEY, BAD_VALUE.
     """
     try:
-        files.a_text(reason)
+        values.a_text(reason)
     except ValueError as error:
         raise InputError("BAD_VALUE", f"'reason': {error}.", mend="Give another --reason.") from None
     with workspace.lock():
