@@ -7,6 +7,7 @@ issued, and as which revision, is not a fact of the file but an argument of ``co
 from __future__ import annotations
 
 from datetime import UTC
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
@@ -184,9 +185,14 @@ def load_facts(text: str | bytes, *, where: str) -> Facts:
         InputError: unknown or misspelt key, wrong type, bad version range, duplicate key, tab, unreadable
             encoding: with ``file:line`` and, where there is one, the nearest key or value.
     """
+    return _read(text if isinstance(text, str) else bytes(text), where)
+
+
+@lru_cache(maxsize=4)  # one command reads the same bytes several times, and frozen facts may be shared
+def _read(text: str | bytes, where: str) -> Facts:
     found = yamlfile.read(Facts, text, where=where)
     found.model._lines = found.lines  # noqa: SLF001 - our own private attribute, set once at birth
-    found.model._bytes = text.encode() if isinstance(text, str) else bytes(text)  # noqa: SLF001 - the same
+    found.model._bytes = text.encode() if isinstance(text, str) else text  # noqa: SLF001 - the same
     return found.model
 
 

@@ -107,11 +107,12 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
     fixed = releases.fixed(workspace, advisory, revision)
     document = None if restart else stored
     header = None if restart else _header(workspace, advisory, revision, document, fixed)
+    setting = current(workspace, checked.facts)
     if header is None:
         last = _last(workspace, advisory)
         release = compose(
             checked.facts,
-            setting=current(workspace, checked.facts),
+            setting=setting,
             fleet=trusted.fleet,
             issued=now,
             revision=revision,
@@ -139,7 +140,7 @@ def review(workspace: Workspace, advisory: str, *, now: int, restart: bool = Fal
         raise _damaged(workspace, advisory, revision, error) from None
     digest = hashlib.sha256(body).digest()
     findings = (*checked.findings, *_without_pages(checked.facts, release))
-    if header is not None and release.sources[SETTING] != current(workspace, checked.facts).encode():
+    if release.sources[SETTING] != setting.encode():
         findings = (*findings, _setting_changed(checked.facts, advisory))
     return Review(release, body, digest, document, stored, fixed, found, findings, now, restart)
 
