@@ -26,15 +26,27 @@ from gateway.service.broker import DemoBroker
 from gateway.service.operations.trust.keys import signer_for
 from gateway.service.runtime import Gateway
 from gateway.service.workspace import Workspace
-from gateway.web.app import create_app
-from gateway.web.server import listen
-from gateway.web.server import serve as serve_http
 from keys.signer import Signer
 
 
 def register(parent: typer.Typer) -> None:
     """Add this module's command to the application."""
     parent.command("serve", epilog=example("serve --broker mqtt://broker.example.com:1883"))(serve)
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    from gateway.web.server import listen  # noqa: PLC0415 - a web framework takes long to import
+
+    return listen(address, port)
+
+
+async def _serve_http(
+    gateway: Gateway, workspace: Workspace, listener: socket.socket, over: asyncio.Event
+) -> None:
+    from gateway.web.app import create_app  # noqa: PLC0415 - the same
+    from gateway.web.server import serve as serve_http  # noqa: PLC0415 - the same
+
+    await serve_http(create_app(gateway, workspace.artefacts), listener, over)
 
 
 def serve(
@@ -69,7 +81,7 @@ def serve(
         else:
             kind = "given broker"
         wanted = opened.settings.http if http is None else http
-        listener = None if wanted is None else stack.enter_context(listen(address, wanted))
+        listener = None if wanted is None else stack.enter_context(_listen(address, wanted))
         stack.enter_context(announced(opened, url))
         way = _Way(url, kind, listener, tls.context_for(opened, url))
         run(lambda stop: _serve(opened, signer, way, stop, as_json=as_json))
@@ -125,8 +137,7 @@ async def _serve(
         over = asyncio.Event()
         parts = [asyncio.create_task(gateway.run(way.url, over, way.tls))]
         if way.listener is not None:
-            app = create_app(gateway, workspace.artefacts)
-            parts.append(asyncio.create_task(serve_http(app, way.listener, over)))
+            parts.append(asyncio.create_task(_serve_http(gateway, workspace, way.listener, over)))
         stopping = asyncio.create_task(stop.wait())
         telling = asyncio.create_task(tell())
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import gateway.cli.desk as command
+import gateway.cli.desking as command
 from gateway.service.operations import advisories, releases
 from gateway.service.operations.advisories import comments
 from gateway.service.operations.trust import roots

@@ -10,7 +10,6 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from advisories.approval import Given
-from advisories.clocks.ics import calendar
 from advisories.clocks.regimes import Regimes
 from advisories.clocks.running import (
     LIVE,
@@ -206,6 +205,8 @@ def export(workspace: Workspace, name: str | None, *, now: float) -> tuple[bytes
     if name is None:  # a kept promise is told too: calendars take its entry out
         found += tuple(clock for clock in _promises(workspace, now) if clock.state not in LIVE)
     incidents = {incident.id: incident for incident in every(workspace)}
+    from advisories.clocks.ics import calendar  # noqa: PLC0415 - only this command needs icalendar
+
     data = calendar(found, incidents, now=at(now), exercise=workspace.settings.exercise)
     return data, data.count(b"BEGIN:VEVENT")
 
