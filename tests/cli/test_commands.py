@@ -175,7 +175,7 @@ def test_a_review_that_somebody_overtook_is_not_signed(workspace: Workspace) -> 
     first = advisories.review(workspace, ADVISORY, now=int(time.time()))
     second = advisories.review(workspace, ADVISORY, now=int(time.time()))
     advisories.approve(workspace, first, "legal", no_passphrase)
-    with pytest.raises(Exception, match="Somebody else approved meanwhile"):
+    with pytest.raises(Exception, match="Somebody else approved it or handed it out meanwhile"):
         advisories.approve(workspace, second, "engineering", no_passphrase)
 
 

@@ -93,7 +93,7 @@ def test_a_false_alarm_concerns_no_version() -> None:
     [
         (None, "1.4.2", "vendor_fix", "Install version 1.4.2 or a later one on Thermostat.", None),
         (
-            {"available": "2026-11-20T10:00:00+01:00", "page": "not an address"},
+            {"available": "2026-11-20T10:00:00+01:00"},
             "1.4.2",
             "vendor_fix",
             "Install version 1.4.2 or a later one on Thermostat.",
