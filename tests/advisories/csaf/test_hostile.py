@@ -66,7 +66,10 @@ def spoilt(draw: st.DrawFn) -> Any:
     """An official document in which some places hold something else, or nothing, or more."""
     document = copy.deepcopy(draw(st.sampled_from(documents())))
     for _ in range(draw(st.integers(1, 4))):
-        path = draw(st.sampled_from(places(document)))
+        left = places(document)
+        if not left:  # everything was taken out already
+            break
+        path = draw(st.sampled_from(left))
         holder = document
         for step in path[:-1]:
             holder = holder[step]
