@@ -14,7 +14,7 @@ from advisories.states import NoticeState, PatchState, Surface
 from advisories.versions import VERSION, Version
 from keys import cose
 from keys.algorithms import Algorithm, PublicKey
-from keys.cbor import decode
+from keys.cbor import decode, encode
 from keys.codec import at, blob, choice, dump, ident, load, many, record, row, text, uint, unpack
 from keys.errors import RefusedError
 from keys.reasons import Reason
@@ -58,6 +58,44 @@ class NoticeStatus:
     """UTC seconds when catalogue and timestamp first confirmed it as current."""
 
 
+class Agreed(IntEnum):
+    """How the owner agreed to a patch."""
+
+    ASKED = 0
+    """Said yes to what the device showed."""
+    URGENT = 1
+    """Agreed beforehand to urgent security patches."""
+    ALWAYS = 2
+    """Agreed beforehand to every patch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consented:
+    """The owner's consent to one patch, bound to what was shown."""
+
+    how: Agreed = at(1, choice(Agreed))
+    time: int = at(2, uint())
+    """UTC seconds."""
+    question: bytes = at(3, _DIGEST)
+    """SHA-256 over what was shown: see :func:`question`."""
+    notice: bytes | None = at(4, blob(32), optional=True)
+    """Digest of the notice that named the patch, where one was in hand."""
+    language: str | None = at(5, text(limits.LANGUAGE_BYTES_MAX), optional=True)
+    """In which the owner was asked."""
+
+
+def question(manifest: bytes, notice: bytes | None, words: bytes | None, language: str | None) -> bytes:
+    """Return the digest that a consent is bound to, 32 bytes.
+
+    Args:
+        manifest: the patch digest.
+        notice: digest of the notice that names the patch.
+        words: digest of the notice's text as it was shown.
+        language: in which the owner was asked.
+    """
+    return hashlib.sha256(encode([manifest, notice, words, language])).digest()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchStatus:
     """Where one patch stands on this device now."""
@@ -67,6 +105,14 @@ class PatchStatus:
     state: PatchState = at(3, choice(PatchState))
     time: int = at(4, uint())
     reason: Reason = at(5, choice(Reason))
+    consent: Consented | None = at(6, record(Consented), optional=True)
+    """Once given."""
+    done: int | None = at(7, uint(100), optional=True)
+    """Percent of the payloads that are certainly here, while they are brought."""
+    deferrals: int | None = at(8, uint(255), optional=True)
+    """How many times the owner has put it off; None: never."""
+    suit: bytes | None = at(9, blob(limits.SUIT_REPORT_BYTES_MAX, bytes_min=1), optional=True)
+    """SUIT_Report of the last procedure run (draft-ietf-suit-report-22), once it has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,9 @@ NOTICE_TRANSITIONS: Mapping[NoticeState, frozenset[NoticeState]] = {
 }
 """From -> to. NOT_APPLICABLE -> VERIFIED: an affected version was installed afterwards."""
 
+NOTICE_RESETS: Mapping[NoticeState, NoticeState] = {_N.SHOWN: _N.VERIFIED, _N.ACKNOWLEDGED: _N.VERIFIED}
+"""What a factory reset takes back: the next owner has not been told. Legal only behind a journaled reset."""
+
 _P = PatchState
 PATCH_STOPS = frozenset({_P.CANCELING, _P.CANCELED, _P.SUPERSEDED, _P.TIMED_OUT, _P.FAILED, _P.REJECTED})
 """What may stop a patch at any time before it is being installed."""

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final
 
 from device_sim.core import effects as do
 from device_sim.core.agent import Agent
+from device_sim.core.measure import measure, running
 from device_sim.core.slots import select
 from device_sim.display import Display, NoDisplay
 from device_sim.faults import GOOD, Behaviour, damaged
@@ -162,7 +163,7 @@ class DeviceShell:
         self._tell("booted", f"slot {slot}")
         if self.display.remark:
             self._tell("display", self.display.remark)
-        self._do(self.agent.booted(slot, image, self._clock()))
+        self._do(self.agent.booted(slot, running(measure(image)), self._clock()))
 
     async def stop(self) -> None:
         """Say goodbye on ``online``, send what is waiting, disconnect. State is on the disk already."""
@@ -292,7 +293,7 @@ class DeviceShell:
     def _measure(self, effect: do.MeasureSlot) -> None:
         assert self.agent is not None
         data = self.home.read_slot(effect.slot, effect.size)
-        self._do(self.agent.measured(effect.slot, data, self._clock()))
+        self._do(self.agent.measured(effect.slot, measure(data), self._clock()))
 
     def _reboot(self, _effect: do.Reboot) -> None:
         self.link.drop(self._boot_s)
@@ -313,6 +314,8 @@ class DeviceShell:
             self._tell("display", str(error))
         confirmed = "confirmed" if effect.confirmed else "not confirmed current"
         self._tell("shown", f"{effect.notice.id} revision {effect.notice.revision}, {confirmed}")
+        notice = effect.notice
+        self._do(self.agent.displayed(notice.id, notice.revision, Reason.OK, self._clock()))
         if self.owner is not None:
             self.owner.shown(self, effect)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from advisories.limits import ID_BYTES_MAX, LANGUAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_SLASHES_MAX
 from advisories.states import Surface
 from advisories.topics import DEFAULT_PREFIX, Topics, is_id
-from device_sim.core.profile import Profile
+from device_sim.core.profile import AutoConsent, Profile
 from keys.errors import InputError
 
 _REQUIRED: Final = frozenset({"id", "product", "vendor_id", "class_id"})
@@ -59,10 +59,11 @@ def _surface(value: Any) -> Surface:
     return Surface[value.upper()]
 
 
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - one kind of error for every value
-    return value
+def _auto_consent(value: Any) -> AutoConsent:
+    names = [wish.value for wish in AutoConsent]
+    if value not in names:
+        raise ValueError("one of " + ", ".join(names))
+    return AutoConsent(value)
 
 
 def _number(low: int, high: int) -> Callable[[Any], int]:
@@ -91,7 +92,7 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "class_id": ("class_id", _hex16),
     "languages": ("languages", _languages),
     "surface": ("surface", _surface),
-    "auto_consent": ("auto_consent", _boolean),
+    "auto_consent": ("auto_consent", _auto_consent),
     "defer_max": ("defer_max", _number(0, 255)),
     "defer_seconds": ("defer_seconds", _number(1, 31_536_000)),
     "prefix": ("topics", _topics),
@@ -157,7 +158,7 @@ prefix = {json.dumps(profile.topics.prefix)}
 # What it can show, and what its owner wishes.
 languages = [{languages}]
 surface = "{profile.surface.name.lower()}"
-auto_consent = {str(profile.auto_consent).lower()}
+auto_consent = "{profile.auto_consent.value}"
 defer_max = {profile.defer_max}
 defer_seconds = {profile.defer_seconds}
 """

@@ -65,6 +65,10 @@ class Reason(IntEnum):
     REVOKED = 51
     FONT_MISSING = 52
     SAME_WORDS = 53
+    RESET = 54
+    DISPLAY_FAILED = 55
+    WRONG_BASE = 56
+    OUT_OF_WINDOW = 57
 
     @property
     def means(self) -> str:

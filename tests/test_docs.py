@@ -17,7 +17,7 @@ import typer.main
 from advisories import mcuboot
 from advisories.states import Surface
 from advisories.topics import Topics
-from device_sim.core.profile import Profile
+from device_sim.core.profile import AutoConsent, Profile
 from device_sim.home import Home
 from gateway.cli.app import app
 from hil.cli.app import make
@@ -59,7 +59,7 @@ def test_the_python_of_the_device_guide_boots_a_device_that_reports(tmp_path: Pa
         class_id=bytes(16),
         languages=("en",),
         surface=Surface.SCREEN,
-        auto_consent=False,
+        auto_consent=AutoConsent.NEVER,
         topics=Topics(),
         slot_bytes=65_536,
     )

@@ -9,21 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from advisories import mcuboot
 from advisories.report import Track
 from advisories.versions import Version, format_version
 from device_sim.core import effects as do
 from device_sim.core.currency import Currency
 from device_sim.core.fetch import Fetcher
 from device_sim.core.inbox import Inbox, Rooms
+from device_sim.core.measure import Measurement, Running
 from device_sim.core.notices import Notices
 from device_sim.core.patches import Answer, Patches
-from device_sim.core.profile import Able, Profile, shows_all
+from device_sim.core.profile import Able, Conditions, Profile, shows_all
 from device_sim.core.reporter import Reporter
 from device_sim.core.session import Session
 from device_sim.core.state import NoticeTrack, PatchTrack, State
 from keys.algorithms import UNDECLARED
-from keys.errors import RefusedError
 from keys.reasons import Reason
 from keys.signer import Signer
 from keys.trusted import TrustedSet
@@ -65,6 +64,7 @@ class Agent:
         self._currency = Currency(self._session)
         self._notices = Notices(self._session, self._currency)
         self._patches = Patches(self._session, self._currency, self._notices, self._reporter)
+        self._carrier = self._patches.carrier
         self._inbox = Inbox(
             self._session,
             Rooms(
@@ -76,7 +76,7 @@ class Agent:
                 patch=self._patches.envelope,
                 offer=self._patches.offer,
                 answer=self._reporter.answer,
-                block=self._patches.block,
+                block=self._carrier.block,
             ),
         )
         self._wake: float | None = None
@@ -111,12 +111,12 @@ class Agent:
         """True when a fresh timestamp names the catalogue in hand."""
         return self._currency.current() is not None
 
-    def booted(self, slot: int, image: bytes | mcuboot.Image, now: float) -> list[do.Effect]:
-        """Say which slot the boot loader started, and give its image; call it once, before anything else.
+    def booted(self, slot: int, running: Running | Reason, now: float) -> list[do.Effect]:
+        """Say which slot the boot loader started, and what runs from it; call it once, before anything else.
 
         Args:
             slot: what :func:`device_sim.core.slots.select` said.
-            image: the slot's bytes, or what :func:`advisories.mcuboot.parse` made of them.
+            running: what was measured in the image that booted, or why that could not be measured.
             now: UTC seconds.
         """
 
@@ -126,9 +126,9 @@ class Agent:
             session.slot = slot
             session.touch()
             session.record(Track.DEVICE, "boot", Reason.OK, new=slot)
-            measured = self._measure(image)
+            self._measure(running)
             self._notices.booted()
-            if not self._patches.booted(measured):
+            if not self._patches.booted():
                 self._notices.installed()
 
         return self._call(now, start)
@@ -156,15 +156,31 @@ class Agent:
         """Take a message: any topic, any bytes, any order. A refusal becomes a journal entry and a Log."""
         return self._call(now, lambda: self._inbox.receive(topic, payload))
 
-    def measured(self, slot: int, data: bytes, now: float) -> list[do.Effect]:
-        """Answer a ``MeasureSlot`` with the bytes read back from flash."""
-        return self._call(now, lambda: self._patches.measured(slot, data))
+    def measured(self, slot: int, found: Measurement, now: float, component: int = 0) -> list[do.Effect]:
+        """Answer a ``MeasureSlot`` with what was read back from flash."""
+        return self._call(now, lambda: self._carrier.measured(slot, found, component))
+
+    def fetched(self, uri: str, offset: int, data: bytes, now: float) -> list[do.Effect]:
+        """Hand over a piece of what a ``Fetch`` brings."""
+        return self._call(now, lambda: self._carrier.fetched(uri, offset, data))
+
+    def fetch_ended(self, uri: str, reason: Reason, now: float) -> list[do.Effect]:
+        """Say that a ``Fetch`` brings no more: OK at the end of the payload, else why."""
+        return self._call(now, lambda: self._carrier.fetch_ended(uri, reason))
+
+    def applied(self, reason: Reason, now: float) -> list[do.Effect]:
+        """Answer an ``ApplyDelta``: OK, or why there is no image."""
+        return self._call(now, lambda: self._carrier.applied(reason))
+
+    def installer_answered(self, verb: str, reason: Reason, now: float) -> list[do.Effect]:
+        """Answer a ``RunInstaller``: OK, BUSY to be asked again later, or why it failed."""
+        return self._call(now, lambda: self._carrier.installer_answered(verb, reason))
 
     def tested(self, ok: bool, now: float) -> list[do.Effect]:  # noqa: FBT001 - the answer is a plain yes or no
         """Answer a ``SelfTest``."""
 
         def finish() -> None:
-            if self._patches.tested(ok=ok):
+            if self._carrier.tested(ok=ok):
                 self._notices.installed()
 
         return self._call(now, finish)
@@ -173,9 +189,32 @@ class Agent:
         """The owner took note of one advisory, or of all that are shown."""
         return self._call(now, lambda: self._notices.acknowledge(advisory))
 
-    def consent(self, answer: Answer, now: float) -> list[do.Effect]:
-        """The owner's answer to ``AskConsent``: "yes", "defer" or "no"."""
-        return self._call(now, lambda: self._patches.consent(answer))
+    def displayed(self, advisory: str, revision: int, reason: Reason, now: float) -> list[do.Effect]:
+        """Answer a ``Show``: OK once the owner can see it, else why not."""
+        return self._call(now, lambda: self._notices.displayed(advisory, revision, reason))
+
+    def consent(self, answer: Answer, now: float, question: bytes | None = None) -> list[do.Effect]:
+        """The owner's answer to ``AskConsent``: "yes", "defer" or "no"; it counts for that question only."""
+        return self._call(now, lambda: self._patches.consent(answer, question))
+
+    def conditions(self, found: Conditions, now: float) -> list[do.Effect]:
+        """Say how the device's surroundings are; told at the start and whenever they change."""
+
+        def take() -> None:
+            self._session.conditions = found
+
+        return self._call(now, take)
+
+    def factory_reset(self, now: float) -> list[do.Effect]:
+        """Forget consents, acknowledgements and the owner's wishes; trust, floors and the journal stay."""
+
+        def forget() -> None:
+            self._session.record(Track.DEVICE, "factory reset", Reason.RESET)
+            self._notices.reset()
+            self._patches.reset()
+            self._session.emit(do.ForgetWishes())
+
+        return self._call(now, forget)
 
     def tick(self, now: float) -> list[do.Effect]:
         """Let time pass; the last ``WakeAt`` says when it matters."""
@@ -207,20 +246,17 @@ class Agent:
         for room in (self._reporter, self._fetcher, self._notices, self._patches, self._inbox):
             room.clock_back(seconds)
 
-    def _measure(self, image: bytes | mcuboot.Image) -> mcuboot.Image | None:
-        """Learn the installed version from the image that booted; None when it cannot be read."""
+    def _measure(self, running: Running | Reason) -> None:
+        """Learn what runs."""
         session = self._session
-        try:
-            measured = mcuboot.parse(image) if isinstance(image, bytes) else image
-        except RefusedError as error:
-            digest = hashlib.sha256(error.message.encode()).digest()
-            session.refuse(Track.REFUSAL, "image", error.reason, digest)
-            return None
-        session.installed, session.image, session.measured = measured.version, measured.whole, True
-        session.algorithms = measured.algorithms or UNDECLARED
+        if isinstance(running, Reason):
+            session.refuse(Track.REFUSAL, "image", running, hashlib.sha256(running.name.encode()).digest())
+            return
+        session.installed, session.image, session.measured = running.version, running.digest, True
+        session.counter = running.counter
+        session.algorithms = running.algorithms or UNDECLARED
         session.state.trusted.algorithms = session.algorithms
-        session.log(Reason.OK, f"slot {session.slot} runs {format_version(measured.version)}")
-        return measured
+        session.log(Reason.OK, f"slot {session.slot} runs {format_version(running.version)}")
 
     def _set_alarm(self) -> None:
         """Ask to be woken for the earliest thing that waits, unless that has been asked already."""

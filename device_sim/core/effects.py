@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from advisories.notice import Notice, Text
 from keys.reasons import Reason
@@ -46,9 +47,10 @@ class SaveBoot:
 
 @dataclass(frozen=True, slots=True)
 class EraseSlot:
-    """Empty an image slot."""
+    """Empty an image slot, or the staging area."""
 
     slot: int
+    component: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,63 @@ class WriteSlot:
     slot: int
     offset: int
     data: bytes
+    component: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CopySlot:
+    """Copy the first ``size`` bytes of one slot into another, which is empty."""
+
+    source: int
+    source_component: int
+    slot: int
+    component: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyDelta:
+    """Rebuild an image of ``size`` bytes from a base and the staged delta; call ``Agent.applied``."""
+
+    base: int
+    slot: int
+    component: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Bring a payload from ``offset`` to ``size`` over HTTPS; another one replaces it.
+
+    Call ``Agent.fetched`` with each piece, in order, and ``Agent.fetch_ended`` when no more comes.
+    """
+
+    uri: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopFetch:
+    """Give up the fetch under way, if there is one; it is not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInstaller:
+    """Let the platform's own updater act on the staged payload; call ``Agent.installer_answered``."""
+
+    verb: Literal["install", "confirm", "revert"]
+    size: int
+    """Bytes of the payload."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureSlot:
-    """Read the first ``size`` bytes of a slot back and call ``Agent.measured`` with them."""
+    """Read the first ``size`` bytes of a slot back and call ``Agent.measured`` with what they are."""
 
     slot: int
     size: int
+    component: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +131,7 @@ class SelfTest:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """Show a notice to the owner; the shell draws it on the surfaces it has."""
+    """Show a notice to the owner: draw it, then call ``Agent.displayed`` with what came of it."""
 
     notice: Notice
     text: Text
@@ -102,6 +153,28 @@ class AskConsent:
     """The notice that this patch mends, when there is one."""
     final: bool
     """True when it cannot be put off any further."""
+    question: bytes = b""
+    """SHA-256 over what the owner is shown; the answer carries it, and counts for nothing else."""
+    text: str = ""
+    """What the patch does, in the owner's language where the manifest says it."""
+    left: int = 0
+    """How many more times it may be put off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell the owner that a patch is installed without asking, as the owner agreed beforehand."""
+
+    version: str
+    notice: Notice | None
+    urgent: bool
+    at: int
+    """UTC seconds from which on it may happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetWishes:
+    """Put the owner's wishes (languages, agreement, windows) back to those the device was made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +200,18 @@ Effect = (
     | SaveBoot
     | EraseSlot
     | WriteSlot
+    | CopySlot
+    | ApplyDelta
+    | Fetch
+    | StopFetch
+    | RunInstaller
     | MeasureSlot
     | Reboot
     | SelfTest
     | Show
     | AskConsent
+    | Announce
+    | ForgetWishes
     | Log
     | WakeAt
 )

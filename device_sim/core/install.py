@@ -6,18 +6,16 @@ stored only after the slot was read back and matched, and is made final only aft
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
-from advisories import mcuboot
 from advisories.states import PatchState
 from advisories.versions import format_version
 from device_sim.core import effects as do
 from device_sim.core import limits, slots
 from device_sim.core.download import Download
+from device_sim.core.measure import Measurement
 from device_sim.core.patchbook import NO_RETURN, PatchBook
 from device_sim.core.state import PatchFacts, PatchTrack
-from keys.errors import RefusedError
 from keys.reasons import Reason
 
 _P = PatchState
@@ -42,28 +40,27 @@ class Installer:
             self._measuring = track.digest
             self._session.emit(do.MeasureSlot(track.slot, facts.image_size))
 
-    def measured(self, slot: int, data: bytes) -> None:
-        """Take the bytes read back; nobody asked: nothing happens."""
+    def measured(self, slot: int, found: Measurement) -> None:
+        """Take what was read back; nobody asked: nothing happens."""
         track = self._book.active
         wanted, self._measuring = self._measuring, None
         if track is None or track.facts is None or slot != track.slot or wanted != track.digest:
             return
-        matches = hashlib.sha256(data).digest() == track.facts.image_digest
+        matches = found.digest == track.facts.image_digest
         if track.state is _P.DOWNLOADED:
-            self._judge(track, track.facts, data, matches=matches)
+            self._judge(track, track.facts, found, matches=matches)
         elif track.state in _UNTRIED:
             self._install(track, matches=matches)
 
-    def booted(self, image: mcuboot.Image | None) -> bool:
+    def booted(self) -> bool:
         """Take up what was under way when the power went; True while a new image is on trial."""
         session = self._session
         track = self._book.active
         if track is not None and track.state in NO_RETURN:
-            return self._resume(track, image)
+            return self._resume(track)
         if track is not None and track.state in _WRITTEN and track.slot == session.slot:
             self._book.move(track, _P.FAILED, Reason.UPDATE_FAILED)  # never write the slot that runs
-        if image is not None:
-            self._raise_counter(image.security_counter or 0)
+        self._raise_counter(session.counter)
         return False
 
     def tested(self, *, ok: bool) -> bool:
@@ -103,16 +100,15 @@ class Installer:
             state.security_counter = counter
             self._session.touch()
 
-    def _judge(self, track: PatchTrack, facts: PatchFacts, data: bytes, *, matches: bool) -> None:
+    def _judge(self, track: PatchTrack, facts: PatchFacts, found: Measurement, *, matches: bool) -> None:
         """Decide whether what was downloaded is the promised image."""
         book = self._book
         if not matches:
             self._again(track)
             return
-        try:
-            image = mcuboot.parse(data)
-        except RefusedError as error:
-            book.move(track, _P.REJECTED, error.reason)
+        image = found.image
+        if image is None:
+            book.move(track, _P.REJECTED, found.reason)
             return
         counter = image.security_counter or 0
         if facts.version is not None and image.version != facts.version:
@@ -146,14 +142,14 @@ class Installer:
         else:
             book.move(track, _P.FAILED, Reason.DIGEST_MISMATCH)
 
-    def _resume(self, track: PatchTrack, image: mcuboot.Image | None) -> bool:
+    def _resume(self, track: PatchTrack) -> bool:
         book = self._book
         if track.slot == self._session.slot:
             for state in (_P.INSTALLED, _P.REBOOTING, _P.TESTING):
                 if state > track.state or track.state is _P.CANCEL_REJECTED:
                     track = book.move(track, state)
             self._testing = True
-            if image is None:
+            if not self._session.measured:
                 self.tested(ok=False)
             else:
                 self._session.emit(do.SelfTest())

@@ -7,6 +7,7 @@ from typing import Final
 STATE_BYTES_MAX: Final = 2_097_152  # stored state with everything in it at its largest; normally a few KiB
 NOTICE_TRACKS_MAX: Final = 32  # advisories remembered on one device
 PATCH_TRACKS_MAX: Final = 8  # patches remembered on one device
+OPERATIONS_MAX: Final = 64  # operations of one manifest, with those of alternatives that failed
 JOURNAL_MAX: Final = 512  # entries kept until a receipt covers them
 JOURNAL_REFUSALS_MAX: Final = 384  # above this, refusals are no longer journaled, transitions still are
 REFUSALS_PER_BOOT_MAX: Final = 32  # refused documents journaled in one boot

@@ -138,6 +138,12 @@ class Notices:
             if track.state is _S.SHOWN and advisory in {None, track.id}:
                 self._move(track, _S.ACKNOWLEDGED, track.reason)
 
+    def displayed(self, advisory: str, revision: int, reason: Reason) -> None:
+        """Take what came of a Show."""
+
+    def reset(self) -> None:
+        """Forget what the former owner saw and acknowledged."""
+
     def booted(self) -> None:
         """Draw what was on the screen and has not been acknowledged, or can be shown only since this boot."""
         for track in list(self._session.state.notices.values()):

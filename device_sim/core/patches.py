@@ -10,21 +10,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from advisories import mcuboot
-from advisories.limits import IMAGE_BYTES_MAX
 from advisories.offer import Consent, Offer
-from advisories.report import Track
+from advisories.report import Agreed, Consented, Track, question
 from advisories.states import PATCH_ENDED, PatchState
-from advisories.suit import UPDATE, Device, Fetch, Patch, judge_sequence, open_envelope
+from advisories.suit import open_envelope
 from advisories.suit.patch import POLICY_TYPE
 from advisories.versions import format_version
 from device_sim.core import effects as do
+from device_sim.core.carrier import Carrier
 from device_sim.core.currency import Currency
-from device_sim.core.download import Download
 from device_sim.core.fetch import Missing
-from device_sim.core.install import Installer
 from device_sim.core.notices import Notices
 from device_sim.core.patchbook import NO_RETURN, PatchBook
+from device_sim.core.profile import AutoConsent
 from device_sim.core.reporter import Reporter
 from device_sim.core.session import Session
 from device_sim.core.state import PatchFacts, PatchTrack
@@ -48,8 +46,8 @@ class Patches:
         self._currency = currency
         self._notices = notices
         self._book = PatchBook(session)
-        self._download = Download(self._book, reporter)
-        self._installer = Installer(self._book, self._download)
+        self.carrier = Carrier(self._book, reporter)
+        """Brings, writes and boots what is decided here."""
         self._asked: bytes | None = None
         """Digest of the patch that the owner was asked about, in this boot; None: ask (again)."""
         self._steps: dict[PatchState, Callable[[PatchTrack], None]] = {
@@ -57,12 +55,12 @@ class Patches:
             _P.WAITING_FOR_CONFIRMATION: self._ask,
             _P.DEFERRED: self._remind,
             _P.WAITING_FOR_WINDOW: self._wait_for_window,
-            _P.DOWNLOADING: self._bring,
-            _P.DOWNLOADED: self._measure,
+            _P.DOWNLOADING: self.carrier.step,
+            _P.DOWNLOADED: self.carrier.step,
             _P.VERIFIED: self._begin_install,
-            _P.INSTALLING: self._measure,
-            _P.INSTALLED: self._measure,
-            _P.CANCEL_REJECTED: self._measure,
+            _P.INSTALLING: self.carrier.step,
+            _P.INSTALLED: self.carrier.step,
+            _P.CANCEL_REJECTED: self.carrier.step,
         }
 
     # What arrives.
@@ -105,7 +103,7 @@ class Patches:
         if patch.digest != track.digest:
             raise RefusedError(Reason.DIGEST_MISMATCH, "not the patch that was offered")
         try:
-            facts = self._judge(track, patch)
+            facts = self.carrier.judge(track, patch)
         except RefusedError as error:
             session.log(error.reason, error.message)
             wrong_model = error.reason is Reason.WRONG_MODEL
@@ -113,23 +111,20 @@ class Patches:
             return
         self._book.put(replace(track, facts=facts))
 
-    def block(self, payload: bytes) -> None:
-        """Take a block of the payload.
+    def consent(self, answer: Answer, asked: bytes | None = None) -> None:
+        """Take the owner's answer; nobody asked, or something else: nothing happens.
 
-        Raises:
-            RefusedError: TOO_BIG or MALFORMED.
+        Args:
+            answer: what the owner said.
+            asked: the question that was answered; None: the one asked last.
         """
-        track = self._book.active
-        if track is not None and track.state is _P.DOWNLOADING and track.facts is not None:
-            self._download.block(payload, track, track.facts)
-
-    def consent(self, answer: Answer) -> None:
-        """Take the owner's answer; nobody asked: nothing happens."""
         track = self._book.active
         if track is None or track.state is not _P.WAITING_FOR_CONFIRMATION:
             return
+        if asked is not None and asked != question(track.digest, None, None, None):
+            return
         if answer == "yes":
-            self._schedule(replace(track, consented=True))
+            self._schedule(replace(track, consent=self._consented(track)))
         elif answer == "no":
             self._book.move(track, _P.DECLINED, Reason.DECLINED)
         elif track.deferrals >= self._session.profile.defer_max:
@@ -140,25 +135,20 @@ class Patches:
             later = replace(track, deferrals=track.deferrals + 1, defer_until=until)
             self._book.move(later, _P.DEFERRED, Reason.DEFERRED)
 
-    def measured(self, slot: int, data: bytes) -> None:
-        """Take the bytes of a slot, read back."""
-        self._installer.measured(slot, data)
-
-    def tested(self, *, ok: bool) -> bool:
-        """Take the self-test's result; True when another version is now installed for good."""
-        return self._installer.tested(ok=ok)
-
-    def booted(self, image: mcuboot.Image | None) -> bool:
+    def booted(self) -> bool:
         """Resume after a restart; True while a new image is on trial."""
-        return self._installer.booted(image)
+        return self.carrier.booted()
 
     def connected(self) -> None:
         """The link is up: whatever was asked before may be lost."""
-        self._download.restart()
+        self.carrier.connected()
 
     def clock_back(self, seconds: float) -> None:
         """The clock went back: what is due is due as long from now as it was."""
-        self._download.clock_back(seconds)
+        self.carrier.clock_back(seconds)
+
+    def reset(self) -> None:
+        """Forget what the former owner agreed to and refused."""
 
     # What time brings.
 
@@ -237,7 +227,6 @@ class Patches:
             attempts=0,
             counter=0,
             deferrals=track.deferrals if track is not None else 0,
-            consented=False,
         )
         if track is None:
             self._book.move(fresh, state, reason)
@@ -248,7 +237,8 @@ class Patches:
 
     def _change(self, offer: Offer, track: PatchTrack) -> PatchTrack | None:
         """Let a newer offer of the patch under way change its terms; return it if it must begin again."""
-        if offer.consent is Consent.ASK and not track.consented and track.state in _CONSENTED:
+        asked = track.consent is not None and track.consent.how is Agreed.ASKED
+        if offer.consent is Consent.ASK and not asked and track.state in _CONSENTED:
             return self._book.move(track, _P.CANCELED, Reason.SUPERSEDED)
         self._book.put(replace(track, offer=offer))
         return None
@@ -286,24 +276,6 @@ class Patches:
             return False
         return facts.signed is None or not root.missing(demands, facts.signed)
 
-    def _judge(self, track: PatchTrack, patch: Patch) -> PatchFacts:
-        """Compare a genuine patch with this device (RefusedError when it does not fit)."""
-        session, profile = self._session, self._session.profile
-        if patch.sequence != track.sequence:
-            raise RefusedError(Reason.MALFORMED, f"sequence {patch.sequence}, offered {track.sequence}")
-        device = Device(profile.vendor_id, profile.class_id, slot=1 - session.slot)
-        fetch = next(step for step in patch.run(UPDATE, device) if isinstance(step, Fetch))
-        floor = session.state.patch_floor
-        judge_sequence(floor if floor[1] else None, patch.sequence, patch.digest)
-        assert fetch.digest is not None
-        assert fetch.size is not None
-        room = min(profile.slot_bytes, IMAGE_BYTES_MAX)
-        if fetch.size > room:
-            raise RefusedError(Reason.NO_SPACE, f"{fetch.size} bytes, at most {room}")
-        return PatchFacts(
-            image_digest=fetch.digest, image_size=fetch.size, version=patch.version, signed=patch.signed
-        )
-
     # One step a state.
 
     def _consider(self, track: PatchTrack) -> None:
@@ -311,7 +283,9 @@ class Patches:
             return
         if track.facts.version == self._session.installed:
             self._book.move(track, _P.ALREADY_INSTALLED)
-        elif track.offer.consent is Consent.ASK or not self._session.profile.auto_consent:
+        elif (
+            track.offer.consent is Consent.ASK or self._session.profile.auto_consent is not AutoConsent.ALWAYS
+        ):
             self._asked = None  # whatever was answered before, this offer has not been
             self._book.move(track, _P.WAITING_FOR_CONFIRMATION)
         else:
@@ -325,6 +299,10 @@ class Patches:
         final = track.deferrals >= self._session.profile.defer_max
         shown = format_version(version) if version is not None else ""
         self._session.emit(do.AskConsent(shown, self._notices.mended_by(track.digest), final))
+
+    def _consented(self, track: PatchTrack) -> Consented:
+        shown = question(track.digest, None, None, None)
+        return Consented(how=Agreed.ASKED, time=self._session.time, question=shown)
 
     def _remind(self, track: PatchTrack) -> None:
         until = track.defer_until or 0
@@ -340,23 +318,14 @@ class Patches:
         if window is not None and self._session.time < window[0]:
             self._book.move(track, _P.WAITING_FOR_WINDOW)
         else:
-            self._download.begin(self._book.move(track, _P.DOWNLOADING))
+            self.carrier.begin(self._book.move(track, _P.DOWNLOADING))
 
     def _wait_for_window(self, track: PatchTrack) -> None:
         opens = track.offer.window[0] if track.offer.window is not None else 0
         if self._session.time >= opens:
-            self._download.begin(self._book.move(track, _P.DOWNLOADING))
+            self.carrier.begin(self._book.move(track, _P.DOWNLOADING))
         else:
             self._session.wake(opens)
-
-    def _bring(self, track: PatchTrack) -> None:
-        assert track.facts is not None
-        if self._download.step(track, track.facts):
-            self._book.move(track, _P.DOWNLOADED)
-
-    def _measure(self, track: PatchTrack) -> None:
-        assert track.facts is not None
-        self._installer.measure(track, track.facts)
 
     def _begin_install(self, track: PatchTrack) -> None:
         """The last gate: only what is current now, and inside the window, is installed."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from enum import Enum
 
 from advisories.limits import IMAGE_BYTES_MAX
 from advisories.notice import Text
 from advisories.states import Surface
+from advisories.suit import COMPONENT, ComponentId
 from advisories.topics import Topics
 
 DAY_SECONDS = 86_400
+ALL_DAYS = frozenset(range(7))
 
 
 class Ability(Enum):
@@ -34,6 +38,50 @@ def shows_all(_text: Text) -> Ability:
     return Ability.WORDS
 
 
+class AutoConsent(Enum):
+    """What the owner agreed to beforehand."""
+
+    NEVER = "never"
+    """Nothing: every patch is asked for."""
+    URGENT = "urgent"
+    """Patches that a genuine notice of high or critical severity names."""
+    ALWAYS = "always"
+    """Every patch."""
+
+
+class Platform(Enum):
+    """Who writes images and boots them."""
+
+    SLOTS = "slots"
+    """We do: two slots and a boot record, images in MCUboot format."""
+    INSTALLER = "installer"
+    """The platform's own updater, which is given each payload as a file."""
+    NONE = "none"
+    """Somebody else, and we only tell: notices are shown, patches are never installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time of the week in which the owner lets the device install and restart, by the device's clock."""
+
+    start: int
+    """Minute of the day, 0 to 1,439."""
+    end: int
+    """Minute of the day before which an install begins; not above ``start``: it ends on the next day."""
+    days: frozenset[int] = ALL_DAYS
+    """Days on which it starts: 0 is Monday."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the shell knows of the device's surroundings at a moment."""
+
+    battery: int | None = None
+    """Charge in percent; None: no battery, or on mains."""
+    busy: bool = False
+    """True while the device must not be interrupted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """A device's identity, abilities and its owner's wishes."""
@@ -48,8 +96,7 @@ class Profile:
     languages: tuple[str, ...] = ("en",)
     """BCP 47 tags by preference; the first one is subscribed, the others are fetched when needed."""
     surface: Surface = Surface.CONSOLE
-    auto_consent: bool = False
-    """True: the owner agreed beforehand to installing patches."""
+    auto_consent: AutoConsent = AutoConsent.NEVER
     defer_max: int = 3
     """How many times the owner may put a patch off."""
     defer_seconds: int = DAY_SECONDS
@@ -59,6 +106,24 @@ class Profile:
     """Size of one image slot."""
     slots: int = 2
     """Image slots: the one that runs, and the one that is written."""
+    zone: tzinfo = UTC
+    """Of the device, for its windows."""
+    windows: tuple[Window, ...] = ()
+    """When it may install; empty: at any time."""
+    battery_min: int = 30
+    """Percent of charge below which nothing is installed."""
+    platform: Platform = Platform.SLOTS
+    components: tuple[ComponentId, ...] = (COMPONENT,)
+    """What a manifest may bring; the first one boots and has the version."""
+    artefacts: str | None = None
+    """``https://`` address below which relative addresses of payloads lie; None: payloads come as blocks."""
+    delta: bool = False
+    """The shell can rebuild an image from a base and a delta."""
+
+    @property
+    def uuid(self) -> bytes:
+        """What a manifest's device-id condition is compared with: UUIDv5 of the id in the class, 16 bytes."""
+        return uuid.uuid5(uuid.UUID(bytes=self.class_id), self.id).bytes
 
     def __post_init__(self) -> None:
         """Refuse a device that could not work."""

@@ -14,7 +14,7 @@ from advisories.topics import Topics
 from advisories.versions import Version
 from device_sim.core import effects as do
 from device_sim.core import limits
-from device_sim.core.profile import Able, Profile, shows_all
+from device_sim.core.profile import Able, Conditions, Profile, shows_all
 from device_sim.core.state import State
 from keys.algorithms import UNDECLARED, Algorithm
 from keys.reasons import Reason
@@ -45,6 +45,8 @@ class Session:
         self.now = now
         """UTC seconds by the shell's clock: for waiting."""
         self.connected = False
+        self.conditions = Conditions()
+        """What the shell said last of the device's surroundings."""
         self.slot = 0
         """The slot that booted."""
         self.installed: Version = (0, 0, 0, 0)
@@ -53,6 +55,8 @@ class Session:
         """SHA-256 over all bytes of the image that booted; empty until it could be measured."""
         self.algorithms: frozenset[Algorithm] = UNDECLARED
         """What the image that booted can verify."""
+        self.counter = 0
+        """Security counter of the image that booted."""
         self.measured = False
         """The version could be measured."""
         self.news = False

@@ -9,7 +9,7 @@ from advisories import limits as wire
 from advisories.catalogue import Catalogue, Timestamp
 from advisories.notice import Notice, Text
 from advisories.offer import Offer
-from advisories.report import JournalEntry, journal_genesis
+from advisories.report import Consented, JournalEntry, journal_genesis
 from advisories.states import NoticeState, PatchState
 from advisories.versions import VERSION, Version
 from device_sim.core import limits
@@ -120,9 +120,20 @@ class PatchTrack:
     deferrals: int = at(11, uint(255))
     defer_until: int | None = at(12, uint(), optional=True)
     """UTC seconds."""
-    consented: bool = at(13, boolean())
+    consent: Consented | None = at(13, record(Consented), optional=True)
+    """What the owner agreed to, and how."""
     counter: int = at(14, uint())
     """Security counter of the image, once verified."""
+    retry_at: int | None = at(15, uint(), optional=True)
+    """UTC seconds before which a failed download is not tried again."""
+    prefix: bytes | None = at(16, _DIGEST, optional=True)
+    """SHA-256 of the first ``offset`` bytes, for a resumed download to be held to."""
+    outcomes: tuple[bool, ...] | None = at(17, many(boolean(), limits.OPERATIONS_MAX), optional=True)
+    """How the manifest's operations went that were carried out so far, in their order; None: none was."""
+    announced: int | None = at(18, uint(), optional=True)
+    """UTC seconds when the owner was told of an install that is not asked for."""
+    suit: bytes | None = at(19, blob(wire.SUIT_REPORT_BYTES_MAX, bytes_min=1), optional=True)
+    """SUIT_Report of the last procedure, once it has ended."""
 
     @property
     def name(self) -> str:
@@ -145,6 +156,7 @@ class _Stored:
     journal_lost: int = at(11, uint())
     patch_floor: tuple[int, bytes] = at(12, row(uint(), blob(32, bytes_min=0)))
     security_counter: int = at(13, uint())
+    envelope: bytes | None = at(14, blob(wire.PATCH_BYTES_MAX, bytes_min=1), optional=True)
 
 
 def _trusted(data: bytes, root_1: bytes) -> TrustedSet:
@@ -179,6 +191,8 @@ class State:
     """(sequence, digest) of the newest patch that booted and was confirmed."""
     security_counter: int = 0
     """Anti-rollback counter of the newest confirmed image."""
+    envelope: bytes | None = None
+    """Of the patch under way, to be opened again after a restart."""
 
     @classmethod
     def new(cls, root_1: bytes, device: str) -> State:
@@ -217,6 +231,7 @@ class State:
                 journal_lost=self.journal_lost,
                 patch_floor=self.patch_floor,
                 security_counter=self.security_counter,
+                envelope=self.envelope,
             )
         )
 
@@ -244,6 +259,7 @@ class State:
                 journal_lost=stored.journal_lost,
                 patch_floor=stored.patch_floor,
                 security_counter=stored.security_counter,
+                envelope=stored.envelope,
             )
             _ = (state.catalogue, state.timestamp, [(t.header, t.text) for t in state.notices.values()])
         except RefusedError as error:

@@ -17,7 +17,7 @@ from advisories.catalogue import DeviceRecord
 from advisories.states import Surface
 from advisories.topics import is_id
 from advisories.versions import Version
-from device_sim.core.profile import Profile
+from device_sim.core.profile import AutoConsent, Profile
 from device_sim.home import Home
 from gateway.service import files
 from gateway.service.entries import Product
@@ -33,6 +33,10 @@ ALGORITHMS: Final = frozenset({Algorithm.ED25519, Algorithm.ESP256})
 """What the firmware of a simulated device can verify, unless more is asked for."""
 
 
+CONSENTS = {"ask": AutoConsent.NEVER, "urgent": AutoConsent.URGENT, "agreed": AutoConsent.ALWAYS}
+"""What ``products.toml`` calls them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """One device to be made."""
@@ -42,7 +46,7 @@ class Wish:
     languages: tuple[str, ...]
     """By preference."""
     version: Version
-    auto_consent: bool
+    auto_consent: AutoConsent
     signer: LocalSigner
     algorithms: frozenset[Algorithm] = ALGORITHMS
     """What its firmware can verify."""
@@ -98,7 +102,7 @@ def wishes(
                 product=product,
                 languages=(first, *others),
                 version=version,
-                auto_consent=product.consent == "agreed",
+                auto_consent=CONSENTS[product.consent],
                 signer=generate(),
                 algorithms=frozenset(algorithms),
             )

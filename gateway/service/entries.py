@@ -61,7 +61,7 @@ class Product:
     slot_bytes: int
     """Size of one image slot, in bytes."""
     consent: str
-    """``ask`` the owner before installing, or ``agreed`` beforehand."""
+    """``ask`` the owner before installing; ``agreed`` beforehand, or only to ``urgent`` security patches."""
     versions: tuple[str, ...] = ()
     """Every version that was released, oldest first."""
     end_of_support: str | None = None
@@ -162,7 +162,7 @@ PRODUCT: Mapping[str, Field] = {
     "surface": Field(values.one_of(*SURFACES), required=False, default="screen"),
     "vendor": Field(_short, required=False, default="example.com"),
     "slot_bytes": Field(values.an_int(1_024, IMAGE_BYTES_MAX), required=False, default=1_048_576),
-    "consent": Field(values.one_of("ask", "agreed"), required=False, default="ask"),
+    "consent": Field(values.one_of("ask", "urgent", "agreed"), required=False, default="ask"),
     "versions": Field(read_versions, required=False, default=()),
     "end_of_support": Field(read_day, required=False),
 }

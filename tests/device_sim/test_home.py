@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from advisories.states import Surface
 from advisories.topics import Topics
-from device_sim.core.profile import Profile
+from device_sim.core.profile import AutoConsent, Profile
 from device_sim.core.slots import load_record
 from device_sim.home import Home
 from device_sim.toml import read_profile, write_profile
@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(home: Home, tmp
         class_id=st.binary(min_size=16, max_size=16),
         languages=st.lists(st.sampled_from(["en", "de", "ja", "zh-Hant"]), min_size=1).map(tuple),
         surface=st.sampled_from(Surface),
-        auto_consent=st.booleans(),
+        auto_consent=st.sampled_from(AutoConsent),
         defer_max=st.integers(0, 255),
         defer_seconds=st.integers(1, 31_536_000),
         topics=st.sampled_from([Topics(), Topics("a/b")]),
@@ -184,7 +184,7 @@ GOOD = write_profile(PROFILE)
         ("defer_max = 3", "defer_max = 256", 13, "a number from 0 to 255"),
         ('"console"', '"telepathy"', 11, "one of none, screen, console, led, companion"),
         ('"console"', "3", 11, "one of none"),
-        ("auto_consent = false", "auto_consent = 'no'", 12, "true or false"),
+        ('auto_consent = "never"', "auto_consent = 'no'", 12, "never, urgent, always"),
         ('id = "d-1"', 'id = "d/1"', 2, "letters, digits"),
         ('id = "d-1"', "id = 1", 2, "letters, digits"),
         ('["de", "en"]', "[]", 10, "a list of language tags"),

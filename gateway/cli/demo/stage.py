@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from advisories.versions import parse_version
+from device_sim.core.profile import AutoConsent
 from gateway.cli import homes
 from gateway.cli.demo.cast import FIXED_VERSION, LANGUAGES, PRODUCTS, Member, draw
 from gateway.cli.homes import Wish
@@ -172,7 +173,7 @@ def _wish(workspace: Workspace, member: Member) -> Wish:
         product=workspace.product(member.product),
         languages=(first, *(language for language in LANGUAGES if language != first)),
         version=parse_version(member.version),
-        auto_consent=False,
+        auto_consent=AutoConsent.NEVER,
         signer=generate(),
     )
 

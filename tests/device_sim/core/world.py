@@ -21,7 +21,8 @@ from advisories.states import NOTICE_TRANSITIONS, PATCH_TRANSITIONS, NoticeState
 from advisories.versions import Version
 from device_sim.core import effects as do
 from device_sim.core.agent import Agent
-from device_sim.core.profile import Able, Profile, shows_all
+from device_sim.core.measure import measure, running
+from device_sim.core.profile import Able, AutoConsent, Profile, shows_all
 from device_sim.core.slots import select
 from keys.codec import dump
 from keys.document import seal
@@ -52,9 +53,11 @@ class World:
             "vendor_id": VENDOR,
             "class_id": CLASS,
             "languages": ("en",),
-            "auto_consent": True,
+            "auto_consent": AutoConsent.ALWAYS,
             "slot_bytes": 1 << 20,
         }
+        if isinstance(profile.get("auto_consent"), bool):
+            profile["auto_consent"] = AutoConsent.ALWAYS if profile["auto_consent"] else AutoConsent.NEVER
         self.profile = Profile(**{**base, **profile})
         self.topics = self.profile.topics
         self.now: float = NOW + 60
@@ -109,7 +112,7 @@ class World:
             now=self.now,
             able=self.able,
         )
-        self.run(self.agent.booted(slot, bytes(self.slots[slot]), self.now))
+        self.run(self.agent.booted(slot, running(measure(bytes(self.slots[slot]))), self.now))
 
     def connect(self) -> None:
         self.join()
@@ -168,8 +171,8 @@ class World:
             case do.Unsubscribe(topic):
                 self.extra.discard(topic)
             case do.MeasureSlot(slot, size):
-                data = bytes(self.slots[slot][:size])
-                self.queue.append(lambda: self.agent.measured(slot, data, self.now))
+                found = measure(bytes(self.slots[slot][:size]))
+                self.queue.append(lambda: self.agent.measured(slot, found, self.now))
             case do.SelfTest():
                 self.queue.append(lambda: self.agent.tested(self.healthy, self.now))
             case do.Reboot():
@@ -181,6 +184,8 @@ class World:
                 self.wake_at = time
             case do.Show():
                 self.shows.append(effect)
+                seen = effect.notice
+                self.queue.append(lambda: self.agent.displayed(seen.id, seen.revision, Reason.OK, self.now))
             case do.AskConsent():
                 self.asks.append(effect)
             case do.Log():

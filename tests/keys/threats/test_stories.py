@@ -8,6 +8,7 @@ import pytest
 
 from advisories.notice import Phase
 from advisories.states import NoticeState, PatchState
+from device_sim.core.measure import measure
 from keys.codec import dump
 from keys.document import seal
 from keys.reasons import Reason
@@ -280,7 +281,7 @@ def test_an_image_swapped_between_download_and_install_is_not_booted() -> None:
     until(w, patch, P.INSTALLING)
     w.slots[1] = bytearray(image(NEW, fill=1))  # the same version, other code
     w.queue.clear()
-    w.run(w.agent.measured(1, bytes(w.slots[1]), w.now))
+    w.run(w.agent.measured(1, measure(bytes(w.slots[1])), w.now))
     w.pump()
     assert (w.patch_track(patch).reason, w.agent.installed) == (Reason.DIGEST_MISMATCH, OLD)
     assert w.boots == 1
