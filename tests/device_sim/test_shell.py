@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from advisories import mcuboot
 from device_sim.core import effects as do
+from device_sim.core.measure import measure, running
 from device_sim.core.profile import Profile
 from device_sim.core.slots import confirmed, load_record, on_trial
 from device_sim.display import open_display
@@ -25,6 +27,7 @@ from tests.helpers import key
 PROFILE = Profile(id="d-1", product="thermostat", vendor_id=b"v" * 16, class_id=b"c" * 16, slot_bytes=4_096)
 ONLINE = "tocsin/v1/device/d-1/online"
 QUICK = (0.001, 0.002)
+NEW = mcuboot.pack(b"new firmware", (1, 4, 2, 0))
 
 
 class Script:
@@ -103,13 +106,13 @@ async def bench(home: Home, iotcore_broker: RunningBroker) -> AsyncIterator[Call
 
 
 def test_booting_tells_the_core_what_the_boot_loader_chose(home: Home) -> None:
-    home.write_slot(1, 0, b"new image")
+    home.write_slot(1, 0, NEW)
     home.save_boot(on_trial(0, 1))
     script = Script()
     Bench(home, script).shell.boot()
-    assert script.told == [("booted", 1, b"new image")]
+    assert script.told == [("booted", 1, running(measure(NEW)))]
     Bench(home, script).shell.boot()  # nobody confirmed it
-    assert script.told[-1] == ("booted", 0, b"image")
+    assert script.told[-1] == ("booted", 0, Reason.MALFORMED)  # what is there is no image
 
 
 def test_answers_are_carried_out_after_what_was_asked_before_them(home: Home) -> None:
@@ -126,7 +129,11 @@ def test_answers_are_carried_out_after_what_was_asked_before_them(home: Home) ->
         tested=[do.Save(b"fourth")],
     )
     Bench(home, script).shell.boot()
-    assert script.told == [("booted", 0, b"image"), ("measured", 1, b"ab"), ("tested", True)]
+    assert script.told == [
+        ("booted", 0, Reason.MALFORMED),
+        ("measured", 1, measure(b"ab"), 0),
+        ("tested", True),
+    ]
     assert home.read_state() == b"fourth"
     assert load_record(home.read_boot()).active == 1
 
@@ -140,7 +147,7 @@ def test_a_broken_download_is_broken_once(home: Home) -> None:
     script = Script(booted=[*writes, do.MeasureSlot(1, 6)], measured=[do.EraseSlot(1), *writes])
     bench = Bench(home, script, behaviour=breaks_download(2))
     bench.shell.boot()
-    assert script.told[-1] == ("measured", 1, b"aacbcc")
+    assert script.told[-1] == ("measured", 1, measure(b"aacbcc"), 0)
     assert home.read_slot(1) == b"aabbcc"
     assert bench.details("broken") == ["block at 2"]
 

@@ -7,6 +7,7 @@ import pytest
 from advisories.offer import Consent
 from advisories.report import Block, Track
 from advisories.states import Surface
+from device_sim.core.measure import measure
 from device_sim.core.slots import BootRecord, load_record
 from keys.codec import dump
 from keys.document import seal
@@ -62,7 +63,7 @@ def test_blocks_before_their_turn_are_kept_within_bounds() -> None:
     digest = hashlib.sha256(data).digest()
     for offset in range(1, 100):
         w.send(w.topics.device(w.profile.id, "block"), dump(Block(digest=digest, offset=offset, data=b"x")))
-    assert len(w.agent._patches._download._early) == 16
+    assert len(w.agent._carrier._download._early) == 16
     assert not w.slots[1]
 
 
@@ -122,7 +123,7 @@ def test_a_slot_that_changed_between_download_and_install_is_not_booted() -> Non
     patch = offered(w)
     until(w, patch, P.INSTALLING)
     w.queue.clear()
-    w.run(w.agent.measured(1, b"something else", w.now))
+    w.run(w.agent.measured(1, measure(b"something else"), w.now))
     assert w.path(name(patch))[-2:] == [P.INSTALLED, P.FAILED]
     assert w.boots == 1
     assert load_record(w.boot) == BootRecord(active=0)
@@ -131,12 +132,12 @@ def test_a_slot_that_changed_between_download_and_install_is_not_booted() -> Non
 def test_answers_that_nobody_asked_for_change_nothing() -> None:
     w = world()
     before = len(w.effects)
-    w.run(w.agent.measured(1, b"", w.now))
+    w.run(w.agent.measured(1, measure(b""), w.now))
     w.run(w.agent.tested(True, w.now))
     w.run(w.agent.consent("yes", w.now))
     assert len(w.effects) == before
     patch = w.roll_out(consent=Consent.ASK)
-    w.run(w.agent.measured(1, b"", w.now))
+    w.run(w.agent.measured(1, measure(b""), w.now))
     assert w.patch_track(patch).state is P.WAITING_FOR_CONFIRMATION
 
 
