@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from advisories.catalogue import Catalogue, DeviceRecord, Devices, Timestamp
 from advisories.notice import Action, Notice, Phase, ReleaseList, Severity, Text
 from advisories.offer import Answer, Consent, Offer
-from advisories.report import Block, JournalEntry, NoticeStatus, PatchStatus, Report, Track, Want
+from advisories.report import (
+    Agreed,
+    Block,
+    Consented,
+    JournalEntry,
+    NoticeStatus,
+    PatchStatus,
+    Report,
+    Track,
+    Want,
+)
 from advisories.states import NoticeState, PatchState, Surface
 from keys.algorithms import VERIFIED, Algorithm
 from keys.limits import VERSION_MAX
@@ -88,6 +98,23 @@ REPORT = report(
     ),
     algorithms=(Algorithm.ML_DSA_44, Algorithm.ED25519, Algorithm.ESP256),
 )
+CONSENTED = Consented(
+    how=Agreed.ASKED, time=NOW + 7, question=bytes(range(32)), notice=bytes(32), language="en"
+)
+REPORT_PATCHED = replace(
+    REPORT,
+    version=8,
+    patches=(
+        replace(
+            REPORT.patches[0],
+            state=PatchState.INSTALLED,
+            consent=CONSENTED,
+            done=100,
+            deferrals=2,
+            suit=b"\x80",
+        ),
+    ),
+)
 WANT = Want(
     nonce=bytes(16),
     topics=("catalogue/thermostat", "text/thermostat/ja/EX-2026-0001"),
@@ -114,6 +141,7 @@ BODIES: dict[str, Body] = {
     "offer": offer(FLEET, window=(NOW, NOW + HOUR), consent=Consent.ASK),
     "answer": answer(FLEET),
     "report": REPORT,
+    "report-patched": REPORT_PATCHED,
 }
 RECORDS: dict[str, Any] = {
     "text": text(),
@@ -127,9 +155,12 @@ RECORDS: dict[str, Any] = {
 
 def documents() -> dict[str, bytes]:
     """Every signed message, by name, with Ed25519 and (the shortest one) with P-256."""
-    sealed = {name: FLEET.seal(body) for name, body in BODIES.items() if name not in {"report", "root-1"}}
+    sealed = {
+        name: FLEET.seal(body) for name, body in BODIES.items() if name != "root-1" and body.type != "report"
+    }
     p256 = {"timestamp-p256": P256.seal(timestamp(P256))}
-    return {"root-1": FLEET.root_document, **sealed, **p256, "report": FLEET.report(REPORT)}
+    reports = {name: FLEET.report(body) for name, body in BODIES.items() if isinstance(body, Report)}
+    return {"root-1": FLEET.root_document, **sealed, **p256, **reports}
 
 
 # Strategies
@@ -285,6 +316,18 @@ INSTANCES: dict[str, st.SearchStrategy[Any]] = {
                 state=st.sampled_from(PatchState),
                 time=uint53,
                 reason=st.sampled_from(Reason),
+                consent=st.none()
+                | st.builds(
+                    Consented,
+                    how=st.sampled_from(Agreed),
+                    time=uint53,
+                    question=digests,
+                    notice=st.none() | digests,
+                    language=st.none() | languages,
+                ),
+                done=st.none() | st.integers(0, 100),
+                deferrals=st.none() | st.integers(0, 255),
+                suit=st.none() | st.binary(min_size=1, max_size=768),
             ),
             2,
         ),
