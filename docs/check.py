@@ -117,12 +117,12 @@ def problems() -> Iterator[str]:
     try:
         import typer  # noqa: PLC0415 - its absence is one of the findings
 
-        from gateway.cli.app import app  # noqa: PLC0415 - the same
+        from gateway.cli.app import make as tocsin  # noqa: PLC0415 - the same
         from hil.cli.app import make  # noqa: PLC0415 - the same
     except ImportError as error:
         yield f"a command cannot be imported ({error})"
         return
-    roots = {"tocsin": typer.main.get_command(app), "hil": typer.main.get_command(make())}
+    roots = {"tocsin": typer.main.get_command(tocsin()), "hil": typer.main.get_command(make())}
     for path in pages():
         yield from commands(path, roots)
 

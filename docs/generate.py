@@ -140,10 +140,10 @@ def states_page() -> str:
 
 def cli_page() -> str:
     """Every command, from the application itself."""
-    from gateway.cli.app import app  # noqa: PLC0415 - a broken command must not break the other pages
+    from gateway.cli.app import make as tocsin  # noqa: PLC0415 - a broken command must not break the other pages
     from gateway.cli.reference import reference  # noqa: PLC0415 - the same
 
-    return reference(app)
+    return reference(tocsin())
 
 
 def bench_page() -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import tomllib
 from enum import IntEnum
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 _TABLE: dict[str, dict[str, Any]] = tomllib.loads(
-    files("keys").joinpath("reasons.toml").read_text(encoding="utf-8")
+    Path(__file__).with_name("reasons.toml").read_text(encoding="utf-8")
 )
 
 

@@ -19,7 +19,7 @@ from advisories.states import Surface
 from advisories.topics import Topics
 from device_sim.core.profile import AutoConsent, Profile
 from device_sim.home import Home
-from gateway.cli.app import app
+from gateway.cli.app import make as tocsin
 from hil.cli.app import make
 from keys.signer import from_seed
 from tests.helpers import make_fleet
@@ -112,7 +112,7 @@ def _commands(group: typer.main.TyperGroup, path: tuple[str, ...] = ()) -> list[
     return found
 
 
-_PROGRAMS = {"tocsin": typer.main.get_command(app), "hil": typer.main.get_command(make())}
+_PROGRAMS = {"tocsin": typer.main.get_command(tocsin()), "hil": typer.main.get_command(make())}
 _SPEAKS_ITS_OWN = {("hil", "console"), ("hil", "boards", "schema"), ("hil", "boards", "import-twister")}
 """Prints what is no outcome of a command: a console, a schema, a board file."""
 

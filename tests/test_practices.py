@@ -14,13 +14,13 @@ import typer.main
 
 from advisories.checks import RULES
 from advisories.checks.explain import practices
-from gateway.cli.app import app
+from gateway.cli.app import make as tocsin
 
 ROOT = Path(__file__).parents[1]
 Rows = dict[str, dict[str, list[str]]]
 _COUNT = 57
 _KEYS = {"rules", "commands", "places", "tests"}
-_TOCSIN = typer.main.get_command(app)
+_TOCSIN = typer.main.get_command(tocsin())
 
 
 @cache

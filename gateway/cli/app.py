@@ -1,84 +1,75 @@
-"""The application: every group of commands, registered."""
+"""The application: every group of commands, registered; or only the one that a command line needs.
+
+Importing every room takes most of a short command's time, so a command line imports its own module only.
+"""
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import sys
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import (
-    advisory,
-    call,
-    catalogue,
-    clocks,
-    demo,
-    desk,
-    device,
-    doctor,
-    drill,
-    fleet,
-    incident,
-    key,
-    patch,
-    preparedness,
-    product,
-    reply,
-    review,
-    rollout,
-    root,
-    serve,
-    setup,
-    sign_request,
-    site,
-    verify,
-)
 from gateway.cli.output import group
 
-app = group(
+COMMANDS: Final = {
+    "init": "setup",
+    "product": "product",
+    "key": "key",
+    "root": "root",
+    "sign-request": "sign_request",
+    "doctor": "doctor",
+    "catalogue": "catalogue",
+    "device": "device",
+    "fleet": "fleet",
+    "incident": "incident",
+    "clocks": "clocks",
+    "advisory": "advisory",
+    "desk": "desk",
+    "reply": "reply",
+    "call": "call",
+    "site": "site",
+    "review": "review",
+    "preparedness": "preparedness",
+    "patch": "patch",
+    "status": "rollout",
+    "rollout": "rollout",
+    "serve": "serve",
+    "verify": "verify",
+    "demo": "demo",
+    "drill": "drill",
+}
+"""First word of a command line -> module beside this one, in the order of ``tocsin --help``."""
+_SAYS: Final = (
     "Tell the owners of embedded devices the truth about their security, signed, and bring the patch."
 )
-for module in (
-    setup,
-    product,
-    key,
-    root,
-    sign_request,
-    doctor,
-    catalogue,
-    device,
-    fleet,
-    incident,
-    clocks,
-    advisory,
-    desk,
-    reply,
-    call,
-    site,
-    review,
-    preparedness,
-    patch,
-    rollout,
-    serve,
-    verify,
-    demo,
-    drill,
-):
-    module.register(app)
+
+
+@cache
+def make(first: str | None = None) -> typer.Typer:
+    """Return the application with the commands of one first word, or with all where there is no such word."""
+    app = group(_SAYS)
+    chosen = [COMMANDS[first]] if first in COMMANDS else dict.fromkeys(COMMANDS.values())
+    for name in chosen:
+        importlib.import_module(f"gateway.cli.{name}").register(app)
+    app.callback(help=_SAYS)(_options)
+    return app
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it with the flag
     if value:
+        import importlib.metadata  # noqa: PLC0415 - slow, and asked for by nobody else
+
         sys.stdout.write(f"tocsin {importlib.metadata.version('tocsin')}\n")
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     *,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """Tell the owners of embedded devices the truth about their security, signed, and bring the patch."""
+    """Take the options of the whole program."""

@@ -55,19 +55,19 @@ def _is_text(argument: str) -> bool:
 
 
 @cache
-def _tocsin() -> Any:  # typer keeps the type of a command to itself
-    """Import the front door and build its tree of commands, which takes a while: once is enough."""
+def _tocsin(first: str | None) -> Any:  # typer keeps the type of a command to itself
+    """Import what a command line needs and build its tree, which takes a while: once is enough."""
     import typer  # noqa: PLC0415 - importing takes most of a short command's time
 
-    from gateway.cli.app import app  # noqa: PLC0415 - the same
+    from gateway.cli.app import COMMANDS, make  # noqa: PLC0415 - the same
 
-    return typer.main.get_command(app)
+    return typer.main.get_command(make(first if first in COMMANDS else None))
 
 
-def _command(program: str) -> Any:
+def _command(program: str, arguments: list[str]) -> Any:
     """Return one of the two front doors; the bench's needs parts that only a bench installs."""
     if program == "tocsin":
-        return _tocsin()
+        return _tocsin(arguments[0] if arguments else None)
     try:
         import typer  # noqa: PLC0415 - the same
 
@@ -87,7 +87,7 @@ def _invoke(arguments: list[str], program: str) -> int:
     from typer.exceptions import Abort, TyperException  # noqa: PLC0415 - the same
 
     try:
-        status = _command(program).main(arguments, prog_name=program, standalone_mode=False)
+        status = _command(program, arguments).main(arguments, prog_name=program, standalone_mode=False)
     except TyperException as error:
         message = error.format_message().replace(": Value error, ", ": ").rstrip(".")
         raise InputError("USAGE", f"{message}.", mend="Try --help.") from None

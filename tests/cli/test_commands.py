@@ -15,7 +15,8 @@ import pytest
 import typer
 
 from gateway.cli import run as command
-from gateway.cli.app import app
+from gateway.cli.app import COMMANDS
+from gateway.cli.app import make as tocsin
 from gateway.cli.homes import firmware
 from gateway.cli.reference import reference
 from gateway.service.operations import advisories
@@ -31,7 +32,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield from commands(child, (*path, name))
 
 
-ALL = list(commands(typer.main.get_command(app)))
+ALL = list(commands(typer.main.get_command(tocsin())))
 
 
 @pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
@@ -48,7 +49,7 @@ def test_every_command_has_help_an_example_that_parses_and_json(path: tuple[str,
 
 
 def test_the_reference_page_is_what_the_program_says() -> None:
-    assert (ROOT / "docs/reference/cli.md").read_text() == reference(app)
+    assert (ROOT / "docs/reference/cli.md").read_text() == reference(tocsin())
 
 
 def test_init_makes_a_workspace_that_git_can_keep(tocsin: Tocsin, tmp_path: Path) -> None:
@@ -300,3 +301,11 @@ def test_a_fault_of_ours_is_told_as_one(
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("tocsin ")
+
+
+@pytest.mark.parametrize("first", COMMANDS)
+def test_a_command_line_imports_its_own_command_and_finds_it_whole(first: str) -> None:
+    alone, among = typer.main.get_command(tocsin(first)), typer.main.get_command(tocsin())
+    assert first in alone.commands
+    paths = [[path for path, _ in commands(found.commands[first])] for found in (alone, among)]
+    assert paths[0] == paths[1]

@@ -270,10 +270,15 @@ def test_a_request_of_another_fleet_is_refused(workspace: Workspace, tmp_path: P
     assert refused.value.reason is Reason.WRONG_FLEET
 
 
+@pytest.fixture
+def whole(workspace: Workspace) -> bytes:
+    """An export of an advisory: made once, for it takes a second."""
+    return ceremonies.export_advisory(workspace, ADVISORY, now=NOW).data
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
-def test_a_damaged_file_is_told_and_never_signed(workspace: Workspace, data: st.DataObject) -> None:
-    whole = ceremonies.export_advisory(workspace, ADVISORY, now=NOW).data
+def test_a_damaged_file_is_told_and_never_signed(whole: bytes, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(whole) - 1))
     cut = data.draw(st.booleans())
     flipped = bytes([whole[place] ^ (1 << data.draw(st.integers(0, 7)))])
