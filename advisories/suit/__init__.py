@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from advisories.suit.author import COMPONENT, authenticate, build, identifiers
+from advisories.suit.author import authenticate, build, compose, device_identifier, identifiers
 from advisories.suit.envelope import Envelope, decode, encode, manifest_digest, verify_blocks
 from advisories.suit.interpreter import Device, Fetch, Invoke, Match, Operation
 from advisories.suit.manifest import ComponentId, Manifest, parse
 from advisories.suit.numbers import BOOT, UPDATE, Section
 from advisories.suit.patch import Patch, judge_sequence, open_envelope, peek
+from advisories.suit.patch_plan import COMPONENT, Delta, File, PatchPlan, Payload
 from advisories.suit.tree import tree
 
 __all__ = [
@@ -15,18 +16,24 @@ __all__ = [
     "COMPONENT",
     "UPDATE",
     "ComponentId",
+    "Delta",
     "Device",
     "Envelope",
     "Fetch",
+    "File",
     "Invoke",
     "Manifest",
     "Match",
     "Operation",
     "Patch",
+    "PatchPlan",
+    "Payload",
     "Section",
     "authenticate",
     "build",
+    "compose",
     "decode",
+    "device_identifier",
     "encode",
     "identifiers",
     "judge_sequence",
