@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -37,6 +38,8 @@ algorithm numbers in rising order, 32 bits each, signed."""
 _NUMBER: Final = struct.Struct("<i")
 _ALGORITHM_NUMBERS: Final = frozenset(map(int, Algorithm))
 _OURS: Final = frozenset({_SHA256, _SECURITY_COUNTER, _ALGORITHMS})
+_RECORDS_BYTES_MAX: Final = 2 * 65_535
+"""Two areas, each with a length of 16 bits."""
 _FLAGS_ALLOWED: Final = 0x1 | 0x20 | 0x100
 """Position independent, loaded to RAM, fixed in ROM. Encrypted, compressed or not bootable is refused."""
 
@@ -112,41 +115,86 @@ def parse(data: bytes) -> Image:
         data: untrusted bytes.
 
     Raises:
-        RefusedError: TOO_BIG; MALFORMED when a length does not fit, a record is missing, stands twice or
-            bytes follow; UNSUPPORTED for an encrypted, compressed or not bootable image;
-            DIGEST_MISMATCH when the SHA-256 record is not that of the bytes.
+        RefusedError: as :meth:`Scan.image`.
     """
-    if len(data) > IMAGE_BYTES_MAX:
-        raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes, at most {IMAGE_BYTES_MAX}")
-    header_size, protected_size, body_size, flags, version = _header(data)
-    if flags & ~_FLAGS_ALLOWED:
-        raise RefusedError(Reason.UNSUPPORTED, f"image flags {flags:#x}")
-    if header_size < HEADER_BYTES or body_size == 0:
-        raise RefusedError(Reason.MALFORMED, "header size or body size")
-    body_end = header_size + body_size
-    hashed_end = body_end
-    protected: dict[int, bytes] = {}
-    if protected_size:
-        protected, hashed_end = _area(data, body_end, _AREA_PROTECTED)
-    if hashed_end - body_end != protected_size:
-        raise RefusedError(Reason.MALFORMED, "the header and the protected records differ in length")
-    plain, end = _area(data, hashed_end, _AREA_PLAIN)
-    if end != len(data):
-        raise RefusedError(Reason.MALFORMED, f"{len(data) - end} bytes after the image")
-    digest = hashlib.sha256(data[:hashed_end]).digest()
-    if _SHA256 not in plain:
-        raise RefusedError(Reason.MALFORMED, "the image has no SHA-256 record")
-    if plain[_SHA256] != digest:
-        raise RefusedError(Reason.DIGEST_MISMATCH, "the image's own SHA-256 record")
-    return Image(
-        version,
-        header_size,
-        body_size,
-        _counter(protected),
-        _algorithms(protected),
-        digest,
-        hashlib.sha256(data).digest(),
-    )
+    scan = Scan()
+    scan.update(data)
+    return scan.image()
+
+
+class Scan:
+    """Reads an image piece by piece, and keeps no more of it than its header and its records."""
+
+    __slots__ = ("_header", "_inner", "_records", "size", "whole")
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes so far."""
+        self.whole = hashlib.sha256()
+        """Over all of them."""
+        self._header = b""
+        self._inner: bytes | None = None
+        """SHA-256 over header, body and protected records, once they have passed."""
+        self._records = bytearray()
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes; they are untrusted."""
+        start = self.size
+        self.size += len(data)
+        if start < HEADER_BYTES:
+            self._header += data[: HEADER_BYTES - start]
+        body_end, hashed_end = self._ends()
+        if start < hashed_end <= self.size:
+            view = memoryview(data)
+            self.whole.update(view[: hashed_end - start])
+            self._inner = self.whole.digest()
+            self.whole.update(view[hashed_end - start :])
+        else:
+            self.whole.update(data)
+        if self.size > body_end:
+            room = _RECORDS_BYTES_MAX - len(self._records)
+            first = max(0, body_end - start)
+            self._records += data[first : first + room]
+
+    def image(self) -> Image:
+        """Return what has passed.
+
+        Raises:
+            RefusedError: TOO_BIG; MALFORMED when a length does not fit, a record is missing, stands twice or
+                bytes follow; UNSUPPORTED for an encrypted, compressed or not bootable image;
+                DIGEST_MISMATCH when the SHA-256 record is not that of the bytes.
+        """
+        if self.size > IMAGE_BYTES_MAX:
+            raise RefusedError(Reason.TOO_BIG, f"{self.size} bytes, at most {IMAGE_BYTES_MAX}")
+        header_size, protected_size, body_size, flags, version = _header(self._header)
+        if flags & ~_FLAGS_ALLOWED:
+            raise RefusedError(Reason.UNSUPPORTED, f"image flags {flags:#x}")
+        if header_size < HEADER_BYTES or body_size == 0:
+            raise RefusedError(Reason.MALFORMED, "header size or body size")
+        records, end = bytes(self._records), 0
+        protected: dict[int, bytes] = {}
+        if protected_size:
+            protected, end = _area(records, end, _AREA_PROTECTED)
+        if end != protected_size:
+            raise RefusedError(Reason.MALFORMED, "the header and the protected records differ in length")
+        plain, end = _area(records, end, _AREA_PLAIN)
+        if header_size + body_size + end != self.size:
+            over = self.size - header_size - body_size - end
+            raise RefusedError(Reason.MALFORMED, f"{over} bytes after the image")
+        if _SHA256 not in plain:
+            raise RefusedError(Reason.MALFORMED, "the image has no SHA-256 record")
+        if self._inner is None or plain[_SHA256] != self._inner:
+            raise RefusedError(Reason.DIGEST_MISMATCH, "the image's own SHA-256 record")
+        counter, algorithms, whole = _counter(protected), _algorithms(protected), self.whole.digest()
+        return Image(version, header_size, body_size, counter, algorithms, self._inner, whole)
+
+    def _ends(self) -> tuple[int, int]:
+        """Return where the body and where what is hashed ends; beyond everything where that is not known."""
+        try:
+            header_size, protected_size, body_size, _, _ = _header(self._header)
+        except RefusedError:
+            return sys.maxsize, sys.maxsize
+        return header_size + body_size, header_size + body_size + protected_size
 
 
 def _header(data: bytes) -> tuple[int, int, int, int, Version]:

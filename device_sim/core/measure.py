@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 from advisories import mcuboot
 from advisories.versions import Version
@@ -24,6 +25,8 @@ class Measurement:
     """What it is, where it is a whole MCUboot image to its last byte."""
     reason: Reason = Reason.OK
     """Why it is no such image."""
+    hash: Any = field(default=None, compare=False, repr=False)
+    """The SHA-256 object that took them in, for what is written behind them; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +40,30 @@ class Running:
     """Anti-rollback counter; 0 where it has none."""
     algorithms: frozenset[Algorithm] | None = None
     """What it can verify; None: it does not say."""
+    trial: bool = False
+    """Nobody has confirmed it: the boot loader goes back at the next boot."""
 
 
-def running(found: Measurement) -> Running | Reason:
+def running(found: Measurement, *, trial: bool = False) -> Running | Reason:
     """Return what runs from a slot that was measured, or why that cannot be told."""
     image = found.image
     if image is None:
         return found.reason
-    return Running(image.version, image.whole, image.security_counter or 0, image.algorithms)
+    return Running(image.version, image.whole, image.security_counter or 0, image.algorithms, trial)
 
 
 def measure(data: bytes) -> Measurement:
     """Return what these bytes are."""
-    digest = hashlib.sha256(data).digest()
+    return measure_pieces([data])
+
+
+def measure_pieces(pieces: Iterable[bytes]) -> Measurement:
+    """Return what these bytes are, piece by piece: nothing but the image's records is held in memory."""
+    scan = mcuboot.Scan()
+    for piece in pieces:
+        scan.update(piece)
+    digest = scan.whole.digest()
     try:
-        return Measurement(len(data), digest, mcuboot.parse(data))
+        return Measurement(scan.size, digest, scan.image(), hash=scan.whole)
     except RefusedError as error:
-        return Measurement(len(data), digest, None, error.reason)
+        return Measurement(scan.size, digest, None, error.reason, scan.whole)

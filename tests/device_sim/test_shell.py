@@ -46,7 +46,7 @@ class Script:
 
     def __getattr__(self, name: str) -> Callable[..., list[do.Effect]]:
         def told(*arguments: Any) -> list[do.Effect]:
-            self.told.append((name, *arguments[:-1]) if name != "acknowledge" else (name, *arguments[1:]))
+            self.told.append((name, *(said for said in arguments if type(said) is not float)))  # all but now
             self.heard.setdefault(name, asyncio.Event()).set()
             return self.says.pop(name, [])
 
