@@ -31,6 +31,8 @@ from keys.reasons import Reason
 ONLINE: Final = b"1"
 OFFLINE: Final = b"0"
 ENTROPY_BYTES: Final = 32
+_WHY_NOT_SHOWN: Final = {"FONT_MISSING": Reason.FONT_MISSING, "SCRIPT_UNSUPPORTED": Reason.FONT_MISSING}
+"""A display's error -> why a notice is not shown; any other is DISPLAY_FAILED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,15 +310,17 @@ class DeviceShell:
 
     def _show(self, effect: do.Show) -> None:
         assert self.agent is not None
+        notice, reason = effect.notice, Reason.OK
         try:
             self.display.show(effect, self.home.profile, self.agent.installed)
         except UnavailableError as error:
+            reason = _WHY_NOT_SHOWN.get(error.code, Reason.DISPLAY_FAILED)
             self._tell("display", str(error))
-        confirmed = "confirmed" if effect.confirmed else "not confirmed current"
-        self._tell("shown", f"{effect.notice.id} revision {effect.notice.revision}, {confirmed}")
-        notice = effect.notice
-        self._do(self.agent.displayed(notice.id, notice.revision, Reason.OK, self._clock()))
-        if self.owner is not None:
+        if reason is Reason.OK:
+            confirmed = "confirmed" if effect.confirmed else "not confirmed current"
+            self._tell("shown", f"{notice.id} revision {notice.revision}, {confirmed}")
+        self._do(self.agent.displayed(notice.id, notice.revision, reason, self._clock()))
+        if reason is Reason.OK and self.owner is not None:
             self.owner.shown(self, effect)
 
     def _ask(self, effect: do.AskConsent) -> None:

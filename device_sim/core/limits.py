@@ -25,6 +25,9 @@ WANT_GRACE_SECONDS: Final = 2.0  # what is missing may be under way
 RETRY_SECONDS_MIN: Final = 10.0  # first pause before asking again; doubles
 RETRY_SECONDS_MAX: Final = 300.0
 
+DISPLAY_SECONDS_MIN: Final = 60.0  # first pause before a notice is drawn again that could not be; doubles
+DISPLAY_SECONDS_MAX: Final = 3_600.0
+
 BLOCK_SECONDS: Final = 3.0  # without a block, the window is asked for again
 BLOCK_SECONDS_MAX: Final = 60.0  # the pause doubles up to this
 DOWNLOAD_ATTEMPTS_MAX: Final = 3  # whole downloads that did not match, before FAILED

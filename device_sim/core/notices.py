@@ -1,7 +1,7 @@
 """The notice track: from a header that is genuine to a notice that the owner has acknowledged.
 
 A warning is never held up by metadata. It is shown as soon as header and text are in hand; a fresh
-catalogue and timestamp only change whether it is drawn as current.
+catalogue and timestamp only change whether it is drawn as current. It is SHOWN once the surface says so.
 
 A revision that only adds languages is not shown again to an owner who read the same words before: what the
 owner saw and acknowledged is carried over. Which text is shown is decided in :mod:`device_sim.core.wording`.
@@ -15,14 +15,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from advisories import limits as wire
-from advisories.notice import Notice, Phase, Text, check_code
+from advisories.notice import Notice, Phase, Text
 from advisories.report import Track
 from advisories.states import NOTICE_DONE, NOTICE_TRANSITIONS, NoticeState, Surface
-from device_sim.core import effects as do
 from device_sim.core import limits
 from device_sim.core.currency import Currency
 from device_sim.core.fetch import Missing
 from device_sim.core.session import Session
+from device_sim.core.showing import Showing
 from device_sim.core.state import NoticeTrack
 from device_sim.core.wording import Wording
 from keys.codec import dump, load
@@ -50,9 +50,8 @@ class Notices:
         self._session = session
         self._currency = currency
         self._waiting: OrderedDict[bytes, _Piece] = OrderedDict()
-        self._drawn: dict[str, bool] = {}
-        """Advisory id -> whether it was last drawn as confirmed; of this boot."""
         self._wording = Wording(session)
+        self._showing = Showing(session, currency, self._wording)
 
     def header(self, payload: bytes, advisory: str) -> None:
         """Take a header that arrived under an advisory's topic.
@@ -92,12 +91,10 @@ class Notices:
         )
         state.notices.pop(advisory, None)
         self._wording.forget(advisory)
-        on_screen = self._drawn.pop(advisory, None)
+        self._showing.forget(advisory, keep_doubt=carried is not None)
         if carried is not None:
             seen = ("language", "words", "pages", "shown", "reminders")
             track = replace(track, **{name: getattr(carried, name) for name in seen})
-            if on_screen is False:
-                self._drawn[advisory] = False  # "not confirmed current" stands there until it is
         self._assess(self._move(track, _S.DELIVERED), carried.state if carried is not None else None)
 
     def text(self, payload: bytes, language: str, advisory: str) -> None:
@@ -130,7 +127,7 @@ class Notices:
             return
         assert track.text is not None
         track.text.split(payload)
-        self._show(self._put(replace(track, pages=payload)))
+        self._showing.draw(self._put(replace(track, pages=payload)))
 
     def acknowledge(self, advisory: str | None) -> None:
         """The owner has taken note of one advisory, or of all that are shown."""
@@ -139,7 +136,23 @@ class Notices:
                 self._move(track, _S.ACKNOWLEDGED, track.reason)
 
     def displayed(self, advisory: str, revision: int, reason: Reason) -> None:
-        """Take what came of a Show."""
+        """Take what came of a Show: only what the owner can see counts as shown."""
+        drawing = self._showing.answered(advisory, revision, reason)
+        track = self._session.state.notices.get(advisory)
+        if drawing is None or track is None or drawing.digest != track.digest:
+            return
+        if reason is not Reason.OK:
+            if track.reason is not reason and (self._is_due(track) or track.state in _ON_SCREEN):
+                self._put(replace(track, reason=reason))
+        elif track.state is _S.VERIFIED:
+            time = self._session.warning_time
+            at = time if drawing.confirmed and track.confirmed is None else track.confirmed
+            shown = replace(track, shown=time, confirmed=at, reminders=0)
+            self._move(shown, _S.SHOWN, Reason.OK if drawing.confirmed else Reason.STALE)
+        elif track.state is _S.SHOWN and drawing.reminders is not None:
+            self._put(replace(track, reminders=drawing.reminders))
+        elif track.state is _S.WITHDRAWN and track.reason is not Reason.OK:
+            self._put(replace(track, reason=Reason.OK))
 
     def reset(self) -> None:
         """Forget what the former owner saw and acknowledged."""
@@ -148,7 +161,7 @@ class Notices:
         """Draw what was on the screen and has not been acknowledged, or can be shown only since this boot."""
         for track in list(self._session.state.notices.values()):
             if track.state is _S.SHOWN:
-                self._draw(track)
+                self._showing.draw(track)
             elif track.words is not None and self._is_due(track):
                 self._present(track)
 
@@ -162,13 +175,14 @@ class Notices:
         """The clock went back: what is due is due as long from now as it was."""
         for digest, piece in self._waiting.items():
             self._waiting[digest] = replace(piece, until=piece.until - seconds)
+        self._showing.clock_back(seconds)
 
     def mended_by(self, digest: bytes) -> Notice | None:
         """Return the notice that names a patch, if this device knows one."""
         product = self._session.profile.product
         for track in self._session.state.notices.values():
             if digest in (track.header.patches or {}).get(product, ()):
-                return self._as_shown(track)
+                return self._showing.as_shown(track)
         return None
 
     def step(self, absent: Iterable[str] = ()) -> None:
@@ -185,6 +199,7 @@ class Notices:
                 self._pass_time(track)
             elif track.state is _S.EXPIRED:
                 self._revive(track)
+        self._try_again()
         for digest, piece in list(self._waiting.items()):
             if self._session.now >= piece.until:
                 del self._waiting[digest]
@@ -307,7 +322,7 @@ class Notices:
     def _present(self, track: NoticeTrack) -> None:
         """Show the text in hand, wait for its drawn pages, or go on to another language."""
         if self._wording.can_show(track):
-            self._show(track)
+            self._showing.draw(track)
         elif not self._needs_pages(track):
             self._pass_over(track)
 
@@ -318,29 +333,12 @@ class Notices:
         elif track.reason is not Reason.FONT_MISSING:
             self._put(replace(track, reason=Reason.FONT_MISSING))
 
-    def _show(self, track: NoticeTrack) -> None:
-        """Show a notice for the first time in this revision."""
-        time = self._session.warning_time
-        confirmed = self._currency.names(track.id, track.header.revision, track.digest)
-        if track.state is _S.VERIFIED:
-            reason = Reason.OK if confirmed else Reason.STALE
-            at = time if confirmed and track.confirmed is None else track.confirmed
-            shown = replace(track, shown=time, confirmed=at, reminders=0)
-            track = self._move(shown, _S.SHOWN, reason)
-        self._draw(track)
-
-    def _draw(self, track: NoticeTrack) -> None:
-        confirmed = self._currency.names(track.id, track.header.revision, track.digest)
-        self._drawn[track.id] = confirmed
-        assert track.text is not None
-        pages, wanted = self._wording.pages(track), self._wording.wanted(track)
-        code = check_code(track.digest)
-        self._session.emit(do.Show(self._as_shown(track), track.text, code, confirmed, pages, wanted))
-
-    def _as_shown(self, track: NoticeTrack) -> Notice:
-        """Return the header; under an exercise root, where one person may sign for all, as an exercise."""
-        root = self._session.state.trusted.root
-        return replace(track.header, exercise=track.header.exercise or root.exercise)
+    def _try_again(self) -> None:
+        """Show what could not be shown before, where its pause is over."""
+        for track in list(self._session.state.notices.values()):
+            failed = self._showing.failure(track) is not None
+            if failed and track.words is not None and self._is_due(track) and self._showing.may_draw(track):
+                self._present(track)
 
     def _pass_time(self, track: NoticeTrack) -> None:
         session = self._session
@@ -352,36 +350,37 @@ class Notices:
             session.wake(header.expires)
         confirmed = self._currency.names(track.id, header.revision, track.digest)
         reason = track.reason
-        if track.state in _ON_SCREEN:
-            reason = Reason.OK if confirmed else Reason.STALE
+        if track.state in _ON_SCREEN and not self._showing.is_under_way(track):
+            reason = self._showing.failure(track) or (Reason.OK if confirmed else Reason.STALE)
         at = session.warning_time if confirmed and track.confirmed is None else track.confirmed
         if (reason, at) != (track.reason, track.confirmed):
             track = self._put(replace(track, reason=reason, confirmed=at))
-        if self._drawn.get(track.id, confirmed) != confirmed:
-            self._draw(track)
-        self._remind(track)
+        reminders = self._reminders_due(track)
+        due = reminders is not None or self._showing.differs(track, confirmed=confirmed)
+        if track.state in _ON_SCREEN and due and self._showing.may_draw(track):
+            self._showing.draw(track, reminders)
 
     def _revive(self, track: NoticeTrack) -> None:
         """Take a notice up again that ended by a wrong clock: whoever sets the time silences nobody."""
         expires = track.header.expires
         if expires is not None and self._session.warning_time < expires:
             afresh = replace(track, state=_S.SENT, shown=None, confirmed=None, reminders=0)
-            self._drawn.pop(track.id, None)
+            self._showing.forget(track.id)
             self._assess(self._move(afresh, _S.DELIVERED))
 
-    def _remind(self, track: NoticeTrack) -> None:
+    def _reminders_due(self, track: NoticeTrack) -> int | None:
+        """Return how many reminders will have been given with the one that is due; None: none is."""
         session = self._session
         if track.header.reminder is None or track.state is not _S.SHOWN or track.shown is None:
-            return
+            return None
         pause, count = track.header.reminder
-        due = track.shown + (track.reminders + 1) * pause
         if track.reminders >= count:
-            return
+            return None
+        due = track.shown + (track.reminders + 1) * pause
         if session.warning_time < due:
             session.wake(due)
-            return
-        given = min(count, (session.warning_time - track.shown) // max(pause, 1))
-        self._draw(self._put(replace(track, reminders=given)))
+            return None
+        return min(count, (session.warning_time - track.shown) // max(pause, 1))
 
     def _discard(self, piece: _Piece, digest: bytes) -> None:
         """Journal a text that is not the one its header names."""

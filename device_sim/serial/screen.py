@@ -42,7 +42,8 @@ class KeptScreen:
         return self._beside.able(text)
 
     def show(self, shown: Show, device: Profile, installed: Version) -> None:
-        """Keep the lines, then draw them beside (UnavailableError of that display)."""
+        """Draw it beside, then keep the lines (UnavailableError of that display: then it is not shown)."""
+        self._beside.show(shown, device, installed)
         notice = shown.notice
         lines = console.render(
             notice,
@@ -61,4 +62,3 @@ class KeptScreen:
             shown.confirmed,
             tuple(lines),
         )
-        self._beside.show(shown, device, installed)

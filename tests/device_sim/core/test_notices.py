@@ -245,6 +245,7 @@ def test_reminders_that_were_slept_through_come_once() -> None:
     w.notice(notice(FLEET, reminder=(DAY, 5)))
     w.now += 3 * DAY
     w.run(w.agent.tick(w.now))
+    w.pump()
     assert len(w.shows) == 2
     assert w.notice_track().reminders == 3
 

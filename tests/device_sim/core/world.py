@@ -74,6 +74,8 @@ class World:
         self.most_filters = 7
         self.queue: deque[Callable[[], list[do.Effect]]] = deque()
         self.wake_at: float | None = None
+        self.surface: Reason | None = Reason.OK
+        """What comes of a Show; None: the surface never answers."""
         self.shows: list[do.Show] = []
         self.asks: list[do.AskConsent] = []
         self.logs: list[do.Log] = []
@@ -184,8 +186,9 @@ class World:
                 self.wake_at = time
             case do.Show():
                 self.shows.append(effect)
-                seen = effect.notice
-                self.queue.append(lambda: self.agent.displayed(seen.id, seen.revision, Reason.OK, self.now))
+                seen, came = effect.notice, self.surface
+                if came is not None:
+                    self.queue.append(lambda: self.agent.displayed(seen.id, seen.revision, came, self.now))
             case do.AskConsent():
                 self.asks.append(effect)
             case do.Log():
