@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from advisories.abilities import ALGORITHMS
 from advisories.states import NoticeState, PatchState, Surface
 from advisories.versions import VERSION, Version
 from keys import cose
-from keys.algorithms import Algorithm, PublicKey
+from keys.algorithms import SIGNATURE_BYTES, Algorithm, PublicKey
 from keys.cbor import decode, encode
 from keys.codec import at, blob, choice, dump, ident, load, many, record, row, text, uint, unpack
 from keys.errors import RefusedError
@@ -25,6 +25,7 @@ _ID = text(limits.ID_BYTES_MAX)
 _DIGEST = blob(32)
 _NONCE = blob(16)
 _TYP = "tocsin/report"
+_ENVELOPE_BYTES = 65  # at most, of COSE_Sign1 around a large body and its signature: tag, headers, lengths
 EXTERNAL_AAD = b"tocsin report"
 """Bound into every report's signature, so that no other signature of a device's key can pass for one."""
 
@@ -182,6 +183,28 @@ def journal_head(head: bytes, entries: Iterable[JournalEntry]) -> bytes:
     for entry in entries:
         head = hashlib.sha256(head + dump(entry)).digest()
     return head
+
+
+def fitted(report: Report, algorithm: Algorithm) -> Report:
+    """Return the report as it fits into one message, without the SUIT_Reports that find no room.
+
+    The last patches lose theirs first: what goes on stands before what has ended, the newest first.
+    All the rest always fits, at the largest of everything.
+
+    Args:
+        report: of any size that its fields allow.
+        algorithm: of the device's key, for the room that its signature takes.
+    """
+    if all(status.suit is None for status in report.patches):
+        return report
+    over = len(dump(report)) + _ENVELOPE_BYTES + SIGNATURE_BYTES[algorithm] - limits.REPORT_BYTES_MAX
+    patches = list(report.patches)
+    for place in reversed(range(len(patches))):
+        suit = patches[place].suit
+        if over > 0 and suit is not None:
+            patches[place] = replace(patches[place], suit=None)
+            over -= len(suit)
+    return replace(report, patches=tuple(patches))
 
 
 def seal_report(report: Report, signer: Signer) -> bytes:

@@ -71,7 +71,7 @@ class Refresh:
             for signature in message.signatures:
                 key = known[signature.kid or b""].key
                 data = message.to_be_signed(signature, message.payload or b"")
-                found.append(_bare(key, signature.value, data))
+                found.append(bare(key, signature.value, data))
         if len(found) != SIGNATURES:
             raise GaveWayError
         return found
@@ -119,7 +119,7 @@ class Refresh:
         }
 
 
-def _bare(key: PublicKey, signature: bytes, data: bytes) -> Callable[[], None]:
+def bare(key: PublicKey, signature: bytes, data: bytes) -> Callable[[], None]:
     """Return the check of one signature by `cryptography`, everything before it done."""
     match key.algorithm:
         case Algorithm.ED25519:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from advisories import limits as wire
 from advisories.offer import Answer
-from advisories.report import JournalEntry, NoticeStatus, PatchStatus, Report, seal_report
-from advisories.states import NOTICE_DONE, PATCH_ENDED, NoticeState, Surface
+from advisories.report import JournalEntry, NoticeStatus, PatchStatus, Report, fitted, seal_report
+from advisories.states import NOTICE_DONE, PATCH_ENDED, NoticeState, PatchState, Surface
 from device_sim.core import effects as do
 from device_sim.core import limits
 from device_sim.core.session import Session
@@ -30,13 +28,13 @@ class Reporter:
         self._last = float("-inf")
         self._pause = limits.RECEIPT_SECONDS_MIN
         self._wait = 0.0
-        self._reports: deque[bytes] = deque(maxlen=limits.NONCES_MAX)
-        self._wants: deque[bytes] = deque(maxlen=limits.NONCES_MAX)
+        self._reports: tuple[bytes, ...] = ()
+        self._wants: tuple[bytes, ...] = ()
         self._asked: bytes | None = None
 
     def want_nonce(self) -> bytes:
         """Return a nonce for a want, and remember it."""
-        self._wants.append(self._session.random(16))
+        self._wants = (*self._wants, self._session.random(16))[-limits.NONCES_MAX :]
         return self._wants[-1]
 
     def connected(self) -> None:
@@ -122,7 +120,7 @@ class Reporter:
         self._last = session.now
         self._wait = self._pause * (0.75 + session.random(1)[0] / 512)
         self._sequence += 1
-        self._reports.append(session.random(16))
+        self._reports = (*self._reports, session.random(16))[-limits.NONCES_MAX :]
         data = seal_report(self.build(), session.signer)
         session.emit(do.Publish(session.topics.device(session.profile.id, "report"), data))
 
@@ -131,7 +129,7 @@ class Reporter:
         session, state, profile = self._session, self._session.state, self._session.profile
         notices, patches = _statuses(session)
         catalogue = state.trusted.floor("catalogue", profile.product) if state.catalogue_body else None
-        return Report(
+        report = Report(
             type=Report.TYPE,
             fleet=state.trusted.fleet,
             subject=(profile.id,),
@@ -152,6 +150,7 @@ class Reporter:
             language=profile.languages[0],
             algorithms=tuple(sorted(session.algorithms)),
         )
+        return fitted(report, session.signer.public.algorithm)
 
 
 def _first_run(journal: list[JournalEntry]) -> tuple[JournalEntry, ...]:
@@ -189,8 +188,19 @@ def _statuses(session: Session) -> tuple[tuple[NoticeStatus, ...], tuple[PatchSt
             state=track.state,
             time=track.time,
             reason=track.reason,
+            consent=track.consent,
+            done=_done(track),
+            deferrals=track.deferrals or None,
+            suit=track.suit,
         )
         for track in chosen
         if isinstance(track, PatchTrack)
     )
     return notices, patches
+
+
+def _done(track: PatchTrack) -> int | None:
+    """Return how much of the payload is certainly here, in percent; None while nothing is brought."""
+    if track.state is not PatchState.DOWNLOADING or track.facts is None:
+        return None
+    return min(100, track.offset * 100 // max(1, track.facts.image_size))

@@ -15,11 +15,12 @@ from advisories.versions import VERSION, Version
 from device_sim.core import limits
 from keys.cbor import decode
 from keys.codec import at, blob, boolean, choice, dump, load, many, nullable, record, row, text, uint, unpack
-from keys.document import digest
+from keys.document import digest, peek
 from keys.errors import DamagedError, RefusedError
 from keys.limits import SIGNATURES_MAX
 from keys.limits import STATE_BYTES_MAX as TRUSTED_BYTES_MAX
 from keys.reasons import Reason
+from keys.root import Root
 from keys.trusted import TrustedSet
 
 _DIGEST = blob(32)
@@ -159,8 +160,15 @@ class _Stored:
     envelope: bytes | None = at(14, blob(wire.PATCH_BYTES_MAX, bytes_min=1), optional=True)
 
 
+@lru_cache(maxsize=64)
+def _root(document: bytes) -> tuple[bytes, Root]:
+    return document, peek(document, Root)
+
+
 def _trusted(data: bytes, root_1: bytes) -> TrustedSet:
     trusted = TrustedSet.load(data)
+    # One root in memory for all the devices of a process that trust it.
+    trusted.root_document, trusted.root = _root(trusted.root_document)
     if trusted.fleet != digest(root_1):
         raise RefusedError(Reason.WRONG_FLEET, "the state belongs to another root 1")
     return trusted
