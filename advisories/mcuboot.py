@@ -37,11 +37,25 @@ _ALGORITHMS: Final = 0xA0
 algorithm numbers in rising order, 32 bits each, signed."""
 _NUMBER: Final = struct.Struct("<i")
 _ALGORITHM_NUMBERS: Final = frozenset(map(int, Algorithm))
-_OURS: Final = frozenset({_SHA256, _SECURITY_COUNTER, _ALGORITHMS})
+_DEPENDENCY: Final = 0x40
+_NEEDS: Final = struct.Struct("<B3xBBHI")  # number of another image, and its least version
+_VENDOR_KINDS, _CLASS_KINDS = (0x74, 0x80), (0x75, 0x81)
+"""Records of the vendor and class identifiers: as MCUboot and imgtool number them now, and before."""
+_IDENTIFIER_BYTES: Final = 16
+_SIGNATURES: Final = {
+    0x20: "RSA-2048",
+    0x21: "ECDSA-P224",
+    0x22: "ECDSA",
+    0x23: "RSA-3072",
+    0x24: "Ed25519",
+}
+_OURS: Final = frozenset({_SHA256, _SECURITY_COUNTER, _ALGORITHMS, *_VENDOR_KINDS, *_CLASS_KINDS})
 _RECORDS_BYTES_MAX: Final = 2 * 65_535
 """Two areas, each with a length of 16 bits."""
 _FLAGS_ALLOWED: Final = 0x1 | 0x20 | 0x100
 """Position independent, loaded to RAM, fixed in ROM. Encrypted, compressed or not bootable is refused."""
+
+Records = tuple[tuple[int, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,42 +75,75 @@ class Image:
     """SHA-256 over header, body and protected records, as a boot loader checks it."""
     whole: bytes
     """SHA-256 over all of its bytes, as a manifest names it."""
+    vendor_id: bytes | None = None
+    """Who made it, 16 bytes, from a protected record; None when the image does not say."""
+    class_id: bytes | None = None
+    """What class of device it is for, 16 bytes; None when the image does not say."""
+    dependencies: tuple[tuple[int, Version], ...] = ()
+    """Other images of the device that it needs: number and least version."""
+    signatures: tuple[str, ...] = ()
+    """Kinds of the signatures for a boot loader that it carries; none of them is verified here."""
 
 
 def pack(
-    body: bytes, version: Version, *, security_counter: int = 0, algorithms: Iterable[Algorithm] = ()
+    body: bytes,
+    version: Version,
+    *,
+    security_counter: int | None = 0,
+    algorithms: Iterable[Algorithm] = (),
+    vendor_id: bytes | None = None,
+    class_id: bytes | None = None,
 ) -> bytes:
     """Return an unsigned MCUboot image of ``body``; equal arguments give equal bytes.
 
     Args:
         body: the code, at least one byte.
         version: major, minor, revision, build.
-        security_counter: 0 to 2**32 - 1, written as a protected record.
+        security_counter: 0 to 2**32 - 1, written as a protected record; None writes none.
         algorithms: what the firmware can verify; empty says nothing about it.
+        vendor_id: who made it, 16 bytes; None says nothing about it.
+        class_id: the class of device that it is for, 16 bytes; None says nothing about it.
 
     Raises:
-        RefusedError: TOO_BIG above ``IMAGE_BYTES_MAX``, MALFORMED when empty or a number does not fit.
+        RefusedError: TOO_BIG above ``IMAGE_BYTES_MAX``, MALFORMED when empty, a number does not fit or an
+            identifier is not 16 bytes.
     """
-    numbers = b"".join(map(_NUMBER.pack, ALGORITHMS.pack(algorithms)))
-    protected_size = 2 * _RECORD.size + _COUNTER.size + (_RECORD.size + len(numbers) if numbers else 0)
-    total = HEADER_BYTES + len(body) + protected_size + 2 * _RECORD.size + 32
+    protected = _protected(security_counter, vendor_id, class_id, algorithms)
+    total = HEADER_BYTES + len(body) + len(protected) + 2 * _RECORD.size + 32
     if total > IMAGE_BYTES_MAX:
         raise RefusedError(Reason.TOO_BIG, f"an image of {total} bytes, at most {IMAGE_BYTES_MAX}")
     if not body:
         raise RefusedError(Reason.MALFORMED, "an image without a body")
     try:
-        header = _HEADER.pack(_MAGIC, 0, HEADER_BYTES, protected_size, len(body), 0, *version, 0)
-        counter = _COUNTER.pack(security_counter)
+        header = _HEADER.pack(_MAGIC, 0, HEADER_BYTES, len(protected), len(body), 0, *version, 0)
     except struct.error:
-        raise RefusedError(Reason.MALFORMED, "a version or security counter that does not fit") from None
-    protected = _RECORD.pack(_AREA_PROTECTED, protected_size)
-    protected += _RECORD.pack(_SECURITY_COUNTER, _COUNTER.size) + counter
-    if numbers:
-        protected += _RECORD.pack(_ALGORITHMS, len(numbers)) + numbers
+        raise RefusedError(Reason.MALFORMED, "a version that does not fit") from None
     hashed = header + body + protected
     digest = hashlib.sha256(hashed).digest()
     plain = _RECORD.pack(_AREA_PLAIN, 2 * _RECORD.size + len(digest))
     return hashed + plain + _RECORD.pack(_SHA256, len(digest)) + digest
+
+
+def _protected(
+    counter: int | None, vendor_id: bytes | None, class_id: bytes | None, algorithms: Iterable[Algorithm]
+) -> bytes:
+    """Return the area of the protected records, in the order in which imgtool writes them."""
+    records: list[tuple[int, bytes]] = []
+    if counter is not None:
+        try:
+            records.append((_SECURITY_COUNTER, _COUNTER.pack(counter)))
+        except struct.error:
+            raise RefusedError(Reason.MALFORMED, "a security counter that does not fit") from None
+    for kinds, identifier in ((_VENDOR_KINDS, vendor_id), (_CLASS_KINDS, class_id)):
+        if identifier is not None:
+            if len(identifier) != _IDENTIFIER_BYTES:
+                raise RefusedError(Reason.MALFORMED, "a vendor or class identifier that is not 16 bytes")
+            records.append((kinds[0], identifier))
+    numbers = b"".join(map(_NUMBER.pack, ALGORITHMS.pack(algorithms)))
+    if numbers:
+        records.append((_ALGORITHMS, numbers))
+    written = b"".join(_RECORD.pack(kind, len(value)) + value for kind, value in records)
+    return _RECORD.pack(_AREA_PROTECTED, _RECORD.size + len(written)) + written if records else b""
 
 
 def header_version(header: bytes) -> Version:
@@ -172,7 +219,7 @@ class Scan:
         if header_size < HEADER_BYTES or body_size == 0:
             raise RefusedError(Reason.MALFORMED, "header size or body size")
         records, end = bytes(self._records), 0
-        protected: dict[int, bytes] = {}
+        protected: Records = ()
         if protected_size:
             protected, end = _area(records, end, _AREA_PROTECTED)
         if end != protected_size:
@@ -181,12 +228,24 @@ class Scan:
         if header_size + body_size + end != self.size:
             over = self.size - header_size - body_size - end
             raise RefusedError(Reason.MALFORMED, f"{over} bytes after the image")
-        if _SHA256 not in plain:
+        stated = _one(plain, _SHA256)
+        if stated is None:
             raise RefusedError(Reason.MALFORMED, "the image has no SHA-256 record")
-        if self._inner is None or plain[_SHA256] != self._inner:
+        if self._inner is None or stated != self._inner:
             raise RefusedError(Reason.DIGEST_MISMATCH, "the image's own SHA-256 record")
-        counter, algorithms, whole = _counter(protected), _algorithms(protected), self.whole.digest()
-        return Image(version, header_size, body_size, counter, algorithms, self._inner, whole)
+        return Image(
+            version,
+            header_size,
+            body_size,
+            _counter(protected),
+            _algorithms(protected),
+            self._inner,
+            self.whole.digest(),
+            _identifier(protected, _VENDOR_KINDS),
+            _identifier(protected, _CLASS_KINDS),
+            tuple(_dependency(value) for kind, value in protected if kind == _DEPENDENCY),
+            tuple(_SIGNATURES[kind] for kind, _ in plain if kind in _SIGNATURES),
+        )
 
     def _ends(self) -> tuple[int, int]:
         """Return where the body and where what is hashed ends; beyond everything where that is not known."""
@@ -207,8 +266,27 @@ def _header(data: bytes) -> tuple[int, int, int, int, Version]:
     return header_size, protected_size, body_size, flags, (major, minor, revision, build)
 
 
-def _counter(protected: dict[int, bytes]) -> int | None:
-    value = protected.get(_SECURITY_COUNTER)
+def _one(records: Records, kind: int) -> bytes | None:
+    """Return the one record of a kind, or None; :func:`_area` let none of ours stand twice."""
+    return next((value for found, value in records if found == kind), None)
+
+
+def _identifier(protected: Records, kinds: tuple[int, int]) -> bytes | None:
+    found = {value for kind, value in protected if kind in kinds}
+    if len(found) > 1 or any(len(value) != _IDENTIFIER_BYTES for value in found):
+        raise RefusedError(Reason.MALFORMED, "a vendor or class identifier is not 16 bytes, or stands twice")
+    return found.pop() if found else None
+
+
+def _dependency(value: bytes) -> tuple[int, Version]:
+    if len(value) != _NEEDS.size:
+        raise RefusedError(Reason.MALFORMED, f"a dependency is not {_NEEDS.size} bytes")
+    number, major, minor, revision, build = _NEEDS.unpack(value)
+    return number, (major, minor, revision, build)
+
+
+def _counter(protected: Records) -> int | None:
+    value = _one(protected, _SECURITY_COUNTER)
     if value is None:
         return None
     if len(value) != _COUNTER.size:
@@ -216,8 +294,8 @@ def _counter(protected: dict[int, bytes]) -> int | None:
     return int.from_bytes(value, "little")
 
 
-def _algorithms(protected: dict[int, bytes]) -> frozenset[Algorithm] | None:
-    value = protected.get(_ALGORITHMS)
+def _algorithms(protected: Records) -> frozenset[Algorithm] | None:
+    value = _one(protected, _ALGORITHMS)
     if value is None:
         return None
     if len(value) % _NUMBER.size:
@@ -230,8 +308,8 @@ def _algorithms(protected: dict[int, bytes]) -> frozenset[Algorithm] | None:
     return frozenset(ALGORITHMS.unpack(known)) if known else frozenset()
 
 
-def _area(data: bytes, start: int, magic: int) -> tuple[dict[int, bytes], int]:
-    """Return the records of one area by type, and where it ends."""
+def _area(data: bytes, start: int, magic: int) -> tuple[Records, int]:
+    """Return the records of one area, type and value, and where it ends."""
     if start + _RECORD.size > len(data):
         raise RefusedError(Reason.MALFORMED, "the image is cut short")
     found, size = _RECORD.unpack_from(data, start)
@@ -240,11 +318,11 @@ def _area(data: bytes, start: int, magic: int) -> tuple[dict[int, bytes], int]:
     end = start + size
     if size < _RECORD.size or end > len(data):
         raise RefusedError(Reason.MALFORMED, "the image is cut short")
-    records: dict[int, bytes] = {}
-    for kind, value in _records(data[start + _RECORD.size : end]):
-        if kind in _OURS and kind in records:
+    records = tuple(_records(data[start + _RECORD.size : end]))
+    ours = [kind for kind, _ in records if kind in _OURS]
+    for kind in set(ours):
+        if ours.count(kind) > 1:
             raise RefusedError(Reason.MALFORMED, f"the record {kind:#x} stands twice")
-        records[kind] = value
     return records, end
 
 

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imgtool.image import Image as ToolImage
 from imgtool.image import VerifyResult
+from imgtool.keys.ed25519 import Ed25519
 from imgtool.version import decode_version
 
 from advisories import limits
 from advisories.mcuboot import HEADER_BYTES, header_version, pack, parse
+from advisories.suit import identifiers
 from keys.algorithms import VERIFIED, Algorithm
 from keys.errors import RefusedError
 from keys.reasons import Reason
@@ -23,18 +25,21 @@ IMAGE = pack(b"code" * 10, VERSION, security_counter=5)
 VERSIONS = st.tuples(*(st.integers(0, 2**bits - 1) for bits in (8, 8, 16, 32)))
 
 
-def tool_image(body, version="1.4.2+7", *, counter=5, header_size=32, custom=None):
-    """An image as imgtool makes it, without a signature."""
+def tool_image(
+    body, version="1.4.2+7", *, counter=5, header_size=32, custom=None, key=None, needs=None, **ids
+):
+    """An image as imgtool makes it, without a signature unless a key is given."""
     image = ToolImage(
         version=decode_version(version),
         header_size=header_size,
         security_counter=counter,
         pad_header=True,
         slot_size=1 << 20,
+        **ids,
     )
     image.payload = bytes(header_size) + body
     image.image_size = len(body)
-    image.create(None, "hash", None, custom_tlvs=custom)
+    image.create(key, "hash", None, dependencies=needs, custom_tlvs=custom)
     return bytes(image.payload)
 
 
@@ -92,6 +97,40 @@ def test_imgtools_images_are_read(header_size, counter):
     image = parse(tool_image(b"body", counter=counter, header_size=header_size))
     assert (image.version, image.body_size, image.security_counter) == (VERSION, 4, counter)
     assert image.header_size == header_size
+
+
+VENDOR, CLASS = identifiers("example.com", "thermostat")
+
+
+def test_vendor_and_class_are_byte_for_byte_what_imgtool_writes_of_the_same_names():
+    theirs = tool_image(b"code" * 10, vid="example.com", cid="thermostat")
+    assert pack(b"code" * 10, VERSION, security_counter=5, vendor_id=VENDOR, class_id=CLASS) == theirs
+    image = parse(theirs)
+    assert (image.vendor_id, image.class_id, image.signatures) == (VENDOR, CLASS, ())
+    assert (parse(IMAGE).vendor_id, parse(IMAGE).class_id) == (None, None)
+
+
+def test_dependencies_and_signatures_of_imgtool_are_read():
+    needs = {"images": ["1", "2"], "versions": [decode_version("1.0.3+4"), decode_version("2.0.0")]}
+    image = parse(tool_image(b"body", needs=needs, key=Ed25519.generate()))
+    assert image.dependencies == ((1, (1, 0, 3, 4)), (2, (2, 0, 0, 0)))
+    assert image.signatures == ("Ed25519",)
+
+
+def test_identifiers_are_read_under_their_earlier_numbers_too():
+    records = protected((0x50, bytes(4)), (0x80, VENDOR), (0x81, CLASS))
+    image = parse(rebuilt(header(protected=len(records)), b"code", records))
+    assert (image.vendor_id, image.class_id) == (VENDOR, CLASS)
+
+
+def test_an_image_without_any_protected_record_is_packed_and_read():
+    image = parse(pack(b"x", VERSION, security_counter=None))
+    assert (image.security_counter, image.vendor_id, image.dependencies) == (None, None, ())
+
+
+def test_an_identifier_that_is_not_16_bytes_is_not_packed():
+    for wrong in ({"vendor_id": bytes(15)}, {"class_id": bytes(17)}):
+        assert refused(pack, b"x", VERSION, **wrong)[0] is Reason.MALFORMED
 
 
 def test_equal_arguments_give_equal_bytes():
@@ -158,6 +197,21 @@ CASES = {
     ),
     "a security counter of three bytes": (
         rebuilt(header(protected=11), b"code", protected((0x50, bytes(3)))),
+        Reason.MALFORMED,
+    ),
+    **{
+        f"{name} of a wrong length": (
+            rebuilt(header(protected=4 + 4 + length), b"code", protected((kind, bytes(length)))),
+            Reason.MALFORMED,
+        )
+        for name, kind, length in (("a vendor", 0x74, 15), ("a class", 0x75, 17), ("a dependency", 0x40, 11))
+    },
+    "two vendors": (
+        rebuilt(header(protected=44), b"code", protected((0x74, bytes(16)), (0x74, bytes(16)))),
+        Reason.MALFORMED,
+    ),
+    "two vendors under two numbers": (
+        rebuilt(header(protected=44), b"code", protected((0x74, VENDOR), (0x80, CLASS))),
         Reason.MALFORMED,
     ),
     "two security counters": (
