@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 CALENDAR_END: Final = 253_402_300_799
@@ -95,7 +95,7 @@ def is_from_right(tag: str) -> bool:
 def all_words() -> Mapping[str, Words]:
     """Return the fixed words of every language that has them."""
     data: dict[str, dict[str, Any]] = tomllib.loads(
-        resources.files("advisories").joinpath("languages.toml").read_text("utf-8")
+        Path(__file__).with_name("languages.toml").read_text("utf-8")
     )
     return {
         tag: Words(**(table | {key: tuple(table[key]) for key in ("severity", "months")}))

@@ -1,39 +1,36 @@
 """Surfaces a device shows a notice on, each behind one name.
 
-console   80 x 24 characters, to a stream or to ``console.txt`` in the device's folder
-ascii     the same for a terminal that knows ASCII only; a stream with such an encoding is one by itself
-png       the 128 x 64 screen, as ``screen-1.png``, ``screen-2.png``, ...
-led       one lamp, as ``led.txt``
-none      nothing to show on
+console         80 x 24 characters, to a stream or to ``console.txt`` in the device's folder
+ascii           the same for a terminal that knows ASCII only; a stream with such an encoding is one by itself
+png             the 128 x 64 screen, as ``screen-1.png``, ``screen-2.png``, ...
+led             one lamp, as ``led.txt``
+none            nothing to show on
+fb:fb0          a framebuffer of Linux, as text; see :mod:`device_sim.displays.framebuffer`
+lamp:NAME       a lamp that Linux lists in ``/sys/class/leds``; see :mod:`device_sim.displays.lamp`
+gpio:CHIP:LINE  a lamp on a line of a GPIO chip, where the package gpiod is installed
 ssd1306, sh1106, ...   a real screen on I2C, where the package luma.oled is installed
+
+A driver is imported when it is opened: what a device does not have costs it no memory.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TextIO
+from typing import Final, Protocol, TextIO
 
-from luma.core.device import dummy
-from PIL import Image
-
-from advisories.languages import SOURCE_LANGUAGE, words
 from advisories.notice import Text
-from advisories.render import console, led, pages, small
+from advisories.render import bidi, console
+from advisories.render.layout import clean, wrap
+from advisories.render.plain import to_ascii
 from advisories.states import Surface
 from advisories.versions import Version, format_version
 from device_sim.core.effects import Show
 from device_sim.core.profile import Ability, Profile
 from keys.errors import InputError, UnavailableError
 
-SCREENS_MAX: Final = 10
-"""Pages that a screen may have kept of an older notice."""
-_ASKED_MAX: Final = 64  # texts of which a screen remembers whether it can draw them
-_FONTS: Final = Path("/usr/share/fonts/opentype/unifont")
-_I2C_PORT, _I2C_ADDRESS = 1, 0x3C  # where small OLED boards answer unless they were soldered otherwise
-
+NAMES: Final = ("console", "ascii", "png", "led", "none", "fb:FB", "lamp:NAME", "gpio:CHIP:LINE")
 BY_SURFACE: Final = {
     Surface.CONSOLE: "console",
     Surface.SCREEN: "png",
@@ -42,6 +39,20 @@ BY_SURFACE: Final = {
     Surface.NONE: "none",
 }
 """The display that a simulated device has for its surface."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a device says beside its notices: a question, an announcement, or how far it has come."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    """Paragraphs, the most important one first: a small surface shows no more than fits."""
+    language: str = "en"
+    waits: bool = False
+    """The owner is to answer."""
+    percent: int | None = None
+    """How far it has come; None where nothing is under way."""
 
 
 class Display(Protocol):
@@ -63,6 +74,18 @@ class Display(Protocol):
         ...
 
 
+class Speaking(Display, Protocol):
+    """A display that can also say what the device says by itself."""
+
+    def tell(self, prompt: Prompt | None) -> None:
+        """Show a prompt as long as it holds; None: there is none any more (UnavailableError)."""
+        ...
+
+    def turn(self) -> None:
+        """Some seconds have gone by: show the next page, where there are several (UnavailableError)."""
+        ...
+
+
 class NoDisplay:
     """A device that cannot show anything, or whose screen nobody looks at."""
 
@@ -74,6 +97,12 @@ class NoDisplay:
 
     def show(self, shown: Show, device: Profile, installed: Version) -> None:
         """Draw nothing."""
+
+    def tell(self, prompt: Prompt | None) -> None:
+        """Say nothing."""
+
+    def turn(self) -> None:
+        """Have no pages."""
 
 
 class ConsoleDisplay:
@@ -89,6 +118,8 @@ class ConsoleDisplay:
     def __init__(self, out: TextIO | Path, *, ascii_only: bool = False) -> None:
         self._out = out
         self._ascii_only = ascii_only or not _has_all_letters(out)
+        self._screen = ""
+        self._told: Prompt | None = None
 
     def able(self, text: Text) -> Ability:
         """Show any words, or those that ASCII can say."""
@@ -106,109 +137,35 @@ class ConsoleDisplay:
             ascii_only=self._ascii_only,
             wanted=shown.wanted,
         )
-        screen = "\n".join(lines) + "\n"
+        self._screen = "\n".join(lines) + "\n"
+        self._write(self._screen)
+
+    def tell(self, prompt: Prompt | None) -> None:
+        """Write it below the notice; on a stream, only what is new."""
+        if prompt == self._told and not isinstance(self._out, Path):
+            return
+        self._told = prompt
+        self._write("" if prompt is None else "\n".join(prompted(prompt, ascii_only=self._ascii_only)) + "\n")
+
+    def turn(self) -> None:
+        """Everything is on one page."""
+
+    def _write(self, text: str) -> None:
         if isinstance(self._out, Path):
-            _write(self._out, screen.encode())
-        else:
-            self._out.write(screen)
+            below = text if text != self._screen else ""
+            _write(self._out, (self._screen + below).encode())
+        elif text:
+            self._out.write(text)
             self._out.flush()
 
 
-class LedDisplay:
-    """One lamp: its blink pattern stands in a file."""
-
-    remark = ""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def able(self, text: Text) -> Ability:  # noqa: ARG002 - a lamp needs no letters
-        """Blink for any text."""
-        return Ability.WORDS
-
-    def show(self, shown: Show, device: Profile, installed: Version) -> None:  # noqa: ARG002 - a lamp knows less
-        """Write colour and rhythm of the notice's action."""
-        _write(self._path, f"{led.pattern(shown.notice.action)}\n".encode())
-
-
-class SmallDisplay:
-    """A 128 x 64 one-bit screen behind luma's interface; the simulator's is luma's dummy.
-
-    Args:
-        screen: a luma device; pages are handed to its ``display`` in their order.
-        folder: where each page is kept as a PNG; None keeps none.
-        languages: of the device; a font that one of them needs and that is not here is remarked on now.
-    """
-
-    def __init__(self, screen: Any, folder: Path | None, languages: Sequence[str] = ()) -> None:
-        self._screen = screen
-        self._folder = folder
-        self._asked: dict[Text, Ability] = {}
-        lack = lacking(languages)
-        self.remark = f"{lack} Until then drawn pages are shown, where a notice has them." if lack else ""
-
-    def able(self, text: Text) -> Ability:
-        """Draw Latin letters always, others with the font; without it show drawn pages."""
-        if text not in self._asked:
-            if len(self._asked) >= _ASKED_MAX:
-                self._asked.clear()
-            self._asked[text] = Ability.WORDS if small.can_draw(text, _font(text)) else Ability.PAGES
-        return self._asked[text]
-
-    def show(self, shown: Show, device: Profile, installed: Version) -> None:  # noqa: ARG002 - no room for them
-        """Draw every page; the first one stays on the screen."""
-        images = _drawn(shown) if shown.pages else _written(shown)
-        for number, image in reversed(list(enumerate(images, 1))):
-            self._screen.display(image)
-            if self._folder is not None:
-                self._keep(number, image)
-        if self._folder is not None:
-            for number in range(len(images) + 1, SCREENS_MAX + 1):
-                (self._folder / f"screen-{number}.png").unlink(missing_ok=True)
-
-    def _keep(self, number: int, image: Image.Image) -> None:
-        assert self._folder is not None
-        path = self._folder / f"screen-{number}.png"
-        try:
-            image.save(path)
-        except OSError as error:
-            raise _unwritable(path, error) from None
-
-
-def _written(shown: Show) -> list[Image.Image]:
-    """Draw the words."""
-    text, wanted = shown.text, shown.wanted
-    instead = console.stand_in(text.language, wanted, ascii_only=True) if wanted else ""
-    found = small.pages(shown.notice, text, code=shown.check_code, confirmed=shown.confirmed, instead=instead)
-    font = unifont(text.language) if small.geometry(text) is small.WIDE else None
-    return [small.draw(page, text.language, font=font) for page in found]
-
-
-def _drawn(shown: Show) -> list[Image.Image]:
-    """Take the drawn pages as they are, and draw the proof in Latin letters behind them."""
-    proofs = small.proofs(
-        shown.notice, code=shown.check_code, confirmed=shown.confirmed, after=len(shown.pages)
-    )
-    return [*map(pages.image, shown.pages), *(small.draw(page, SOURCE_LANGUAGE) for page in proofs)]
-
-
-def _font(text: Text) -> bytes | None:
-    """Return the font for a text that needs one, as far as it is here."""
-    try:
-        return unifont(text.language) if small.geometry(text) is small.WIDE else None
-    except UnavailableError:
-        return None
-
-
-def lacking(languages: Sequence[str]) -> UnavailableError | None:
-    """Return what to say of the first of some languages for which the font is not here."""
-    for language in languages:
-        if any(ord(letter) > 0x24F for letter in words(language).confirmed):
-            try:
-                unifont(language)
-            except UnavailableError as error:
-                return error
-    return None
+def prompted(prompt: Prompt, *, width: int = console.WIDTH, ascii_only: bool = False) -> list[str]:
+    """Return a prompt as lines of at most ``width`` columns, without what could steer a terminal."""
+    lines = [f"== {clean(prompt.title)} =="]
+    for part in prompt.lines:
+        said = to_ascii(part, prompt.language) if ascii_only else part
+        lines += [bidi.visual(line) if bidi.is_from_right(line) else line for line in wrap(said or "", width)]
+    return lines
 
 
 def _has_all_letters(out: TextIO | Path) -> bool:
@@ -221,88 +178,69 @@ def _has_all_letters(out: TextIO | Path) -> bool:
     return True
 
 
-@lru_cache(maxsize=4)
-def unifont(language: str) -> bytes:
-    """Return the font that has the letters of scripts other than Latin; Japanese forms for Japanese.
-
-    Raises:
-        UnavailableError: FONT_MISSING, naming font and package.
-    """
-    names = small.font_names(language)
-    for name in names:
-        try:
-            return (_FONTS / name).read_bytes()
-        except OSError:
-            continue
-    raise UnavailableError(
-        "FONT_MISSING",
-        f"The font {small.FONT_NAME}, needed to draw '{language}', is not at {_FONTS / names[0]}.",
-        mend=f"Install the package {small.FONT_PACKAGE}, or give the device another surface.",
-    )
-
-
-@lru_cache(maxsize=1)
-def _dummy() -> Any:
-    """Return one dummy for all: luma registers each of its devices for the end of the process."""
-    return dummy(width=small.WIDTH_PX, height=small.HEIGHT_PX, mode="1")
-
-
-def _real(name: str) -> Any:
-    """Return a screen of luma.oled on I2C."""
-    try:
-        driver = getattr(importlib.import_module("luma.oled.device"), name)
-        serial = importlib.import_module("luma.core.interface.serial")
-    except (ImportError, AttributeError):
-        raise InputError(
-            "DISPLAY_UNKNOWN",
-            f"There is no display '{name}'.",
-            mend=f"Take one of {', '.join(_DRIVERS)}, or install luma.oled for a real one.",
-        ) from None
-    try:
-        return driver(serial.i2c(port=_I2C_PORT, address=_I2C_ADDRESS))
-    except Exception as error:  # noqa: BLE001 - every board's driver has errors of its own
-        raise UnavailableError(
-            "DISPLAY_SILENT", f"The display '{name}' does not answer ({error}).", mend="Check its wiring."
-        ) from None
-
-
-_DRIVERS: Final[dict[str, Callable[[Path, TextIO | None, Sequence[str]], Display]]] = {
-    "console": lambda folder, out, _: ConsoleDisplay(out or folder / "console.txt"),
-    "ascii": lambda folder, out, _: ConsoleDisplay(out or folder / "console.txt", ascii_only=True),
-    "png": lambda folder, _, languages: SmallDisplay(_dummy(), folder, languages),
-    "led": lambda folder, _out, _languages: LedDisplay(folder / "led.txt"),
-    "none": lambda _folder, _out, _languages: NoDisplay(),
-}
-
-
 def open_display(
     name: str, folder: Path, *, languages: Sequence[str] = (), out: TextIO | None = None
-) -> Display:
+) -> Speaking:
     """Return a display by its name.
 
     Args:
-        name: ``console``, ``ascii``, ``png``, ``led``, ``none``, or a driver of luma.oled.
+        name: as this module's first lines list them; what follows a colon is for the driver.
         folder: the device's folder, for displays that are files.
         languages: the device's, so that a missing font is told at once.
         out: a stream for ``console`` and ``ascii``; without one it is a file.
 
     Raises:
-        InputError: DISPLAY_UNKNOWN.
+        InputError: DISPLAY_UNKNOWN, DISPLAY_ADDRESS.
         UnavailableError: DISPLAY_SILENT.
     """
-    if name in _DRIVERS:
-        return _DRIVERS[name](folder, out, languages)
-    return SmallDisplay(_real(name), None, languages)
+    kind, _, argument = name.partition(":")
+    match kind:
+        case "none":
+            return NoDisplay()
+        case "console" | "ascii":
+            return ConsoleDisplay(out or folder / "console.txt", ascii_only=kind == "ascii")
+        case "led" | "lamp" | "gpio":
+            from device_sim.displays import lamp  # noqa: PLC0415 - see the module's first lines
+
+            return lamp.Lamp(lamp.driver(kind, argument, folder))
+        case "fb":
+            from device_sim.displays import framebuffer  # noqa: PLC0415 - the same
+
+            return framebuffer.Framebuffer(framebuffer.find(argument), languages)
+        case _:
+            return _small(kind, argument, folder, languages)
+
+
+def _small(kind: str, argument: str, folder: Path, languages: Sequence[str]) -> Speaking:
+    if not kind.isidentifier():
+        raise unknown(kind)
+    try:
+        from device_sim.displays import small  # noqa: PLC0415 - the same
+    except ImportError:
+        raise unknown(kind) from None
+    if kind == "png":
+        return small.SmallDisplay(small.imitation(), folder, languages)
+    return small.SmallDisplay(small.oled(kind, argument), None, languages)
+
+
+def unknown(name: str) -> InputError:
+    """Return what to say of a display that is none, or whose driver is not installed."""
+    return InputError(
+        "DISPLAY_UNKNOWN",
+        f"There is no display '{name}'.",
+        mend=f"Take one of {', '.join(NAMES)}, or install luma.oled for a real one.",
+    )
 
 
 def _write(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
 
 
-def _unwritable(path: Path, error: OSError) -> UnavailableError:
+def unwritable(path: Path, error: OSError) -> UnavailableError:
+    """Return what to say of a surface that does not take what is drawn."""
     return UnavailableError(
         "DISPLAY_WRITE",
         f"The display's file cannot be written ({error.strerror}).",

@@ -9,7 +9,8 @@ from advisories.notice import Text
 from advisories.versions import Version
 from device_sim.core.effects import Show
 from device_sim.core.profile import Ability, Profile
-from device_sim.display import ConsoleDisplay, Display, lacking, open_display
+from device_sim.display import ConsoleDisplay, Display, open_display
+from device_sim.displays.small import lacking
 from device_sim.home import Home
 from gateway.cli.demo.cast import LANGUAGES, Member, Trouble
 from gateway.cli.demo.stage import SCREENS, Stage

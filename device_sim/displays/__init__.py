@@ -1,0 +1,1 @@
+"""Drivers of real surfaces, each imported only where a device has one."""
