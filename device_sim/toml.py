@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
+import shlex
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
 from advisories.limits import ID_BYTES_MAX, LANGUAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_SLASHES_MAX
 from advisories.states import Surface
 from advisories.topics import DEFAULT_PREFIX, Topics, is_id
-from device_sim.core.profile import AutoConsent, Profile
+from device_sim.board import BOARD_KEYS, Board
+from device_sim.core.profile import ALL_DAYS, AutoConsent, Platform, Profile, Window
 from keys.errors import InputError
 
 _REQUIRED: Final = frozenset({"id", "product", "vendor_id", "class_id"})
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_WINDOW: Final = re.compile(
+    r"(?:(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? )?"
+    r"(?P<start>[0-9]{2}:[0-9]{2})-(?P<end>[0-9]{2}:[0-9]{2})"
+)
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WINDOWS_MAX: Final = 16
+_MINUTES: Final = 1_440  # of a day
 
 
 @lru_cache(maxsize=256)
@@ -66,6 +76,58 @@ def _auto_consent(value: Any) -> AutoConsent:
     return AutoConsent(value)
 
 
+def _platform(value: Any) -> Platform:
+    names = [platform.value for platform in Platform]
+    if value not in names:
+        raise ValueError("one of " + ", ".join(names))
+    return Platform(value)
+
+
+def _zone(value: Any) -> tzinfo:
+    if value == "UTC":
+        return UTC
+    import zoneinfo  # noqa: PLC0415 - most devices have no zone of their own
+
+    try:
+        return zoneinfo.ZoneInfo(value)
+    except (OSError, TypeError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        raise ValueError('a time zone that this system knows, such as "Europe/Vienna"') from None
+
+
+def _windows(value: Any) -> tuple[Window, ...]:
+    wanted = ValueError(
+        'a list of times with or without days, such as ["02:00-05:00", "sat-sun 22:00-06:00"]'
+    )
+    if not isinstance(value, list) or len(value) > _WINDOWS_MAX:
+        raise wanted
+    found = []
+    for one in value:
+        match = _WINDOW.fullmatch(one) if isinstance(one, str) else None
+        if match is None:
+            raise wanted
+        start, end = (int(match[name][:2]) * 60 + int(match[name][3:]) for name in ("start", "end"))
+        days = {match["first"], match["last"]} - {None}
+        if start >= _MINUTES or end > _MINUTES or not days <= {*_DAYS}:
+            raise wanted
+        found.append(Window(start, end, _span(match["first"], match["last"])))
+    return tuple(found)
+
+
+def _span(first: str | None, last: str | None) -> frozenset[int]:
+    """Return the days from one to another, which may lie in the next week."""
+    if first is None:
+        return ALL_DAYS
+    begin = _DAYS.index(first)
+    count = (_DAYS.index(last or first) - begin) % 7 + 1
+    return frozenset((begin + day) % 7 for day in range(count))
+
+
+def _artefacts(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"https://[!-~]{1,200}", value):
+        raise ValueError("an address that begins with https://")
+    return value.rstrip("/") + "/"
+
+
 def _number(low: int, high: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -97,12 +159,22 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "defer_seconds": ("defer_seconds", _number(1, 31_536_000)),
     "prefix": ("topics", _topics),
     "slot_bytes": ("slot_bytes", _number(1, 2**31 - 1)),
+    "zone": ("zone", _zone),
+    "windows": ("windows", _windows),
+    "battery_min": ("battery_min", _number(0, 100)),
+    "platform": ("platform", _platform),
+    "artefacts": ("artefacts", _artefacts),
 }
 """Key in the file -> field of the profile, and how its value is read."""
 
 
 def read_profile(text: str, *, where: str) -> Profile:
-    """Read a profile strictly: an unknown or misspelt key is an error.
+    """Read a profile strictly, as :func:`read_device` does."""
+    return read_device(text, where=where)[0]
+
+
+def read_device(text: str, *, where: str) -> tuple[Profile, Board]:
+    """Read what a device is and what is around it: an unknown or misspelt key is an error.
 
     Raises:
         InputError: DEVICE_TOML, with file and line.
@@ -118,15 +190,17 @@ def read_profile(text: str, *, where: str) -> Profile:
             "DEVICE_TOML", f"This is not TOML: {message}.", mend="Correct the line.", where=place
         ) from None
     values: dict[str, Any] = {}
+    around: dict[str, Any] = {}
     for name, value in table.items():
         place = f"{where}:{_line(text, name)}"
-        if name not in _KEYS:
-            near = difflib.get_close_matches(name, _KEYS, 1)
-            mend = f"Did you mean '{near[0]}'?" if near else f"Known keys: {', '.join(_KEYS)}."
-            raise InputError("DEVICE_TOML", f"The key '{name}' is unknown.", mend=mend, where=place)
-        field, read = _KEYS[name]
         try:
-            values[field] = _shared(read(value))
+            if name in BOARD_KEYS:
+                around[name] = BOARD_KEYS[name](value)
+            elif name in _KEYS:
+                field, read = _KEYS[name]
+                values[field] = _shared(read(value))
+            else:
+                raise _unknown(name, place)
         except ValueError as error:
             raise InputError(
                 "DEVICE_TOML", f"The value of '{name}' is wrong.", mend=f"Write {error}.", where=place
@@ -134,7 +208,16 @@ def read_profile(text: str, *, where: str) -> Profile:
     missing = sorted(_REQUIRED - table.keys())
     if missing:
         raise InputError("DEVICE_TOML", f"The key '{missing[0]}' is missing.", mend="Add it.", where=where)
-    return Profile(**values)
+    return Profile(**values), Board(**around)
+
+
+def _unknown(name: str, place: str) -> InputError:
+    import difflib  # noqa: PLC0415 - a device that is set up right never needs it
+
+    known = [*_KEYS, *BOARD_KEYS]
+    near = difflib.get_close_matches(name, known, 1)
+    mend = f"Did you mean '{near[0]}'?" if near else f"Known keys: {', '.join(known)}."
+    return InputError("DEVICE_TOML", f"The key '{name}' is unknown.", mend=mend, where=place)
 
 
 def _line(text: str, name: str) -> int:
@@ -143,8 +226,8 @@ def _line(text: str, name: str) -> int:
     return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)
 
 
-def write_profile(profile: Profile) -> str:
-    """Write a profile as :func:`read_profile` reads it."""
+def write_profile(profile: Profile, board: Board | None = None) -> str:
+    """Write what a device is, and what is around it, as :func:`read_device` reads them."""
     languages = ", ".join(json.dumps(tag) for tag in profile.languages)
     return f"""\
 # What this device is.
@@ -154,11 +237,48 @@ vendor_id = "{profile.vendor_id.hex()}"
 class_id = "{profile.class_id.hex()}"
 slot_bytes = {profile.slot_bytes}
 prefix = {json.dumps(profile.topics.prefix)}
-
+{_others(profile, ("platform", "artefacts"))}
 # What it can show, and what its owner wishes.
 languages = [{languages}]
 surface = "{profile.surface.name.lower()}"
 auto_consent = "{profile.auto_consent.value}"
 defer_max = {profile.defer_max}
 defer_seconds = {profile.defer_seconds}
-"""
+{_others(profile, ("zone", "windows", "battery_min"))}{_around(board) if board is not None else ""}"""
+
+
+def _others(profile: Profile, names: tuple[str, ...]) -> str:
+    """Write what most devices leave as it is."""
+    usual = Profile(id="-", product="-", vendor_id=bytes(16), class_id=bytes(16))
+    lines = []
+    for name in names:
+        value = getattr(profile, name)
+        if value == getattr(usual, name):
+            continue
+        if name == "windows":
+            written = f"[{', '.join(json.dumps(one) for window in value for one in _spans(window))}]"
+        elif name == "battery_min":
+            written = str(value)
+        else:
+            written = json.dumps(value.value if name == "platform" else str(value))
+        lines.append(f"{name} = {written}\n")
+    return "".join(lines)
+
+
+def _spans(window: Window) -> Iterator[str]:
+    """Write a window, once for every day where it does not hold for all of them."""
+    times = "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in (window.start, window.end))
+    yield from (
+        [times] if window.days == ALL_DAYS else (f"{_DAYS[day]} {times}" for day in sorted(window.days))
+    )
+
+
+def _around(board: Board) -> str:
+    """Write what is around a device, as far as something is."""
+    lines = []
+    for field in fields(board):
+        value = getattr(board, field.name)
+        if value != field.default:
+            text = shlex.join(value) if isinstance(value, tuple) else str(value)
+            lines.append(f"{field.name} = {value if isinstance(value, int) else json.dumps(text)}\n")
+    return "\n# What is around it.\n" + "".join(lines) if lines else ""
