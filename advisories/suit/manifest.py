@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from advisories.limits import PATCH_BYTES_MAX, URI_BYTES_MAX
 from advisories.suit.envelope import Envelope, check_digest, digest_of, read_digest
@@ -21,6 +21,7 @@ from advisories.suit.numbers import (
     SEVERABLE,
     Command,
     CommonKey,
+    Comparison,
     ComponentTextKey,
     ManifestKey,
     Parameter,
@@ -39,15 +40,17 @@ ComponentId = tuple[bytes, ...]
 """A component's name: one byte string for each level of its path."""
 
 COMPONENTS_MAX: Final = 16  # components of one manifest
+VERSION_NUMBERS_MAX: Final = 8  # numbers of one version
 SEQUENCE_DEPTH_MAX: Final = 4  # sequences inside sequences
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One command with its argument, decoded: steps for a nested sequence, a map for parameters."""
 
     command: Command
     argument: Any
+    offset: int = 0
+    """Bytes from the start of its section's sequence to the command, also inside nested sequences."""
 
 
 Steps = tuple[Step, ...]
@@ -76,6 +79,8 @@ class Manifest:
     texts: Mapping[str, ComponentText]
     """By language tag; empty when there is none or it was cut."""
     reference_uri: str | None
+    version: tuple[int, ...] | None
+    """Of the whole, from ``set-version``: a release, then a negative number for what comes before it."""
     extensions: frozenset[ManifestKey]
     """Members that are known by name only; a recipient refuses them."""
 
@@ -129,7 +134,10 @@ def parse(envelope: Envelope) -> Manifest:
     if uri is not None:
         uri = _uri(uri)
     extensions = frozenset(members) - MANIFEST_SUPPORTED
-    return Manifest(sequence, components, shared, sections, severed, texts, uri, extensions)
+    version = members.get(ManifestKey.SET_VERSION)
+    if version is not None:
+        version = _numbers(_inner(version, "set-version"))
+    return Manifest(sequence, components, shared, sections, severed, texts, uri, version, extensions)
 
 
 def _severed(members: dict[ManifestKey, Any], envelope: Envelope) -> frozenset[int]:
@@ -203,7 +211,7 @@ def _step(code: Any, argument: Any, depth: int) -> Step:
         return Step(command, steps(argument, depth - 1))
     if command is Command.SET_COMPONENT_INDEX:
         return Step(command, _index(argument))
-    if command is not Command.WAIT:
+    if command not in {Command.OVERRIDE_MULTIPLE, Command.COPY_PARAMS, Command.WAIT}:
         uint(argument, f"the reporting policy of {label(command)}", REPORT_MAX)
     return Step(command, argument)
 
@@ -256,6 +264,26 @@ def _number(value: Any) -> int:
     return uint(value, "a number", VERSION_MAX)
 
 
+def _any_number(value: Any) -> int:
+    if type(value) is not int or abs(value) > VERSION_MAX:
+        _refuse("a number is out of range")
+    return int(value)
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    """Read a version: 1 to ``VERSION_NUMBERS_MAX`` integers."""
+    if not isinstance(value, list) or not 1 <= len(value) <= VERSION_NUMBERS_MAX:
+        _refuse(f"a version is not a list of 1 to {VERSION_NUMBERS_MAX} numbers")
+    return tuple(_any_number(item) for item in value)
+
+
+def _version(value: Any) -> tuple[Comparison, tuple[int, ...]]:
+    match = _inner(value, "a version to compare with")
+    if not isinstance(match, list) or len(match) != 2 or match[0] not in Comparison._value2member_map_:
+        _refuse("a version to compare with is not a comparison and a version")
+    return Comparison(match[0]), _numbers(match[1])
+
+
 _READ: Final[Mapping[Parameter, Callable[[Any], Any]]] = {
     Parameter.VENDOR_ID: _uuid,
     Parameter.CLASS_ID: _uuid,
@@ -272,7 +300,11 @@ _READ: Final[Mapping[Parameter, Callable[[Any], Any]]] = {
     Parameter.INVOKE_ARGS: _blob,
     Parameter.DEVICE_ID: _uuid,
     Parameter.FETCH_ARGS: _blob,
-    Parameter.VERSION: _blob,
+    Parameter.MINIMUM_BATTERY: _number,
+    Parameter.UPDATE_PRIORITY: _any_number,
+    Parameter.VERSION: _version,
+    Parameter.WAIT_INFO: _blob,
+    Parameter.COMPONENT_METADATA: _blob,
 }
 
 

@@ -1,7 +1,9 @@
 """The numbers of draft-ietf-suit-manifest-37 and its extensions: one table, used by everything else.
 
-The final RFC can be swapped in here. A member that is listed but not in a ``SUPPORTED`` set is known
-by name only: it is shown by :func:`advisories.suit.tree`, and refused by a recipient.
+The final RFC can be swapped in here. Commands and parameters 4 and from 26 on, and ``set-version``, are those
+of draft-ietf-suit-update-management-10; 7, 8, 11, 19 and 33 of suit-trust-domains. A member that is listed
+but not in a ``SUPPORTED`` set is known by name only: it is shown by :func:`advisories.suit.tree`, and
+refused by a recipient.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ class EnvelopeKey(IntEnum):
     INSTALL = 20
     TEXT = 23
 
+    __hash__ = int.__hash__
+
 
 class ManifestKey(IntEnum):
     """Members of a manifest."""
@@ -54,6 +58,8 @@ class ManifestKey(IntEnum):
     TEXT = 23
     UNINSTALL = 24
 
+    __hash__ = int.__hash__
+
 
 class CommonKey(IntEnum):
     """Members of the common block."""
@@ -61,6 +67,8 @@ class CommonKey(IntEnum):
     DEPENDENCIES = 1
     COMPONENTS = 2
     SHARED_SEQUENCE = 4
+
+    __hash__ = int.__hash__
 
 
 class Command(IntEnum):
@@ -93,6 +101,10 @@ class Command(IntEnum):
     SWAP = 31
     RUN_SEQUENCE = 32
     UNLINK = 33
+    OVERRIDE_MULTIPLE = 34
+    COPY_PARAMS = 35
+
+    __hash__ = int.__hash__
 
 
 class Parameter(IntEnum):
@@ -113,7 +125,25 @@ class Parameter(IntEnum):
     INVOKE_ARGS = 23
     DEVICE_ID = 24
     FETCH_ARGS = 25
+    MINIMUM_BATTERY = 26
+    UPDATE_PRIORITY = 27
     VERSION = 28
+    WAIT_INFO = 29
+    COMPONENT_METADATA = 30
+
+    __hash__ = int.__hash__
+
+
+class Comparison(IntEnum):
+    """How the version of a component is compared with a bound (update management)."""
+
+    GREATER = 1
+    GREATER_EQUAL = 2
+    EQUAL = 3
+    LESSER_EQUAL = 4
+    LESSER = 5
+
+    __hash__ = int.__hash__
 
 
 class TextKey(IntEnum):
@@ -123,6 +153,8 @@ class TextKey(IntEnum):
     UPDATE_DESCRIPTION = 2
     MANIFEST_JSON_SOURCE = 3
     MANIFEST_YAML_SOURCE = 4
+
+    __hash__ = int.__hash__
 
 
 class ComponentTextKey(IntEnum):
@@ -134,6 +166,10 @@ class ComponentTextKey(IntEnum):
     MODEL_INFO = 4
     COMPONENT_DESCRIPTION = 5
     COMPONENT_VERSION = 6
+    VERSION_REQUIRED = 7
+    CURRENT_VERSION = 8
+
+    __hash__ = int.__hash__
 
 
 class Section(IntEnum):
@@ -144,6 +180,8 @@ class Section(IntEnum):
     INVOKE = 9
     PAYLOAD_FETCH = 16
     INSTALL = 20
+
+    __hash__ = int.__hash__
 
 
 UPDATE: Final = (Section.PAYLOAD_FETCH, Section.INSTALL, Section.VALIDATE)
@@ -160,6 +198,7 @@ MANIFEST_SUPPORTED: Final = frozenset(
         ManifestKey.SEQUENCE_NUMBER,
         ManifestKey.COMMON,
         ManifestKey.REFERENCE_URI,
+        ManifestKey.SET_VERSION,
         ManifestKey.VALIDATE,
         ManifestKey.LOAD,
         ManifestKey.INVOKE,
@@ -168,16 +207,12 @@ MANIFEST_SUPPORTED: Final = frozenset(
         ManifestKey.TEXT,
     }
 )
-PARAMETERS_SUPPORTED: Final = frozenset(
-    {
-        Parameter.VENDOR_ID,
-        Parameter.CLASS_ID,
-        Parameter.IMAGE_DIGEST,
-        Parameter.COMPONENT_SLOT,
-        Parameter.IMAGE_SIZE,
-        Parameter.URI,
-    }
-)
+PARAMETERS_SUPPORTED: Final = frozenset(Parameter) - {
+    Parameter.ENCRYPTION_INFO,
+    Parameter.UPDATE_PRIORITY,
+    Parameter.WAIT_INFO,
+    Parameter.COMPONENT_METADATA,
+}
 
 
 def label(number: IntEnum) -> str:
