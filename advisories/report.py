@@ -30,6 +30,10 @@ EXTERNAL_AAD = b"tocsin report"
 """Bound into every report's signature, so that no other signature of a device's key can pass for one."""
 
 
+FACTORY_RESET = "factory reset"
+"""Name of the journal entry behind which :data:`advisories.states.NOTICE_RESETS` are legal."""
+
+
 class Track(IntEnum):
     """What a journal entry is about."""
 

@@ -15,7 +15,7 @@ from advisories.notice import Notice
 from advisories.report import Track
 from advisories.states import NoticeState, PatchState, Surface
 from advisories.versions import Version
-from gateway.core.ingest import NoticeRow
+from gateway.core.tracks import NoticeRow
 from keys.reasons import Reason
 
 

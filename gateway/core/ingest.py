@@ -6,33 +6,29 @@ Decides what is believed, what is kept as an anomaly and what is not a report at
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from itertools import pairwise
 from typing import Final
 
-from advisories.report import (
-    JournalEntry,
-    NoticeStatus,
-    PatchStatus,
-    Report,
-    Track,
-    journal_genesis,
-    journal_head,
-    open_report,
-)
-from advisories.states import (
-    NOTICE_TRANSITIONS,
-    PATCH_ON_TRIAL,
-    PATCH_TRANSITIONS,
-    NoticeState,
-    PatchState,
-    Surface,
-)
+from advisories.report import JournalEntry, Report, journal_genesis, journal_head, open_report
+from advisories.states import PATCH_ON_TRIAL
+from gateway.core.tracks import Anomaly, NoticeRow, PatchRow, Texts, Told, notice, patch
 from keys.algorithms import Algorithm, PublicKey
 from keys.errors import RefusedError
 from keys.reasons import Reason
+
+__all__ = [
+    "NO_REPORT",
+    "Anomaly",
+    "Committed",
+    "Decision",
+    "Device",
+    "Repeated",
+    "Standing",
+    "examine",
+    "judge",
+]
 
 NO_REPORT: Final = (0, 0)
 """The order of a standing whose device has another key since: nothing was reported under this one yet."""
@@ -48,34 +44,6 @@ class Device:
     valid_from: int
     valid_to: int
     revoked: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeRow:
-    """Where one advisory stands on a device. Times are the device's, but ``shown_received`` is ours."""
-
-    revision: int
-    digest: bytes
-    state: NoticeState
-    reason: Reason
-    surface: Surface
-    language: str | None
-    verified: float | None = None
-    shown: float | None = None
-    acknowledged: float | None = None
-    confirmed: float | None = None
-    shown_received: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatchRow:
-    """Where one patch stands on a device; ``changed`` is by the gateway's clock."""
-
-    sequence: int
-    state: PatchState
-    reason: Reason
-    time: int
-    changed: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +63,6 @@ class Standing:
     """What its confirmed firmware can verify, as the device said; None: it did not."""
     notices: Mapping[str, NoticeRow] = field(default_factory=dict)
     patches: Mapping[bytes, PatchRow] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Anomaly:
-    """Something a correct device on a correct transport does not do; the evidence keeps it."""
-
-    kind: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +121,7 @@ def judge(
     *,
     stored: bytes | None,
     overlap: Mapping[int, JournalEntry],
+    texts: Texts | None = None,
     received: float,
     nonce: bytes,
 ) -> Decision:
@@ -171,7 +132,9 @@ def judge(
         data: its bytes.
         standing: what is committed of the device, None before its first report.
         stored: the bytes stored under the same (boot epoch, sequence), if any.
-        overlap: journal entries of this life committed before, by index, as far as the report repeats them.
+        overlap: journal entries of this life committed before, by index, as far as the report repeats them
+            or what it carries hangs from them.
+        texts: of the published notices that the report's consents name; None: consents are not held to any.
         received: UTC seconds by the gateway's clock.
         nonce: the 16 bytes that the device's next report shall carry.
 
@@ -198,9 +161,15 @@ def judge(
         # A new key came with a new memory: it begins anew, and knows nothing of where the old one stood.
         base, overlap, back = _anew(report, base), {}, []
     base, fresh = _journal(report, base, overlap, anomalies)
-    anomalies += _illegal(fresh)
-    notices = {s.id: _notice(s, base.notices.get(s.id), fresh, received, back) for s in report.notices}
-    patches = {s.digest: _patch(s, base.patches.get(s.digest), fresh, received, back) for s in report.patches}
+    if standing is None or base.life != standing.life:
+        overlap = {}
+    told = Told(fresh, {**overlap, **{e.index: e for e in fresh}}, whole=base.count >= report.journal_count)
+    anomalies += told.illegal()
+    notices = {s.id: notice(s, base.notices.get(s.id), told, received, back) for s in report.notices}
+    patches = {
+        s.digest: patch(s, base.patches.get(s.digest), told, received=received, texts=texts, anomalies=back)
+        for s in report.patches
+    }
     # Firmware on trial may be gone after the next boot, and with it what it can verify.
     on_trial = any(status.state in PATCH_ON_TRIAL for status in report.patches)
     after = replace(
@@ -258,140 +227,3 @@ def _journal(
             anomalies.append(Anomaly("journal_fork", f"the hash over {count} entries is another"))
         head = report.journal_head  # from here on the device is held to what it says now
     return replace(base, count=count, head=head), fresh
-
-
-def _closure(table: Mapping[IntEnum, frozenset[IntEnum]]) -> dict[int, frozenset[int]]:
-    """Return every state that can be reached from each, itself included."""
-    found = {}
-    for start in table:
-        seen, todo = {start}, [start]
-        while todo:
-            for state in table[todo.pop()] - seen:
-                seen.add(state)
-                todo.append(state)
-        found[int(start)] = frozenset(int(state) for state in seen)
-    return found
-
-
-_NOTICE_REACH: Final = _closure(NOTICE_TRANSITIONS)  # type: ignore[arg-type] # an enumeration is its base here
-_PATCH_REACH: Final = _closure(PATCH_TRANSITIONS)  # type: ignore[arg-type] # the same
-_STEPS: Final = {
-    Track.NOTICE: {int(old): frozenset(map(int, new)) for old, new in NOTICE_TRANSITIONS.items()},
-    Track.PATCH: {int(old): frozenset(map(int, new)) for old, new in PATCH_TRANSITIONS.items()},
-}
-_FORWARD: Final = (
-    NoticeState.QUEUED,
-    NoticeState.SENT,
-    NoticeState.DELIVERED,
-    NoticeState.VERIFIED,
-    NoticeState.SHOWN,
-    NoticeState.ACKNOWLEDGED,
-)
-
-
-def _illegal(entries: Iterable[JournalEntry]) -> Iterable[Anomaly]:
-    for entry in entries:
-        steps = _STEPS.get(entry.track)
-        if steps is not None and entry.new != entry.old and entry.new not in steps.get(entry.old, ()):
-            yield Anomaly(
-                "transition", f"{entry.track.name} {entry.name}: {entry.old} to {entry.new} is no step"
-            )
-
-
-def _entries(fresh: Iterable[JournalEntry], track: Track, name: str, digest: bytes) -> list[JournalEntry]:
-    return [e for e in fresh if e.track is track and e.name == name and e.digest in {None, digest}]
-
-
-def _notice(
-    status: NoticeStatus,
-    before: NoticeRow | None,
-    fresh: Sequence[JournalEntry],
-    received: float,
-    anomalies: list[Anomaly],
-) -> NoticeRow:
-    mine = _entries(fresh, Track.NOTICE, status.id, status.digest)
-    same = before is not None and (before.revision, before.digest) == (status.revision, status.digest)
-    if before is not None:
-        if status.revision < before.revision:
-            detail = f"{status.id}: revision {before.revision}, now {status.revision}"
-            anomalies.append(Anomaly("notice_back", detail))
-        elif status.revision == before.revision and not same:
-            anomalies.append(Anomaly("notice_other", f"{status.id}: two headers of one revision"))
-        elif same and _went_back(before.state, status.state, explained=bool(mine)):
-            detail = f"{status.id}: {before.state.name}, now {status.state.name}"
-            anomalies.append(Anomaly("notice_back", detail))
-    old = before if same else None
-    times = _times(status, old, mine)
-    shown_received = old.shown_received if old is not None else None
-    if shown_received is None and times[1] is not None:
-        shown_received = received
-    surface = status.surface
-    if surface is Surface.NONE and old is not None:
-        surface = old.surface  # where it was shown stays true after it is no longer shown
-    return NoticeRow(
-        revision=status.revision,
-        digest=status.digest,
-        state=status.state,
-        reason=status.reason,
-        surface=surface,
-        language=status.language or (old.language if old is not None else None),
-        verified=times[0],
-        shown=times[1],
-        acknowledged=times[2],
-        confirmed=(old.confirmed if old is not None else None)
-        or (None if status.confirmed is None else float(status.confirmed)),
-        shown_received=shown_received,
-    )
-
-
-def _times(
-    status: NoticeStatus, old: NoticeRow | None, mine: Sequence[JournalEntry]
-) -> tuple[float | None, float | None, float | None]:
-    """Return when it was verified, shown and acknowledged first: known, journaled, or now at the latest."""
-    known = (None, None, None) if old is None else (old.verified, old.shown, old.acknowledged)
-    rank = _FORWARD.index(status.state) if status.state in _FORWARD else 0
-    entered = {e.new: float(e.time) for e in reversed(mine)}
-    verified, shown, acknowledged = (
-        before
-        if before is not None
-        else entered.get(int(state), float(status.time) if _FORWARD.index(state) <= rank else None)
-        for before, state in zip(
-            known, (NoticeState.VERIFIED, NoticeState.SHOWN, NoticeState.ACKNOWLEDGED), strict=True
-        )
-    )
-    if verified is None and status.state is NoticeState.NOT_APPLICABLE:
-        # Only a genuine header can say which versions are affected.
-        verified = entered.get(int(NoticeState.NOT_APPLICABLE), float(status.time))
-    return verified, shown, acknowledged
-
-
-def _went_back(before: NoticeState, now: NoticeState, *, explained: bool) -> bool:
-    """Say whether a state cannot follow; a step back in the row of states needs a journal entry."""
-    if now not in _NOTICE_REACH[before]:
-        return True
-    if before not in _FORWARD or now not in _FORWARD:
-        return False
-    return _FORWARD.index(now) < _FORWARD.index(before) and not explained
-
-
-def _patch(
-    status: PatchStatus,
-    before: PatchRow | None,
-    fresh: Sequence[JournalEntry],
-    received: float,
-    anomalies: list[Anomaly],
-) -> PatchRow:
-    moved = bool(_entries(fresh, Track.PATCH, status.digest.hex()[:16], status.digest))
-    if before is not None and status.state not in _PATCH_REACH[before.state]:
-        detail = f"{status.digest.hex()[:16]}: {before.state.name}, now {status.state.name}"
-        anomalies.append(Anomaly("patch_back", detail))
-    changed = received
-    if before is not None and before.state is status.state and not moved:
-        changed = before.changed
-    return PatchRow(
-        sequence=status.sequence,
-        state=status.state,
-        reason=status.reason,
-        time=status.time,
-        changed=changed,
-    )

@@ -8,14 +8,18 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from advisories.abilities import format_algorithms, parse_algorithms
-from advisories.report import JournalEntry, Report, Track
+from advisories.limits import REPORT_JOURNAL_MAX
+from advisories.notice import Notice
+from advisories.report import Agreed, Consented, JournalEntry, Report, Track
 from advisories.states import NoticeState, PatchState, Surface
 from advisories.versions import format_version
-from gateway.core.ingest import Anomaly, Committed, Device, NoticeRow, PatchRow, Standing
+from gateway.core.ingest import Committed, Device, Standing
+from gateway.core.tracks import Anomaly, NoticeRow, PatchRow, Texts, takes_back
 from gateway.service import schema
 from gateway.service.store import Session
 from keys.algorithms import PublicKey
 from keys.cbor import decode
+from keys.document import peek
 from keys.reasons import Reason
 
 _STORED: Final = sa.select(schema.reports.c.bytes).where(  # built once: it is asked for each report
@@ -41,6 +45,7 @@ class Evidence:
         self._newest: dict[str, tuple[Report, float]] = {}
         self._notices: dict[tuple[str, str], NoticeRow] = {}
         self._patches: dict[tuple[str, bytes], PatchRow] = {}
+        self._texts: dict[bytes, Mapping[str, bytes]] = {}
 
     def _read_devices(self) -> dict[str, Device]:
         t = schema.devices
@@ -65,13 +70,7 @@ class Evidence:
         patches: dict[str, dict[bytes, PatchRow]] = {}
         p = schema.patch_states
         for row in self._connection.execute(sa.select(p).where(p.c.device.in_(self._ids))):
-            patches.setdefault(row.device, {})[row.digest] = PatchRow(
-                sequence=row.sequence,
-                state=PatchState(row.state),
-                reason=Reason(row.reason),
-                time=row.time,
-                changed=row.changed,
-            )
+            patches.setdefault(row.device, {})[row.digest] = patch_row(row)
         d = schema.device_states
         return {
             row.device: Standing(
@@ -97,10 +96,14 @@ class Evidence:
         return found
 
     def overlap(self, report: Report, standing: Standing | None) -> Mapping[int, JournalEntry]:
-        """Return the committed entries that the report carries once more."""
-        if standing is None or not report.journal or report.journal[0].index >= standing.count:
+        """Return the committed entries that the report carries once more, or that its resets hang from."""
+        if standing is None or not report.journal:
             return {}
         first, life, device = report.journal[0].index, standing.life, report.device
+        if any(map(takes_back, report.journal)):
+            first = max(0, first - REPORT_JOURNAL_MAX)
+        if first >= standing.count:
+            return {}
         t = schema.journal
         query = sa.select(t).where(t.c.device == device, t.c.life == life, t.c.index >= first)
         entries = (_entry(row) for row in self._connection.execute(query.limit(256)))
@@ -109,6 +112,16 @@ class Evidence:
             if (owner, age) == (device, life) and index >= first:
                 found[index] = entry
         return found
+
+    def texts(self, report: Report) -> Texts:
+        """Return the digests of the texts of those published notices that the report's consents name."""
+        named = {s.consent.notice for s in report.patches if s.consent is not None and s.consent.notice}
+        if wanted := named - self._texts.keys():
+            t = schema.advisories
+            query = sa.select(t.c.digest, t.c.document).where(t.c.digest.in_(sorted(wanted)))
+            for digest, document in self._connection.execute(query):
+                self._texts[digest] = peek(document, Notice).texts
+        return self._texts
 
     def take(self, device: str, data: bytes, decision: Committed, received: float) -> None:
         """Remember what a report changes; the next one of this batch is judged against it."""
@@ -232,6 +245,30 @@ def notice_row(row: Any) -> NoticeRow:
     )
 
 
+def patch_row(row: Any) -> PatchRow:
+    """Rebuild a patch's standing from a row of ``patch_states``."""
+    consent = None
+    if row.consent_how is not None:
+        consent = Consented(
+            how=Agreed(row.consent_how),
+            time=row.consent_time,
+            question=row.consent_question,
+            notice=row.consent_notice,
+            language=row.consent_language,
+        )
+    return PatchRow(
+        sequence=row.sequence,
+        state=PatchState(row.state),
+        reason=Reason(row.reason),
+        time=row.time,
+        changed=row.changed,
+        consent=consent,
+        done=row.done,
+        deferrals=row.deferrals,
+        suit=row.suit,
+    )
+
+
 def _entry(row: Any) -> JournalEntry:
     return JournalEntry(
         index=row._mapping["index"],  # noqa: SLF001 - the public name of a row's mapping; 'index' is a method
@@ -272,4 +309,12 @@ def _patch_values(device: str, digest: bytes, row: PatchRow) -> dict[str, Any]:
         "reason": int(row.reason),
         "time": row.time,
         "changed": row.changed,
+        "consent_how": None if row.consent is None else int(row.consent.how),
+        "consent_time": None if row.consent is None else row.consent.time,
+        "consent_question": None if row.consent is None else row.consent.question,
+        "consent_notice": None if row.consent is None else row.consent.notice,
+        "consent_language": None if row.consent is None else row.consent.language,
+        "done": row.done,
+        "deferrals": row.deferrals,
+        "suit": row.suit,
     }

@@ -17,7 +17,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.core.ingest import Anomaly, Committed, Device, Standing, examine, judge
+from gateway.core.ingest import Committed, Device, Standing, examine, judge
+from gateway.core.tracks import Anomaly
 from gateway.service import audit
 from gateway.service.evidence import Evidence
 from gateway.service.store import Session, Store
@@ -172,6 +173,7 @@ class Ingest:
                 standing,
                 stored=evidence.stored(item.device, report.order),
                 overlap=evidence.overlap(report, standing),
+                texts=evidence.texts(report),
                 received=item.received,
                 nonce=self._entropy(16),
             )

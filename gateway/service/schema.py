@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 UPGRADES: Final = {  # schema version -> what makes the next one of it
     1: (
         "ALTER TABLE devices ADD COLUMN algorithms VARCHAR(64)",
@@ -31,6 +31,16 @@ UPGRADES: Final = {  # schema version -> what makes the next one of it
             by VARCHAR(64) NOT NULL, incident VARCHAR(64), advisory VARCHAR(64), data TEXT NOT NULL)""",
         "CREATE INDEX IF NOT EXISTS ix_events_incident ON events (incident)",
         "CREATE INDEX IF NOT EXISTS ix_events_advisory ON events (advisory)",
+    ),
+    3: (
+        "ALTER TABLE patch_states ADD COLUMN consent_how INTEGER",
+        "ALTER TABLE patch_states ADD COLUMN consent_time BIGINT",
+        "ALTER TABLE patch_states ADD COLUMN consent_question BLOB",
+        "ALTER TABLE patch_states ADD COLUMN consent_notice BLOB",
+        "ALTER TABLE patch_states ADD COLUMN consent_language VARCHAR(35)",
+        "ALTER TABLE patch_states ADD COLUMN done INTEGER",
+        "ALTER TABLE patch_states ADD COLUMN deferrals INTEGER",
+        "ALTER TABLE patch_states ADD COLUMN suit BLOB",
     ),
 }
 
@@ -158,6 +168,14 @@ patch_states = Table(
     Column("reason", Integer, nullable=False),
     Column("time", BigInteger, nullable=False),
     Column("changed", Float, nullable=False),  # the gateway's clock when a report last changed the state
+    Column("consent_how", Integer),  # what the owner agreed to; all five null: to nothing
+    Column("consent_time", BigInteger),
+    Column("consent_question", LargeBinary(32)),
+    Column("consent_notice", LargeBinary(32)),
+    Column("consent_language", String(35)),
+    Column("done", Integer),  # percent of the payloads that are there; null: nothing is being brought
+    Column("deferrals", Integer),  # null: never put off
+    Column("suit", LargeBinary),  # SUIT_Report of the last procedure that ended
     Index("ix_patch_states_digest", "digest", "state"),
 )
 

@@ -17,9 +17,9 @@ from advisories.report import Track
 from advisories.states import NoticeState, PatchState, Surface
 from gateway.core import chain, funnel, publication
 from gateway.core.funnel import Funnel, Told, fold, percentile, total
-from gateway.core.ingest import NoticeRow
 from gateway.core.rate import Rates
 from gateway.core.speech import build_answer, build_offer
+from gateway.core.tracks import NoticeRow
 from keys.codec import dump
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason
