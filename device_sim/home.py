@@ -8,6 +8,9 @@
                  state.cbor     what its agent remembers; empty in a factory-new device
                  boot.cbor      which slot boots
                  slot-0.bin, slot-1.bin   image slots; an empty file is erased flash
+                 slot-0.1.bin, ...        the same of its further components, where it has some
+                 staging.bin              a delta, or what is handed to the platform's own updater
+                 made.toml                what it was made as, for a factory reset
 
 State and boot record are replaced whole or not at all. Slots are written in place, as flash is.
 """
@@ -20,13 +23,15 @@ import os
 import shutil
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from advisories.limits import PAYLOAD_BYTES_MAX
 from device_sim.core.limits import STATE_BYTES_MAX
-from device_sim.core.profile import Profile
-from device_sim.core.slots import RECORD_BYTES_MAX, BootRecord
+from device_sim.core.profile import Platform, Profile
+from device_sim.core.slots import RECORD_BYTES_MAX, STAGING, BootRecord
 from device_sim.tls import client_context
 from device_sim.toml import read_profile, write_profile
 from keys.codec import dump
@@ -35,6 +40,7 @@ from keys.limits import ROOT_BYTES_MAX
 from keys.signer import LocalSigner, from_pem
 
 _TOML: Final = "device.toml"
+_MADE: Final = "made.toml"
 _KEY: Final = "key.pem"
 _NEXT_KEY: Final = "key.next.pem"
 _CERTIFICATE: Final = "cert.pem"
@@ -43,6 +49,10 @@ _ROOT: Final = "root-1.cose"
 _STATE: Final = "state.cbor"
 _BOOT: Final = "boot.cbor"
 _KEY_BYTES_MAX: Final = 16_384
+PIECE_BYTES: Final = 262_144
+"""A slot is read in pieces of at most so many bytes."""
+_WISHES: Final = ("languages", "auto_consent", "defer_max", "defer_seconds", "zone", "windows", "battery_min")
+"""Fields of a profile that belong to the owner, and not to what the device is."""
 _RESTORE: Final = "Restore it from a backup, or make the device anew with 'tocsin device add'."
 
 
@@ -94,7 +104,8 @@ class Home:
             raise InputError(
                 "HOME_EXISTS", "This device exists already.", mend="Choose another id.", where=str(path)
             )
-        if not 0 < len(image) <= profile.slot_bytes:
+        least = 1 if profile.platform is Platform.SLOTS else 0
+        if not least <= len(image) <= profile.slot_bytes:
             raise InputError(
                 "HOME_IMAGE",
                 f"An image of {len(image)} bytes does not fit a slot of {profile.slot_bytes} bytes.",
@@ -108,7 +119,8 @@ class Home:
             key = os.open(draft / _KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(key, "wb") as file:
                 file.write(signer.to_pem(b""))
-            (draft / _TOML).write_text(write_profile(profile), encoding="utf-8")
+            for name in (_TOML, _MADE):
+                (draft / name).write_text(write_profile(profile), encoding="utf-8")
             (draft / _ROOT).write_bytes(root_1)
             (draft / _STATE).write_bytes(b"")
             (draft / _BOOT).write_bytes(dump(BootRecord(active=0)))
@@ -211,36 +223,81 @@ class Home:
         """Replace the boot record; the slots it speaks of are on the disk before (UnavailableError)."""
         if self.durable:
             for slot in range(self.profile.slots):
-                _sync(self._slot(slot))
+                for component in range(len(self.profile.components)):
+                    if component == 0 or self._slot(slot, component).exists():
+                        _sync(self._slot(slot, component))
         self._replace(_BOOT, record)
 
-    def read_slot(self, slot: int, size: int | None = None) -> bytes:
+    def read_slot(self, slot: int, size: int | None = None, component: int = 0) -> bytes:
         """Read a slot back, or its first ``size`` bytes; erased flash is empty (DamagedError)."""
-        try:
-            with self._slot(slot).open("rb") as file:
-                return file.read(self.profile.slot_bytes if size is None else size)
-        except OSError as error:
-            raise _damaged(self._slot(slot), error.strerror or "it cannot be read") from None
+        return b"".join(self.pieces(slot, self.profile.slot_bytes if size is None else size, component))
 
-    def erase_slot(self, slot: int) -> None:
+    def pieces(self, slot: int, size: int, component: int = 0) -> Iterator[bytes]:
+        """Read the first ``size`` bytes of a slot piece by piece, as far as there are any (DamagedError)."""
+        path = self._slot(slot, component)
+        try:
+            if (slot == STAGING or component) and not path.exists():
+                return
+            with path.open("rb", buffering=0) as file:
+                while size > 0 and (data := file.read(min(size, PIECE_BYTES))):
+                    size -= len(data)
+                    yield data
+        except OSError as error:
+            raise _damaged(path, error.strerror or "it cannot be read") from None
+
+    def erase_slot(self, slot: int, component: int = 0) -> None:
         """Empty a slot (UnavailableError: HOME_WRITE)."""
         try:
-            self._slot(slot).write_bytes(b"")
+            self._slot(slot, component).write_bytes(b"")
         except OSError as error:
-            raise _unwritable(self._slot(slot), error) from None
+            raise _unwritable(self._slot(slot, component), error) from None
 
-    def write_slot(self, slot: int, offset: int, data: bytes) -> None:
+    def write_slot(self, slot: int, offset: int, data: bytes, component: int = 0) -> None:
         """Write bytes into a slot at ``offset`` (UnavailableError: HOME_WRITE)."""
-        assert offset + len(data) <= self.profile.slot_bytes, "the core writes beyond its slot"
+        room = PAYLOAD_BYTES_MAX if slot == STAGING else self.profile.slot_bytes
+        assert offset + len(data) <= room, "the core writes beyond its slot"
+        path = self._slot(slot, component)
         try:
-            with self._slot(slot).open("r+b") as file:
+            with path.open("r+b", buffering=0) as file:
                 file.seek(offset)
-                file.write(data)
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[file.write(rest) :]
         except OSError as error:
-            raise _unwritable(self._slot(slot), error) from None
+            raise _unwritable(path, error) from None
 
-    def _slot(self, slot: int) -> Path:
-        return self.path / f"slot-{slot}.bin"
+    def copy_slot(self, source: int, source_component: int, slot: int, component: int, size: int) -> None:
+        """Copy the first ``size`` bytes of one slot into another (DamagedError, UnavailableError)."""
+        offset = 0
+        for data in self.pieces(source, size, source_component):
+            self.write_slot(slot, offset, data, component)
+            offset += len(data)
+
+    def slot_path(self, slot: int, component: int = 0) -> Path:
+        """Return the file that a slot's bytes are in, for a program that reads files; it may not exist."""
+        return self._slot(slot, component)
+
+    def forget_wishes(self) -> Profile:
+        """Put the owner's wishes back to those that the device was made with, and return its profile.
+
+        Raises:
+            DamagedError: HOME_DAMAGED.
+            UnavailableError: HOME_WRITE.
+        """
+        made = self.path / _MADE
+        if made.exists():
+            try:
+                first = read_profile(_read(made, STATE_BYTES_MAX).decode(), where=str(made))
+            except (UnicodeDecodeError, InputError):
+                raise _damaged(made, "it cannot be read") from None
+            wishes = {name: getattr(first, name) for name in _WISHES}
+            self.profile = replace(self.profile, **wishes)
+            self._replace(_TOML, write_profile(self.profile).encode())
+        return self.profile
+
+    def _slot(self, slot: int, component: int = 0) -> Path:
+        name = "staging" if slot == STAGING else f"slot-{slot}"
+        return self.path / (f"{name}.{component}.bin" if component else f"{name}.bin")
 
     def _replace(self, name: str, data: bytes) -> None:
         target, draft = self.path / name, self.path / f".{name}.new"

@@ -12,25 +12,27 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final, TypeVar
 
 from device_sim.core import effects as do
 from device_sim.core.agent import Agent
-from device_sim.core.measure import measure, running
-from device_sim.core.slots import select
 from device_sim.display import Display, NoDisplay
-from device_sim.faults import GOOD, Behaviour, damaged
+from device_sim.faults import GOOD, Behaviour
 from device_sim.home import Home
 from device_sim.links import Link
 from device_sim.owner import Answer, Owner
+from device_sim.platform import Platform, SlotPlatform
 from device_sim.timers import Timers
+from device_sim.works import Works
 from keys.errors import TocsinError, UnavailableError
 from keys.reasons import Reason
 
 ONLINE: Final = b"1"
 OFFLINE: Final = b"0"
 ENTROPY_BYTES: Final = 32
+
+T = TypeVar("T")
 _WHY_NOT_SHOWN: Final = {"FONT_MISSING": Reason.FONT_MISSING, "SCRIPT_UNSUPPORTED": Reason.FONT_MISSING}
 """A display's error -> why a notice is not shown; any other is DISPLAY_FAILED."""
 
@@ -41,8 +43,8 @@ class Event:
 
     device: str
     kind: str
-    """connected, disconnected, booted, shown, acknowledged, asked, answered, tested, broken, log, display,
-    failed or stopped."""
+    """connected, disconnected, booted, shown, acknowledged, asked, announced, answered, tested, broken,
+    fetch, installer, log, display, failed or stopped."""
     detail: str = ""
     reason: Reason = Reason.OK
     """Of a log; OK where it says no more than that something happened."""
@@ -59,6 +61,9 @@ class DeviceShell:
         timers: shared by all devices of one process; None makes one.
         clock: returns UTC seconds.
         behaviour: scripted trouble.
+        platform: where its software lies; None: the folder's slots.
+        artefacts: address below which payloads lie, where its profile does not say it.
+        rate: bytes a second that a download may take; None: no limit.
         boot_s: how long a reboot keeps it off the air, in seconds.
         on_event: told what happens.
         make_agent: the core.
@@ -66,9 +71,9 @@ class DeviceShell:
 
     __slots__ = (
         "_alarms",
+        "_artefacts",
         "_asked",
         "_boot_s",
-        "_broke",
         "_clock",
         "_deaf",
         "_effects",
@@ -77,14 +82,18 @@ class DeviceShell:
         "_running",
         "_timers",
         "_wake",
-        "_written",
+        "_works",
         "agent",
+        "announced",
+        "asked",
         "behaviour",
         "display",
         "failure",
         "home",
         "link",
+        "on_change",
         "owner",
+        "platform",
     )
 
     def __init__(
@@ -97,6 +106,9 @@ class DeviceShell:
         timers: Timers | None = None,
         clock: Callable[[], float] = time.time,
         behaviour: Behaviour = GOOD,
+        platform: Platform | None = None,
+        artefacts: str | None = None,
+        rate: int | None = None,
         boot_s: float = 0.0,
         on_event: Callable[[Event], None] | None = None,
         make_agent: Callable[..., Agent] = Agent,
@@ -109,6 +121,14 @@ class DeviceShell:
         self.agent: Agent | None = None
         self.failure: Exception | None = None
         """Why the device stopped by itself."""
+        self.asked: do.AskConsent | None = None
+        """The last question of this boot, answered or not."""
+        self.announced: do.Announce | None = None
+        """The last announcement of this boot."""
+        self.on_change: Callable[[], None] | None = None
+        """Called whenever effects have been carried out: what an onlooker sees may have changed."""
+        self.platform: Platform = platform or SlotPlatform(home)
+        self._artefacts = artefacts
         self._timers = timers or Timers(clock)
         self._clock = clock
         self._boot_s = boot_s
@@ -121,8 +141,7 @@ class DeviceShell:
         self._asked = 0.0
         """When the last alarm was asked for."""
         self._alarms: list[float] = []
-        self._written = 0
-        self._broke = False
+        self._works = Works(self, rate)
 
     # Life.
 
@@ -141,13 +160,15 @@ class DeviceShell:
 
     def _boot(self) -> None:
         home = self.home
-        profile = home.profile
+        self._works.forget()
         self._effects = None  # a reset forgets what it had not done
         self._wake = None
+        self.asked = self.announced = None
+        profile = home.profile
+        if profile.artefacts is None and self._artefacts is not None:
+            profile = replace(profile, artefacts=self._artefacts)
         try:
-            slot, record = select(home.read_boot())
-            home.save_boot(record)
-            image = home.read_slot(slot)
+            slot, runs = self.platform.boot()
             self.agent = self._make_agent(
                 profile,
                 home.signer,
@@ -162,23 +183,25 @@ class DeviceShell:
             raise
         filters = profile.topics.device_filters(profile.product, profile.languages[0], profile.id)
         self.link.start_over(*filters)
-        self._tell("booted", f"slot {slot}")
+        self.tell("booted", f"slot {slot}")
         if self.display.remark:
-            self._tell("display", self.display.remark)
-        self._do(self.agent.booted(slot, running(measure(image)), self._clock()))
+            self.tell("display", self.display.remark)
+        self._do(self.agent.booted(slot, runs, self._clock()))
 
     async def stop(self) -> None:
         """Say goodbye on ``online``, send what is waiting, disconnect. State is on the disk already."""
         self._running = False
+        self._works.forget()
         if self.link.connected:
             self.link.publish(self._topic("online"), OFFLINE)
         await self.link.close()
-        self._tell("stopped")
+        self.tell("stopped")
 
     def _fail(self, error: Exception) -> None:
         self._running = False
+        self._works.forget()
         self.failure = error
-        self._tell("failed", str(error))
+        self.tell("failed", str(error))
 
     def _guarded(self, action: Callable[[float], Sequence[do.Effect]]) -> None:
         """Ask the core, from a timer or button, and carry out what it says."""
@@ -188,18 +211,27 @@ class DeviceShell:
             except (TocsinError, OSError) as error:
                 self.link.give_up(error)
 
+    def ask(self, agent: Agent | None, what: Callable[[Agent, float], Sequence[do.Effect]]) -> None:
+        """Ask the core, unless it was reset since, and carry out what it says."""
+        if agent is not None and agent is self.agent:
+            self._guarded(lambda now: what(agent, now))
+
+    def fail(self, error: Exception) -> None:
+        """End the device for good."""
+        self.link.give_up(error)
+
     # What comes in.
 
     def _connected(self, _kept: bool) -> None:  # noqa: FBT001 - paho's word, passed on
         assert self.agent is not None
         self._deaf = False
         self.link.publish(self._topic("online"), ONLINE)
-        self._tell("connected")
+        self.tell("connected")
         self._do(self.agent.connected(self._clock()))
 
     def _disconnected(self, why: str) -> None:
         assert self.agent is not None
-        self._tell("disconnected", why)
+        self.tell("disconnected", why)
         self._do(self.agent.disconnected(self._clock()))
 
     def _received(self, topic: str, payload: bytes) -> None:
@@ -211,15 +243,16 @@ class DeviceShell:
         """The owner says: I have read it (the notice shown last, or this one)."""
         agent = self.agent
         if agent is not None:
-            self._tell("acknowledged", advisory or "")
+            self.tell("acknowledged", advisory or "")
             self._guarded(lambda now: agent.acknowledge(now, advisory))
 
-    def consent(self, answer: Answer) -> None:
-        """The owner says whether to install."""
+    def consent(self, answer: Answer, question: bytes | None = None) -> None:
+        """The owner says whether to install; it counts for that question only, or for the one asked last."""
         agent = self.agent
         if agent is not None:
-            self._tell("answered", answer)
-            self._guarded(lambda now: agent.consent(answer, now))
+            self.tell("answered", answer)
+            asked = () if question is None else (question,)
+            self._guarded(lambda now: agent.consent(answer, now, *asked))
 
     def look_at_clock(self) -> None:
         """Let the core do what is due by now, and hear of a clock that was set."""
@@ -256,14 +289,25 @@ class DeviceShell:
         if self._effects is not None:
             self._effects.extend(effects)
             return
-        self._effects = queue = deque(effects)
+        self._effects = deque(effects)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Carry out what waits, until it has to wait again."""
+        queue = self._effects
         try:
-            while queue and self._effects is queue:
+            while queue and self._effects is queue and not self._works.busy:
                 effect = queue.popleft()
-                self._CARRY[type(effect)](self, effect)
+                carry = self._CARRY.get(type(effect))
+                if carry is None:
+                    self._works.carry_out(effect)
+                else:
+                    carry(self, effect)
         finally:
-            if self._effects is queue:
+            if self._effects is queue and not self._works.busy:
                 self._effects = None
+                if self.on_change is not None:
+                    self.on_change()
 
     def _publish(self, effect: do.Publish) -> None:
         self.link.publish(effect.topic, effect.payload)
@@ -277,27 +321,8 @@ class DeviceShell:
     def _save(self, effect: do.Save) -> None:
         self.home.save_state(effect.state)
 
-    def _save_boot(self, effect: do.SaveBoot) -> None:
-        self.home.save_boot(effect.record)
-
-    def _erase(self, effect: do.EraseSlot) -> None:
-        self.home.erase_slot(effect.slot)
-
-    def _write(self, effect: do.WriteSlot) -> None:
-        self._written += 1
-        data = effect.data
-        if self._written == self.behaviour.breaks_block and data and not self._broke:
-            self._broke = True
-            data = damaged(data)
-            self._tell("broken", f"block at {effect.offset}")
-        self.home.write_slot(effect.slot, effect.offset, data)
-
-    def _measure(self, effect: do.MeasureSlot) -> None:
-        assert self.agent is not None
-        data = self.home.read_slot(effect.slot, effect.size)
-        self._do(self.agent.measured(effect.slot, measure(data), self._clock()))
-
     def _reboot(self, _effect: do.Reboot) -> None:
+        self.platform.restart()
         self.link.drop(self._boot_s)
         self._deaf = self.link.connected  # a device that restarts hears nothing until it is back
         self._boot()
@@ -305,7 +330,7 @@ class DeviceShell:
     def _self_test(self, _effect: do.SelfTest) -> None:
         assert self.agent is not None
         ok = not self.behaviour.fails_self_test
-        self._tell("tested", "passed" if ok else "failed")
+        self.tell("tested", "passed" if ok else "failed")
         self._do(self.agent.tested(ok, self._clock()))
 
     def _show(self, effect: do.Show) -> None:
@@ -315,21 +340,31 @@ class DeviceShell:
             self.display.show(effect, self.home.profile, self.agent.installed)
         except UnavailableError as error:
             reason = _WHY_NOT_SHOWN.get(error.code, Reason.DISPLAY_FAILED)
-            self._tell("display", str(error))
+            self.tell("display", str(error))
         if reason is Reason.OK:
             confirmed = "confirmed" if effect.confirmed else "not confirmed current"
-            self._tell("shown", f"{notice.id} revision {notice.revision}, {confirmed}")
+            self.tell("shown", f"{notice.id} revision {notice.revision}, {confirmed}")
         self._do(self.agent.displayed(notice.id, notice.revision, reason, self._clock()))
         if reason is Reason.OK and self.owner is not None:
             self.owner.shown(self, effect)
 
     def _ask(self, effect: do.AskConsent) -> None:
-        self._tell("asked", effect.version)
+        self.tell("asked", effect.version)
+        self.asked = effect
         if self.owner is not None:
             self.owner.asked(self, effect)
 
+    def _announce(self, effect: do.Announce) -> None:
+        self.announced = effect
+        self.tell("announced", effect.version)
+
+    def _forget_wishes(self, _effect: do.ForgetWishes) -> None:
+        self.home.forget_wishes()
+        assert self._effects is not None
+        self._effects.append(do.Reboot())  # the wishes are read at the start
+
     def _log(self, effect: do.Log) -> None:
-        self._tell("log", f"{effect.reason.name}: {effect.text}", effect.reason)
+        self.tell("log", f"{effect.reason.name}: {effect.text}", effect.reason)
 
     def _wake_at(self, effect: do.WakeAt) -> None:
         self._wake = effect.time  # the last one counts
@@ -339,7 +374,8 @@ class DeviceShell:
     def _topic(self, leaf: str) -> str:
         return self.home.profile.topics.device(self.home.profile.id, leaf)
 
-    def _tell(self, kind: str, detail: str = "", reason: Reason = Reason.OK) -> None:
+    def tell(self, kind: str, detail: str = "", reason: Reason = Reason.OK) -> None:
+        """Tell whoever looks on."""
         if self._on_event is not None:
             self._on_event(Event(self.home.profile.id, kind, detail, reason))
 
@@ -348,14 +384,12 @@ class DeviceShell:
         do.Subscribe: _subscribe,
         do.Unsubscribe: _unsubscribe,
         do.Save: _save,
-        do.SaveBoot: _save_boot,
-        do.EraseSlot: _erase,
-        do.WriteSlot: _write,
-        do.MeasureSlot: _measure,
         do.Reboot: _reboot,
         do.SelfTest: _self_test,
         do.Show: _show,
         do.AskConsent: _ask,
+        do.Announce: _announce,
+        do.ForgetWishes: _forget_wishes,
         do.Log: _log,
         do.WakeAt: _wake_at,
     }

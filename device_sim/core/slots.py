@@ -10,11 +10,14 @@ The record is stored apart from the agent's state, so that a boot loader of a fe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from keys.codec import at, boolean, dump, load, uint
 from keys.errors import DamagedError, RefusedError
 
 RECORD_BYTES_MAX = 64
+STAGING: Final = 2
+"""Number of the staging area, beside the slots 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ class Flash(Home):
 
     # What is counted.
 
-    def erase_slot(self, slot: int) -> None:
+    def erase_slot(self, slot: int, component: int = 0) -> None:
         """Empty a slot; one that would be tried at the next boot is so no longer."""
         if self._protects(slot):
             return
@@ -96,14 +96,16 @@ class Flash(Home):
         if record.trial == slot and not record.tried:
             self.save_boot(confirmed(record.active))
         self.erases += 1
-        path, whole = self._slot(slot), super().erase_slot
-        self._write(lambda: whole(slot), lambda: os.truncate(path, path.stat().st_size // 2))
+        path, whole = self._slot(slot, component), super().erase_slot
+        self._write(lambda: whole(slot, component), lambda: _halve(path))
 
-    def write_slot(self, slot: int, offset: int, data: bytes) -> None:
+    def write_slot(self, slot: int, offset: int, data: bytes, component: int = 0) -> None:
         """Write bytes into a slot."""
         if not self._protects(slot):
             whole, half = super().write_slot, data[: len(data) // 2]
-            self._write(lambda: whole(slot, offset, data), lambda: whole(slot, offset, half))
+            self._write(
+                lambda: whole(slot, offset, data, component), lambda: whole(slot, offset, half, component)
+            )
 
     def _replace(self, name: str, data: bytes) -> None:
         whole, draft = super()._replace, self.path / f".{name}.new"
@@ -170,6 +172,12 @@ class Flash(Home):
     def image(self, slot: int) -> mcuboot.Image:
         """Return what is in a slot (RefusedError when no whole image is)."""
         return mcuboot.parse(self.read_slot(slot))
+
+
+def _halve(path: Path) -> None:
+    """Leave half of what was to be erased."""
+    if path.exists():
+        os.truncate(path, path.stat().st_size // 2)
 
 
 def _begin(draft: Path, data: bytes) -> None:

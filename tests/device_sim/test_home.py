@@ -54,7 +54,7 @@ def test_state_and_boot_record_are_replaced(home: Home) -> None:
     assert again.read_state() == b"two"
     assert again.read_boot() == b"\xa1\x01\x01"
     assert sorted(path.name for path in home.path.iterdir()) == [
-        "boot.cbor", "device.toml", "key.pem", "root-1.cose", "slot-0.bin", "slot-1.bin", "state.cbor",
+        "boot.cbor", "device.toml", "key.pem", "made.toml", "root-1.cose", "slot-0.bin", "slot-1.bin", "state.cbor",
     ]  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def test_booting_tells_the_core_what_the_boot_loader_chose(home: Home) -> None:
     home.save_boot(on_trial(0, 1))
     script = Script()
     Bench(home, script).shell.boot()
-    assert script.told == [("booted", 1, running(measure(NEW)))]
+    assert script.told == [("booted", 1, running(measure(NEW), trial=True))]
     Bench(home, script).shell.boot()  # nobody confirmed it
     assert script.told[-1] == ("booted", 0, Reason.MALFORMED)  # what is there is no image
 
