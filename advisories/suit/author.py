@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from advisories import mcuboot
+from advisories.suit.arguments import Form, Rebuild
 from advisories.suit.envelope import Envelope, add_block, decode, digest_of, encode
 from advisories.suit.manifest import ComponentId, parse
 from advisories.suit.numbers import (
@@ -23,6 +24,7 @@ from advisories.suit.numbers import (
     SHA256,
     Command,
     CommonKey,
+    Comparison,
     ComponentTextKey,
     EnvelopeKey,
     ManifestKey,
@@ -32,6 +34,7 @@ from advisories.suit.numbers import (
 from advisories.suit.patch_plan import COMPONENT, File, PatchPlan, Payload, check
 from advisories.versions import Version, format_version
 from keys.cbor import encode as encode_cbor
+from keys.codec import dump
 from keys.errors import InputError, RefusedError
 from keys.signer import Signer
 
@@ -39,10 +42,6 @@ _LANGUAGE: Final = "en"
 """The tag under which versions stand when there are no words at all."""
 _REPORT_SUCCESS: Final = 5
 """Reporting policy of a condition that chooses between alternatives: that it failed is nothing wrong."""
-_GREATER_EQUAL, _LESSER = 2, 5
-"""Comparisons of versions (update management, "suit-parameter-version")."""
-_DETOOLS: Final = 1
-"""Kind of a delta in our fetch arguments: detools, sequential."""
 _NO_ARGUMENTS: Final = b""
 """Takes back what a failed alternative said: parameters that it set stay set."""
 
@@ -244,9 +243,9 @@ def _conditions(plan: PatchPlan) -> Steps:
             _override({Parameter.USE_BEFORE: plan.use_before}),
             (Command.USE_BEFORE, REPORT_ALL),
         ]
-    for comparison, bound in zip((_GREATER_EQUAL, _LESSER), plan.running, strict=True):
+    for comparison, bound in zip((Comparison.GREATER_EQUAL, Comparison.LESSER), plan.running, strict=True):
         if bound is not None:
-            match = encode_cbor([comparison, _numbers(bound)])
+            match = encode_cbor([comparison.value, _numbers(bound)])
             steps += [_override({Parameter.VERSION: match}), (Command.COMPONENT_VERSION, REPORT_ALL)]
     return (*_select(plan, 0), *steps) if steps else ()
 
@@ -273,11 +272,13 @@ def _rebuilt(payload: Payload) -> Iterator[Steps]:
             Parameter.IMAGE_DIGEST: encode_cbor([SHA256, delta.base_digest]),
             Parameter.IMAGE_SIZE: delta.base_size,
         }
-        arguments = {1: _DETOOLS, 2: delta.file.size, 3: delta.file.digest, 4: delta.base_digest}
+        rebuild = Rebuild(
+            form=Form.DETOOLS, size=delta.file.size, digest=delta.file.digest, base=delta.base_digest
+        )
         new = {
             **_content(payload.files[0]),
             Parameter.URI: delta.file.uri,
-            Parameter.FETCH_ARGS: encode_cbor(arguments),
+            Parameter.FETCH_ARGS: dump(rebuild),
         }
         yield (
             _override(base),

@@ -6,6 +6,7 @@ and :func:`advisories.suit.author.compose` then emits core members only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,6 +25,36 @@ DELTAS_MAX: Final = 8  # base images from which one component can be rebuilt
 DEVICES_MAX: Final = 32  # devices that one patch can be meant for by name
 _IDENTIFIER_BYTES: Final = 16
 _DIGEST_BYTES: Final = 32
+_HEX_LEVEL: Final = re.compile(r"[0-9a-f]{2}|0x(?:[0-9a-f]{2})+")
+
+
+def read_component(name: str) -> ComponentId:
+    """Read a component's name: levels between slashes, each two hexadecimal digits or words.
+
+    ``00`` is the one byte 0, ``0xc0de`` the two bytes c0 de, ``radio`` the five letters.
+
+    Raises:
+        ValueError: when a level is empty.
+    """
+    levels = name.split("/")
+    if not all(levels):
+        raise ValueError(f"'{name}' has an empty level")
+    return tuple(
+        bytes.fromhex(level.removeprefix("0x")) if _HEX_LEVEL.fullmatch(level) else level.encode()
+        for level in levels
+    )
+
+
+def component_name(component: ComponentId) -> str:
+    """Write a component's name as :func:`read_component` reads it."""
+    return "/".join(map(_level, component))
+
+
+def _level(level: bytes) -> str:
+    text = level.decode("ascii", "replace")
+    if text.isprintable() and text and "\ufffd" not in text and "/" not in text:
+        return f"0x{level.hex()}" if _HEX_LEVEL.fullmatch(text) else text
+    return level.hex() if len(level) == 1 else f"0x{level.hex()}"
 
 
 @dataclass(frozen=True, slots=True)
