@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,11 +28,12 @@ from pathlib import Path
 from typing import Final
 
 from advisories.limits import PAYLOAD_BYTES_MAX
+from device_sim.board import Board
 from device_sim.core.limits import STATE_BYTES_MAX
 from device_sim.core.profile import Platform, Profile
 from device_sim.core.slots import RECORD_BYTES_MAX, STAGING, BootRecord
 from device_sim.tls import client_context
-from device_sim.toml import read_profile, write_profile
+from device_sim.toml import read_device, read_profile, write_profile
 from keys.codec import dump
 from keys.errors import DamagedError, InputError, UnavailableError
 from keys.limits import ROOT_BYTES_MAX
@@ -71,18 +71,27 @@ class Home:
         signer: the device's key.
         root_1: bytes of the provisioned root.
         durable: wait until every write is on the disk; a fleet in a test bed does without.
+        board: what else ``device.toml`` says; None: nothing.
     """
 
-    __slots__ = ("durable", "path", "profile", "root_1", "signer")
+    __slots__ = ("board", "durable", "path", "profile", "root_1", "signer")
 
     def __init__(
-        self, path: Path, profile: Profile, signer: LocalSigner, root_1: bytes, *, durable: bool = True
+        self,
+        path: Path,
+        profile: Profile,
+        signer: LocalSigner,
+        root_1: bytes,
+        *,
+        durable: bool = True,
+        board: Board | None = None,
     ) -> None:
         self.path = path
         self.profile = profile
         self.signer = signer
         self.root_1 = root_1
         self.durable = durable
+        self.board = board or Board()
 
     @staticmethod
     def create(
@@ -111,6 +120,8 @@ class Home:
                 f"An image of {len(image)} bytes does not fit a slot of {profile.slot_bytes} bytes.",
                 where=str(path),
             )
+        import shutil  # noqa: PLC0415 - a device that was made never needs it
+
         draft = path.with_name(f".{path.name}.new")
         home = Home(path, profile, signer, _shared(root_1), durable=durable)
         try:
@@ -145,7 +156,7 @@ class Home:
         """
         text = _read(path / _TOML, STATE_BYTES_MAX)
         try:
-            profile = read_profile(text.decode(), where=str(path / _TOML))
+            profile, board = read_device(text.decode(), where=str(path / _TOML))
         except UnicodeDecodeError:
             raise _damaged(path / _TOML, "it is not UTF-8") from None
         root_1 = _shared(_read(path / _ROOT, ROOT_BYTES_MAX))
@@ -154,10 +165,11 @@ class Home:
             signer = from_pem(pem, b"", where=str(path / _KEY))
         except InputError as error:
             raise _damaged(path / _KEY, error.message) from None
-        for name in (_STATE, _BOOT, "slot-0.bin", "slot-1.bin"):
+        ours = (_BOOT, "slot-0.bin", "slot-1.bin") if profile.platform is Platform.SLOTS else ()
+        for name in (_STATE, *ours):
             if not (path / name).is_file():
                 raise _damaged(path / name, "it is missing")
-        return Home(path, profile, signer, root_1, durable=durable)
+        return Home(path, profile, signer, root_1, durable=durable, board=board)
 
     def tls(self) -> ssl.SSLContext:
         """Return how the device connects in TLS: by its one key, where it has a certificate for it.
@@ -292,7 +304,7 @@ class Home:
                 raise _damaged(made, "it cannot be read") from None
             wishes = {name: getattr(first, name) for name in _WISHES}
             self.profile = replace(self.profile, **wishes)
-            self._replace(_TOML, write_profile(self.profile).encode())
+            self._replace(_TOML, write_profile(self.profile, self.board).encode())
         return self.profile
 
     def _slot(self, slot: int, component: int = 0) -> Path:

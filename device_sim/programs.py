@@ -1,4 +1,4 @@
-"""Programs of the platform that a device asks: no shell between, and a limit on their time and their words."""
+"""Programs of the platform that a device asks: no shell between, a limit on their time and on their words."""
 
 from __future__ import annotations
 

@@ -81,8 +81,18 @@ def _command(program: str, arguments: list[str]) -> Any:
         raise BenchError("BENCH_PARTS", message, mend="Run: pip install 'tocsin[hil]'") from None
 
 
+def _is_real_device(arguments: list[str]) -> bool:
+    """Say whether a command line is about a device in a folder of its own: ``device run --home DIR``."""
+    homes = any(argument.partition("=")[0] == "--home" for argument in arguments[2:])
+    return arguments[:1] == ["device"] and homes and "--help" not in arguments
+
+
 def _invoke(arguments: list[str], program: str) -> int:
     """Import the application and run it; what typer raises becomes ours."""
+    if program == "tocsin" and _is_real_device(arguments):
+        from device_sim.main import main  # noqa: PLC0415 - a device has no room for what the others import
+
+        return main(arguments[1:])
     # Importing takes most of a short command's time: Ctrl-C may fall into it.
     from typer.exceptions import Abort, TyperException  # noqa: PLC0415 - the same
 

@@ -1,0 +1,289 @@
+"""A real device at work: its folder, its link, its surfaces and its surroundings around one shell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from device_sim import sensors
+from device_sim.control import Control
+from device_sim.core.profile import Conditions, Platform
+from device_sim.display import BY_SURFACE, Speaking, open_display
+from device_sim.home import Home
+from device_sim.installer import InstallerPlatform, NoticesOnly, RestartError
+from device_sim.links import Link
+from device_sim.notify import Notifier
+from device_sim.panel import Panel
+from device_sim.platform import SlotPlatform
+from device_sim.shell import OFFLINE, DeviceShell, Event
+from keys.errors import InputError, UnavailableError
+
+TURN_S: Final = 6.0
+"""How long a page of a small screen stands, in seconds."""
+FIRST_RETRY_S: Final = 5.0
+"""Pause before a gateway that could not be reached at the start is tried again."""
+RESTART_RETRY_S: Final = 60.0
+"""Pause before an installer that was too busy to restart the machine is asked again."""
+RESTART_LIMIT_S: Final = 600.0
+"""A machine that has not gone down after so long is asked to restart once more."""
+_THREADS: Final = 2
+_LEVELS: Final = {"failed": 3, "display": 4, "disconnected": 5, "log": 6}
+"""Kinds of events -> level of syslog(3); others are 6 (info)."""
+
+
+class Service:
+    """One device of one folder.
+
+    Args:
+        path: the folder.
+        broker: where it listens, instead of what ``device.toml`` says.
+        gateway: where it polls, instead of that.
+        display: what it shows on, instead of that.
+        quiet: nothing but the end's summary goes to stdout.
+
+    Raises:
+        InputError: NO_GATEWAY, or what ``device.toml`` says cannot be.
+        UnavailableError: a display does not answer.
+        DamagedError: HOME_DAMAGED.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        broker: str | None = None,
+        gateway: str | None = None,
+        display: str | None = None,
+        quiet: bool = False,
+    ) -> None:
+        self.events: Counter[str] = Counter()
+        """What happened so far, by kind."""
+        self._home = Home.open(path)
+        self._board = board = self._home.board
+        self._where = _way(broker, gateway) or _way(board.broker, board.gateway)
+        if self._where is None:
+            raise InputError(
+                "NO_GATEWAY",
+                "Nothing says where this device reaches its gateway.",
+                mend="Say --broker or --gateway, or name one in device.toml.",
+                where=str(path / "device.toml"),
+            )
+        name = display or board.display or BY_SURFACE[self._home.profile.surface]
+        self._to_terminal = name in {"console", "ascii"} and not quiet and sys.stdout.isatty()
+        self._display: Speaking = open_display(
+            name,
+            path,
+            languages=self._home.profile.languages,
+            out=sys.stdout if self._to_terminal else None,
+        )
+        self._notifier = Notifier()
+        self._journal = "JOURNAL_STREAM" in os.environ
+        self._panel = Panel(self._display, self._how(), self.log)
+        self._platform = self._software()
+        self._reset = False
+        self._ended = asyncio.Event()
+
+    def _how(self) -> str:
+        """Say how the owner of this device answers."""
+        if self._to_terminal:
+            return "Type y (yes), l (later) or n (no), then Enter."
+        return "Answer with the device's button, or with: tocsin device answer yes"
+
+    def _software(self) -> SlotPlatform:
+        home, board = self._home, self._board
+        match home.profile.platform:
+            case Platform.INSTALLER:
+                if board.installer is None:
+                    raise InputError(
+                        "INSTALLER_MISSING",
+                        "No installer is named.",
+                        mend="Name it as installer in device.toml.",
+                        where=str(home.path / "device.toml"),
+                    )
+                return InstallerPlatform(
+                    home, board.installer, install_s=board.installer_seconds, tell=self.log
+                )
+            case Platform.NONE:
+                return NoticesOnly(home, board, tell=self.log)
+            case _:
+                return SlotPlatform(home)
+
+    def _link(self) -> Link:
+        """Make the one link that this device has; the other's code is never imported."""
+        assert self._where is not None
+        kind, url = self._where
+        profile = self._home.profile
+        if kind == "gateway":
+            from device_sim.http import HttpLink  # noqa: PLC0415 - see above
+
+            tls = self._home.tls() if url.startswith("https:") else None
+            return HttpLink(url, profile.topics, interval_s=self._board.poll_seconds, tls=tls)
+        from device_sim.link import MqttLink  # noqa: PLC0415 - see above
+        from device_sim.sockets import parse_url  # noqa: PLC0415 - see above
+
+        tls = self._home.tls() if parse_url(url).tls else None
+        will = (profile.topics.device(profile.id, "online"), OFFLINE)
+        return MqttLink(url, profile.id, will=will, tls=tls)
+
+    # Life.
+
+    async def run(self, stop: asyncio.Event, *, reset: bool = False) -> bool:
+        """Be the device until ``stop`` is set; True when it is to start again in a new process.
+
+        Args:
+            stop: ends it.
+            reset: it was reset while it did not run.
+
+        Raises:
+            TocsinError: why it ended by itself.
+        """
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
+        link = self._link()
+        shell = DeviceShell(
+            self._home,
+            link,
+            owner=self._panel,
+            display=self._display,
+            platform=self._platform,
+            on_event=self._told,
+        )
+        self._panel.shell = shell
+        shell.on_change = self._panel.refresh
+        control = Control(self._home.path, self._carry_out, group=self._board.group)
+        self._reset = reset
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            shell.boot()
+            if reset:
+                self._panel.reset()
+            await control.start()
+            self._notifier.ready()
+            tasks = [asyncio.create_task(work) for work in (self._look(shell), self._turn(), self._live())]
+            tasks.append(asyncio.create_task(self._connect(link)))
+            self._listen()
+            await self._wait(stop)
+        except RestartError:
+            pass  # a reset while the device boots
+        finally:
+            self._notifier.stopping()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await control.close()
+            await shell.stop()
+            if isinstance(self._platform, InstallerPlatform):
+                await self._platform.close()
+        failure = shell.failure
+        if failure is not None and not isinstance(failure, RestartError):
+            raise failure
+        return await self._restart(stop) if isinstance(failure, RestartError) or reset else False
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        ends = {asyncio.create_task(event.wait()) for event in (stop, self._ended)}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+
+    async def _restart(self, stop: asyncio.Event) -> bool:
+        """Have the machine restarted; True when only this process is to start again."""
+        if self._reset or not isinstance(self._platform, InstallerPlatform):
+            return True
+        while not stop.is_set():
+            only_us = await self._platform.reboot()
+            if only_us:
+                return True
+            pause = RESTART_RETRY_S if only_us is None else RESTART_LIMIT_S
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+        return False
+
+    async def _connect(self, link: Link) -> None:
+        """Connect; a gateway that is not there yet is tried again and again."""
+        try:
+            await link.connect()
+        except UnavailableError as error:
+            self.log(str(error))
+            link.connect_later(FIRST_RETRY_S)
+
+    async def _look(self, shell: DeviceShell) -> None:
+        """Tell the core how the surroundings are, whenever they change."""
+        last: Conditions | None = None
+        while True:
+            if self._board.busy_command:
+                found = await asyncio.to_thread(sensors.conditions, self._board, self.log)
+            else:
+                found = sensors.conditions(self._board, self.log)
+            if found != last:
+                last = found
+                _tell_conditions(shell, found)
+            await asyncio.sleep(sensors.EVERY_S)
+
+    async def _turn(self) -> None:
+        while True:
+            await asyncio.sleep(TURN_S)
+            self._panel.turn()
+
+    async def _live(self) -> None:
+        """Tell the service manager that the event loop turns."""
+        while self._notifier.watchdog_s:
+            self._notifier.alive()
+            await asyncio.sleep(self._notifier.watchdog_s)
+
+    def _listen(self) -> None:
+        """Take answers from the terminal, where there is one."""
+        if self._to_terminal and sys.stdin is not None and sys.stdin.isatty():
+            loop, handle = asyncio.get_running_loop(), sys.stdin.fileno()
+
+            def typed() -> None:
+                if line := sys.stdin.readline():
+                    self._panel.typed(line)
+                else:
+                    loop.remove_reader(handle)
+
+            loop.add_reader(handle, typed)
+
+    def _carry_out(self, request: dict[str, object]) -> dict[str, object]:
+        if request.get("do") == "reset":
+            self._reset = True
+        return self._panel.carry_out(request)
+
+    # What is told.
+
+    def _told(self, event: Event) -> None:
+        self.events[event.kind] += 1
+        if event.kind == "failed":
+            self._ended.set()
+        self._write(event.kind, event.detail)
+        if event.kind in {"connected", "disconnected", "shown", "asked", "failed"}:
+            self._notifier.status(f"{event.kind} {event.detail}".strip())
+
+    def log(self, text: str) -> None:
+        """Write a line to the log."""
+        self._write("log", text)
+
+    def _write(self, kind: str, detail: str) -> None:
+        """Write one event as one line, whatever it quotes; with its level, where journald reads it."""
+        level = f"<{_LEVELS.get(kind, 6)}>" if self._journal else ""
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in detail)
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{level}[{kind}] {line}".rstrip() + "\n")
+            sys.stderr.flush()
+
+
+def _tell_conditions(shell: DeviceShell, found: Conditions) -> None:
+    shell.ask(shell.agent, lambda agent, now: agent.conditions(found, now))
+
+
+def _way(broker: str | None, gateway: str | None) -> tuple[str, str] | None:
+    """Return how the gateway is reached, and where."""
+    if broker is not None:
+        return "broker", broker
+    return ("gateway", gateway) if gateway is not None else None
