@@ -63,7 +63,7 @@ class Agent:
         self._fetcher = Fetcher(self._session, self._reporter)
         self._currency = Currency(self._session)
         self._notices = Notices(self._session, self._currency)
-        self._patches = Patches(self._session, self._currency, self._notices, self._reporter)
+        self._patches = Patches(self._session, self._currency, self._reporter)
         self._carrier = self._patches.carrier
         self._inbox = Inbox(
             self._session,
@@ -80,6 +80,8 @@ class Agent:
             ),
         )
         self._wake: float | None = None
+        self._restart = False
+        """The owner's wishes are others by now: restart as soon as no install is under way."""
 
     @property
     def profile(self) -> Profile:
@@ -206,13 +208,18 @@ class Agent:
         return self._call(now, take)
 
     def factory_reset(self, now: float) -> list[do.Effect]:
-        """Forget consents, acknowledgements and the owner's wishes; trust, floors and the journal stay."""
+        """Forget consents, acknowledgements and the owner's wishes; trust, floors and the journal stay.
+
+        It ends with a restart, but for an install that is past the point of no return: that one goes on.
+        """
 
         def forget() -> None:
+            # First: should the power fail before the rest is stored, nothing says that it was done.
+            self._session.emit(do.ForgetWishes())
             self._session.record(Track.DEVICE, "factory reset", Reason.RESET)
             self._notices.reset()
             self._patches.reset()
-            self._session.emit(do.ForgetWishes())
+            self._restart = True
 
         return self._call(now, forget)
 
@@ -236,6 +243,8 @@ class Agent:
         self._fetcher.step([*missing, *self._notices.missing()], absent)
         self._reporter.step()
         self._set_alarm()
+        if self._restart and not self._patches.is_installing:
+            self._restart, session.rebooting = False, True
         if session.rebooting:
             session.emit(do.Reboot())
         return session.finish()

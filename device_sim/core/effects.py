@@ -174,7 +174,10 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class ForgetWishes:
-    """Put the owner's wishes (languages, agreement, windows) back to those the device was made with."""
+    """Put the owner's wishes (languages, agreement, windows) back to those the device was made with.
+
+    They count from the next boot, which the core asks for as soon as no install is under way.
+    """
 
 
 @dataclass(frozen=True, slots=True)

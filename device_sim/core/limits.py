@@ -28,6 +28,9 @@ RETRY_SECONDS_MAX: Final = 300.0
 DISPLAY_SECONDS_MIN: Final = 60.0  # first pause before a notice is drawn again that could not be; doubles
 DISPLAY_SECONDS_MAX: Final = 3_600.0
 
+HOLD_SECONDS: Final = 60.0  # why an install is held up is another reason at most so often
+FINAL_SECONDS: Final = 21_600  # before it is too late, or the last quarter: a patch can be put off no more
+
 BLOCK_SECONDS: Final = 3.0  # without a block, the window is asked for again
 BLOCK_SECONDS_MAX: Final = 60.0  # the pause doubles up to this
 DOWNLOAD_ATTEMPTS_MAX: Final = 3  # whole downloads that did not match, before FAILED

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from advisories import limits as wire
 from advisories.notice import Notice, Phase, Text
 from advisories.report import Track
-from advisories.states import NOTICE_DONE, NOTICE_TRANSITIONS, NoticeState, Surface
+from advisories.states import NOTICE_DONE, NOTICE_RESETS, NOTICE_TRANSITIONS, NoticeState, Surface
 from device_sim.core import limits
 from device_sim.core.currency import Currency
 from device_sim.core.fetch import Missing
@@ -155,15 +155,29 @@ class Notices:
             self._put(replace(track, reason=Reason.OK))
 
     def reset(self) -> None:
-        """Forget what the former owner saw and acknowledged."""
+        """Forget what the former owner saw and acknowledged: the next one has not been told."""
+        for track in list(self._session.state.notices.values()):
+            self._showing.forget(track.id)
+            afresh = replace(track, told=False, shown=None, reminders=0)
+            if track.state in NOTICE_RESETS:
+                self._move(afresh, NOTICE_RESETS[track.state], Reason.RESET)
+            else:
+                self._put(replace(afresh, reason=Reason.RESET) if track.state is _S.VERIFIED else afresh)
 
     def booted(self) -> None:
         """Draw what was on the screen and has not been acknowledged, or can be shown only since this boot."""
-        for track in list(self._session.state.notices.values()):
+        for found in list(self._session.state.notices.values()):
+            track = self._in_own_words(found)
             if track.state is _S.SHOWN:
                 self._showing.draw(track)
             elif track.words is not None and self._is_due(track):
                 self._present(track)
+
+    def _in_own_words(self, track: NoticeTrack) -> NoticeTrack:
+        """After a factory reset, leave words that are in another than the next owner's language aside."""
+        if track.reason is not Reason.RESET or track.language == self._wording.language(track.header):
+            return track
+        return self._put(replace(track, language=None, words=None, pages=None))
 
     def installed(self) -> None:
         """Another version runs, confirmed: decide again whether each notice concerns this owner."""
@@ -176,14 +190,6 @@ class Notices:
         for digest, piece in self._waiting.items():
             self._waiting[digest] = replace(piece, until=piece.until - seconds)
         self._showing.clock_back(seconds)
-
-    def mended_by(self, digest: bytes) -> Notice | None:
-        """Return the notice that names a patch, if this device knows one."""
-        product = self._session.profile.product
-        for track in self._session.state.notices.values():
-            if digest in (track.header.patches or {}).get(product, ()):
-                return self._showing.as_shown(track)
-        return None
 
     def step(self, absent: Iterable[str] = ()) -> None:
         """Let time pass: expiry, confirmation, reminders, and texts that never fitted.
@@ -249,7 +255,10 @@ class Notices:
 
     def _move(self, track: NoticeTrack, state: NoticeState, reason: Reason = Reason.OK) -> NoticeTrack:
         """Make one transition of the table, journaled."""
-        assert state in NOTICE_TRANSITIONS[track.state], f"{track.state.name} -> {state.name}"
+        lawful = state in NOTICE_TRANSITIONS[track.state] or (
+            reason is Reason.RESET and NOTICE_RESETS.get(track.state) is state
+        )
+        assert lawful, f"{track.state.name} -> {state.name}"
         session = self._session
         moved = replace(track, state=state, time=session.warning_time, reason=reason)
         session.state.notices[track.id] = moved

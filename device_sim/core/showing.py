@@ -61,7 +61,7 @@ class Showing:
         assert track.text is not None
         self._session.emit(
             do.Show(
-                self.as_shown(track),
+                as_shown(self._session, track),
                 track.text,
                 check_code(track.digest),
                 confirmed,
@@ -126,7 +126,7 @@ class Showing:
         for failed in self._failed.values():
             failed.due -= seconds
 
-    def as_shown(self, track: NoticeTrack) -> Notice:
-        """Return the header; under an exercise root, where one person may sign for all, as an exercise."""
-        root = self._session.state.trusted.root
-        return replace(track.header, exercise=track.header.exercise or root.exercise)
+
+def as_shown(session: Session, track: NoticeTrack) -> Notice:
+    """Return the header; under an exercise root, where one person may sign for all, as an exercise."""
+    return replace(track.header, exercise=track.header.exercise or session.state.trusted.root.exercise)

@@ -3,10 +3,12 @@
 import pytest
 
 from advisories.offer import Consent
+from advisories.report import question
 from device_sim.core import effects as do
+from keys.document import digest
 from tests.device_sim.core.stories import TRIAL, P, name, world
 from tests.device_sim.core.world import FLEET
-from tests.helpers import HOUR, NOW, PRODUCT, notice
+from tests.helpers import HOUR, NOW, PRODUCT, notice, text
 
 
 def test_the_owner_is_asked_with_the_notice_that_the_patch_mends() -> None:
@@ -15,7 +17,10 @@ def test_the_owner_is_asked_with_the_notice_that_the_patch_mends() -> None:
     header = w.notice(notice(FLEET, patches={PRODUCT: (patch,)}))
     w.current(header, patches=((7, patch),))
     w.offer(patch)
-    assert w.asks == [do.AskConsent("1.4.2", header, final=False)]
+    shown = question(
+        patch, digest(w.retained[w.topics.notice(PRODUCT, header.id)]), text("en").digest(), "en"
+    )
+    assert w.asks == [do.AskConsent("1.4.2", header, final=False, question=shown, text="", left=3)]
     w.advance(HOUR)
     assert len(w.asks) == 1
     w.run(w.agent.consent("yes", w.now))

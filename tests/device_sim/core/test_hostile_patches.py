@@ -52,7 +52,7 @@ def test_a_time_at_its_very_end_leaves_a_state_that_can_be_read_back() -> None:
     patch = w.patch()
     w.current(patches=((7, patch),), expires=VERSION_MAX)
     w.offer(patch, deadline=VERSION_MAX, expires=VERSION_MAX)
-    late = {"version": VERSION_MAX - 50, "issued": VERSION_MAX - 50, "expires": VERSION_MAX}
+    late = {"version": VERSION_MAX - 50_000, "issued": VERSION_MAX - 50_000, "expires": VERSION_MAX}
     w.answer(w.reports[-1], **late)
     w.pump()
     answered(w, "defer")

@@ -17,7 +17,7 @@ from advisories.catalogue import Catalogue, Timestamp
 from advisories.notice import Notice
 from advisories.offer import Offer
 from advisories.report import Block, JournalEntry, Report, Track, open_report, open_want
-from advisories.states import NOTICE_TRANSITIONS, PATCH_TRANSITIONS, NoticeState, PatchState
+from advisories.states import NOTICE_RESETS, NOTICE_TRANSITIONS, PATCH_TRANSITIONS, NoticeState, PatchState
 from advisories.versions import Version
 from device_sim.core import effects as do
 from device_sim.core.agent import Agent
@@ -59,6 +59,8 @@ class World:
         if isinstance(profile.get("auto_consent"), bool):
             profile["auto_consent"] = AutoConsent.ALWAYS if profile["auto_consent"] else AutoConsent.NEVER
         self.profile = Profile(**{**base, **profile})
+        self.as_made = self.profile
+        """What the device was made as; its owner may wish something else in ``profile``."""
         self.topics = self.profile.topics
         self.now: float = NOW + 60
         self.root_1 = fleet.root_document
@@ -78,6 +80,7 @@ class World:
         """What comes of a Show; None: the surface never answers."""
         self.shows: list[do.Show] = []
         self.asks: list[do.AskConsent] = []
+        self.announcements: list[do.Announce] = []
         self.logs: list[do.Log] = []
         self.effects: list[do.Effect] = []
         self.reports: list[Report] = []
@@ -191,6 +194,10 @@ class World:
                     self.queue.append(lambda: self.agent.displayed(seen.id, seen.revision, came, self.now))
             case do.AskConsent():
                 self.asks.append(effect)
+            case do.Announce():
+                self.announcements.append(effect)
+            case do.ForgetWishes():
+                self.profile = self.as_made
             case do.Log():
                 self.logs.append(effect)
         if isinstance(effect, do.Save | do.SaveBoot | do.EraseSlot | do.WriteSlot):
@@ -391,7 +398,9 @@ class World:
         found: list[Any] = []
         for entry in self.entries():
             if entry.name == name and entry.track is Track.NOTICE and entry.new != NoticeState.REJECTED:
-                assert NoticeState(entry.new) in NOTICE_TRANSITIONS[NoticeState(entry.old)]
+                old, new = NoticeState(entry.old), NoticeState(entry.new)
+                is_reset = entry.reason is Reason.RESET and NOTICE_RESETS.get(old) is new
+                assert is_reset or new in NOTICE_TRANSITIONS[old]
                 found.append(NoticeState(entry.new))
             if entry.name == name and entry.track is Track.PATCH:
                 assert PatchState(entry.new) in PATCH_TRANSITIONS[PatchState(entry.old)]
