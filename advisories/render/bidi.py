@@ -10,11 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
-from typing import Final
-
-from arabic_reshaper import ArabicReshaper
-from arabic_reshaper.ligatures import LIGATURES
-from bidi.algorithm import get_display
+from typing import Any, Final
 
 _FROM_LEFT, _POP = "\u202a", "\u202c"  # embedding from left to right, and its end
 _STRONG = {"R": "\u200f", "L": "\u200e"}  # keeps the marks between two embeddings with the line
@@ -37,8 +33,11 @@ _UNSHAPED: Final = frozenset(
 
 
 @cache
-def _reshaper() -> ArabicReshaper:
+def _reshaper() -> Any:
     """Return the shaper: no vowel signs (they have no cell of their own), of ligatures only lam with alef."""
+    from arabic_reshaper import ArabicReshaper  # noqa: PLC0415 - most devices have no use for its memory
+    from arabic_reshaper.ligatures import LIGATURES  # noqa: PLC0415 - the same
+
     options = {name: "LAM WITH ALEF" in name and "MAKSURA" not in name for name, _ in LIGATURES}
     return ArabicReshaper(
         {
@@ -82,6 +81,8 @@ def visual(line: str, *, from_right: bool = True) -> str:
         line: as it is written.
         from_right: the line as a whole runs from right to left, whatever it begins with.
     """
+    from bidi.algorithm import get_display  # noqa: PLC0415 - see _reshaper
+
     base = "R" if from_right else "L"
     edge = _STRONG[base]
     marked = _KEPT_WHOLE.sub(lambda found: f"{edge}{_FROM_LEFT}{found[0]}{_POP}{edge}", _plain(line))
