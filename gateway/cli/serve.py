@@ -40,13 +40,13 @@ def _listen(address: str, port: int) -> socket.socket:
     return listen(address, port)
 
 
-async def _serve_http(
-    gateway: Gateway, workspace: Workspace, listener: socket.socket, over: asyncio.Event
-) -> None:
+async def _serve_http(gateway: Gateway, workspace: Workspace, way: _Way, over: asyncio.Event) -> None:
     from gateway.web.app import create_app  # noqa: PLC0415 - the same
     from gateway.web.server import serve as serve_http  # noqa: PLC0415 - the same
 
-    await serve_http(create_app(gateway, workspace.artefacts), listener, over)
+    app = create_app(gateway, workspace.artefacts, per_second=workspace.settings.http_payload_rate)
+    assert way.listener is not None
+    await serve_http(app, way.listener, over, way.https)
 
 
 def serve(
@@ -59,7 +59,12 @@ def serve(
         int, typer.Option(min=0, max=65_535, help="TCP port of the broker in process; 0 takes a free one.")
     ] = 0,
     http: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Serve the same over HTTP on this TCP port, too.")
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Serve the same over HTTP on this TCP port, too (HTTPS: https_certificate in tocsin.toml).",
+        ),
     ] = None,
     address: Annotated[str, typer.Option(help="Local address for --http.")] = "127.0.0.1",
     key: Annotated[
@@ -83,7 +88,8 @@ def serve(
         wanted = opened.settings.http if http is None else http
         listener = None if wanted is None else stack.enter_context(_listen(address, wanted))
         stack.enter_context(announced(opened, url))
-        way = _Way(url, kind, listener, tls.context_for(opened, url))
+        https = tls.server_context(opened) if listener is not None else None
+        way = _Way(url, kind, listener, tls.context_for(opened, url), https)
         run(lambda stop: _serve(opened, signer, way, stop, as_json=as_json))
 
 
@@ -99,6 +105,8 @@ class _Way:
     kind: str
     listener: socket.socket | None
     tls: ssl.SSLContext | None
+    https: ssl.SSLContext | None
+    """With which HTTP is served; None: without TLS."""
 
     @property
     def http(self) -> str | None:
@@ -106,7 +114,8 @@ class _Way:
         if self.listener is None:
             return None
         host, port = self.listener.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self.https is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 async def _serve(
@@ -123,6 +132,7 @@ async def _serve(
             trusted,
             signer,
             share=way.kind != IN_PROCESS,
+            payload_rate=workspace.settings.mqtt_payload_rate,
         )
 
         async def tell() -> None:
@@ -137,7 +147,7 @@ async def _serve(
         over = asyncio.Event()
         parts = [asyncio.create_task(gateway.run(way.url, over, way.tls))]
         if way.listener is not None:
-            parts.append(asyncio.create_task(_serve_http(gateway, workspace, way.listener, over)))
+            parts.append(asyncio.create_task(_serve_http(gateway, workspace, way, over)))
         stopping = asyncio.create_task(stop.wait())
         telling = asyncio.create_task(tell())
         try:

@@ -1,8 +1,14 @@
-"""How much one device may ask for: token buckets, bounded in number. Pure: time comes in."""
+"""How much one device may ask for, and how fast all are served. Pure: time comes in."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
+
+MQTT_BYTES_PER_SECOND: Final = 8 * 1024 * 1024  # of payloads to all devices together, unless told otherwise
+HTTP_BYTES_PER_SECOND: Final = 64 * 1024 * 1024
+PAYLOAD_RATES: Final = (4_096, 2**40)  # that may be told
+BURST_SECONDS: Final = 0.25  # of a rate, at once
 
 
 class Rates:
@@ -31,3 +37,25 @@ class Rates:
         if len(self._buckets) > self._names_max:
             self._buckets.popitem(last=False)
         return allowed
+
+
+class Pace:
+    """What is sent in turn, held to ``per_second`` in the long run and :data:`BURST_SECONDS` of it at once.
+
+    Nothing is refused: whoever is told to wait has a place in the row already.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._due: float | None = None
+
+    def wait(self, now: float, cost: float) -> float:
+        """Return after how many seconds ``cost`` may go; it counts as gone from then on.
+
+        Args:
+            now: seconds of a clock that does not go back.
+            cost: in the unit of ``per_second``.
+        """
+        due = now if self._due is None else max(now, self._due)
+        self._due = due + cost / self._per_second
+        return max(0.0, due - BURST_SECONDS - now)

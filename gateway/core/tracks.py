@@ -276,5 +276,5 @@ def _is_asked(digest: bytes, consent: Consented, texts: Texts) -> bool:
         published = texts.get(consent.notice)
         if published is None:
             return False
-        words.add(published.get(consent.language or ""))
+        words |= set(published.values())  # in what language the notice was read, the device knows
     return any(question(digest, consent.notice, w, consent.language) == consent.question for w in words)

@@ -9,9 +9,10 @@ from datetime import date
 from itertools import pairwise
 from typing import Any, Final
 
-from advisories.limits import IMAGE_BYTES_MAX
+from advisories.limits import PAYLOAD_BYTES_MAX
 from advisories.topics import DEFAULT_PREFIX, is_id
 from advisories.versions import parse_version
+from gateway.core.rate import HTTP_BYTES_PER_SECOND, MQTT_BYTES_PER_SECOND, PAYLOAD_RATES
 from gateway.service import files, values
 from gateway.service.files import Field
 from keys.algorithms import PublicKey
@@ -44,6 +45,14 @@ class Settings:
     """PEM file of the gateway's certificate; None: ``tls/gateway.pem``, where it exists."""
     tls_key: str | None = None
     """PEM file of that certificate's key; None: ``keys/tls-gateway.pem``."""
+    https_certificate: str | None = None
+    """PEM file of the server certificate with which ``http`` is served over TLS; None: without TLS."""
+    https_key: str | None = None
+    """PEM file of that certificate's key."""
+    mqtt_payload_rate: int = MQTT_BYTES_PER_SECOND
+    """Bytes of payloads a second that all devices together are sent over MQTT."""
+    http_payload_rate: int = HTTP_BYTES_PER_SECOND
+    """The same over HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,10 @@ SETTINGS: Mapping[str, Field] = {
     "tls_ca": Field(values.a_text, required=False),
     "tls_certificate": Field(values.a_text, required=False),
     "tls_key": Field(values.a_text, required=False),
+    "https_certificate": Field(values.a_text, required=False),
+    "https_key": Field(values.a_text, required=False),
+    "mqtt_payload_rate": Field(values.an_int(*PAYLOAD_RATES), required=False, default=MQTT_BYTES_PER_SECOND),
+    "http_payload_rate": Field(values.an_int(*PAYLOAD_RATES), required=False, default=HTTP_BYTES_PER_SECOND),
 }
 
 
@@ -161,7 +174,7 @@ PRODUCT: Mapping[str, Field] = {
     "languages": Field(values.texts),
     "surface": Field(values.one_of(*SURFACES), required=False, default="screen"),
     "vendor": Field(_short, required=False, default="example.com"),
-    "slot_bytes": Field(values.an_int(1_024, IMAGE_BYTES_MAX), required=False, default=1_048_576),
+    "slot_bytes": Field(values.an_int(1_024, PAYLOAD_BYTES_MAX), required=False, default=1_048_576),
     "consent": Field(values.one_of("ask", "urgent", "agreed"), required=False, default="ask"),
     "versions": Field(read_versions, required=False, default=()),
     "end_of_support": Field(read_day, required=False),

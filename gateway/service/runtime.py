@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from advisories.catalogue import Timestamp
 from advisories.report import Want, open_want
 from advisories.topics import Topics
+from gateway.core.rate import MQTT_BYTES_PER_SECOND
 from gateway.service import schema
 from gateway.service.answers import Answers
 from gateway.service.blocks import Desk
@@ -61,6 +62,7 @@ class Gateway:
         signer: the gateway's key.
         share: several gateways share the reports by ``$share`` filters. Off unless asked for: iotcore's
             router ends for good when a client with shared filters leaves with messages in hand.
+        payload_rate: bytes of payloads a second that all devices together are sent over MQTT.
         clock: UTC seconds.
         entropy: random bytes.
 
@@ -78,6 +80,7 @@ class Gateway:
         signer: Signer,
         *,
         share: bool = False,
+        payload_rate: int = MQTT_BYTES_PER_SECOND,
         clock: Callable[[], float] = time.time,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -95,7 +98,7 @@ class Gateway:
         self._ingest = Ingest(store, fleet, self._executor, clock=clock, entropy=entropy)
         self._answers = Answers(fleet, signer, clock)
         self._speaker = Speaker(store, topics, fleet, signer, clock)
-        self._desk = Desk(artefacts, topics)
+        self._desk = Desk(artefacts, topics, per_second=payload_rate)
         self._outbox: asyncio.Queue[tuple[str, bytes, bool, int | None]] = asyncio.Queue(OUTBOX_MAX)
         self._changed = asyncio.Event()
         self._link: Link | None = None
@@ -133,6 +136,7 @@ class Gateway:
     async def close(self) -> None:
         """Wait for the last transaction; the store itself stays open."""
         await asyncio.to_thread(self._executor.shutdown, wait=True)
+        self._desk.close()
 
     async def report(self, device: str, data: bytes) -> bytes | Refusal:
         """Take one report (HTTP); return the signed answer after its commit, or the refusal.

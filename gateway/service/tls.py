@@ -71,6 +71,29 @@ def context_for(workspace: Workspace, url: str) -> ssl.SSLContext | None:
     return client_context(files_of(workspace)) if url.lower().startswith("mqtts:") else None
 
 
+def server_context(workspace: Workspace) -> ssl.SSLContext | None:
+    """Return the context with which HTTP is served; None where ``tocsin.toml`` names no certificate.
+
+    Raises:
+        InputError: TLS_FILE, naming the file that cannot be used.
+    """
+    settings = workspace.settings
+    if settings.https_certificate is None:
+        return None
+    certificate = workspace.path / settings.https_certificate
+    key = workspace.path / settings.https_key if settings.https_key is not None else None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        missing = next((p for p in (certificate, key) if p is not None and not p.is_file()), None)
+        message = "This file is missing." if missing else "This cannot be used for TLS: not PEM, or no pair."
+        mend = "Issue it again with 'tocsin device ca server HOST', or name another in tocsin.toml."
+        raise InputError("TLS_FILE", message, mend=mend, where=str(missing or certificate)) from error
+    return context
+
+
 def client_context(found: TlsFiles) -> ssl.SSLContext:
     """Return a context that speaks TLS 1.3 only and verifies the host's name.
 

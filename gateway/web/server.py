@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Final
 
@@ -46,8 +47,17 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Answer requests on ``listener`` until ``stop`` is set; the socket is closed at the end."""
+async def serve(
+    app: FastAPI, listener: socket.socket, stop: asyncio.Event, tls: ssl.SSLContext | None = None
+) -> None:
+    """Answer requests on ``listener`` until ``stop`` is set; the socket is closed at the end.
+
+    Args:
+        app: what answers.
+        listener: see :func:`listen`.
+        stop: ends it.
+        tls: of the server, for ``https``; None: without TLS.
+    """
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -57,6 +67,7 @@ async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> N
         limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=_CLOSE_SECONDS,
         timeout_keep_alive=30,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
     server = _Server(config)
     task = asyncio.ensure_future(server.serve(sockets=[listener]))

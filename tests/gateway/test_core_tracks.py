@@ -124,12 +124,12 @@ def with_consent(consent: Consented | None, **fields: Any) -> PatchStatus:
     [
         ("as published", consented(), True),
         ("in another language", consented(words=TEXTS[NOTICE]["de"], language="de"), True),
+        ("described in one language, warned in another", consented(words=TEXTS[NOTICE]["de"]), True),
         ("before the text was there", consented(words=None), True),
         ("without a notice", consented(None, None), True),
         ("without anything", consented(None, None, language=None), True),
         ("agreed beforehand", consented(how=Agreed.URGENT), True),
         ("another text", consented(words=b"\x06" * 32), False),
-        ("the text of another language", consented(words=TEXTS[NOTICE]["de"]), False),
         ("a notice that nobody published", consented(b"\x07" * 32, None), False),
         ("another patch", consented(question=question(b"\x08" * 32, NOTICE, WORDS, "en")), False),
         ("another language than it says", consented(question=question(PATCH, NOTICE, WORDS, "de")), False),
