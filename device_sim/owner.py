@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Final, Literal, Protocol, TextIO
 
-from device_sim.core.effects import AskConsent, Show
+from device_sim.core.effects import Announce, AskConsent, Show
 from device_sim.faults import GOOD, Behaviour
 
 Answer = Literal["yes", "defer", "no"]
@@ -27,8 +27,8 @@ class Buttons(Protocol):
         """Press "I have read it", for the notice shown last or for this one."""
         ...
 
-    def consent(self, answer: Answer) -> None:
-        """Answer whether to install."""
+    def consent(self, answer: Answer, question: bytes) -> None:
+        """Answer whether to install; it counts for the question that was asked, and no other."""
         ...
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
@@ -44,7 +44,11 @@ class Owner(Protocol):
         ...
 
     def asked(self, device: Buttons, question: AskConsent) -> None:
-        """Be asked whether to install a patch."""
+        """Be asked whether to install a patch; a later question takes the place of an earlier one."""
+        ...
+
+    def announced(self, device: Buttons, announcement: Announce) -> None:
+        """Be told of a patch that is installed without a question."""
         ...
 
 
@@ -57,7 +61,7 @@ class SimulatedOwner:
         reading_s: (shortest, longest) time before an answer, in seconds.
     """
 
-    __slots__ = ("_answering", "_behaviour", "_deferred", "_dice", "_read", "_reading", "_reading_s")
+    __slots__ = ("_behaviour", "_deferred", "_dice", "_question", "_read", "_reading", "_reading_s")
 
     def __init__(
         self,
@@ -71,7 +75,8 @@ class SimulatedOwner:
         self._read: set[tuple[str, int]] = set()
         self._reading = 0.0
         """How long the owner still needs for the notice shown last, in seconds."""
-        self._answering = False
+        self._question: AskConsent | None = None
+        """What the owner is thinking about."""
         self._deferred = 0
 
     def shown(self, device: Buttons, show: Show) -> None:
@@ -89,15 +94,19 @@ class SimulatedOwner:
 
     def asked(self, device: Buttons, question: AskConsent) -> None:
         """Answer as the script says: no; not now, so many times; yes. First comes reading, then agreeing."""
-        if self._answering:
+        thinking, self._question = self._question is not None, question
+        if thinking:
             return
-        self._answering = True
 
         def answer() -> None:
-            self._answering = False
-            device.consent(self._answer(question))
+            asked, self._question = self._question, None
+            assert asked is not None
+            device.consent(self._answer(asked), asked.question)
 
         device.later(self._reading + self._dice.uniform(*self._reading_s), answer)
+
+    def announced(self, device: Buttons, announcement: Announce) -> None:
+        """Take it as it is: the owner agreed beforehand."""
 
     def _answer(self, question: AskConsent) -> Answer:
         if self._behaviour.declines:
@@ -126,11 +135,24 @@ class ConsoleOwner:
         self._say(f"Press Enter when you have read {show.notice.id}.")
 
     def asked(self, device: Buttons, question: AskConsent) -> None:
-        """Ask whether to install."""
+        """Ask whether to install, and say how long it may be put off."""
         self._device = device
         self._question = question
+        if question.text:
+            self._say(question.text)
+        if question.notice is not None:
+            self._say(f"It mends what {question.notice.id} warns of.")
+        times = "once more" if question.left == 1 else f"{question.left} more times"
+        last = "This is the last reminder: it cannot be put off."
+        self._say(last if question.final else f"It may be put off {times}.")
         choices = "y(es) or n(o)" if question.final else "y(es), l(ater) or n(o)"
         self._say(f"Install version {question.version} now? {choices}:")
+
+    def announced(self, device: Buttons, announcement: Announce) -> None:
+        """Say what is going to be installed."""
+        self._device = device
+        why = "urgent, and " if announcement.urgent else ""
+        self._say(f"Version {announcement.version} is going to be installed: {why}agreed to beforehand.")
 
     def typed(self, line: str) -> None:
         """Take a line that the person typed."""
@@ -144,8 +166,8 @@ class ConsoleOwner:
         elif word not in _ANSWERS:
             self._say("Type y, l or n.")
         else:
-            self._question = None
-            self._device.consent(_ANSWERS[word])
+            asked, self._question = self._question, None
+            self._device.consent(_ANSWERS[word], asked.question)
 
     def _say(self, text: str) -> None:
         self._out.write(text + "\n")

@@ -51,6 +51,9 @@ class Panel:
     def asked(self, device: Buttons, question: AskConsent) -> None:
         """Be asked; :meth:`refresh` draws it once the core has finished asking."""
 
+    def announced(self, device: Buttons, announcement: Announce) -> None:
+        """Be told; :meth:`refresh` draws it."""
+
     def refresh(self) -> None:
         """Draw what is to be said now, if it is not what was said last."""
         shell = self.shell

@@ -357,11 +357,11 @@ class DeviceShell:
     def _announce(self, effect: do.Announce) -> None:
         self.announced = effect
         self.tell("announced", effect.version)
+        if self.owner is not None:
+            self.owner.announced(self, effect)
 
     def _forget_wishes(self, _effect: do.ForgetWishes) -> None:
-        self.home.forget_wishes()
-        assert self._effects is not None
-        self._effects.append(do.Reboot())  # the wishes are read at the start
+        self.home.forget_wishes()  # they are read at the next boot, which the core asks for in time
 
     def _log(self, effect: do.Log) -> None:
         self.tell("log", f"{effect.reason.name}: {effect.text}", effect.reason)

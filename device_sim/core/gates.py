@@ -8,6 +8,7 @@ from __future__ import annotations
 from advisories.offer import Offer
 from device_sim.core import limits
 from device_sim.core.currency import Currency
+from device_sim.core.profile import Conditions
 from device_sim.core.session import Session
 from device_sim.core.state import PatchTrack
 from device_sim.core.windows import next_open
@@ -71,7 +72,7 @@ class Gates:
         if opens is None or opens > session.time:
             found.append(Reason.OUT_OF_WINDOW)
             session.wake(opens if opens is not None else last_second(offer))
-        conditions = session.conditions
+        conditions = session.conditions or Conditions()
         if conditions.battery is not None and conditions.battery < session.profile.battery_min:
             found.append(Reason.LOW_BATTERY)
         if conditions.busy:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from advisories.states import PatchState
 from advisories.suit import open_envelope
+from device_sim.core import limits
 from device_sim.core.carrier import Carrier
 from device_sim.core.consent import Answer, Consents
 from device_sim.core.currency import Currency
@@ -46,8 +47,8 @@ class Patches:
         self._offers = Offers(self._book, currency, self.carrier)
         self._consents = Consents(self._book, self._gates, Mending(session, currency))
         self.offer = self._offers.take
-        self._booting = False
-        """The shell has not had a moment yet to say how the device's surroundings are."""
+        self._resumed: tuple[bytes, float] = (b"", 0.0)
+        """The patch that was here at boot, and until when the shell may say how the surroundings are."""
         self._steps: dict[PatchState, Callable[[PatchTrack], None]] = {
             _P.OFFERED: self._consider,
             _P.WAITING_FOR_CONFIRMATION: self._ask,
@@ -107,9 +108,11 @@ class Patches:
 
     def booted(self) -> bool:
         """Resume after a restart; True while a new image is on trial."""
-        self._booting = True
         if self.carrier.booted():
             return True
+        active = self._book.active
+        if active is not None and active.state in {_P.DOWNLOADED, _P.VERIFIED}:
+            self._resumed = (active.digest, self._session.now + limits.SENSING_SECONDS)
         for track in list(self._session.state.patches.values()):
             self._look_at_version(track)
         return False
@@ -121,6 +124,7 @@ class Patches:
     def clock_back(self, seconds: float) -> None:
         """The clock went back: what is due is due as long from now as it was."""
         self.carrier.clock_back(seconds)
+        self._resumed = (self._resumed[0], self._resumed[1] - seconds)
         self._gates.clock_back(seconds)
 
     @property
@@ -171,7 +175,6 @@ class Patches:
                 after = self._book.active
                 if after is not None and (after.digest, after.state) == (track.digest, track.state):
                     break
-        self._booting = False
         if self._book.active is None and self._session.state.envelope is not None:
             self._session.state.envelope = None
             self._session.touch()
@@ -233,8 +236,9 @@ class Patches:
 
     def _begin_install(self, track: PatchTrack) -> None:
         """The last gate: only what is current now, inside the windows, with power, and idle."""
-        if self._booting:
-            self._session.wake(self._session.now + 1)
+        patch, until = self._resumed
+        if self._session.conditions is None and track.digest == patch and self._session.now < until:
+            self._session.wake(until)
         elif reason := self._gates.hold(track):
             self._because(track, reason)
         else:

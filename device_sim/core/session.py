@@ -45,8 +45,8 @@ class Session:
         self.now = now
         """UTC seconds by the shell's clock: for waiting."""
         self.connected = False
-        self.conditions = Conditions()
-        """What the shell said last of the device's surroundings."""
+        self.conditions: Conditions | None = None
+        """What the shell said last, in this boot, of the device's surroundings."""
         self.slot = 0
         """The slot that booted."""
         self.installed: Version = (0, 0, 0, 0)

@@ -15,8 +15,8 @@ from device_sim.core.profile import DAY_SECONDS, Window
 
 _WEEKS_MAX: Final = 3  # what the clock leaves out in one week, and then in another, comes in the third
 _PROBE_SECONDS: Final = 3 * 3_600  # no zone changes its clock twice in so short a time
-_LAST: Final = 253_402_300_799 - _WEEKS_MAX * 8 * DAY_SECONDS  # what a calendar of four digits can still say
-_FIRST: Final = -62_135_596_800 + 2 * DAY_SECONDS
+_FIRST: Final = -62_135_596_800 + 2 * DAY_SECONDS  # what a calendar of four digits can say, in any zone
+_LAST: Final = 253_402_300_799 - 2 * DAY_SECONDS
 
 
 def is_open(zone: tzinfo, windows: Sequence[Window], now: int) -> bool:
@@ -53,7 +53,7 @@ def next_open(zone: tzinfo, windows: Sequence[Window], now: int) -> int | None:
     """
     if is_open(zone, windows, now):
         return now
-    if not _FIRST <= now <= _LAST:
+    if not _FIRST + DAY_SECONDS <= now <= _LAST - (_WEEKS_MAX * 7 + 2) * DAY_SECONDS:
         return None
     # What is closed opens where a window starts, or where the clock is set into the middle of one.
     moments = sorted({*_starts(zone, windows, now), *_changes(zone, now)})

@@ -262,10 +262,10 @@ class Notifier:
                 machine.shell.acknowledge(machine.screen.shown.id)
             elif button not in _ANSWERS:
                 raise RequestError(Rc.EINVAL)
-            elif machine.asking is None:
+            elif machine.asking is None or machine.shell.asked is None:
                 raise RequestError(Rc.EBADSTATE)
             else:
-                machine.shell.consent(_ANSWERS[button])
+                machine.shell.consent(_ANSWERS[button], machine.shell.asked.question)
             return {}
 
         return machine.once("press", ask.body["key"], act)

@@ -2,10 +2,12 @@ import asyncio
 import io
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from device_sim.core.effects import AskConsent
+from device_sim.core.effects import Announce, AskConsent
 from device_sim.faults import (
     GOOD,
     Behaviour,
@@ -26,13 +28,15 @@ class Panel:
 
     def __init__(self) -> None:
         self.pressed: list[str] = []
+        self.answered: list[bytes] = []
         self.waiting: list[tuple[float, Callable[[], None]]] = []
 
     def acknowledge(self, advisory: str | None = None) -> None:
         self.pressed.append(f"read {advisory}" if advisory else "read")
 
-    def consent(self, answer: str) -> None:
+    def consent(self, answer: str, question: bytes) -> None:
         self.pressed.append(answer)
+        self.answered.append(question)
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         self.waiting.append((seconds, action))
@@ -43,8 +47,8 @@ class Panel:
             action()
 
 
-def ask(*, final: bool = False) -> AskConsent:
-    return AskConsent("1.4.2", None, final)
+def ask(*, final: bool = False, **fields: Any) -> AskConsent:
+    return AskConsent("1.4.2", None, final, **{"question": b"q", "left": 3, **fields})
 
 
 def test_an_owner_reads_a_notice_once_even_when_it_is_drawn_again() -> None:
@@ -114,10 +118,43 @@ def test_a_person_at_a_terminal_is_asked_and_answers(typed: list[str], pressed: 
     assert said in out.getvalue()
 
 
-def test_a_final_question_offers_no_later() -> None:
+def test_a_final_question_offers_no_later_and_says_so() -> None:
     out = io.StringIO()
-    ConsoleOwner(out).asked(Panel(), ask(final=True))
+    ConsoleOwner(out).asked(Panel(), ask(final=True, left=0))
     assert "later" not in out.getvalue()
+    assert "This is the last reminder" in out.getvalue()
+
+
+@pytest.mark.parametrize(("left", "says"), [(3, "3 more times"), (1, "once more")])
+def test_a_person_reads_what_the_patch_does_mends_and_how_often_it_may_wait(left: int, says: str) -> None:
+    out = io.StringIO()
+    ConsoleOwner(out).asked(Panel(), replace(ask(text="Closes the hole.", left=left), notice=shown().notice))
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "Closes the hole."
+    assert shown().notice.id in lines[1]
+    assert says in lines[2]
+
+
+@pytest.mark.parametrize(("urgent", "says"), [(True, "urgent, and agreed"), (False, "installed: agreed")])
+def test_a_person_is_told_of_what_is_installed_without_a_question(urgent: bool, says: str) -> None:
+    out = io.StringIO()
+    owner = ConsoleOwner(out)
+    owner.announced(Panel(), Announce("1.4.2", None, urgent, 0))
+    assert "1.4.2" in out.getvalue()
+    assert says in out.getvalue()
+    SimulatedOwner(random.Random(1)).announced(Panel(), Announce("1.4.2", None, urgent, 0))
+
+
+def test_an_answer_is_to_the_question_that_was_asked_last() -> None:
+    person, out = Panel(), io.StringIO()
+    typing = ConsoleOwner(out)
+    simulated, dice = Panel(), SimulatedOwner(random.Random(1))
+    for question in (b"first", b"second"):
+        typing.asked(person, ask(question=question))
+        dice.asked(simulated, ask(question=question))
+    typing.typed("y")
+    simulated.wait()
+    assert person.answered == simulated.answered == [b"second"]
 
 
 def test_scripts_join_and_the_later_one_wins() -> None:
