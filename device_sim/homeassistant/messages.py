@@ -29,6 +29,7 @@ EVENTS: Final = (
     "notice_shown",
     "notice_acknowledged",
     "notice_withdrawn",
+    "notice_ended",
     "patch_offered",
     "patch_asked",
     *dict.fromkeys(_ENDS.values()),
@@ -118,6 +119,9 @@ def _notice_events(before: Status | None, after: Status, since: int) -> Iterator
             steps += ["notice_acknowledged"] if view.state is _N.ACKNOWLEDGED is not was else []
         for step in steps:
             yield {"event_type": step, **_facts(view)}
+    for view in before.notices if before is not None else ():
+        if view.state is not _N.WITHDRAWN and after.find(view.notice.id) is None:
+            yield {"event_type": "notice_ended", **_facts(view)}
 
 
 def _known(earlier: NoticeView | None, view: NoticeView) -> NoticeState | None:
