@@ -20,6 +20,7 @@ ANSWER_BYTES_MAX: Final = 1_024  # body of an answer
 DEVICES_BYTES_MAX: Final = 100_000  # a document of device records with its signature
 DEVICE_RECORDS_MAX: Final = 512  # records in one document
 PATCH_BYTES_MAX: Final = 16_384  # a SUIT envelope without its payload
+ENVELOPE_BYTES_MAX: Final = 65_536  # a SUIT envelope with the payloads that travel in it
 REPORT_BYTES_MAX: Final = 16_384  # a report with its signature
 REPORT_STATES_MAX: Final = 16  # advisories and patches in one report, together
 SUIT_REPORT_BYTES_MAX: Final = 768  # one SUIT_Report inside a report; what finds no room is left out

@@ -9,16 +9,19 @@ members; a block's payload is nil, and the detached payload is the content of th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import cbor2
 
-from advisories.limits import PATCH_BYTES_MAX
-from advisories.suit.numbers import SEVERABLE, SHA256, TAG_ENVELOPE, EnvelopeKey
+from advisories.limits import ENVELOPE_BYTES_MAX, PATCH_BYTES_MAX
+from advisories.suit import reading
+from advisories.suit.numbers import TAG_ENVELOPE, EnvelopeKey
+from advisories.suit.reading import ARRAY, DIGEST_HEAD, MAP, TEXT, refuse
 from keys import cose
 from keys.algorithms import PublicKey
+from keys.cbor import bstr, read_bytes
 from keys.cbor import decode as decode_cbor
 from keys.cbor import encode as encode_cbor
 from keys.errors import RefusedError
@@ -26,7 +29,9 @@ from keys.limits import SIGNATURES_MAX
 from keys.reasons import Reason
 from keys.signer import Signer
 
-_DIGEST_BYTES: Final = 32
+_TAG: Final = b"\xd8\x6b"  # 107
+_SIGN1: Final = b"\xd2"  # tag 18
+_EMPTY_MAP: Final = 0xA0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,79 +52,107 @@ class Envelope:
     @property
     def signed_bytes(self) -> bytes:
         """What every block signs: the encoded SUIT_Digest."""
-        return encode_cbor([SHA256, self.digest])
+        return DIGEST_HEAD + self.digest
 
 
 def digest_of(content: bytes) -> bytes:
     """Return the SHA-256 of a byte string with this content, its CBOR head included: 32 bytes."""
-    return hashlib.sha256(encode_cbor(content)).digest()
-
-
-def read_digest(value: Any) -> bytes:
-    """Return the 32 bytes of a decoded SUIT_Digest.
-
-    Raises:
-        RefusedError: MALFORMED, or UNSUPPORTED for another algorithm than SHA-256.
-    """
-    match value:
-        case [int() as algorithm, bytes() as digest]:
-            if algorithm != SHA256:
-                raise RefusedError(Reason.UNSUPPORTED, f"digest algorithm {algorithm}")
-            if len(digest) == _DIGEST_BYTES:
-                return digest
-    raise RefusedError(Reason.MALFORMED, "not a SUIT_Digest")
+    return hashlib.sha256(bstr(content)).digest()
 
 
 def decode(data: bytes) -> Envelope:
     """Decode an envelope without verifying anything.
 
-    Deterministic CBOR puts the authentication wrapper before the manifest, so the order needs no
-    check of its own.
+    The keys of its map rise, so the authentication wrapper comes before the manifest.
 
     Args:
-        data: untrusted bytes, at most ``PATCH_BYTES_MAX``.
+        data: untrusted bytes, at most ``ENVELOPE_BYTES_MAX``, and ``PATCH_BYTES_MAX`` without the
+            integrated payloads.
 
     Raises:
         RefusedError: TOO_BIG, MALFORMED, or UNSUPPORTED for a member or digest algorithm we do not know.
     """
-    value = decode_cbor(data, size_max=PATCH_BYTES_MAX)
-    if not isinstance(value, cbor2.CBORTag) or value.tag != TAG_ENVELOPE:
-        raise RefusedError(Reason.MALFORMED, f"not tagged {TAG_ENVELOPE}")
-    members = value.value
-    if not isinstance(members, Mapping) or not all(type(v) is bytes for v in members.values()):
-        raise RefusedError(Reason.MALFORMED, "an envelope is a map of byte strings")
-    severed: dict[int, bytes] = {}
-    payloads: dict[str, bytes] = {}
-    for key, content in members.items():
-        if type(key) is str:
-            payloads[key] = content
-        elif type(key) is int and key in SEVERABLE:
-            severed[key] = content
-        elif key not in {EnvelopeKey.AUTHENTICATION, EnvelopeKey.MANIFEST}:
-            raise RefusedError(Reason.UNSUPPORTED, f"envelope member {key!r}")
+    if len(data) > ENVELOPE_BYTES_MAX:
+        raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes, at most {ENVELOPE_BYTES_MAX}")
     try:
-        wrapper, manifest = members[EnvelopeKey.AUTHENTICATION], members[EnvelopeKey.MANIFEST]
-    except KeyError:
-        raise RefusedError(Reason.MALFORMED, "no authentication wrapper or no manifest") from None
+        return _decode(data)
+    except IndexError:
+        refuse("the envelope is cut off")
+    except UnicodeDecodeError:
+        refuse("the name of a payload is not UTF-8")
+
+
+def _decode(data: bytes) -> Envelope:
+    if data[:2] != _TAG:
+        refuse(f"not tagged {TAG_ENVELOPE}")
+    members: dict[int, bytes] = {}
+    payloads: dict[str, bytes] = {}
+    beside = 0  # bytes that are not those of integrated payloads
+    size, p = reading.count(data, 2, MAP, "an envelope is a map of byte strings")
+    last = b""
+    for _ in range(size):
+        start = p
+        number = data[p]
+        if number < 24:
+            name, p = None, p + 1
+        elif TEXT <= number < TEXT + 28:
+            name, p = reading.text(data, p)
+        else:
+            strange, _ = reading.anything(data, p)
+            raise RefusedError(Reason.UNSUPPORTED, f"envelope member {strange!r}")
+        this = data[start:p]
+        if (len(this), this) <= (len(last), last):
+            refuse("the envelope: keys twice or out of order")
+        last = this
+        content, p = read_bytes(data, p)
+        if name is not None:
+            payloads[name] = content
+            beside += p - start
+        elif number in _MEMBERS:
+            members[number] = content
+        else:
+            raise RefusedError(Reason.UNSUPPORTED, f"envelope member {number}")
+    if p != len(data):
+        refuse(f"{len(data) - p} bytes after the end")
+    if len(data) - beside > PATCH_BYTES_MAX:
+        raise RefusedError(Reason.TOO_BIG, f"{len(data) - beside} bytes, at most {PATCH_BYTES_MAX}")
+    wrapper, manifest = members.pop(_AUTHENTICATION, None), members.pop(_MANIFEST, None)
+    if wrapper is None or manifest is None:
+        refuse("no authentication wrapper or no manifest")
     digest, blocks = _wrapper(wrapper)
-    return Envelope(digest, blocks, manifest, severed, payloads)
+    return Envelope(digest, blocks, manifest, members, payloads)
+
+
+_AUTHENTICATION: Final = EnvelopeKey.AUTHENTICATION.value
+_MANIFEST: Final = EnvelopeKey.MANIFEST.value
+_MEMBERS: Final = frozenset(key.value for key in EnvelopeKey)
 
 
 def _wrapper(data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
-    value = decode_cbor(data, size_max=PATCH_BYTES_MAX)
-    if not isinstance(value, list) or not value or not all(type(item) is bytes for item in value):
-        raise RefusedError(Reason.MALFORMED, "the authentication wrapper is not a list of byte strings")
-    digest, *blocks = value
-    if len(blocks) > SIGNATURES_MAX:
-        raise RefusedError(Reason.MALFORMED, f"{len(blocks)} signatures, at most {SIGNATURES_MAX}")
-    return read_digest(decode_cbor(digest, size_max=PATCH_BYTES_MAX)), tuple(blocks)
+    what = "the authentication wrapper is not a list of byte strings"
+    size, p = reading.count(data, 0, ARRAY, what)
+    if not size:
+        refuse(what)
+    if size - 1 > SIGNATURES_MAX:
+        refuse(f"{size - 1} signatures, at most {SIGNATURES_MAX}")
+    start, p = reading.inside(data, p, what)
+    digest, end = reading.digest(data[:p], start)
+    if end != p:
+        refuse("not a SUIT_Digest")
+    blocks = []
+    for _ in range(size - 1):
+        block, p = read_bytes(data, p)
+        blocks.append(block)
+    if p != len(data):
+        refuse(what)
+    return digest, tuple(blocks)
 
 
 def encode(envelope: Envelope) -> bytes:
     """Return the deterministic bytes of an envelope.
 
     Raises:
-        RefusedError: TOO_BIG above ``PATCH_BYTES_MAX``.
+        RefusedError: TOO_BIG above ``ENVELOPE_BYTES_MAX``, or ``PATCH_BYTES_MAX`` without the payloads.
     """
     members: dict[int | str, bytes] = {
         EnvelopeKey.AUTHENTICATION.value: encode_cbor([envelope.signed_bytes, *envelope.blocks]),
@@ -128,8 +161,10 @@ def encode(envelope: Envelope) -> bytes:
     members.update(envelope.severed.items())
     members.update(envelope.payloads.items())
     data = encode_cbor(cbor2.CBORTag(TAG_ENVELOPE, members))
-    if len(data) > PATCH_BYTES_MAX:
-        raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes, at most {PATCH_BYTES_MAX}")
+    payloads = sum(len(encode_cbor(name)) + len(bstr(item)) for name, item in envelope.payloads.items())
+    for size, limit in ((len(data) - payloads, PATCH_BYTES_MAX), (len(data), ENVELOPE_BYTES_MAX)):
+        if size > limit:
+            raise RefusedError(Reason.TOO_BIG, f"{size} bytes, at most {limit}")
     return data
 
 
@@ -160,65 +195,81 @@ def read_block(block: bytes) -> cose.Message | None:
     Raises:
         RefusedError: MALFORMED, or UNSUPPORTED for a critical header we do not know.
     """
+    if block[:1] == _SIGN1:
+        return cose.parse(block, cose.TAG_SIGN1, size_max=PATCH_BYTES_MAX)
     value = decode_cbor(block, size_max=PATCH_BYTES_MAX)
     if not isinstance(value, cbor2.CBORTag):
-        raise RefusedError(Reason.MALFORMED, "a block is not a tagged COSE structure")
-    return (
-        cose.parse(block, cose.TAG_SIGN1, size_max=PATCH_BYTES_MAX) if value.tag == cose.TAG_SIGN1 else None
-    )
-
-
-def block_kids(envelope: Envelope) -> tuple[bytes, ...]:
-    """Return the key identifiers that the blocks name WITHOUT verifying anything.
-
-    Raises:
-        RefusedError: of :func:`read_block`.
-    """
-    messages = (read_block(block) for block in envelope.blocks)
-    kids = (message.signatures[0].kid for message in messages if message is not None)
-    return tuple(kid for kid in kids if kid is not None)
+        refuse("a block is not a tagged COSE structure")
+    return None
 
 
 def verify_blocks(
     envelope: Envelope, keys: Iterable[PublicKey], *, deprecated: bool = False, anonymous: bool = False
 ) -> tuple[bytes, ...]:
-    """Return the thumbprints of those ``keys`` that signed the envelope's digest, each once.
+    """Return the thumbprints of the keys that signed the stated digest, each once.
 
-    A block of another kind, or with a key identifier that is not among ``keys``, is passed over.
+    Blocks of other kinds or by keys not among ``keys`` are passed over.
 
     Args:
-        envelope: whose digest must have been signed.
-        keys: the keys that count.
-        deprecated: also accept the labels -7 and -8.
-        anonymous: also try a block without a key identifier with each key, as other makers write them.
+        envelope: what :func:`decode` returned.
+        keys: whose signatures count.
+        deprecated: also accept the deprecated labels -7 and -8.
+        anonymous: also try every key on a block that names none; only for showing foreign envelopes.
 
     Raises:
         RefusedError: BAD_SIGNATURE or ALGORITHM_MISMATCH when a block that names one of the keys is not
             right, MALFORMED when a block is not well formed or its payload is attached.
     """
     known = {key.thumbprint: key for key in keys}
+    tried = tuple(known.values()) if anonymous else ()
+    return signers(envelope, known.get, tried, deprecated=deprecated)[0]
+
+
+def signers(
+    envelope: Envelope,
+    find: Callable[[bytes], PublicKey | None],
+    anonymous: Iterable[PublicKey] = (),
+    *,
+    deprecated: bool = False,
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return the thumbprints of the keys that signed the stated digest, and the other names on blocks.
+
+    Args:
+        envelope: what :func:`decode` returned.
+        find: the key of this thumbprint, or None where it does not count.
+        anonymous: keys to be tried on blocks that name none.
+        deprecated: also accept the deprecated labels -7 and -8.
+
+    Raises:
+        RefusedError: as :func:`verify_blocks`.
+    """
     signed: list[bytes] = []
+    others: list[bytes] = []
     for block in envelope.blocks:
         message = read_block(block)
         if message is None:
             continue
         kid = message.signatures[0].kid
-        if kid in known:
-            _check(message, block, known[kid], envelope, deprecated=deprecated)
-        elif kid is None and anonymous:
-            kid = _match(message, block, known.values(), envelope, deprecated=deprecated)
-        if kid in known and kid not in signed:
+        if kid is None:
+            kid = _match(message, block, anonymous, envelope, deprecated=deprecated)
+        elif (key := find(kid)) is None:
+            others.append(kid)
+            continue
+        else:
+            _check(message, block, key, envelope, deprecated=deprecated)
+        if kid is not None and kid not in signed:
             signed.append(kid)
-    return tuple(signed)
+    return tuple(signed), tuple(others)
 
 
 def _check(
     message: cose.Message, block: bytes, key: PublicKey, envelope: Envelope, *, deprecated: bool
 ) -> None:
     if message.payload is not None:
-        raise RefusedError(Reason.MALFORMED, "the payload is attached to a block")
-    if decode_cbor(block).value[1]:
-        raise RefusedError(Reason.MALFORMED, "a block has unprotected headers")
+        refuse("the payload is attached to a block")
+    # Behind the tag, the head of the array and the protected header stands the unprotected one.
+    if block[2 + len(bstr(message.protected))] != _EMPTY_MAP:
+        refuse("a block has unprotected headers")
     cose.check(message, message.signatures[0], key, payload=envelope.signed_bytes, deprecated=deprecated)
 
 

@@ -21,6 +21,11 @@ REPORT_ALL: Final = 15
 REPORT_FAILURE: Final = 2
 """Reporting policy of a directive: record a failure."""
 REPORT_MAX: Final = 15
+RECORD_SUCCESS: Final = 1
+RECORD_FAILURE: Final = 2
+SYSINFO_SUCCESS: Final = 4
+SYSINFO_FAILURE: Final = 8
+"""Bits of a reporting policy."""
 
 
 class EnvelopeKey(IntEnum):
@@ -183,6 +188,60 @@ class Section(IntEnum):
 
     __hash__ = int.__hash__
 
+
+class ReportKey(IntEnum):
+    """Members of a SUIT_Report and of its result (draft-ietf-suit-report-22)."""
+
+    NONCE = 2
+    RECORDS = 3
+    RESULT = 4
+    RESULT_CODE = 5
+    RESULT_RECORD = 6
+    RESULT_REASON = 7
+    CAPABILITIES = 8
+    REFERENCE = 99
+    LEFT_OUT = -4294967297
+    """Ours, below every registered range: how many of the oldest records found no room."""
+
+    __hash__ = int.__hash__
+
+
+class CapabilityKey(IntEnum):
+    """Members of a capability report (draft-ietf-suit-report-22)."""
+
+    COMPONENTS = 1
+    COMMANDS = 2
+    PARAMETERS = 3
+    ALGORITHMS = 4
+    ENVELOPE = 5
+    MANIFEST = 6
+    COMMON = 7
+
+    __hash__ = int.__hash__
+
+
+class ReportReason(IntEnum):
+    """Why a procedure failed, in a SUIT_Report (draft-ietf-suit-report-22)."""
+
+    OK = 0
+    CBOR_PARSE = 1
+    COSE_UNSUPPORTED = 2
+    ALG_UNSUPPORTED = 3
+    UNAUTHORISED = 4
+    COMMAND_UNSUPPORTED = 5
+    COMPONENT_UNSUPPORTED = 6
+    COMPONENT_UNAUTHORISED = 7
+    PARAMETER_UNSUPPORTED = 8
+    SEVERING_UNSUPPORTED = 9
+    CONDITION_FAILED = 10
+    OPERATION_FAILED = 11
+    INVOKE_PENDING = 12
+
+    __hash__ = int.__hash__
+
+
+SYSTEM_COMPONENT: Final = 0
+"""Key of the component in a system property claim (draft-ietf-suit-report-22)."""
 
 UPDATE: Final = (Section.PAYLOAD_FETCH, Section.INSTALL, Section.VALIDATE)
 """The update procedure: fetch, install, validate."""

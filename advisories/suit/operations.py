@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from advisories.suit.manifest import ComponentId
-from advisories.suit.numbers import Parameter
+from advisories.suit.numbers import Parameter, ReportReason
 from advisories.versions import Version
 from keys.errors import RefusedError
 from keys.limits import VERSION_MAX
@@ -49,8 +49,7 @@ class Device:
     """Charge in mWh (the draft's unit), :data:`ON_MAINS`, or None: not known, and then never enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Which command of the manifest asked for something."""
 
     section: int
@@ -167,9 +166,13 @@ class Plan:
 class ProcedureError(RefusedError):
     """A procedure came to its end before its time; says where."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    def __init__(
+        self, reason: Reason, detail: str = "", why: ReportReason = ReportReason.OPERATION_FAILED
+    ) -> None:
         """``origin``, ``records`` and ``measured`` are filled in where the run stops."""
         super().__init__(reason, detail)
+        self.why = why
+        """The same in the words of a SUIT_Report."""
         self.origin: Origin | None = None
         """The command that failed; None where the manifest as a whole does not fit."""
         self.records: tuple[Record, ...] = ()

@@ -13,9 +13,9 @@ from typing import Final
 
 from advisories.limits import PAYLOAD_BYTES_MAX
 from advisories.suit.arguments import read_arguments
-from advisories.suit.envelope import Envelope, block_kids, check_digest, decode, verify_blocks
+from advisories.suit.envelope import Envelope, check_digest, decode, signers
 from advisories.suit.interpreter import execute
-from advisories.suit.manifest import ComponentId, Manifest, parse
+from advisories.suit.manifest import ComponentId, Manifest, read
 from advisories.suit.numbers import UPDATE, Command, ComponentTextKey, Parameter, Section, TextKey
 from advisories.suit.operations import (
     Copy,
@@ -30,7 +30,7 @@ from advisories.suit.operations import (
     Write,
 )
 from advisories.versions import Version, parse_version
-from keys.algorithms import VERIFIED, Algorithm
+from keys.algorithms import VERIFIED, Algorithm, PublicKey
 from keys.document import require_met
 from keys.errors import RefusedError
 from keys.reasons import Reason
@@ -133,10 +133,14 @@ def open_envelope(
     envelope = decode(data)
     # 3. Signatures over the stated digest: at least one by a key of the root, and none of those wrong.
     #    A block by an unknown key is passed over, a second one by the same key counts once.
-    usable = [entry.key for entry in root.keys if entry.key.algorithm in algorithms]
-    others = {entry.key.thumbprint for entry in root.keys} - {key.thumbprint for key in usable}
-    signed = verify_blocks(envelope, usable)
-    passed = [kid for kid in block_kids(envelope) if kid in others]
+    keys = root.by_kid
+
+    def find(kid: bytes) -> PublicKey | None:
+        entry = keys.get(kid)
+        return entry.key if entry is not None and entry.key.algorithm in algorithms else None
+
+    signed, others = signers(envelope, find)
+    passed = [kid for kid in others if kid in keys]
     if not signed:
         raise RefusedError(Reason.UNSUPPORTED if passed else Reason.UNKNOWN_KEY)
     # 4. Policy: enough different holders for every role of the row.
@@ -144,7 +148,7 @@ def open_envelope(
     # 5. Digest: the manifest is the one that was signed.
     check_digest(envelope)
     # 6. Meaning: version 1, the rest of the manifest, and severed members against their digests.
-    # 7. Subset: one image, identified before it is fetched and compared after it.
+    # 7. Subset: for one class of device, identified before anything is fetched and compared after it.
     return _patch(envelope, signed)
 
 
@@ -154,11 +158,13 @@ def peek(data: bytes) -> Patch:
     Raises:
         RefusedError: the envelope is not whole, or beyond our subset.
     """
-    return _patch(decode(data), ())
+    envelope = decode(data)
+    check_digest(envelope)
+    return _patch(envelope, ())
 
 
 def _patch(envelope: Envelope, signed: tuple[bytes, ...]) -> Patch:
-    manifest = parse(envelope)
+    manifest = read(envelope)
     plan, fetches = _last_resort(manifest)
     if len(set(plan.vendor_ids)) != 1 or len(set(plan.class_ids)) != 1:
         raise RefusedError(Reason.UNSUPPORTED, "a patch that is not for one class of device")
