@@ -17,10 +17,10 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
-from paho.mqtt import client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device_sim import tls as secure
+from device_sim.engine import mqtt
 from device_sim.outbox import Ack, Message, Outbox
 from device_sim.sockets import ReadyClient, make_client, open_socket, parse_url
 from keys.errors import InputError, UnavailableError

@@ -6,11 +6,9 @@ no command line framework, no display but its own, no gateway.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import fcntl
-import gc
 import json
 import os
 import signal
@@ -19,9 +17,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from device_sim.control import call
+from device_sim.lean import give_back
 from keys.errors import InputError, UnavailableError
 
 COMMANDS: Final = ("run", "answer", "acknowledge", "status", "reset")
@@ -31,30 +30,16 @@ _LOCK: Final = ".running"
 _RESET: Final = ".reset"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError("USAGE", f"{message[:1].upper()}{message[1:]}.", mend="Try --help.")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(prog="tocsin device", add_help=False, allow_abbrev=False)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name in COMMANDS:
-        one = commands.add_parser(name, add_help=False, allow_abbrev=False)
-        one.add_argument("--home", type=Path, required=True)
-        one.add_argument("--json", action="store_true")
-        if name == "run":
-            where = one.add_mutually_exclusive_group()
-            where.add_argument("--broker")
-            where.add_argument("--gateway")
-            one.add_argument("--display")
-            one.add_argument("--for", dest="seconds", type=float)
-        elif name == "answer":
-            one.add_argument("word", choices=("yes", "later", "no"))
-            one.add_argument("--question")
-        elif name == "acknowledge":
-            one.add_argument("advisory", nargs="?")
-    return parser
+_VALUES: Final = {
+    "run": ("--home", "--broker", "--gateway", "--display", "--for"),
+    "answer": ("--home", "--question"),
+    "acknowledge": ("--home",),
+    "status": ("--home",),
+    "reset": ("--home",),
+}
+"""Command -> its options that have a value; each also has ``--json``."""
+_WORDS: Final = {"answer": 1, "acknowledge": 1}
+"""Command -> how many words it takes beside."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,31 +49,88 @@ def main(arguments: Sequence[str]) -> int:
         TocsinError: whatever is wrong, for the caller to tell.
         KeyboardInterrupt: after Ctrl-C.
     """
-    given = _parser().parse_args(arguments)
-    match given.command:
+    command, words, options = _read(arguments)
+    home, as_json = Path(options["--home"]), "--json" in options
+    match command:
         case "run":
             return run(
-                given.home,
-                broker=given.broker,
-                gateway=given.gateway,
-                display=given.display,
-                seconds=given.seconds,
-                as_json=given.json,
+                home,
+                broker=options.get("--broker"),
+                gateway=options.get("--gateway"),
+                display=options.get("--display"),
+                seconds=_seconds(options.get("--for")),
+                as_json=as_json,
             )
         case "answer":
-            answered = answer(given.home, given.word, given.question)
-            said = f"Answered {given.word} to version {answered['version']}."
+            if not words:
+                raise _usage("An answer is missing: yes, later or no.")
+            answered = answer(home, words[0], options.get("--question"))
         case "acknowledge":
-            answered = acknowledge(given.home, given.advisory)
-            said = f"Acknowledged {', '.join(answered['acknowledged'])}."
+            answered = acknowledge(home, words[0] if words else None)
         case "status":
-            answered = status(given.home)
-            said = json.dumps(answered, indent=2)
+            answered = status(home)
         case _:
-            answered = reset(given.home)
-            said = reset_words(answered)
-    sys.stdout.write(f"{json.dumps(answered) if given.json else said}\n")
+            answered = reset(home)
+    sys.stdout.write(f"{json.dumps(answered) if as_json else spoken(answered)}\n")
     return 0
+
+
+def _read(arguments: Sequence[str]) -> tuple[str, list[str], dict[str, str]]:
+    """Read a command line; argparse would take more memory than what it reads for.
+
+    Raises:
+        InputError: USAGE.
+    """
+    command, *rest = arguments or [""]
+    if command not in COMMANDS:
+        raise _usage(f"'{command}' takes no --home.")
+    words: list[str] = []
+    options: dict[str, str] = {}
+    while rest:
+        name, equals, value = rest.pop(0).partition("=")
+        if not name.startswith("-"):
+            words.append(name + equals + value)
+        elif name == "--json" and not equals:
+            options[name] = ""
+        elif name not in _VALUES[command]:
+            raise _usage(f"No such option: {name}.")
+        elif not equals and not rest:
+            raise _usage(f"Option {name} requires an argument.")
+        else:
+            options[name] = value if equals else rest.pop(0)
+    if len(words) > _WORDS.get(command, 0):
+        raise _usage(f"Got unexpected extra argument ({words[-1]}).")
+    if "--home" not in options:
+        raise _usage("Option --home is missing.")
+    return command, words, options
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        seconds = float(text) if text is not None else None
+    except ValueError:
+        seconds = -1.0
+    if seconds is not None and not 0 <= seconds < float("inf"):
+        raise _usage(f"'{text}' is no number of seconds.")
+    return seconds
+
+
+def _usage(message: str) -> InputError:
+    return InputError("USAGE", message, mend="Try --help.")
+
+
+def spoken(answered: dict[str, Any]) -> str:
+    """Return what a device answered, for people."""
+    match answered:
+        case {"answer": word, "version": version}:
+            return f"Answered {word} to version {version}."
+        case {"acknowledged": advisories}:
+            return f"Acknowledged {', '.join(advisories)}."
+        case {"reset": True}:
+            return "Consents, wishes and acknowledgements are forgotten; what protects the device stays."
+        case {"reset": False}:
+            return "The device does not run: it forgets consents, wishes and acknowledgements when it starts."
+    return json.dumps(answered, indent=2)
 
 
 # What an owner says to a device that runs.
@@ -134,13 +176,6 @@ def reset(home: Path) -> dict[str, Any]:
     return {"reset": False}
 
 
-def reset_words(answered: dict[str, Any]) -> str:
-    """Return what to tell of a reset."""
-    if answered["reset"]:
-        return "Consents, wishes and acknowledgements are forgotten; what protects the device stays."
-    return "The device does not run: it will forget consents, wishes and acknowledgements when it starts."
-
-
 def _called(home: Path, request: dict[str, Any]) -> dict[str, Any]:
     _require(home)
     answered = call(home, request)
@@ -173,8 +208,8 @@ def run(
 
     Args:
         path: its folder.
-        broker: where it listens, instead of what ``device.toml`` says.
-        gateway: where it polls, instead of that.
+        broker: where the broker listens, instead of what ``device.toml`` says.
+        gateway: what to poll, instead of that.
         display: what it shows on, instead of that.
         seconds: end after so long; None: never.
         as_json: one object on stdout at the end, and nothing else there.
@@ -185,14 +220,16 @@ def run(
         DamagedError: HOME_DAMAGED.
         KeyboardInterrupt: after Ctrl-C.
     """
+    if broker is not None and gateway is not None:
+        raise _usage("A device has a broker or polls a gateway, not both.")
     _require(path)
     with _only_one(path):
+        give_back()  # twice, so that not even for a moment more is held than the limit says
         from device_sim.service import Service  # noqa: PLC0415 - answers need none of it
 
+        give_back()
         service = Service(path, broker=broker, gateway=gateway, display=display, quiet=as_json)
         reset_wanted = (path / _RESET).exists()
-        gc.collect()
-        gc.freeze()  # what was imported stays; a collection need not look at it again
         got: list[int] = []
         started = time.monotonic()
         again = asyncio.run(_until_ended(service, seconds, got, reset=reset_wanted))

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from device_sim import sensors
 from device_sim.control import Control
@@ -23,6 +23,9 @@ from device_sim.panel import Panel
 from device_sim.platform import SlotPlatform
 from device_sim.shell import OFFLINE, DeviceShell, Event
 from keys.errors import InputError, UnavailableError
+
+if TYPE_CHECKING:
+    from device_sim.homeassistant.bridge import Bridge
 
 TURN_S: Final = 6.0
 """How long a page of a small screen stands, in seconds."""
@@ -157,6 +160,7 @@ class Service:
         shell.on_change = self._panel.refresh
         control = Control(self._home.path, self._carry_out, group=self._board.group)
         self._reset = reset
+        bridge = self._bridge(shell)
         tasks: list[asyncio.Task[None]] = []
         try:
             shell.boot()
@@ -166,6 +170,8 @@ class Service:
             self._notifier.ready()
             tasks = [asyncio.create_task(work) for work in (self._look(shell), self._turn(), self._live())]
             tasks.append(asyncio.create_task(self._connect(link)))
+            if bridge is not None:
+                bridge.start()
             self._listen()
             await self._wait(stop)
         except RestartError:
@@ -176,6 +182,8 @@ class Service:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await control.close()
+            if bridge is not None:
+                await bridge.stop()
             await shell.stop()
             if isinstance(self._platform, InstallerPlatform):
                 await self._platform.close()
@@ -183,6 +191,14 @@ class Service:
         if failure is not None and not isinstance(failure, RestartError):
             raise failure
         return await self._restart(stop) if isinstance(failure, RestartError) or reset else False
+
+    def _bridge(self, shell: DeviceShell) -> Bridge | None:
+        """Make the way to Home Assistant, in a home that has it (InputError, DamagedError)."""
+        if self._board.home_assistant is None:
+            return None
+        from device_sim.homeassistant.bridge import Bridge  # noqa: PLC0415 - most devices have none
+
+        return Bridge(shell, self._board.home_assistant, tell=self.log)
 
     async def _wait(self, stop: asyncio.Event) -> None:
         ends = {asyncio.create_task(event.wait()) for event in (stop, self._ended)}
