@@ -7,13 +7,20 @@ by ``patch add`` and ``patch publish``; a remark is only said.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from advisories.mcuboot import Image
+from advisories.suit.arguments import read_arguments
+from advisories.suit.manifest import Manifest, Steps
+from advisories.suit.numbers import Command, Parameter
+from advisories.suit.patch import Patch
 from advisories.versions import Version, format_version
+
+_OURS: Final = re.compile(r"artefact/([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,32 @@ class Found:
 def findings(promise: Promise, found: Found) -> tuple[Finding, ...]:
     """Return everything in which a file and its manifest disagree, and the remarks, in a fixed order."""
     return tuple(finding for rule in RULES for finding in rule(promise, found))
+
+
+def files_named(patch: Patch) -> tuple[bytes, ...]:
+    """Return the SHA-256 of every file that a device may fetch from our own artefact service, each once.
+
+    Whole payloads, deltas, and images for the other slot; not what travels in the envelope.
+    """
+    found = [content.digest for content in patch.payloads if content.uri and not content.uri.startswith("#")]
+    found += [read_arguments(fetch.arguments).digest for fetch in patch.fetches if fetch.arguments]
+    for parameter, value in stated(patch.manifest):
+        match = _OURS.fullmatch(value) if parameter is Parameter.URI else None
+        found += [bytes.fromhex(match[1])] if match else []
+    return tuple(dict.fromkeys(found))
+
+
+def stated(manifest: Manifest) -> Iterator[tuple[Parameter, Any]]:
+    """Yield every parameter that any step of a manifest sets, in alternatives too."""
+    ahead: list[Steps] = [manifest.shared, *manifest.sections.values()]
+    while ahead:
+        for step in ahead.pop(0):
+            if step.command is Command.TRY_EACH:
+                ahead += step.argument
+            elif step.command is Command.RUN_SEQUENCE:
+                ahead.append(step.argument)
+            elif step.command is Command.OVERRIDE_PARAMETERS:
+                yield from step.argument.items()
 
 
 def _size(promise: Promise, found: Found) -> Iterator[Finding]:

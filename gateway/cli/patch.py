@@ -1,7 +1,10 @@
-"""``tocsin patch``: from a firmware image to a signed SUIT manifest in the catalogue."""
+"""``tocsin patch``: from files to a signed SUIT manifest in the catalogue."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +12,10 @@ import typer
 from rich.console import Console
 
 from advisories import suit
+from advisories.suit import readable
+from advisories.suit.check import Found
 from advisories.versions import format_version
+from gateway.cli import patch_add, patch_show
 from gateway.cli.output import (
     DryRunOption,
     JsonOption,
@@ -25,10 +31,12 @@ from gateway.cli.output import (
     open_workspace,
     say,
 )
-from gateway.cli.show import approvals_data, next_step, patch_data, print_approvals, print_patch
+from gateway.cli.show import line, next_step
+from gateway.service import files
 from gateway.service.operations import patches
 from gateway.service.operations.trust.keys import signer_for
-from keys.errors import InputError
+from gateway.service.workspace import Workspace
+from keys.errors import DamagedError, InputError, RefusedError
 
 app = group("What mends it.")
 SeqArgument = Annotated[
@@ -41,55 +49,10 @@ def register(parent: typer.Typer) -> None:
     parent.add_typer(app, name="patch")
 
 
-def _texts(pairs: list[str] | None) -> dict[str, str] | None:
-    found = {}
-    for pair in pairs or []:
-        language, equals, words = pair.partition("=")
-        if not (language and equals and words):
-            message = f"'{pair}' is not a text in a language."
-            raise InputError("BAD_VALUE", message, mend="Write it as --text en='What it does'.")
-        found[language] = words
-    return found or None
+app.command("add", epilog=patch_add.EPILOG)(patch_add.add)
 
 
-def _data(view: patches.PatchView) -> dict[str, Any]:
-    return {**patch_data(view.product, view.patch), **approvals_data(view.approvals)}
-
-
-def _print(view: patches.PatchView, out: Console) -> None:
-    print_patch(out, view.product, view.patch)
-    print_approvals(out, view.approvals)
-
-
-@app.command(
-    "add",
-    epilog=example("patch add --product thermostat --image thermostat-1.4.2.bin"),
-)
-def add(
-    *,
-    product: Annotated[str, typer.Option(help="For whose devices.")],
-    image: Annotated[Path, typer.Option(help="A firmware image in MCUboot format.")],
-    text: Annotated[
-        list[str] | None, typer.Option(metavar="LANG=WORDS", help="What it does, for the owner; repeat it.")
-    ] = None,
-    sequence: Annotated[
-        int | None, typer.Option(help="Rises with every patch; the time in UTC seconds if left out.")
-    ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make an unsigned patch of an image; the image's header says the version."""
-    opened = open_workspace(workspace)
-    view = patches.add(opened, product, image, now=now(), texts=_texts(text), sequence=sequence)
-    name = f"{view.product}@{view.version}"
-    emit(
-        as_json,
-        _data(view),
-        say(f"Made the patch {view.patch.sequence} ({name}). Next: tocsin patch approve {name} --key NAME."),
-    )
-
-
-@app.command("show", epilog=example("patch show thermostat@1.4.2"))
+@app.command("show", epilog=example("patch show thermostat@1.4.2 --manifest"))
 def show(
     source: Annotated[str, typer.Argument(metavar="FILE|SEQ", help="A patch of the workspace, or a file.")],
     workspace: WorkspaceOption = None,
@@ -97,34 +60,112 @@ def show(
     manifest: Annotated[bool, typer.Option("--manifest", help="Print the whole manifest as a tree.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a patch: what it carries and who signed it."""
-    opened = open_workspace(workspace)
+    """Show a patch: what it carries and who signed it; any other maker's envelope as a tree, anywhere."""
     path = Path(source)
-    if path.is_file():
-        envelope = path.read_bytes()
-        if envelope[:4] == patches.IMAGE_MAGIC:
-            _show_image(path, as_json=as_json)
+    if not path.is_file():
+        opened = open_workspace(workspace)
+        _show(patches.find(opened, source), patches.names(opened), manifest=manifest, as_json=as_json)
+        return
+    found = patches.measured(path)
+    if found.image is not None or found.fault:
+        _show_image(path, found, as_json=as_json)
+        return
+    envelope = files.read_bytes(path, what="patch", mend="Name a SUIT envelope.", size_max=readable.BYTES_MAX)
+    here = _workspace_here(workspace)
+    if here is not None:
+        with contextlib.suppress(InputError, DamagedError):  # another maker's, which is shown all the same
+            view = patches.view_of(here, envelope, path)
+            _show(view, patches.names(here), manifest=manifest, as_json=as_json)
             return
-        view = patches.view_of(opened, envelope, path)
-    else:
-        view = patches.find(opened, source)
+    _show_foreign(path, envelope, patches.names(here) if here else {}, as_json=as_json)
+
+
+def _workspace_here(path: Path | None) -> Workspace | None:
+    """Return the workspace that was named or that this folder is, or None."""
+    return open_workspace(path, quiet=True) if path or (Path() / "tocsin.toml").is_file() else None
+
+
+def _show(view: patches.PatchView, names: Mapping[bytes, str], *, manifest: bool, as_json: bool) -> None:
+    grown = patch_show.envelope_tree(view.envelope, names) if manifest else None
 
     def human(out: Console) -> None:
-        _print(view, out)
-        if manifest:
-            out.print("\n".join(suit.tree(view.envelope)), markup=False)
+        patch_show.print_view(view, out)
+        if grown is not None:
+            patch_show.print_tree(out, grown)
 
-    emit(as_json, _data(view), human)
+    data = patch_show.view_data(view)
+    emit(as_json, data if grown is None else {**data, "tree": patch_show.tree_data(grown)}, human)
 
 
-def _show_image(path: Path, *, as_json: bool) -> None:
-    data, image = patches.read_image(path)
-    version = format_version(image.version)
-    emit(
-        as_json,
-        {"version": version, "bytes": len(data), "security_counter": image.security_counter},
-        say(f"{path}: an MCUboot image of version {version}, {len(data)} bytes."),
-    )
+def _show_foreign(path: Path, envelope: bytes, names: Mapping[bytes, str], *, as_json: bool) -> None:
+    try:
+        grown = patch_show.envelope_tree(envelope, names)
+    except RefusedError as error:
+        raise InputError(
+            "NOT_AN_ENVELOPE",
+            f"This is no SUIT envelope and no MCUboot image ({error.detail}).",
+            mend="Name a patch, or a file that holds one.",
+            where=str(path),
+        ) from None
+    data = {"tree": patch_show.tree_data(grown)}
+    emit(as_json, data, lambda out: patch_show.print_tree(out, grown))
+
+
+def _show_image(path: Path, found: Found, *, as_json: bool) -> None:
+    image = patches.whole(found, path)
+    version, counter = format_version(image.version), image.security_counter
+    says = "no security counter" if counter is None else f"security counter {counter}"
+    line = f"{path}: an MCUboot image of version {version}, {found.size} bytes, {says}."
+    emit(as_json, patch_show.image_data(found.size, image), say(line))
+
+
+@app.command("check", epilog=example("patch check thermostat@1.4.2"))
+def check(
+    source: Annotated[str, typer.Argument(metavar="FILE|SEQ", help="A patch of the workspace, or a file.")],
+    *,
+    image: Annotated[
+        Path | None, typer.Option(help="The image to compare; the one in the workspace if left out.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the images with the manifest; exit status 1 where they disagree."""
+    path = Path(source)
+    if path.is_file():
+        here = _workspace_here(workspace)
+        data = files.read_bytes(path, what="patch", mend="Name a SUIT envelope.", size_max=readable.BYTES_MAX)
+        patch = suit.peek(data)
+        known = () if here is None else here.products().values()
+        product = next((entry.id for entry in known if entry.class_id == patch.class_id), None)
+        checked = patches.check(here, product, patch, image)
+    else:
+        opened = open_workspace(workspace)
+        view = patches.find(opened, source)
+        patch = view.patch
+        checked = patches.check(opened, view.product, patch, image)
+    agrees = all(one.agrees for one in checked)
+    emit(as_json, _checked_data(patch, checked), partial(_print_checked, checked))
+    if not agrees:
+        raise typer.Exit(1)
+
+
+def _checked_data(patch: suit.Patch, checked: Sequence[patches.Checked]) -> dict[str, Any]:
+    rows = [
+        {"component": one.component, "file": one.path, "agrees": one.agrees, "findings": list(one.findings)}
+        for one in checked
+    ]
+    return {"sequence": patch.sequence, "agrees": all(one.agrees for one in checked), "files": rows}
+
+
+def _print_checked(checked: Sequence[patches.Checked], out: Console) -> None:
+    for one in checked:
+        line(out, f"{f'component {one.component}' if one.component else 'delta or second image'}: {one.path}")
+        for finding in sorted(one.findings, key=lambda finding: not finding.blocks):
+            word = "WRONG" if finding.blocks else "note "
+            line(out, f"  {word} {finding.code}: {finding.message} {finding.mend}".rstrip())
+    wrong = sum(finding.blocks for one in checked for finding in one.findings)
+    verdict = "The manifest and its files agree." if not wrong else f"They disagree in {wrong} points."
+    out.print(verdict.replace("1 points", "1 point"))
 
 
 @app.command("approve", epilog=example("patch approve thermostat@1.4.2 --key release-1"))
@@ -140,11 +181,11 @@ def approve(
     opened = open_workspace(workspace)
     view = patches.find(opened, patch)
     if not as_json:
-        emit(as_json, {}, lambda out: _print(view, out))
+        emit(as_json, {}, partial(patch_show.print_view, view))
     confirm(f"Sign this patch with the key {key}?", yes=yes)
     done = patches.approve(opened, patch, key, ask_passphrase, digest=view.patch.digest)
     rest = next_step(done.approvals, f"tocsin patch publish {patch}")
-    emit(as_json, _data(done), say(f"{key} approved the patch {done.patch.sequence}; {rest}."))
+    emit(as_json, patch_show.view_data(done), say(f"{key} approved the patch {done.patch.sequence}; {rest}."))
 
 
 @app.command("publish", epilog=example("patch publish thermostat@1.4.2 --dry-run"))
@@ -164,6 +205,6 @@ def publish(
     name = f"{view.patch.sequence} ({view.product} {view.version})"
     emit(
         as_json,
-        {**_data(view), "dry_run": dry_run},
+        {**patch_show.view_data(view), "dry_run": dry_run},
         say(f"The patch {name} {verb}: digest {view.patch.digest.hex()}."),
     )

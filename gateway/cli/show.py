@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
 from advisories.facts import TEXT_FIELDS
 from advisories.notice import Notice, Text, check_code
-from advisories.suit import Patch
+from advisories.suit import Patch, Rebuild, read_arguments
+from advisories.suit.check import stated
+from advisories.suit.numbers import Parameter, label
+from advisories.suit.patch_plan import component_name
+from advisories.suit.readable import parameter
 from advisories.versions import format_range, format_version
 from gateway.cli.output import table, utc
 from gateway.service import files
@@ -17,6 +21,17 @@ from gateway.service.operations.trust import changes
 from gateway.service.operations.trust.changes import Change
 from gateway.service.operations.trust.signing import Approvals
 from keys.root import Root
+
+_CONDITIONS: Final = frozenset(
+    {
+        Parameter.USE_BEFORE,
+        Parameter.COMPONENT_SLOT,
+        Parameter.DEVICE_ID,
+        Parameter.MINIMUM_BATTERY,
+        Parameter.VERSION,
+    }
+)
+"""Parameters that decide whether a patch is for a device, beyond vendor and class."""
 
 
 def line(out: Console, text: str) -> None:
@@ -137,7 +152,30 @@ def patch_data(product: str, patch: Patch) -> dict[str, Any]:
         "digest": patch.digest,
         "image_digest": patch.image_digest,
         "image_bytes": patch.image_size,
+        "components": [
+            {"component": component_name(content.component), "digest": content.digest, "bytes": content.size}
+            for content in patch.payloads
+        ],
+        "deltas": [
+            {"digest": delta.digest, "bytes": delta.size, "base": delta.base} for delta in deltas_of(patch)
+        ],
+        "conditions": conditions_of(patch),
     }
+
+
+def conditions_of(patch: Patch) -> list[str]:
+    """Return what a patch compares beyond vendor and class, each once, in words."""
+    found = (
+        f"{label(kind)} {parameter(kind, value, {})}"
+        for kind, value in stated(patch.manifest)
+        if kind in _CONDITIONS
+    )
+    return list(dict.fromkeys(found))
+
+
+def deltas_of(patch: Patch) -> list[Rebuild]:
+    """Return the deltas that a patch offers, in the order in which a device tries them."""
+    return [read_arguments(fetch.arguments) for fetch in patch.fetches if fetch.arguments]
 
 
 def version_of(patch: Patch) -> str:
@@ -150,6 +188,13 @@ def print_patch(out: Console, product: str, patch: Patch) -> None:
     line(out, f"patch {patch.sequence}: {product} {version_of(patch)}")
     out.print(f"digest {patch.digest.hex()}")
     out.print(f"image {patch.image_digest.hex()}, {patch.image_size} bytes")
+    for content in patch.payloads[1:]:
+        name = component_name(content.component)
+        line(out, f"component {name} {content.digest.hex()}, {content.size} bytes")
+    for delta in deltas_of(patch):
+        out.print(f"delta {delta.digest.hex()}, {delta.size} bytes, from {delta.base.hex()}")
+    for condition in conditions_of(patch):
+        line(out, f"condition: {condition}")
     for language in patch.manifest.texts:
         words = patch.text(language)
         if words:

@@ -1,16 +1,17 @@
-"""Publishing a patch: the SUIT envelope is verified, its image is in place, a catalogue names it."""
+"""Publishing a patch: the SUIT envelope is verified, its files are in place, a catalogue names it."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 
 from advisories import limits
-from advisories.mcuboot import parse as parse_image
+from advisories.mcuboot import Image, Scan
 from advisories.suit import Patch, judge_sequence, open_envelope
+from advisories.suit.check import files_named
 from advisories.topics import Topics, is_id
 from advisories.versions import format_version
 from gateway.service import audit, readers, schema
@@ -18,6 +19,8 @@ from gateway.service.publication import Published, Trust, put_catalogue
 from gateway.service.store import Session, Store, Stored
 from keys.errors import InputError, RefusedError, UnavailableError
 from keys.reasons import Reason
+
+_PIECE_BYTES: Final = 1024 * 1024
 
 
 def publish_patch(
@@ -39,7 +42,7 @@ def publish_patch(
         envelope: the SUIT envelope, signed under the product's policy row.
         catalogues: signed catalogues; the product's own must name this patch.
         product: whose patch it is.
-        artefacts: folder with the image, under the hexadecimal SHA-256 of its bytes.
+        artefacts: folder with its files, each under the hexadecimal SHA-256 of its bytes.
         now: UTC seconds.
         topics: the prefix in use.
 
@@ -72,7 +75,7 @@ def publish_patch(
                 f"No catalogue for '{product}' lists the patch with sequence {patch.sequence}.",
                 mend="Let the operator sign a catalogue that lists it.",
             )
-        version = _check_image(patch, artefacts)
+        version = _check_files(patch, artefacts)
         last = session.document("patch", product)
         newest = None if last is None else (last.version, last.digest)
         judge_sequence(newest, patch.sequence, patch.digest)
@@ -121,23 +124,49 @@ def _insert(
     )
 
 
-def _check_image(patch: Patch, artefacts: Path) -> str:
-    """Compare the image in place with what the manifest promises; return its version."""
-    path = artefacts / patch.image_digest.hex()
+def _check_files(patch: Patch, artefacts: Path) -> str:
+    """Compare every file in place with what the manifest promises; return the version of the first.
+
+    Whole payloads, deltas, and images for the other slot; what travels in the envelope is bound by it.
+    """
+    found: Image | None = None
+    for digest in files_named(patch):
+        path = artefacts / digest.hex()
+        scan = _scanned(path)
+        if scan.whole.digest() != digest:
+            raise _differs(path)
+        for content in patch.payloads:
+            if content.digest == digest and content.size != scan.size:
+                raise _differs(path)
+        if digest == patch.image_digest and patch.version is None:
+            found = scan.image()
+    if patch.version is not None:
+        return format_version(patch.version)
+    if found is None:
+        raise RefusedError(Reason.UNSUPPORTED, "neither the manifest nor an image states a version")
+    return format_version(found.version)
+
+
+def _scanned(path: Path) -> Scan:
+    scan = Scan()
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            while piece := stream.read(_PIECE_BYTES):
+                scan.update(piece)
     except OSError as error:
         raise UnavailableError(
             "IMAGE_MISSING",
-            f"The image of this patch cannot be read ({error.strerror}).",
-            mend="Add the patch again from its image file.",
+            f"A file of this patch cannot be read ({error.strerror}).",
+            mend="Add the patch again from its files.",
             where=str(path),
         ) from None
-    if len(data) != patch.image_size or hashlib.sha256(data).digest() != patch.image_digest:
-        raise InputError(
-            "IMAGE_DIFFERS",
-            "The image in place is not the one that was signed.",
-            mend="Put back the image from which the patch was made.",
-            where=str(path),
-        )
-    return format_version(patch.version or parse_image(data).version)
+    return scan
+
+
+def _differs(path: Path) -> InputError:
+    return InputError(
+        "IMAGE_DIFFERS",
+        "A file in place is not the one that was signed.",
+        mend="Put back the file from which the patch was made.",
+        where=str(path),
+    )
