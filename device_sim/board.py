@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from device_sim.homeassistant.settings import Settings, read_settings
+
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -44,6 +46,8 @@ class Board:
     """A program that exits with 0 while the device must not be interrupted."""
     group: str = ""
     """Members of this group may answer for the owner, beside the user whom the device runs as."""
+    home_assistant: Settings | None = None
+    """What the home that it stands in is told; None: nothing."""
 
 
 def _text(value: Any) -> str:
@@ -95,5 +99,6 @@ BOARD_KEYS: Final[dict[str, Callable[[Any], Any]]] = {
     "busy_file": _path,
     "busy_command": _command,
     "group": _name,
+    "home_assistant": read_settings,
 }
 """Key in the file, which is the field's name, and how its value is read."""

@@ -158,9 +158,9 @@ class Service:
         )
         self._panel.shell = shell
         shell.on_change = self._panel.refresh
+        bridge = self._bridge(shell)
         control = Control(self._home.path, self._carry_out, group=self._board.group)
         self._reset = reset
-        bridge = self._bridge(shell)
         tasks: list[asyncio.Task[None]] = []
         try:
             shell.boot()

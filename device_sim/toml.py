@@ -17,6 +17,7 @@ from advisories.states import Surface
 from advisories.topics import DEFAULT_PREFIX, Topics, is_id
 from device_sim.board import BOARD_KEYS, Board
 from device_sim.core.profile import ALL_DAYS, AutoConsent, Platform, Profile, Window
+from device_sim.homeassistant.settings import Settings, write_settings
 from keys.errors import InputError
 
 _REQUIRED: Final = frozenset({"id", "product", "vendor_id", "class_id"})
@@ -278,7 +279,8 @@ def _around(board: Board) -> str:
     lines = []
     for field in fields(board):
         value = getattr(board, field.name)
-        if value != field.default:
+        if value != field.default and not isinstance(value, Settings):
             text = shlex.join(value) if isinstance(value, tuple) else str(value)
             lines.append(f"{field.name} = {value if isinstance(value, int) else json.dumps(text)}\n")
-    return "\n# What is around it.\n" + "".join(lines) if lines else ""
+    around = "\n# What is around it.\n" + "".join(lines) if lines else ""
+    return around + (write_settings(board.home_assistant) if board.home_assistant is not None else "")

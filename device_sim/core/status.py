@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from advisories.notice import Action, Notice, Severity, Text, check_code
-from advisories.report import question
 from advisories.states import PATCH_ENDED, NoticeState, PatchState
 from advisories.versions import format_version
 from device_sim.core.agent import Agent
@@ -140,8 +139,6 @@ def snapshot(agent: Agent, asked: AskConsent | None = None) -> Status:
     notices = [view for view in (_notice(agent, track) for track in agent.notices) if view is not None]
     track = _patch(agent.patches)
     asking = track is not None and track.state is _P.WAITING_FOR_CONFIRMATION
-    if asked is not None and asking and track is not None and not asked.question:
-        asked = replace(asked, question=question(track.digest, None, None, None))
     return Status(
         product=profile.product,
         installed=format_version(agent.installed) if any(agent.installed) else None,

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from paho.mqtt.client import MQTTMessage
-
 from device_sim.core.status import Status, snapshot
 from device_sim.homeassistant import discovery
 from device_sim.homeassistant.discovery import OFFLINE, ONLINE, Press, Topics
@@ -53,7 +51,7 @@ class HomeLink(MqttLink):
         sent = self._client.publish(message.topic, message.payload, qos=1, retain=retain)
         self._outbox.asked[sent.mid] = message
 
-    def _received(self, client: Any, data: Any, message: MQTTMessage) -> None:
+    def _received(self, client: Any, data: Any, message: Any) -> None:
         if not (message.retain and message.topic == self._press):  # a press is made now, or not at all
             super()._received(client, data, message)
 
@@ -109,16 +107,19 @@ class Bridge:
         self._birth = float("-inf")
         self._presses: deque[float] = deque(maxlen=PRESSES_MAX)
         self._task: asyncio.Task[None] | None = None
+        self._other: Callable[[], None] | None = None
+        """Whom else the shell tells of changes."""
 
     def start(self) -> None:
         """Connect in the background, and announce every change from now on."""
         self.link.start_over(self.topics.leaf("press"), self.topics.birth)
-        self._shell.on_change = self.changed
+        self._other, self._shell.on_change = self._shell.on_change, self._changes
         self._task = asyncio.get_running_loop().create_task(self._connect())
 
     async def stop(self) -> None:
         """Say that the device is off, and disconnect."""
-        self._shell.on_change = None
+        if self._shell.on_change == self._changes:
+            self._shell.on_change = self._other
         for timer in (self._due, self._settling):
             if timer is not None:
                 timer.cancel()
@@ -128,6 +129,11 @@ class Bridge:
         if self.link.connected and self._settings.enabled:
             self.link.publish(self.topics.leaf("online"), OFFLINE)
         await self.link.close()
+
+    def _changes(self) -> None:
+        if self._other is not None:
+            self._other()
+        self.changed()
 
     def changed(self) -> None:
         """Something may have changed: announce it soon, once for all that changes until then."""
