@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from advisories.versions import Version, parse_version
-from gateway.cli import device_ca, enrolment, fleet, homes
+from gateway.cli import device_ca, device_report, enrolment, fleet, homes
 from gateway.cli.output import (
     JsonOption,
     OperatorKeyOption,
@@ -52,6 +52,7 @@ def register(parent: typer.Typer) -> None:
     enrolment.register(app)
     app.command("certificate", epilog=example("device certificate 3f9a"))(device_ca.certificate)
     app.add_typer(device_ca.app, name="ca")
+    app.add_typer(device_report.app, name="report")
     parent.add_typer(app, name="device")
 
 

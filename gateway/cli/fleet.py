@@ -185,7 +185,7 @@ def device_run(
             )
         device_serial.run_serial(
             opened,
-            _find(opened, device),
+            find(opened, device),
             serial,
             display=display,
             seconds=for_,
@@ -199,7 +199,7 @@ def device_run(
         message = "Only a board on a serial line has builds and chosen owners."
         raise InputError("BAD_VALUE", message, mend="Say --serial too, or leave the option out.")
     url = broker_url(opened, broker)
-    home = Home.open(_find(opened, device))
+    home = Home.open(find(opened, device))
     out = console()
     with only_one(opened.path / "devices" / ".lock", "the devices of this workspace"):
         owner = ConsoleOwner(sys.stderr if as_json else sys.stdout)
@@ -231,7 +231,8 @@ def device_run(
         raise typer.Exit(EXIT_INTERRUPTED) if as_json else KeyboardInterrupt
 
 
-def _find(workspace: Workspace, device: str) -> Path:
+def find(workspace: Workspace, device: str) -> Path:
+    """Return the folder of the device whose id begins like this (InputError: NO_DEVICE)."""
     folder = workspace.path / "devices"
     with files.os_errors(folder, "read"):
         names = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")

@@ -84,7 +84,8 @@ def _command(program: str, arguments: list[str]) -> Any:
 def _is_real_device(arguments: list[str]) -> bool:
     """Say whether a command line is about a device in a folder of its own: ``device run --home DIR``."""
     homes = any(argument.partition("=")[0] == "--home" for argument in arguments[2:])
-    return arguments[:1] == ["device"] and homes and "--help" not in arguments
+    is_report = arguments[1:2] == ["report"]  # a look at a folder, by people at a terminal
+    return arguments[:1] == ["device"] and homes and not is_report and "--help" not in arguments
 
 
 def _invoke(arguments: list[str], program: str) -> int:
