@@ -19,7 +19,7 @@ from advisories.suit import Patch, peek
 from advisories.versions import format_version
 from device_sim.core import effects as do
 from device_sim.core import limits
-from device_sim.core.gates import Gates, last_second
+from device_sim.core.gates import last_second
 from device_sim.core.mending import Mending
 from device_sim.core.patchbook import PatchBook
 from device_sim.core.profile import AutoConsent
@@ -52,10 +52,9 @@ class _Matter:
 class Consents:
     """All that is between a device's owner and its patches."""
 
-    def __init__(self, book: PatchBook, gates: Gates, mending: Mending) -> None:
+    def __init__(self, book: PatchBook, mending: Mending) -> None:
         self._book = book
         self._session = book.session
-        self._gates = gates
         self._mending = mending
         self._asked: tuple[bytes, bool] | None = None
         """The question asked last in this boot, and whether it was the final one; None: ask (again)."""
@@ -133,20 +132,17 @@ class Consents:
         return Agreed.URGENT if self._mending.urges(track.digest) else None
 
     def take(self, track: PatchTrack, how: Agreed) -> PatchTrack:
-        """Go by what was agreed to beforehand, and tell the owner of it first."""
-        announced = self.announce(track)
-        return self._book.put(replace(announced, consent=self._consented(self._matter(track), how)))
+        """Go by what was agreed to beforehand."""
+        return replace(track, consent=self._consented(self._matter(track), how))
 
-    def announce(self, track: PatchTrack) -> PatchTrack:
-        """Tell the owner of an install that is not asked for, once."""
-        if track.announced is not None:
+    def announce(self, track: PatchTrack, at: int) -> PatchTrack:
+        """Tell the owner, once, of an install that was not asked for; it may begin ``at`` (UTC seconds)."""
+        if track.announced is not None or track.consent is None or track.consent.how is Agreed.ASKED:
             return track
         matter = self._matter(track)
-        opens = self._gates.opens(track.offer)
-        at = opens if opens is not None else last_second(track.offer)
         self._session.emit(do.Announce(matter.version, matter.notice, self._mending.urges(track.digest), at))
         # Stored after it went out: when the power fails in between, it is said twice rather than never.
-        return self._book.put(replace(track, announced=self._session.time))
+        return replace(track, announced=self._session.time)
 
     def stands(self, track: PatchTrack) -> bool:
         """Say whether the owner's consent to a patch still holds, as far as that can be told now."""

@@ -33,6 +33,9 @@ _P = PatchState
 _AGREED = frozenset({_P.WAITING_FOR_WINDOW, _P.VERIFIED})
 """Where it is asked once more whether the owner's consent still holds."""
 
+_OVERTAKEN = _AGREED | {_P.WAITING_FOR_CONFIRMATION, _P.DEFERRED, _P.DOWNLOADING, _P.DOWNLOADED}
+"""Where it is of no use any more once the promised version runs."""
+
 
 class Patches:
     """All patches of one device, at most one of them under way."""
@@ -45,7 +48,7 @@ class Patches:
         """Brings, writes and boots what is decided here."""
         self._gates = Gates(session, currency)
         self._offers = Offers(self._book, currency, self.carrier)
-        self._consents = Consents(self._book, self._gates, Mending(session, currency))
+        self._consents = Consents(self._book, Mending(session, currency))
         self.offer = self._offers.take
         self._resumed: tuple[bytes, float] = (b"", 0.0)
         """The patch that was here at boot, and until when the shell may say how the surroundings are."""
@@ -60,6 +63,7 @@ class Patches:
             _P.INSTALLING: self.carrier.step,
             _P.INSTALLED: self.carrier.step,
             _P.CANCEL_REJECTED: self.carrier.step,
+            _P.TESTING: self.carrier.step,
         }
 
     # What arrives.
@@ -155,7 +159,7 @@ class Patches:
             return
         if facts.version != session.installed:
             return
-        if track == self._book.active:
+        if track.state in _OVERTAKEN:
             self._offers.begin_again(track, Reason.SUPERSEDED)
         elif track.state is _P.NOT_APPLICABLE:
             self._offers.renew(track)
@@ -216,19 +220,22 @@ class Patches:
 
     def _schedule(self, track: PatchTrack) -> None:
         """The owner agrees: bring it now, or when that makes sense."""
-        if self._session.time >= starts(track.offer) and self._gates.opens(track.offer) is not None:
-            self.carrier.begin(self._book.move(track, _P.DOWNLOADING))
-        else:
+        if not self._bring(track):
             self._book.move(track, _P.WAITING_FOR_WINDOW, self._awaits(track))
 
     def _wait_for_window(self, track: PatchTrack) -> None:
-        first = starts(track.offer)
-        if self._session.time < first:
-            self._session.wake(first)
-        elif self._gates.opens(track.offer) is not None:
-            self.carrier.begin(self._book.move(track, _P.DOWNLOADING))
-            return
-        self._because(track, self._awaits(track))
+        if not self._bring(track):
+            self._session.wake(starts(track.offer))
+            self._because(track, self._awaits(track))
+
+    def _bring(self, track: PatchTrack) -> bool:
+        """Begin to bring a patch, unless it is too early, or too late for any of the owner's windows."""
+        opens = self._gates.opens(track.offer)
+        if opens is None or self._session.time < starts(track.offer):
+            return False
+        told = self._consents.announce(track, opens)
+        self.carrier.begin(self._book.move(told, _P.DOWNLOADING))
+        return True
 
     def _awaits(self, track: PatchTrack) -> Reason:
         """Return OUT_OF_WINDOW where the owner's windows never meet the offer's."""
