@@ -16,6 +16,7 @@ from advisories.limits import ID_BYTES_MAX, LANGUAGE_BYTES_MAX, TOPIC_BYTES_MAX,
 from advisories.states import Surface
 from advisories.topics import DEFAULT_PREFIX, Topics, is_id
 from device_sim.board import BOARD_KEYS, Board
+from device_sim.core.limits import COMPONENTS_MAX
 from device_sim.core.profile import ALL_DAYS, AutoConsent, Platform, Profile, Window
 from device_sim.homeassistant.settings import Settings, write_settings
 from keys.errors import InputError
@@ -23,10 +24,9 @@ from keys.errors import InputError
 _REQUIRED: Final = frozenset({"id", "product", "vendor_id", "class_id"})
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-_WINDOW: Final = re.compile(
-    r"(?:(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? )?"
-    r"(?P<start>[0-9]{2}:[0-9]{2})-(?P<end>[0-9]{2}:[0-9]{2})"
-)
+_SPAN: Final = "[a-z]{3}(?:-[a-z]{3})?"
+_TIME: Final = "[0-9]{2}:[0-5][0-9]"
+_WINDOW: Final = re.compile(f"(?:(?P<days>{_SPAN}(?:,{_SPAN})*) )?(?P<start>{_TIME})-(?P<end>{_TIME})")
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WINDOWS_MAX: Final = 16
 _MINUTES: Final = 1_440  # of a day
@@ -97,7 +97,7 @@ def _zone(value: Any) -> tzinfo:
 
 def _windows(value: Any) -> tuple[Window, ...]:
     wanted = ValueError(
-        'a list of times with or without days, such as ["02:00-05:00", "sat-sun 22:00-06:00"]'
+        'a list of times with or without days, such as ["02:00-05:00", "mon-fri,sun 22:00-06:00"]'
     )
     if not isinstance(value, list) or len(value) > _WINDOWS_MAX:
         raise wanted
@@ -107,20 +107,41 @@ def _windows(value: Any) -> tuple[Window, ...]:
         if match is None:
             raise wanted
         start, end = (int(match[name][:2]) * 60 + int(match[name][3:]) for name in ("start", "end"))
-        days = {match["first"], match["last"]} - {None}
-        if start >= _MINUTES or end > _MINUTES or not days <= {*_DAYS}:
+        days = [day.split("-") for day in (match["days"] or "mon-sun").split(",")]
+        if start >= _MINUTES or end > _MINUTES or not {name for span in days for name in span} <= {*_DAYS}:
             raise wanted
-        found.append(Window(start, end, _span(match["first"], match["last"])))
+        found.append(Window(start, end, frozenset(day for span in days for day in _span(span[0], span[-1]))))
     return tuple(found)
 
 
-def _span(first: str | None, last: str | None) -> frozenset[int]:
-    """Return the days from one to another, which may lie in the next week."""
-    if first is None:
-        return ALL_DAYS
+def _span(first: str, last: str) -> Iterator[int]:
+    """Yield the days from one to another, which may lie in the next week."""
     begin = _DAYS.index(first)
-    count = (_DAYS.index(last or first) - begin) % 7 + 1
-    return frozenset((begin + day) % 7 for day in range(count))
+    for day in range((_DAYS.index(last) - begin) % 7 + 1):
+        yield (begin + day) % 7
+
+
+def _components(value: Any) -> tuple[tuple[bytes, ...], ...]:
+    wanted = ValueError('a list of component identifiers, each a list of hexadecimal parts, such as [["00"]]')
+    if not isinstance(value, list) or not 0 < len(value) <= COMPONENTS_MAX:
+        raise wanted
+    if not all(
+        isinstance(path, list) and path and all(isinstance(part, str) for part in path) for path in value
+    ):
+        raise wanted
+    try:
+        found = tuple(tuple(bytes.fromhex(part) for part in path) for path in value)
+    except ValueError:
+        raise wanted from None
+    if len({*found}) != len(found):
+        raise ValueError("each component once")
+    return found
+
+
+def _yes_or_no(value: Any) -> bool:
+    if value is True or value is False:
+        return value
+    raise ValueError("true or false")
 
 
 def _artefacts(value: Any) -> str:
@@ -165,6 +186,8 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "battery_min": ("battery_min", _number(0, 100)),
     "platform": ("platform", _platform),
     "artefacts": ("artefacts", _artefacts),
+    "components": ("components", _components),
+    "delta": ("delta", _yes_or_no),
 }
 """Key in the file -> field of the profile, and how its value is read."""
 
@@ -238,7 +261,7 @@ vendor_id = "{profile.vendor_id.hex()}"
 class_id = "{profile.class_id.hex()}"
 slot_bytes = {profile.slot_bytes}
 prefix = {json.dumps(profile.topics.prefix)}
-{_others(profile, ("platform", "artefacts"))}
+{_others(profile, ("platform", "artefacts", "components", "delta"))}
 # What it can show, and what its owner wishes.
 languages = [{languages}]
 surface = "{profile.surface.name.lower()}"
@@ -256,22 +279,32 @@ def _others(profile: Profile, names: tuple[str, ...]) -> str:
         value = getattr(profile, name)
         if value == getattr(usual, name):
             continue
-        if name == "windows":
-            written = f"[{', '.join(json.dumps(one) for window in value for one in _spans(window))}]"
-        elif name == "battery_min":
-            written = str(value)
-        else:
-            written = json.dumps(value.value if name == "platform" else str(value))
-        lines.append(f"{name} = {written}\n")
+        lines.append(f"{name} = {_WRITTEN[name](value)}\n")
     return "".join(lines)
 
 
-def _spans(window: Window) -> Iterator[str]:
-    """Write a window, once for every day where it does not hold for all of them."""
+def _written(window: Window) -> str:
+    """Write a window as it is read, its days in runs."""
     times = "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in (window.start, window.end))
-    yield from (
-        [times] if window.days == ALL_DAYS else (f"{_DAYS[day]} {times}" for day in sorted(window.days))
-    )
+    if window.days == ALL_DAYS:
+        return times
+    runs: list[list[str]] = []
+    for day in range(7):
+        if day in window.days:
+            runs.append([*runs.pop(), _DAYS[day]] if day - 1 in window.days else [_DAYS[day]])
+    return f"{','.join('-'.join(dict.fromkeys((run[0], run[-1]))) for run in runs)} {times}"
+
+
+_WRITTEN: Final[dict[str, Callable[[Any], str]]] = {
+    "platform": lambda platform: json.dumps(platform.value),
+    "artefacts": json.dumps,
+    "components": lambda found: json.dumps([[part.hex() for part in path] for path in found]),
+    "delta": json.dumps,
+    "zone": lambda zone: json.dumps(str(zone)),
+    "windows": lambda windows: json.dumps([_written(window) for window in windows]),
+    "battery_min": str,
+}
+"""How a value is written that most devices leave as it is."""
 
 
 def _around(board: Board) -> str:

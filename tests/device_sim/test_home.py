@@ -1,6 +1,8 @@
 import stat
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from advisories.states import Surface
 from advisories.topics import Topics
-from device_sim.core.profile import AutoConsent, Profile
+from device_sim.core.profile import AutoConsent, Platform, Profile, Window
 from device_sim.core.slots import load_record
 from device_sim.home import Home
 from device_sim.toml import read_profile, write_profile
@@ -165,6 +167,26 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(home: Home, tmp
         defer_seconds=st.integers(1, 31_536_000),
         topics=st.sampled_from([Topics(), Topics("a/b")]),
         slot_bytes=st.integers(1, 2**31 - 1),
+        zone=st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmandu")]),
+        windows=st.lists(
+            st.builds(
+                Window,
+                st.integers(0, 1_439),
+                st.integers(0, 1_440),
+                st.frozensets(st.integers(0, 6), min_size=1),
+            ),
+            max_size=16,
+        ).map(tuple),
+        battery_min=st.integers(0, 100),
+        platform=st.sampled_from(Platform),
+        artefacts=st.sampled_from([None, "https://example.com/", "https://example.com:8443/a/"]),
+        components=st.lists(
+            st.lists(st.binary(max_size=4), min_size=1, max_size=3).map(tuple),
+            min_size=1,
+            max_size=4,
+            unique=True,
+        ).map(tuple),
+        delta=st.booleans(),
     )
 )
 def test_every_profile_is_read_as_it_was_written(profile: Profile) -> None:
@@ -192,6 +214,25 @@ GOOD = write_profile(PROFILE)
         ('"tocsin/v1"', '"tocsin/#"', 7, "topic levels"),
         (PROFILE.vendor_id.hex(), "00", 4, "32 hexadecimal digits"),
         ("slot_bytes = 4096", "slot_bytes = ", 6, "not TOML"),
+        ("slot_bytes = 4096", "zone = 'Europe'", 6, "Europe/Vienna"),
+        ("slot_bytes = 4096", "zone = '../UTC'", 6, "Europe/Vienna"),
+        ("slot_bytes = 4096", "zone = 1", 6, "Europe/Vienna"),
+        ("slot_bytes = 4096", "windows = '02:00-04:00'", 6, "a list of times"),
+        ("slot_bytes = 4096", "windows = ['02:00-04:60']", 6, "a list of times"),
+        ("slot_bytes = 4096", "windows = ['24:00-04:00']", 6, "a list of times"),
+        ("slot_bytes = 4096", "windows = ['02:00-24:01']", 6, "a list of times"),
+        ("slot_bytes = 4096", "windows = ['mon,day 02:00-04:00']", 6, "a list of times"),
+        ("slot_bytes = 4096", "windows = ['mon- 02:00-04:00']", 6, "a list of times"),
+        ("slot_bytes = 4096", "windows = [1]", 6, "a list of times"),
+        ("slot_bytes = 4096", f"windows = {['02:00-04:00'] * 17}", 6, "a list of times"),
+        ("slot_bytes = 4096", "battery_min = 101", 6, "a number from 0 to 100"),
+        ("slot_bytes = 4096", "platform = 'cloud'", 6, "slots, installer, none"),
+        ("slot_bytes = 4096", "artefacts = 'http://example.com'", 6, "begins with https://"),
+        ("slot_bytes = 4096", "components = []", 6, "component identifiers"),
+        ("slot_bytes = 4096", "components = [[]]", 6, "component identifiers"),
+        ("slot_bytes = 4096", "components = [['0']]", 6, "component identifiers"),
+        ("slot_bytes = 4096", "components = [['00'], ['00']]", 6, "each component once"),
+        ("slot_bytes = 4096", "delta = 1", 6, "true or false"),
         ("slot_bytes = 4096", "slot_bytes = 4096\n[more]\nx = 1\n[end]", 7, "'more' is unknown"),
     ],
 )
@@ -201,6 +242,22 @@ def test_a_wrong_profile_is_refused_with_its_line(old: str, new: str, line: int,
         read_profile(GOOD.replace(old, new, 1), where="device.toml")
     assert caught.value.where == f"device.toml:{line}"
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "days", "again"),
+    [
+        ("02:00-04:30", {0, 1, 2, 3, 4, 5, 6}, "02:00-04:30"),
+        ("mon-fri 02:00-04:30", {0, 1, 2, 3, 4}, "mon-fri 02:00-04:30"),
+        ("sat,sun 00:00-24:00", {5, 6}, "sat-sun 00:00-24:00"),
+        ("fri-mon 22:00-06:00", {4, 5, 6, 0}, "mon,fri-sun 22:00-06:00"),
+        ("wed,mon-mon 22:00-06:00", {0, 2}, "mon,wed 22:00-06:00"),
+    ],
+)
+def test_windows_are_written_as_a_person_would(written: str, days: set[int], again: str) -> None:
+    profile = read_profile(f'{GOOD}windows = ["{written}"]\n', where="device.toml")
+    assert profile.windows[0].days == days
+    assert f'windows = ["{again}"]' in write_profile(profile)
 
 
 def test_a_missing_key_is_named() -> None:
