@@ -138,14 +138,15 @@ def snapshot(agent: Agent, asked: AskConsent | None = None) -> Status:
     profile = agent.profile
     notices = [view for view in (_notice(agent, track) for track in agent.notices) if view is not None]
     track = _patch(agent.patches)
-    asking = track is not None and track.state is _P.WAITING_FOR_CONFIRMATION
+    if track is None or track.state is not _P.WAITING_FOR_CONFIRMATION:
+        asked = None
     return Status(
         product=profile.product,
         installed=format_version(agent.installed) if any(agent.installed) else None,
         current=agent.is_current,
         notices=tuple(sorted(notices, key=_urgency)),
-        patch=_view(agent, track) if track is not None else None,
-        question=asked if asking else None,
+        patch=_view(agent, track, asked) if track is not None else None,
+        question=asked,
         patches=profile.platform is not Platform.NONE,
     )
 
@@ -178,14 +179,13 @@ def _patch(tracks: tuple[PatchTrack, ...]) -> PatchTrack | None:
     return next(active, tracks[-1] if tracks else None)
 
 
-def _view(agent: Agent, track: PatchTrack) -> PatchView:
-    facts, product = track.facts, agent.profile.product
+def _view(agent: Agent, track: PatchTrack, asked: AskConsent | None) -> PatchView:
+    facts = track.facts
     version = facts.version if facts is not None else None
     percent = None
     if track.state is _P.DOWNLOADING and facts is not None:
         percent = min(100, track.offset * 100 // max(1, facts.image_size))
-    named = (n for n in agent.notices if track.digest in (n.header.patches or {}).get(product, ()))
-    mended = next(named, None)
+    asked_about = asked.notice.id if asked is not None and asked.notice is not None else None
     return PatchView(
         digest=track.digest,
         state=track.state,
@@ -193,5 +193,12 @@ def _view(agent: Agent, track: PatchTrack) -> PatchView:
         version=format_version(version) if version is not None else None,
         percent=percent,
         time=track.time,
-        mends=mended.id if mended is not None else None,
+        mends=asked_about or _mended(agent, track.digest),
     )
+
+
+def _mended(agent: Agent, patch: bytes) -> str | None:
+    """Return the gravest of the notices that name a patch, the newest of several."""
+    product = agent.profile.product
+    naming = [t for t in agent.notices if patch in (t.header.patches or {}).get(product, ())]
+    return max(((t.header.severity, t.header.issued, t.id) for t in naming), default=(0, 0, None))[2]

@@ -33,7 +33,8 @@ class Listener:
         self.last: dict[str, bytes] = {}
         """The last message on each topic."""
         self.events: list[dict[str, Any]] = []
-        self.count = 0
+        self.history: list[tuple[str, bytes]] = []
+        """Every message: the last level of its topic, and what it says."""
         self._news = asyncio.Event()
 
     async def open(self) -> None:
@@ -41,7 +42,7 @@ class Listener:
         await self.link.subscribe("homeassistant/#", "tocsin-home/#")
 
     def _take(self, topic: str, payload: bytes) -> None:
-        self.count += 1
+        self.history.append((topic.rpartition("/")[2], payload))
         self.last[topic] = payload
         if topic.endswith("/event"):
             self.events.append(json.loads(payload))
@@ -63,6 +64,17 @@ class Listener:
             while not condition():
                 self._news.clear()
                 await self._news.wait()
+
+    async def press(self, payload: str) -> None:
+        """Press a button, as Home Assistant does."""
+        topic = next(topic for topic in self.last if topic.endswith("/online"))
+        assert await self.link.publish_acked(topic.replace("/online", "/press"), payload.encode())
+
+    async def settled(self) -> None:
+        """Wait until whatever was sent before has come back: the broker keeps the order."""
+        mark = f"tocsin-home/mark/{len(self.history)}"
+        await self.link.publish_acked(mark, b"1")
+        await self.until(lambda: mark in self.last)
 
 
 class House:
@@ -113,7 +125,8 @@ class House:
         signed = self.workshop.signed
         words = {language: text(language) for language in languages or ("en", "de")}
         digests = {language: one.digest() for language, one in words.items()}
-        header = notice(signed, **{"texts": digests, "patches": {PRODUCT: (self.patch,)}, **fields})
+        base = {"version": signed.now + self._version, "patches": {PRODUCT: (self.patch,)}}
+        header = notice(signed, **{"texts": digests, **base, **fields})
         self._retain(TOPICS.notice(PRODUCT, header.id), signed.seal(header))
         for language, one in words.items():
             self._retain(TOPICS.text(PRODUCT, language, header.id), dump(one))
