@@ -1,14 +1,17 @@
 """Offers, their cancelling, and the envelopes that they name."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_sim.core import limits
+from device_sim.core.profile import AutoConsent, Conditions
 from keys.reasons import Reason
 from tests.device_sim.core.firmware import NEW, image
 from tests.device_sim.core.stories import TRIAL, WRITE, P, cancel, name, offered, until, world
-from tests.device_sim.core.world import FLEET
+from tests.device_sim.core.world import FLEET, World
 from tests.helpers import DAY, HOUR, NOW, PRODUCT, key, offer
 
 
@@ -144,6 +147,63 @@ def test_an_offer_taken_back_before_the_install_is_cancelled() -> None:
     assert w.path(name(patch))[-1] is P.CANCELED
     w.offer(patch)
     assert w.path(name(patch))[-2:] == [P.OFFERED, P.WAITING_FOR_CONFIRMATION]
+
+
+def stopped_at(w: World, patch: bytes, state: P) -> None:
+    """Bring a patch to a state, with whatever waits still waiting."""
+    if state in {P.WAITING_FOR_CONFIRMATION, P.DEFERRED}:
+        w.profile = replace(w.profile, auto_consent=AutoConsent.NEVER)
+        w.restart()
+    w.run(w.agent.conditions(Conditions(busy=state is P.VERIFIED), w.now))
+    window = (int(w.now) + HOUR, int(w.now) + 2 * HOUR) if state is P.WAITING_FOR_WINDOW else None
+    envelope = w.retained.pop(w.topics.patch(PRODUCT, 7)) if state is P.OFFERED else None
+    w.version += 1
+    body = offer(FLEET, version=w.version, digest=patch, deadline=NOW + DAY, window=window)
+    w.deliver(w.topics.device(w.profile.id, "offer"), w.seal(body))
+    if envelope is not None or state in {P.WAITING_FOR_CONFIRMATION, P.DEFERRED}:
+        w.pump()
+    if state is P.DEFERRED:
+        w.run(w.agent.consent("defer", w.now))
+    if not w.agent.patches or w.patch_track(patch).state is not state:
+        until(w, patch, state)
+
+
+BEFORE = [
+    *(P.OFFERED, P.WAITING_FOR_CONFIRMATION, P.DEFERRED, P.WAITING_FOR_WINDOW),
+    *(P.DOWNLOADING, P.DOWNLOADED, P.VERIFIED),
+]
+
+
+@pytest.mark.parametrize("how", ["taken back", "another patch", "dropped from the catalogue", "too late"])
+@pytest.mark.parametrize("state", BEFORE, ids=lambda state: state.name)
+def test_before_the_install_a_patch_can_be_stopped_at_every_state(state, how) -> None:
+    w = world()
+    patch, other = w.patch(), w.patch(8, version=(1, 5, 0, 0))
+    w.current(patches=((7, patch), (8, other)))
+    stopped_at(w, patch, state)
+    assert w.patch_track(patch).state is state
+    topic = w.topics.device(w.profile.id, "offer")
+    if how == "taken back":
+        w.run(w.agent.receive(topic, cancel(w, patch), w.now))
+        expected = (P.CANCELED, Reason.CANCELED)
+    elif how == "another patch":
+        w.version += 5
+        body = offer(FLEET, version=w.version, sequence=8, digest=other, deadline=NOW + DAY)
+        w.run(w.agent.receive(topic, w.seal(body), w.now))
+        expected = (P.SUPERSEDED, Reason.SUPERSEDED)
+    elif how == "dropped from the catalogue":
+        w.queue.clear()
+        w.current(patches=((8, other),))
+        expected = (P.REJECTED, Reason.NOT_IN_CATALOGUE)
+    else:
+        w.now += 2 * DAY
+        w.run(w.agent.tick(w.now))
+        expected = (P.TIMED_OUT, Reason.DEADLINE_PASSED)
+    assert (w.path(name(patch))[-1], w.patch_track(patch).reason) == expected
+    before = bytes(w.slots[0])
+    w.pump()  # whatever was under way for it comes to nothing
+    assert w.path(name(patch))[-1] is expected[0]
+    assert bytes(w.slots[0]) == before
 
 
 def test_cancelling_what_was_never_offered_does_nothing() -> None:
