@@ -54,8 +54,8 @@ def publish_patch(
     topics = topics or Topics()
     if not is_id(product):
         raise RefusedError(Reason.MALFORMED, f"'{product}' cannot be part of a topic")
-    if len(envelope) > limits.PATCH_BYTES_MAX:
-        raise RefusedError(Reason.TOO_BIG, f"{len(envelope)} bytes, at most {limits.PATCH_BYTES_MAX}")
+    if len(envelope) > limits.ENVELOPE_BYTES_MAX:
+        raise RefusedError(Reason.TOO_BIG, f"{len(envelope)} bytes, at most {limits.ENVELOPE_BYTES_MAX}")
     with store.write() as session:
         trust = Trust.of(session, store, now)
         patch = open_envelope(envelope, trust.root, product=product)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from advisories import suit
-from advisories.limits import IMAGE_BYTES_MAX, PATCH_BYTES_MAX, PAYLOAD_BYTES_MAX
+from advisories.limits import ENVELOPE_BYTES_MAX, IMAGE_BYTES_MAX, PAYLOAD_BYTES_MAX
 from advisories.suit import delta
 from advisories.suit.check import Promise, findings
 from advisories.suit.manifest import ComponentId
@@ -175,7 +175,7 @@ class _Maker:
         found = taken.found
         if not self._wishes.integrate:
             return File(found.digest, found.size, f"artefact/{found.digest.hex()}")
-        if found.size > PATCH_BYTES_MAX:
+        if found.size > ENVELOPE_BYTES_MAX:
             raise InputError(
                 "PATCH_TOO_BIG",
                 f"A file of {found.size} bytes does not fit the envelope.",
