@@ -176,7 +176,12 @@ class Agent:
 
     def installer_answered(self, verb: str, reason: Reason, now: float) -> list[do.Effect]:
         """Answer a ``RunInstaller``: OK, BUSY to be asked again later, or why it failed."""
-        return self._call(now, lambda: self._carrier.installer_answered(verb, reason))
+
+        def finish() -> None:
+            if self._carrier.installer_answered(verb, reason):
+                self._notices.installed()
+
+        return self._call(now, finish)
 
     def tested(self, ok: bool, now: float) -> list[do.Effect]:  # noqa: FBT001 - the answer is a plain yes or no
         """Answer a ``SelfTest``."""
@@ -262,7 +267,7 @@ class Agent:
             session.refuse(Track.REFUSAL, "image", running, hashlib.sha256(running.name.encode()).digest())
             return
         session.installed, session.image, session.measured = running.version, running.digest, True
-        session.counter = running.counter
+        session.counter, session.trial = running.counter, running.trial
         session.algorithms = running.algorithms or UNDECLARED
         session.state.trusted.algorithms = session.algorithms
         session.log(Reason.OK, f"slot {session.slot} runs {format_version(running.version)}")

@@ -119,6 +119,8 @@ class Profile:
     """``https://`` address below which relative addresses of payloads lie; None: payloads come as blocks."""
     delta: bool = False
     """The shell can rebuild an image from a base and a delta."""
+    rate: int | None = None
+    """Bytes a second that a download may take; None: no limit."""
 
     @property
     def uuid(self) -> bytes:

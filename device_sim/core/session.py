@@ -57,6 +57,8 @@ class Session:
         """What the image that booted can verify."""
         self.counter = 0
         """Security counter of the image that booted."""
+        self.trial = False
+        """Nobody has confirmed what booted: it is gone after the next boot."""
         self.measured = False
         """The version could be measured."""
         self.news = False

@@ -93,7 +93,7 @@ class PatchFacts:
 
     image_digest: bytes = at(1, _DIGEST)
     """SHA-256 of the whole payload."""
-    image_size: int = at(2, uint(wire.IMAGE_BYTES_MAX))
+    image_size: int = at(2, uint(wire.PAYLOAD_BYTES_MAX))
     version: Version | None = at(3, nullable(VERSION))
     """The promised version, where the manifest states one."""
     signed: tuple[bytes, ...] | None = at(4, many(blob(32), SIGNATURES_MAX), optional=True)
@@ -114,7 +114,7 @@ class PatchTrack:
     facts: PatchFacts | None = at(7, nullable(record(PatchFacts)))
     slot: int = at(8, uint(1))
     """Where it is written; means something from DOWNLOADING on."""
-    offset: int = at(9, uint(wire.IMAGE_BYTES_MAX))
+    offset: int = at(9, uint(wire.PAYLOAD_BYTES_MAX))
     """Bytes that are certainly in the slot."""
     attempts: int = at(10, uint(255))
     """Whole downloads that did not match."""
@@ -135,6 +135,16 @@ class PatchTrack:
     """UTC seconds when the owner was told of an install that is not asked for."""
     suit: bytes | None = at(19, blob(wire.SUIT_REPORT_BYTES_MAX, bytes_min=1), optional=True)
     """SUIT_Report of the last procedure, once it has ended."""
+    begun: int | None = at(20, uint(), optional=True)
+    """UTC seconds when the procedure began; its conditions go by that time."""
+    done: int | None = at(21, uint(100), optional=True)
+    """Percent of the payloads that are certainly here."""
+    banks: tuple[tuple[int, bytes], ...] | None = at(
+        22, many(row(uint(wire.PAYLOAD_BYTES_MAX), _DIGEST), limits.COMPONENTS_MAX), optional=True
+    )
+    """Size and digest of what each component's new bank holds, from INSTALLING on; None with only one."""
+    was: Version | None = at(23, VERSION, optional=True)
+    """The version that ran before, where an installer of the platform's decides what runs."""
 
     @property
     def name(self) -> str:
