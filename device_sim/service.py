@@ -232,6 +232,9 @@ class Service:
     async def _look(self, shell: DeviceShell) -> None:
         """Tell the core how the surroundings are, whenever they change."""
         last: Conditions | None = None
+        if self._board.busy_command:  # it may take its time; until it has answered, nothing is installed
+            last = Conditions(busy=True)
+            _tell_conditions(shell, last)
         while True:
             if self._board.busy_command:
                 found = await asyncio.to_thread(sensors.conditions, self._board, self.log)

@@ -29,7 +29,7 @@ RETRY_SECONDS_MAX: Final = 300.0
 DISPLAY_SECONDS_MIN: Final = 60.0  # first pause before a notice is drawn again that could not be; doubles
 DISPLAY_SECONDS_MAX: Final = 3_600.0
 
-SENSING_SECONDS: Final = 30.0  # after a boot, for the shell to say how battery and work are
+SENSING_SECONDS: Final = 1.0  # after a boot, for the shell to say how battery and work are
 HOLD_SECONDS: Final = 60.0  # why an install is held up is another reason at most so often
 FINAL_SECONDS: Final = 21_600  # before it is too late, or the last quarter: a patch can be put off no more
 
