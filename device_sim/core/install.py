@@ -32,6 +32,8 @@ class Installer:
         self._survey = survey
         self._testing = False
         """A self-test has been asked for."""
+        self._over = False
+        """The trial has failed; the restart is all that is left to do."""
 
     def install(self, track: PatchTrack, found: Found | Reason) -> None:
         """Put the bank on trial and restart, if all that was read back belongs there."""
@@ -61,7 +63,7 @@ class Installer:
 
     def step(self, track: PatchTrack) -> None:
         """Go on with a trial: what runs beside the image is compared, then it tests itself."""
-        if track.state is not _P.TESTING or self._testing:
+        if track.state is not _P.TESTING or self._testing or self._over:
             return
         if track.banks is not None and len(track.banks) == len(self._session.profile.components):
             banks = tuple(Bank(index, held[1], held[0]) for index, held in enumerate(track.banks))[1:]
@@ -90,6 +92,7 @@ class Installer:
         return True
 
     def _go_back(self, track: PatchTrack, reason: Reason) -> None:
+        self._over = True
         self._book.put(replace(track, reason=reason))
         # The boot loader goes back by itself; said aloud for the case that it was confirmed before.
         self._session.emit(do.SaveBoot(slots.confirmed(1 - track.slot)))

@@ -118,6 +118,10 @@ async def test_anti_rollback_holds_for_the_cable_too(wire: Wire) -> None:
         wire.ask(smp.IMG_STATE_SET, {"hash": mcuboot.parse(old).digest, "confirm": False})
     tried(wire, image(NEW, counter=2))
     wire.ask(smp.OS_RESET)
+    assert wire.state()["floors"]["counter"] == 1  # what was only tried has raised nothing
+    tried(wire, image(NEW, counter=2))
+    wire.ask(smp.IMG_STATE_SET, {"confirm": True})
+    wire.ask(smp.OS_RESET)
     assert wire.state()["floors"]["counter"] == 2  # it never falls, whatever boots
 
 
