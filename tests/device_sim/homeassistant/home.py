@@ -1,7 +1,8 @@
 """Home Assistant itself, its core and its MQTT integration: run by its own Python (see ``test_real_home.py``).
 
 Lines of JSON go in and out. In: {"call": [domain, service, data]}. Out: {"ready": true}, {"entity", "state",
-"attributes"} for each change, {"answered": error or null} for each call, {"logged": ...} for each warning.
+"attributes"} for each change, {"called", "data"} for each call of a service, {"answered": error or null} for each
+"call", {"logged": ...} for each warning.
 """
 
 import asyncio
@@ -47,6 +48,10 @@ def tell(event: core.Event) -> None:
     state = event.data["new_state"]
     attributes = dict(state.attributes) if state else None
     say(entity=event.data["entity_id"], state=state.state if state else None, attributes=attributes)
+
+
+def tell_call(event: core.Event) -> None:
+    say(called=f"{event.data['domain']}.{event.data['service']}", data=event.data["service_data"])
 
 
 def entry(port: int) -> ConfigEntry:
@@ -103,6 +108,7 @@ async def main(port: int, folder: Path, automations: list[str]) -> None:
     await load(hass)
     hass.auth = await auth.auth_manager_from_config(hass, [], [])
     hass.bus.async_listen(core.EVENT_STATE_CHANGED, core.callback(tell))
+    hass.bus.async_listen(core.EVENT_CALL_SERVICE, core.callback(tell_call))
     await async_setup_component(hass, "homeassistant", {})
     await async_setup_component(hass, "persistent_notification", {})
     await hass.config_entries.async_add(entry(port))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,16 @@ from tests.device_sim.test_patching import CLASS, NEW, SEQUENCE, VENDOR, Worksho
 from tests.helpers import DAY, PRODUCT, catalogue, notice, offer, text, timestamp
 
 FAST = (0.02, 0.1)
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "how-to" / "home-assistant.md"
+
+
+def block(kind: str) -> str:
+    """Return the one block of a kind on the page about Home Assistant."""
+    (found,) = re.findall(
+        rf"^```{kind}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    return str(found)
 
 
 class Listener:
@@ -39,7 +50,9 @@ class Listener:
 
     async def open(self) -> None:
         await self.link.connect()
-        await self.link.subscribe("homeassistant/#", "tocsin-home/#")
+        subscribed = self.link.subscribe("homeassistant/#", "tocsin-home/#")
+        assert subscribed is not None
+        await subscribed
 
     def _take(self, topic: str, payload: bytes) -> None:
         self.history.append((topic.rpartition("/")[2], payload))
@@ -54,7 +67,8 @@ class Listener:
         return json.loads(found) if found and found[:1] == b"{" else found
 
     def part(self, key: str) -> dict[str, Any]:
-        return (self.leaf("config") or {}).get("components", {}).get(key, {})
+        found: dict[str, Any] = (self.leaf("config") or {}).get("components", {}).get(key, {})
+        return found
 
     def types(self) -> list[str]:
         return [event["event_type"] for event in self.events]
@@ -123,7 +137,8 @@ class House:
     def tell(self, *languages: str, **fields: Any) -> Notice:
         """Publish a notice, which names the patch of :meth:`offer`."""
         signed = self.workshop.signed
-        words = {language: text(language) for language in languages or ("en", "de")}
+        said = fields.pop("words", {})
+        words = {language: text(language, **said) for language in languages or ("en", "de")}
         digests = {language: one.digest() for language, one in words.items()}
         base = {"version": signed.now + self._version, "patches": {PRODUCT: (self.patch,)}}
         header = notice(signed, **{"texts": digests, **base, **fields})

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from tests.device_sim.conftest import MOSQUITTO, RunningBroker
-from tests.device_sim.homeassistant.house import House
+from tests.device_sim.homeassistant.house import ROOT, House, block
 
-ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / ".venv" / "homeassistant" / "bin" / "python"
 
 pytestmark = [
@@ -30,6 +29,7 @@ class RealHome:
         self.history: list[tuple[str, str | None]] = []
         self.logged: list[str] = []
         self.answers: list[str | None] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
         self.ready = False
 
     async def until(self, condition: Callable[[], Any]) -> None:
@@ -44,6 +44,8 @@ class RealHome:
         if "entity" in said:
             self.states[said["entity"]] = (said["state"], said["attributes"])
             self.history.append((said["entity"], said["state"]))
+        elif "called" in said:
+            self.calls.append((said["called"], said["data"]))
         elif "answered" in said:
             self.answers.append(said["answered"])
         elif "logged" in said:
@@ -122,4 +124,48 @@ async def test_a_patch_is_installed_from_home_assistant(
     refused = await home.call("update", "install", entity_id="update.hall_firmware")
     assert refused is not None
     assert "No update available" in refused or "not support" in refused
+    assert not [line for line in home.logged if line.startswith("homeassistant.components")]
+
+
+async def test_the_automation_of_the_page_tells_the_household(
+    house: Callable[..., Any], real_home: Callable[..., Any], tmp_path: Path
+) -> None:
+    here: House = await house()
+    rules = tmp_path / "automations.yaml"
+    rules.write_text(block("yaml"), encoding="utf-8")
+    home: RealHome = await real_home(rules)
+    here.bridge(name="Boiler", settle_s=0.5)
+    await home.until(lambda: home.state("event.boiler_security_event") == "unknown")
+    here.tell()
+    await home.until(lambda: home.calls)
+    told = home.calls[0]
+    assert told[0] == "persistent_notification.create"
+    assert told[1]["title"] == "Update your thermostat"
+    view = home.states["sensor.boiler_security_notice"][1]
+    code = f"Check code {view['check_code']}."
+    assert told[1]["message"] == f"Install version 1.4.2 when your device offers it. {code}"
+
+
+async def test_hostile_words_are_shown_as_words_and_a_device_can_be_taken_away(
+    house: Callable[..., Any], real_home: Callable[..., Any]
+) -> None:
+    here: House = await house()
+    home: RealHome = await real_home()
+    here.bridge(settle_s=0.5)
+    await home.until(lambda: home.state("event.thermostat_security_event") == "unknown")
+    words = {"title": "{{ 1 + 1 }} <b>[x](https://example.com)", "action": "{% for i in x %}" + "*" * 500}
+    here.tell("en", words=words)
+    here.offer()
+    await home.until(lambda: home.state("update.thermostat_firmware") == "on")
+    await home.until(lambda: home.says("update.thermostat_firmware", "release_summary"))
+    assert home.says("sensor.thermostat_security_notice", "title") == words["title"]
+    summary = home.says("update.thermostat_firmware", "release_summary")
+    assert summary.startswith(r"{{ 1 + 1 }} \<b\>\[x\](https://example.com). {% for i in x %}\*")
+    assert len(summary) <= 255
+    await here.bridges[0].stop()
+    await home.until(lambda: home.state("update.thermostat_firmware") == "unavailable")
+    here.bridge(enabled=False)
+    await home.until(
+        lambda: all(state is None for name, (state, _) in home.states.items() if "thermostat" in name)
+    )
     assert not [line for line in home.logged if line.startswith("homeassistant.components")]
