@@ -137,7 +137,6 @@ def test_after_a_restart_nothing_is_installed_before_the_shell_has_said_how_thin
     patch = w.roll_out()
     w.advance(1)
     w.restart()
-    w.advance(1)
     assert w.patch_track(patch).state is P.VERIFIED
     feel(w, battery=5)
     w.advance(limits.SENSING_SECONDS)
