@@ -6,6 +6,7 @@ words that were shown and their language. Where one of these is another by now, 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -180,14 +181,12 @@ class Consents:
         )
 
     def _description(self, track: PatchTrack) -> tuple[str | None, str]:
-        envelope = self._session.state.envelope
-        if (self._described is None or self._described[0] != track.digest) and envelope is not None:
-            try:
-                self.described(peek(envelope))  # it was verified before it was stored
-            except RefusedError:
-                self._described = (track.digest, None, "")
         if self._described is None or self._described[0] != track.digest:
-            return None, ""
+            self._described = (track.digest, None, "")
+            envelope = self._session.state.envelope
+            if envelope is not None:
+                with contextlib.suppress(RefusedError):
+                    self.described(peek(envelope))  # it was verified before it was stored
         return self._described[1:]
 
     def _consented(self, matter: _Matter, how: Agreed) -> Consented:

@@ -53,9 +53,12 @@ class Showing:
         self._failed: dict[str, _Failure] = {}
 
     def draw(self, track: NoticeTrack, reminders: int | None = None) -> None:
-        """Ask for a notice to be drawn, unless that is under way."""
-        if self.is_under_way(track):
-            return
+        """Ask for a notice to be drawn.
+
+        Args:
+            track: with its text in hand.
+            reminders: how many count as given once it is on the screen; None: it is no reminder.
+        """
         confirmed = self._currency.names(track.id, track.header.revision, track.digest)
         self._under_way.append(Drawing(track.id, track.header.revision, track.digest, confirmed, reminders))
         assert track.text is not None

@@ -9,6 +9,7 @@ import pytest
 from advisories.report import Agreed
 from device_sim.core import limits
 from device_sim.core.profile import Conditions, Window
+from keys.limits import VERSION_MAX
 from keys.reasons import Reason
 from tests.device_sim.core.stories import P, name, world
 from tests.device_sim.core.world import World
@@ -187,3 +188,18 @@ def test_wishes_that_changed_meanwhile_are_kept() -> None:
     w.advance(5)
     assert w.path(name(patch))[-1] is P.SUCCEEDED
     assert w.patch_track(patch).consent.how is Agreed.ASKED
+
+
+def test_a_time_beyond_every_calendar_opens_no_window_and_harms_nothing() -> None:
+    w = world(windows=NIGHT, auto_consent=False)
+    patch = w.patch()
+    w.current(patches=((7, patch),), expires=VERSION_MAX)
+    w.offer(patch, deadline=VERSION_MAX, expires=VERSION_MAX)
+    late = VERSION_MAX - 50_000
+    w.answer(w.reports[-1], version=late, issued=late, expires=VERSION_MAX)
+    w.pump()
+    w.run(w.agent.consent("yes", w.now))
+    track = w.patch_track(patch)
+    assert (track.state, track.reason) == (P.WAITING_FOR_WINDOW, Reason.OUT_OF_WINDOW)
+    w.restart()
+    assert w.patch_track(patch).state is P.WAITING_FOR_WINDOW

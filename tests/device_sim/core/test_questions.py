@@ -4,6 +4,7 @@ import pytest
 
 from advisories.notice import Phase
 from advisories.report import Agreed, Consented, question
+from device_sim.core.state import State
 from keys.document import digest
 from keys.reasons import Reason
 from tests.device_sim.core.stories import P, name, world
@@ -134,6 +135,19 @@ def test_a_restart_tells_what_the_patch_does_without_the_gateway() -> None:
     w.start()
     w.pump()
     assert w.asks[-1].text == "Closes the hole."
+
+
+@pytest.mark.parametrize("envelope", [None, b"not an envelope"], ids=["none", "one that is refused by now"])
+def test_without_an_envelope_the_owner_is_asked_all_the_same(envelope) -> None:
+    w, patch = asking()
+    stored = State.load(w.state or b"", w.root_1)
+    stored.envelope = envelope
+    w.state = stored.dump()
+    w.start()
+    w.pump()
+    assert (w.asks[-1].version, w.asks[-1].text) == ("1.4.2", "")
+    answer(w, "no", w.asks[-1].question)
+    assert w.patch_track(patch).state is P.DECLINED
 
 
 def test_an_envelope_is_kept_only_as_long_as_its_patch_is_under_way() -> None:
