@@ -16,18 +16,19 @@ from advisories import suit
 from advisories.catalogue import Catalogue, Timestamp
 from advisories.notice import Notice
 from advisories.offer import Offer
-from advisories.report import Block, JournalEntry, Report, Track, open_report, open_want
-from advisories.states import NOTICE_RESETS, NOTICE_TRANSITIONS, PATCH_TRANSITIONS, NoticeState, PatchState
+from advisories.report import Block, JournalEntry, Report, open_report, open_want
 from advisories.versions import Version
 from device_sim.core import effects as do
 from device_sim.core.agent import Agent
-from device_sim.core.measure import measure, running
+from device_sim.core.measure import Running, measure, running
 from device_sim.core.profile import Able, AutoConsent, Profile, shows_all
-from device_sim.core.slots import select
+from device_sim.core.slots import load_record, select
 from keys.codec import dump
 from keys.document import seal
 from keys.reasons import Reason
+from tests.device_sim.core.asked import Asked
 from tests.device_sim.core.firmware import CLASS, NEW, VENDOR, image
+from tests.device_sim.core.flash import Flash
 from tests.helpers import DEVICE, HOLDERS, HOUR, NOW, PRODUCT, Fleet, key, make_fleet
 from tests.helpers import answer as make_answer
 from tests.helpers import catalogue as make_catalogue
@@ -37,13 +38,15 @@ from tests.helpers import text as make_text
 from tests.helpers import timestamp as make_timestamp
 
 FLEET = make_fleet()
+WRITTEN = (do.Save, do.SaveBoot, do.EraseSlot, do.WriteSlot, do.CopySlot, do.ApplyDelta)
+"""Effects after which the power can fail."""
 
 
 class PowerCutError(Exception):
     """The power failed."""
 
 
-class World:
+class World(Asked):
     def __init__(self, fleet: Fleet = FLEET, *, start: bool = True, **profile: Any) -> None:
         self.able: Able = profile.pop("able", shows_all)
         self.fleet = fleet
@@ -68,6 +71,7 @@ class World:
         self.retained: dict[str, bytes] = {}
         self.payloads: dict[bytes, bytes] = {}
         self.slots: list[bytearray] = [bytearray(image()), bytearray()]
+        self.flash = Flash()
         self.state: bytes | None = None
         self.boot = b""
         self.agent: Agent = None  # type: ignore[assignment]
@@ -107,7 +111,7 @@ class World:
         self.extra.clear()
         self.boots += 1
         assert self.boots < 200, "the device restarts for ever"
-        slot, self.boot = select(self.boot)
+        slot, running = self.select()
         self.agent = Agent(
             self.profile,
             self.fleet.device(self.profile.id, self.profile.product),
@@ -117,7 +121,13 @@ class World:
             now=self.now,
             able=self.able,
         )
-        self.run(self.agent.booted(slot, running(measure(bytes(self.slots[slot]))), self.now))
+        self.run(self.agent.booted(slot, running, self.now))
+
+    def select(self) -> tuple[int, Running | Reason]:
+        """Do what a boot loader does."""
+        slot, self.boot = select(self.boot)
+        trial = load_record(self.boot).trial is not None
+        return slot, running(measure(bytes(self.slots[slot])), trial=trial)
 
     def connect(self) -> None:
         self.join()
@@ -158,13 +168,6 @@ class World:
                 self.state = state
             case do.SaveBoot(record):
                 self.boot = record
-            case do.EraseSlot(slot):
-                assert slot != self.agent._session.slot, "erases the image that runs"
-                self.slots[slot] = bytearray()
-            case do.WriteSlot(slot, offset, data):
-                assert slot != self.agent._session.slot, "writes over the image that runs"
-                assert offset <= len(self.slots[slot])
-                self.slots[slot][offset : offset + len(data)] = data
             case do.Publish(topic, payload):
                 self.gateway(topic, payload)
             case do.Subscribe(topic):
@@ -175,9 +178,6 @@ class World:
                         self.deliver(found, payload)
             case do.Unsubscribe(topic):
                 self.extra.discard(topic)
-            case do.MeasureSlot(slot, size):
-                found = measure(bytes(self.slots[slot][:size]))
-                self.queue.append(lambda: self.agent.measured(slot, found, self.now))
             case do.SelfTest():
                 self.queue.append(lambda: self.agent.tested(self.healthy, self.now))
             case do.Reboot():
@@ -200,7 +200,9 @@ class World:
                 self.profile = self.as_made
             case do.Log():
                 self.logs.append(effect)
-        if isinstance(effect, do.Save | do.SaveBoot | do.EraseSlot | do.WriteSlot):
+            case _:
+                self.flash.carry_out(self, effect)
+        if isinstance(effect, WRITTEN):
             self.durable += 1
             if self.durable == self.cut_at:
                 raise PowerCutError
@@ -371,41 +373,6 @@ class World:
         self.current(*notices, patches=((sequence, patch),))
         self.offer(patch, sequence, **terms)
         return patch
-
-    # What a test asks.
-
-    def notice_track(self, advisory: str = "EX-2026-0001") -> Any:
-        return next(track for track in self.agent.notices if track.id == advisory)
-
-    def patch_track(self, patch: bytes) -> Any:
-        return next(track for track in self.agent.patches if track.digest == patch)
-
-    def entries(self) -> list[JournalEntry]:
-        """Everything journaled so far, as far as the gateway or the device still has it."""
-        own = {entry.index: entry for entry in self.agent._session.state.journal}
-        return [entry for _, entry in sorted({**self.journal, **own}.items())]
-
-    def refusals(self) -> list[tuple[str, Reason]]:
-        rejected = (Track.NOTICE, NoticeState.REJECTED)
-        return [
-            (entry.name, entry.reason)
-            for entry in self.entries()
-            if entry.track is Track.REFUSAL or (entry.track, entry.new) == rejected
-        ]
-
-    def path(self, name: str) -> list[Any]:
-        """The states that one track went through."""
-        found: list[Any] = []
-        for entry in self.entries():
-            if entry.name == name and entry.track is Track.NOTICE and entry.new != NoticeState.REJECTED:
-                old, new = NoticeState(entry.old), NoticeState(entry.new)
-                is_reset = entry.reason is Reason.RESET and NOTICE_RESETS.get(old) is new
-                assert is_reset or new in NOTICE_TRANSITIONS[old]
-                found.append(NoticeState(entry.new))
-            if entry.name == name and entry.track is Track.PATCH:
-                assert PatchState(entry.new) in PATCH_TRANSITIONS[PatchState(entry.old)]
-                found.append(PatchState(entry.new))
-        return found
 
     def next_root(self, **changes: Any) -> bytes:
         """Publish root 2 of the fleet, signed under both policies."""
