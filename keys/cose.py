@@ -6,6 +6,7 @@ ignored by every decision. The caller decides which keys count and which algorit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
@@ -28,6 +29,8 @@ ALG, CRIT, KID, TYP = 1, 2, 4, 16
 _PROTECTED_BYTES_MAX = 512
 _EMPTY_MAP, _NULL = b"\xa0", b"\xf6"
 _HEADERS_KEPT = 256  # decoded headers: the same few keys sign everything
+_DETACHED = re.compile(rb"\xd2\x84\x58([\x18-\xff])(.{24,255})\xa0\xf6\x58\x40(.{64})", re.DOTALL)
+"""What most COSE_Sign1 look like: nothing unprotected, no payload, a signature of 64 bytes."""
 _UNDERSTOOD = frozenset({ALG, CRIT, KID, TYP})
 
 
@@ -123,6 +126,13 @@ def parse(
     """
     if len(data) > size_max:
         raise RefusedError(Reason.TOO_BIG, f"{len(data)} bytes, at most {size_max}")
+    usual = _DETACHED.fullmatch(data) if tagged and tag == TAG_SIGN1 else None
+    if usual is not None:
+        length, protected, value = usual.groups()
+        if length[0] == len(protected):
+            header, alg, kid = _header(protected)
+            signature = Signature(protected, value, header, alg, kid)
+            return Message(tag, protected, header, None, (signature,))
     at = 0
     if tagged:
         found, at = head(data, 0, 6)
@@ -135,12 +145,14 @@ def parse(
         payload, at = read_bytes(data, at)
     if tag == TAG_SIGN1:
         value, at = read_bytes(data, at)
-        signatures = [Signature(protected, value, *_header(protected))]
+        header, alg, kid = _header(protected)
+        signatures = [Signature(protected, value, header, alg, kid)]
     else:
+        header = _header(protected)[0]
         signatures, at = _signatures(data, at, unprotected)
     if at != len(data):
         raise RefusedError(Reason.MALFORMED, f"{len(data) - at} bytes after the end")
-    return Message(tag, protected, _header(protected)[0], payload, tuple(signatures))
+    return Message(tag, protected, header, payload, tuple(signatures))
 
 
 def _signatures(data: bytes, at: int, unprotected: bool) -> tuple[list[Signature], int]:  # noqa: FBT001 - passed on

@@ -24,8 +24,10 @@ from advisories.suit.operations import (
     Swap,
     Write,
 )
-from advisories.suit.patch import Content, Patch, judge_sequence, open_envelope, peek
+from advisories.suit.patch import Patch, judge_sequence, open_envelope, peek
 from advisories.suit.patch_plan import COMPONENT, Delta, File, PatchPlan, Payload
+from advisories.suit.report import SuitReport, make_report, open_suit_report
+from advisories.suit.survey import Content
 from advisories.suit.tree import tree
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "Rebuild",
     "Record",
     "Section",
+    "SuitReport",
     "Swap",
     "Write",
     "authenticate",
@@ -66,8 +69,10 @@ __all__ = [
     "execute",
     "identifiers",
     "judge_sequence",
+    "make_report",
     "manifest_digest",
     "open_envelope",
+    "open_suit_report",
     "parse",
     "peek",
     "read_arguments",

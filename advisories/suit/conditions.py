@@ -82,9 +82,7 @@ def image_not_match(walk: Walk, _: Any) -> None:
     if walk.device is not None:
         held = _held(walk)
         why = f"component {show_component(walk.component)} holds it, or was not measured"
-        walk.decide(
-            Reason.DIGEST_MISMATCH, why, _digest(held), holds=held is not None and held != digest
-        )
+        walk.decide(Reason.DIGEST_MISMATCH, why, _digest(held), holds=held is not None and held != digest)
 
 
 def component_slot(walk: Walk, _: Any) -> None:

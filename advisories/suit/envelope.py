@@ -87,31 +87,22 @@ def _decode(data: bytes) -> Envelope:
         refuse(f"not tagged {TAG_ENVELOPE}")
     members: dict[int, bytes] = {}
     payloads: dict[str, bytes] = {}
-    beside = 0  # bytes that are not those of integrated payloads
+    beside = 0  # bytes of integrated payloads
     size, p = reading.count(data, 2, MAP, "an envelope is a map of byte strings")
-    last = b""
+    last = -1
     for _ in range(size):
-        start = p
         number = data[p]
-        if number < 24:
-            name, p = None, p + 1
-        elif TEXT <= number < TEXT + 28:
-            name, p = reading.text(data, p)
-        else:
-            strange, _ = reading.anything(data, p)
-            raise RefusedError(Reason.UNSUPPORTED, f"envelope member {strange!r}")
-        this = data[start:p]
-        if (len(this), this) <= (len(last), last):
+        if number >= 24:
+            beside -= p
+            p = _payload(data, p, payloads)
+            beside += p
+            continue
+        if number <= last or payloads:
             refuse("the envelope: keys twice or out of order")
-        last = this
-        content, p = read_bytes(data, p)
-        if name is not None:
-            payloads[name] = content
-            beside += p - start
-        elif number in _MEMBERS:
-            members[number] = content
-        else:
+        last = number
+        if number not in _MEMBERS:
             raise RefusedError(Reason.UNSUPPORTED, f"envelope member {number}")
+        members[number], p = read_bytes(data, p + 1)
     if p != len(data):
         refuse(f"{len(data) - p} bytes after the end")
     if len(data) - beside > PATCH_BYTES_MAX:
@@ -121,6 +112,19 @@ def _decode(data: bytes) -> Envelope:
         refuse("no authentication wrapper or no manifest")
     digest, blocks = _wrapper(wrapper)
     return Envelope(digest, blocks, manifest, members, payloads)
+
+
+def _payload(data: bytes, p: int, payloads: dict[str, bytes]) -> int:
+    """Read an integrated payload with its name; shorter names come first, then in their bytes' order."""
+    if not TEXT <= data[p] < TEXT + 28:
+        strange, _ = reading.anything(data, p)
+        raise RefusedError(Reason.UNSUPPORTED, f"envelope member {strange!r}")
+    name, p = reading.text(data, p)
+    this, last = name.encode(), next(reversed(payloads), "").encode()
+    if payloads and (len(this), this) <= (len(last), last):
+        refuse("the envelope: keys twice or out of order")
+    payloads[name], p = read_bytes(data, p)
+    return p
 
 
 _AUTHENTICATION: Final = EnvelopeKey.AUTHENTICATION.value

@@ -85,9 +85,7 @@ def execute(
             walk = _walked(manifest, procedure, device, known)
     if known and device is not None:
         walk = _walked(manifest, procedure, device, known)  # with all that is to be recorded
-    return Plan(
-        tuple(walk.operations), tuple(walk.vendor_ids), tuple(walk.class_ids), tuple(walk.records)
-    )
+    return Plan(tuple(walk.operations), tuple(walk.vendor_ids), tuple(walk.class_ids), tuple(walk.records))
 
 
 def _require_known(manifest: Manifest, device: Device | None) -> None:
@@ -138,28 +136,23 @@ def _located(walk: Walk, error: RefusedError) -> ProcedureError:
 
 
 def _steps(walk: Walk, steps: Steps) -> None:
+    walk.spend(len(steps))
     for command, argument, offset in steps:
         act = COMMANDS.get(command)
         if act is None:
             why = ReportReason.COMMAND_UNSUPPORTED
             raise ProcedureError(Reason.UNSUPPORTED, f"command {label(command)}", why)
+        walk.offset, walk.policy = offset, argument
         several = walk.several
         if several is None or command is Command.SET_COMPONENT_INDEX:  # it is the one that names them
-            _step(walk, act, argument, offset)
+            act(walk, argument)
             continue
+        walk.spend(len(several))
         for index in several:
             walk.several, walk.index = None, index
-            _step(walk, act, argument, offset)
+            walk.offset, walk.policy = offset, argument
+            act(walk, argument)
         walk.several = several
-
-
-def _step(walk: Walk, act: _Act, argument: Any, offset: int) -> None:
-    walk.left -= 1
-    if walk.left < 0:
-        raise RefusedError(Reason.LIMIT_REACHED, f"more than {STEPS_MAX} steps")
-    walk.offset = offset
-    walk.policy = argument if type(argument) is int else 0
-    act(walk, argument)
 
 
 def _set_component_index(walk: Walk, argument: Any) -> None:

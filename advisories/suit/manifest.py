@@ -1,7 +1,7 @@
 """What a SUIT manifest says, strictly read: components, sequences of steps, and texts.
 
-The bytes are read in place and once; see :mod:`advisories.suit.reading`. A severed member is compared with the
-digest that stayed in the manifest before it is read.
+The bytes are read in place and once; see :mod:`advisories.suit.reading`. A severed member is compared with
+the digest that stayed in the manifest before it is read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from advisories.suit import reading, texts
+from advisories.suit import reading
 from advisories.suit.envelope import Envelope, check_digest, digest_of
 from advisories.suit.numbers import (
     MANIFEST_SUPPORTED,
@@ -23,7 +23,7 @@ from advisories.suit.numbers import (
 )
 from advisories.suit.reading import ARRAY, COMPONENTS_MAX, MAP, ComponentId, component_id, refuse, uint
 from advisories.suit.sequences import SEQUENCE_DEPTH_MAX, Step, Steps, steps
-from advisories.suit.texts import ComponentText
+from advisories.suit.texts import NO_TEXTS, ComponentText, Texts, texts
 from keys.errors import RefusedError
 from keys.reasons import Reason
 
@@ -57,7 +57,7 @@ class Manifest:
     sections: Mapping[Section, Steps]
     severed: frozenset[int]
     """Members of which only the digest is here."""
-    texts: Mapping[str, ComponentText]
+    texts: Texts
     """By language tag; empty when there is none or it was cut."""
     reference_uri: str | None
     version: tuple[int, ...] | None
@@ -71,7 +71,7 @@ def parse(envelope: Envelope) -> Manifest:
 
     Raises:
         RefusedError: DIGEST_MISMATCH when the manifest or a severed member is not the one named by its
-            digest; MALFORMED; BAD_URI; UNSUPPORTED for another manifest version or a number not in the tables.
+            digest; MALFORMED; BAD_URI; UNSUPPORTED for another manifest version, or a number in no table.
     """
     check_digest(envelope)
     return read(envelope)
@@ -99,10 +99,9 @@ def _read(envelope: Envelope) -> Manifest:
     components, shared = _common(*places[ManifestKey.COMMON])
     severed = _severed(envelope, places, digests) if digests or envelope.severed else frozenset()
     sections: dict[Section, Steps] = {}
-    for section in Section:
-        place = places.get(section)
-        if place is not None:
-            data, start, end = place
+    for section in _SECTIONS:
+        if section in places:
+            data, start, end = places[section]
             sections[section] = steps(data, start, end, start)
     place = places.get(ManifestKey.TEXT)
     return Manifest(
@@ -111,15 +110,17 @@ def _read(envelope: Envelope) -> Manifest:
         shared,
         sections,
         severed,
-        {} if place is None else texts.texts(place[0][place[1] : place[2]]),
+        NO_TEXTS if place is None else texts(place[0][place[1] : place[2]]),
         numbers.get(ManifestKey.REFERENCE_URI),
         numbers.get(ManifestKey.SET_VERSION),
         extensions,
     )
 
 
-def _members(d: bytes) -> tuple[dict[int, Any], dict[int, _Place], dict[int, bytes], frozenset[ManifestKey]]:
-    """Read the outer map: plain values, where byte strings lie, digests of severed members, and extensions."""
+def _members(
+    d: bytes,
+) -> tuple[dict[int, Any], dict[int, _Place], dict[int, bytes], frozenset[ManifestKey]]:
+    """Read the outer map: plain values, places of byte strings, digests of severed members, extensions."""
     values: dict[int, Any] = {}
     places: dict[int, _Place] = {}
     digests: dict[int, bytes] = {}
@@ -134,7 +135,7 @@ def _members(d: bytes) -> tuple[dict[int, Any], dict[int, _Place], dict[int, byt
             if d[p] == ARRAY + 2 and last in SEVERABLE:
                 digests[last], p = reading.digest(d, p)
             else:
-                start, p = reading.inside(d, p, label(ManifestKey(last)))
+                start, p = reading.inside(d, p, "a member of the manifest")
                 places[last] = (d, start, p)
         elif last in _EXTENSIONS:
             extensions.append(ManifestKey(last))
@@ -172,6 +173,7 @@ _PLAIN: Final[Mapping[int, Any]] = {
     ManifestKey.SET_VERSION.value: _set_version,
 }
 _NESTED: Final = frozenset({ManifestKey.COMMON.value, ManifestKey.TEXT.value, *(s.value for s in Section)})
+_SECTIONS: Final = tuple(Section)
 _EXTENSIONS: Final = frozenset(key.value for key in set(ManifestKey) - MANIFEST_SUPPORTED)
 
 

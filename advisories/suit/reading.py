@@ -1,10 +1,10 @@
 """Reads the parts of a SUIT manifest out of their bytes, in place: strict, and only what is known.
 
 A reader takes the bytes and a position and returns a value and where it ends. It knows what must stand
-next and takes nothing else: no other type, no longer head, no other order of a map's keys; so it needs no second
-look to know that the encoding is the deterministic one, allocates nothing that the bytes do not hold, and knows
-at which byte each command stands. Slices past the end are short; whoever calls compares where a part ended
-with where it should have.
+next and takes nothing else: no other type, no longer head, no other order of a map's keys. So it needs no
+second look to know that the encoding is the deterministic one, allocates nothing that the bytes do not hold,
+and knows at which byte each command stands. Slices past the end are short; whoever calls compares where a
+part ended with where it should have.
 """
 
 from __future__ import annotations

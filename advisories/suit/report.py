@@ -1,7 +1,7 @@
 """SUIT_Report (draft-ietf-suit-report-22): how a procedure went, in the words of its manifest.
 
-It travels inside a device's signed report, which gives it its authenticity and its freshness. Records point at
-commands of the manifest; whoever has the manifest can say what each of them was.
+It travels inside a device's signed report, which gives it its authenticity and its freshness. Records point
+at commands of the manifest; whoever has the manifest can say what each of them was.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def make_report(
     nonce: bytes | None = None,
     capabilities: bool = False,
 ) -> bytes:
-    """Return the SUIT_Report of a procedure that has come to its end, at most ``SUIT_REPORT_BYTES_MAX`` bytes.
+    """Return the SUIT_Report of a procedure that has come to its end; ``SUIT_REPORT_BYTES_MAX`` at most.
 
     The procedure is run again over its outcomes, and the reporting policy of every command is obeyed. Where
     not everything fits, the oldest records give way, and the report says how many.

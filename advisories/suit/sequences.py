@@ -1,7 +1,7 @@
 """Reads the command sequences of a SUIT manifest: steps with their arguments, and where each begins.
 
-Every command and parameter of the tables is read, so that a manifest can be judged as a whole; which of them a
-device carries out is decided by :mod:`advisories.suit.interpreter`.
+Every command and parameter of the tables is read, so that a manifest can be judged as a whole; which of them
+a device carries out is decided by :mod:`advisories.suit.interpreter`.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ class Walk:
     """What a run has come to at one step."""
 
     __slots__ = (
-        "attempt", "attempts", "class_ids", "device", "filled", "index", "known", "left", "manifest", "measured",
-        "offset", "operations", "parameters", "policy", "records", "section", "several", "soft", "uncompared",
+        "attempt", "attempts", "class_ids", "device", "filled", "index", "known", "left", "manifest",
+        "measured", "offset", "operations", "parameters", "policy", "records", "section", "several", "soft", "uncompared",
         "unknown", "vendor_ids",
     )  # fmt: skip
 
@@ -62,7 +62,8 @@ class Walk:
         """How operations went that were carried out, by the number of the attempt."""
         self.section = 0
         self.offset = 0
-        self.policy = 0
+        self.policy: Any = 0
+        """Reporting policy of the present command; something else for commands that have none."""
         self.index = 0
         self.several: tuple[int, ...] | None = None
         """Indices that each command is run for, instead of ``index``."""
@@ -93,7 +94,14 @@ class Walk:
     @property
     def origin(self) -> Origin:
         """The present command."""
-        return Origin(self.section, self.offset, self.index, self.policy)
+        policy = self.policy
+        return Origin(self.section, self.offset, self.index, policy if type(policy) is int else 0)
+
+    def spend(self, steps: int) -> None:
+        """Take so many steps from those that a procedure has (RefusedError: LIMIT_REACHED)."""
+        self.left -= steps
+        if self.left < 0:
+            raise RefusedError(Reason.LIMIT_REACHED, f"more than {STEPS_MAX} steps")
 
     def optional(self, parameter: Parameter) -> Any:
         """Return a parameter of the present component, or None."""
