@@ -154,6 +154,7 @@ class Service:
             owner=self._panel,
             display=self._display,
             platform=self._platform,
+            artefacts=self._where[1] if self._where is not None and self._where[0] == "gateway" else None,
             on_event=self._told,
         )
         self._panel.shell = shell
@@ -162,6 +163,7 @@ class Service:
         control = Control(self._home.path, self._carry_out, group=self._board.group)
         self._reset = reset
         tasks: list[asyncio.Task[None]] = []
+        failure: Exception | None = None
         try:
             shell.boot()
             if reset:
@@ -174,8 +176,8 @@ class Service:
                 bridge.start()
             self._listen()
             await self._wait(stop)
-        except RestartError:
-            pass  # a reset while the device boots
+        except RestartError as error:
+            failure = error  # at once, while it boots
         finally:
             self._notifier.stopping()
             for task in tasks:
@@ -187,10 +189,12 @@ class Service:
             await shell.stop()
             if isinstance(self._platform, InstallerPlatform):
                 await self._platform.close()
-        failure = shell.failure
-        if failure is not None and not isinstance(failure, RestartError):
+        failure = failure or shell.failure
+        if isinstance(failure, RestartError):
+            return await self._restart(stop)
+        if failure is not None:
             raise failure
-        return await self._restart(stop) if isinstance(failure, RestartError) or reset else False
+        return False
 
     def _bridge(self, shell: DeviceShell) -> Bridge | None:
         """Make the way to Home Assistant, in a home that has it (InputError, DamagedError)."""
@@ -210,8 +214,9 @@ class Service:
 
     async def _restart(self, stop: asyncio.Event) -> bool:
         """Have the machine restarted; True when only this process is to start again."""
-        if self._reset or not isinstance(self._platform, InstallerPlatform):
-            return True
+        if self._reset:
+            return True  # wishes are read at the start, and nothing was installed
+        assert isinstance(self._platform, InstallerPlatform), "no other platform restarts the machine"
         while not stop.is_set():
             only_us = await self._platform.reboot()
             if only_us:
@@ -278,9 +283,13 @@ class Service:
 
     def _told(self, event: Event) -> None:
         self.events[event.kind] += 1
-        if event.kind == "failed":
+        failed = event.kind == "failed"
+        if failed:
             self._ended.set()
-        self._write(event.kind, event.detail)
+        restarts = (
+            failed and self._panel.shell is not None and isinstance(self._panel.shell.failure, RestartError)
+        )
+        self._write("restart" if restarts else event.kind, event.detail)
         if event.kind in {"connected", "disconnected", "shown", "asked", "failed"}:
             self._notifier.status(f"{event.kind} {event.detail}".strip())
 
