@@ -51,8 +51,8 @@ class Walk:
 
     __slots__ = (
         "attempt", "attempts", "class_ids", "device", "filled", "index", "known", "left", "manifest",
-        "measured", "offset", "operations", "parameters", "policy", "records", "section", "several", "soft", "uncompared",
-        "unknown", "vendor_ids",
+        "measured", "offset", "operations", "parameters", "policy", "records", "section", "several", "soft",
+        "uncompared", "unknown", "vendor_ids",
     )  # fmt: skip
 
     def __init__(self, manifest: Manifest, device: Device | None, known: Mapping[int, bool]) -> None:

@@ -229,17 +229,34 @@ def test_the_number_of_blocks_is_limited(extra):
 def test_size_is_checked_before_anything_is_decoded(extra):
     size = limits.PATCH_BYTES_MAX + extra
     outer = members(built())
-    outer["#x"] = bytes(size - len(built()) - 6)
+    del outer[23]
+    outer[20] = bytes(size - len(seal(outer)) - 4)
     data = seal(outer)
     assert len(data) == size
     if extra > 0:
         assert refused(suit.decode, data)[0] is Reason.TOO_BIG
-        assert refused(suit.decode, b"\xff" * size)[0] is Reason.TOO_BIG
+        assert refused(suit.decode, b"\xff" * (limits.ENVELOPE_BYTES_MAX + 1))[0] is Reason.TOO_BIG
         envelope = suit.decode(built())
-        big = suit.Envelope(envelope.digest, (), envelope.manifest, envelope.severed, {"#x": bytes(size)})
+        big = suit.Envelope(envelope.digest, (), envelope.manifest, {20: bytes(size)})
         assert refused(suit.encode, big)[0] is Reason.TOO_BIG
     else:
         assert suit.encode(suit.decode(data)) == data
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_payloads_in_the_envelope_have_a_limit_of_their_own(extra):
+    size = limits.ENVELOPE_BYTES_MAX + extra
+    outer = members(built())
+    outer["#x"] = bytes(size - len(built()) - 7 + 1)
+    data = seal(outer)
+    assert len(data) == size
+    envelope = suit.decode(built())
+    same = suit.Envelope(envelope.digest, (), envelope.manifest, envelope.severed, {"#x": outer["#x"]})
+    if extra > 0:
+        assert refused(suit.decode, data)[0] is Reason.TOO_BIG
+        assert refused(suit.encode, same)[0] is Reason.TOO_BIG
+    else:
+        assert suit.encode(suit.decode(data)) == suit.encode(same) == data
 
 
 def swapped(data):
@@ -280,11 +297,11 @@ def test_a_wrong_outer_structure_is_refused(data, reason):
     assert refused(suit.decode, data)[0] is reason
 
 
-def test_integrated_payloads_are_carried_but_not_for_our_devices():
-    data = seal({**GOOD, "#fw": b"payload"})
-    assert suit.decode(data).payloads == {"#fw": b"payload"}
+def test_integrated_payloads_are_carried_and_refused_where_nothing_asks_for_them():
+    data = seal({**GOOD, "#fw": b"payload", "#a": b"", "#zz": b"z"})
+    assert suit.decode(data).payloads == {"#a": b"", "#fw": b"payload", "#zz": b"z"}
     assert suit.encode(suit.decode(data)) == data
-    assert refused(suit.peek, data) == (Reason.UNSUPPORTED, "integrated payloads")
+    assert refused(suit.peek, data) == (Reason.MALFORMED, "nothing asks for the payload #a")
 
 
 def test_a_member_that_the_manifest_does_not_name_is_refused():
