@@ -13,14 +13,20 @@ _MAPPING: Final = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) r-.p \S+ \S+ [1-9]\d* +/
 _KEPT: Final = re.compile(rb"Anonymous: +([1-9]\d*) kB")
 
 
-def give_back() -> None:
-    """Keep what was imported out of collections, and let go of programs' pages that are as their files are.
-
-    What an import runs once is most of a library. The kernel keeps these pages in its cache as long as it has
-    room, and a page that is used again comes back from there without reading anything.
-    """
+def settle() -> None:
+    """Keep what was imported so far out of collections, and :func:`give_back`; only while nothing runs yet."""
     gc.collect()
     gc.freeze()
+    give_back()
+
+
+def give_back() -> None:
+    """Let go of those pages of programs and libraries that are as their files are.
+
+    Called when a part of the start is over: after imports, and once a connection stands. What runs once is
+    most of a library. The kernel keeps these pages in its cache as long as it has room, and a page that is
+    used again comes back from there without reading anything.
+    """
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import ctypes  # noqa: PLC0415 - a Python without it keeps the pages
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from device_sim.control import call
-from device_sim.lean import give_back
+from device_sim.lean import settle
 from keys.errors import InputError, UnavailableError
 
 COMMANDS: Final = ("run", "answer", "acknowledge", "status", "reset")
@@ -224,10 +224,10 @@ def run(
         raise _usage("A device has a broker or polls a gateway, not both.")
     _require(path)
     with _only_one(path):
-        give_back()  # twice, so that not even for a moment more is held than the limit says
+        settle()  # twice, so that not even for a moment more is held than the limit says
         from device_sim.service import Service  # noqa: PLC0415 - answers need none of it
 
-        give_back()
+        settle()
         service = Service(path, broker=broker, gateway=gateway, display=display, quiet=as_json)
         reset_wanted = (path / _RESET).exists()
         got: list[int] = []

@@ -17,6 +17,7 @@ from device_sim.core.profile import Conditions, Platform
 from device_sim.display import BY_SURFACE, Speaking, open_display
 from device_sim.home import Home
 from device_sim.installer import InstallerPlatform, NoticesOnly, RestartError
+from device_sim.lean import give_back
 from device_sim.links import Link
 from device_sim.notify import Notifier
 from device_sim.panel import Panel
@@ -35,6 +36,8 @@ RESTART_RETRY_S: Final = 60.0
 """Pause before an installer that was too busy to restart the machine is asked again."""
 RESTART_LIMIT_S: Final = 600.0
 """A machine that has not gone down after so long is asked to restart once more."""
+SETTLE_S: Final = 1.0
+"""What connecting alone needed is given back after so long."""
 _THREADS: Final = 2
 _LEVELS: Final = {"failed": 3, "display": 4, "disconnected": 5, "log": 6}
 """Kinds of events -> level of syslog(3); others are 6 (info)."""
@@ -290,6 +293,8 @@ class Service:
             failed and self._panel.shell is not None and isinstance(self._panel.shell.failure, RestartError)
         )
         self._write("restart" if restarts else event.kind, event.detail)
+        if event.kind == "connected":
+            asyncio.get_running_loop().call_later(SETTLE_S, give_back)
         if event.kind in {"connected", "disconnected", "shown", "asked", "failed"}:
             self._notifier.status(f"{event.kind} {event.detail}".strip())
 
