@@ -196,9 +196,10 @@ class Execution:
                 self._matched(track, ok=ok, found=known.digest)
                 return
         elif component == 0:
-            self._matched(
-                track, ok=bool(session.image) and session.image == match.digest, found=session.image
-            )
+            ok = bool(session.image) and session.image == match.digest
+            if not ok:
+                session.log(Reason.WRONG_BASE, f"what runs is not {match.digest.hex()[:16]}")
+            self._matched(track, ok=ok, found=session.image)
             return
         elif session.profile.platform is not Platform.SLOTS:
             self._matched(track, ok=False, found=b"")
