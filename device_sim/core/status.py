@@ -88,7 +88,12 @@ class PatchView:
     @property
     def under_way(self) -> bool:
         """Whether the device is working on it."""
-        return self.state in UNDER_WAY
+        return self.state in UNDER_WAY and not self.held
+
+    @property
+    def held(self) -> bool:
+        """Whether it is ready and something holds it up: a window, the battery, what the device does."""
+        return self.state is _P.VERIFIED and self.reason is not Reason.OK
 
     @property
     def wanted(self) -> bool:
@@ -168,7 +173,7 @@ def _notice(agent: Agent, track: NoticeTrack) -> NoticeView | None:
         text=track.text,
         digest=track.digest,
         state=track.state,
-        confirmed=agent.is_current and track.state in _SEEN and track.reason is not Reason.STALE,
+        confirmed=agent.is_current and track.confirmed is not None and track.reason is not Reason.STALE,
         time=track.time,
     )
 

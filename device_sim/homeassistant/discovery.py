@@ -7,6 +7,7 @@ them, so that Home Assistant never sends a yes to other words than those that it
     homeassistant/device/<uid>/config    what there is; empty: the device is gone
     tocsin-home/<uid>/online             online or offline; also the will
     tocsin-home/<uid>/update             versions and progress
+    tocsin-home/<uid>/patch              where the patch stands, and what holds it up
     tocsin-home/<uid>/notice             the notice to read next, and how bad the worst one is
     tocsin-home/<uid>/event              what has just happened; the only one that is not retained
     tocsin-home/<uid>/<button>           online while that button has something to do
@@ -116,7 +117,11 @@ def config(
 
 def states(status: Status, topics: Topics) -> dict[str, bytes]:
     """Return the retained messages that say how the device is: topic -> payload."""
-    found = {topics.leaf("update"): messages.versions(status), topics.leaf("notice"): messages.notice(status)}
+    found = {
+        topics.leaf("update"): messages.versions(status),
+        topics.leaf("patch"): messages.patch(status),
+        topics.leaf("notice"): messages.notice(status),
+    }
     for button in _BUTTONS:
         found[topics.leaf(button)] = OFFLINE if _shown(status, button) is None else ONLINE
     return found
@@ -124,7 +129,7 @@ def states(status: Status, topics: Topics) -> dict[str, bytes]:
 
 def all_topics(topics: Topics) -> tuple[str, ...]:
     """Return every topic that something is retained on; an empty message there takes it back."""
-    return (topics.config, *map(topics.leaf, ("online", "update", "notice", *_BUTTONS)))
+    return (topics.config, *map(topics.leaf, ("online", "update", "patch", "notice", *_BUTTONS)))
 
 
 def read_press(payload: bytes) -> Press | None:
@@ -187,6 +192,7 @@ def _update(status: Status, topics: Topics, *, may_install: bool) -> dict[str, A
         "device_class": "firmware",
         "entity_category": "config",
         "state_topic": topics.leaf("update"),
+        "json_attributes_topic": topics.leaf("patch"),
         "title": short(status.product),
     }
     if words := told(status):

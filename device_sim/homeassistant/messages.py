@@ -44,16 +44,22 @@ def encoded(value: dict[str, Any]) -> bytes:
 
 def versions(status: Status) -> bytes:
     """Return the state of the update entity."""
-    patch = status.patch
-    latest = patch.version if patch is not None and patch.wanted else None
-    under_way = patch is not None and patch.under_way
+    view = status.patch
+    latest = view.version if view is not None and view.wanted else None
+    under_way = view is not None and view.under_way
     found: dict[str, Any] = {
         "in_progress": under_way,
-        "update_percentage": patch.percent if patch is not None and under_way else None,
+        "update_percentage": view.percent if view is not None and under_way else None,
     }
     if status.installed is not None:
         found |= {"installed_version": status.installed, "latest_version": latest or status.installed}
     return encoded(found)
+
+
+def patch(status: Status) -> bytes:
+    """Return what else there is to say of the patch, such as what holds it up; empty without one."""
+    view = status.patch
+    return encoded({f"patch_{key}": value for key, value in _patch_facts(view).items()} if view else {})
 
 
 def notice(status: Status) -> bytes:
@@ -133,12 +139,12 @@ def _known(earlier: NoticeView | None, view: NoticeView) -> NoticeState | None:
 
 
 def _patch_events(before: Status | None, after: Status, since: int) -> Iterator[dict[str, Any]]:
-    patch, asked = after.patch, after.question
-    if patch is not None and (before is not None or patch.time >= since):
+    view, asked = after.patch, after.question
+    if view is not None and (before is not None or view.time >= since):
         old = before.patch if before is not None else None
-        was = old.state if old is not None and old.digest == patch.digest else None
-        for step in _steps(was, patch.state):
-            yield {"event_type": step, **_patch_facts(patch)}
+        was = old.state if old is not None and old.digest == view.digest else None
+        for step in _steps(was, view.state):
+            yield {"event_type": step, **_patch_facts(view)}
     earlier = before.question if before is not None else None
     if asked is not None and (earlier is None or earlier.question != asked.question):
         yield {"event_type": "patch_asked", "version": asked.version, "final": asked.final}
@@ -152,10 +158,10 @@ def _steps(was: PatchState | None, now: PatchState) -> Iterator[str]:
         yield _ENDS[now]
 
 
-def _patch_facts(patch: PatchView) -> dict[str, Any]:
+def _patch_facts(view: PatchView) -> dict[str, Any]:
     return {
-        "version": patch.version,
-        "state": patch.state.name.lower(),
-        "reason": patch.reason.name.lower(),
-        "notice": patch.mends,
+        "version": view.version,
+        "state": view.state.name.lower(),
+        "reason": view.reason.name.lower(),
+        "notice": view.mends,
     }

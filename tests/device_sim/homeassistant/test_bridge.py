@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from advisories.states import PatchState
+from device_sim.core.profile import Window
 from device_sim.homeassistant import bridge as room
 from device_sim.homeassistant.discovery import all_topics, read_press
 from tests.device_sim.conftest import MOSQUITTO, RunningBroker
 from tests.device_sim.homeassistant.house import House, Listener
+from tests.device_sim.test_link_mosquitto import mosquitto
 
 pytestmark = [
     pytest.mark.mosquitto,
@@ -84,8 +88,9 @@ async def test_a_broker_that_is_away_at_the_start_is_told_and_found_later(
     home_broker.start()
     listener = Listener(home_broker.url)
     await listener.open()
-    await listener.until(lambda: {"notice_shown", "patch_asked"} <= set(listener.types()))
-    assert "payload_install" in listener.part("update")
+    await listener.until(lambda: listener.leaf("online") == b"online")
+    await listener.until(lambda: "payload_install" in listener.part("update"))
+    assert listener.leaf("notice")["state"] == "high"
     await listener.link.close()
 
 
@@ -239,18 +244,36 @@ async def test_turned_off_it_takes_everything_back(
     await late.link.close()
 
 
-async def test_a_password_is_never_told(house: MakeHouse, home_broker: RunningBroker) -> None:
+async def test_a_broker_that_takes_no_such_password_is_told_and_the_password_is_not(
+    house: MakeHouse, tmp_path: Path
+) -> None:
     here = await house()
     secret = here.home.path / "home.password"
-    secret.write_text("open sesame\n")
-    secret.chmod(0o600)
-    home_broker.stop()
-    bridge = here.bridge(username="tocsin", password_file="home.password")
-    assert "open" in here.bridges[0]._settings.url(here.home.path)
-    async with asyncio.timeout(10):
-        while not here.told:
-            await here.workshop.link.publish_acked("mark", b"")
+    secret.touch(mode=0o600)
+    secret.write_text("sesame\n")
+    (tmp_path / "passwords").touch()
+    with mosquitto(tmp_path, "allow_anonymous false", f"password_file {tmp_path}/passwords") as port:
+        here.url = f"mqtt://127.0.0.1:{port}"
+        bridge = here.bridge(username="hall", password_file="home.password")
+        async with asyncio.timeout(10):
+            while not here.told:
+                await here.workshop.link.publish_acked("mark", b"")
+    assert f"127.0.0.1:{port} refused the connection" in here.told[0]
     assert "sesame" not in repr((here.told, bridge._settings, here.events))
+
+
+async def test_install_waits_for_the_hours_in_which_the_owner_allows_it(
+    house: MakeHouse, listener: Listener
+) -> None:
+    minute = int(time.time()) // 60 % 1_440
+    closed = Window((minute + 120) % 1_440, (minute + 180) % 1_440)
+    here = await house(windows=(closed,))
+    here.bridge()
+    await listener.press(await asked(here, listener))
+    await listener.until(lambda: (listener.leaf("patch") or {}).get("patch_reason") == "out_of_window")
+    await listener.until(lambda: not listener.leaf("update")["in_progress"])
+    assert state(here) is PatchState.VERIFIED
+    assert listener.leaf("update")["latest_version"] == "1.4.2"
 
 
 async def test_the_panel_of_the_device_still_hears_of_changes(house: MakeHouse, listener: Listener) -> None:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from advisories.notice import Action, Phase, Severity
 from advisories.states import NoticeState, PatchState
 from device_sim.core.status import Status
+from device_sim.homeassistant import messages
 from device_sim.homeassistant.messages import EVENTS, events, notice, versions
 from device_sim.homeassistant.wording import address, short, summary, title, told
+from keys.reasons import Reason
 from tests.device_sim.homeassistant.views import ASKED, FLEET, QUIET, asking, patch, view
 from tests.helpers import text
 
@@ -51,6 +53,18 @@ def test_progress_is_told_while_the_device_works(
 ) -> None:
     said = json.loads(versions(replace(QUIET, patch=patch(state, percent=percent))))
     assert (said["in_progress"], said["update_percentage"]) == (in_progress, percent)
+
+
+def test_a_patch_that_is_held_up_says_so_and_is_not_in_progress() -> None:
+    held = replace(QUIET, patch=patch(P.VERIFIED, reason=Reason.OUT_OF_WINDOW))
+    assert json.loads(versions(held))["in_progress"] is False
+    assert json.loads(messages.patch(held)) == {
+        "patch_notice": "EX-2026-0001",
+        "patch_reason": "out_of_window",
+        "patch_state": "verified",
+        "patch_version": "1.4.2",
+    }
+    assert messages.patch(QUIET) == b"{}"
 
 
 def test_a_patch_without_a_version_promises_none() -> None:

@@ -119,6 +119,7 @@ async def test_a_patch_is_installed_from_home_assistant(
     await home.until(lambda: home.says("event.hall_security_event", "event_type") == "patch_installed")
     await home.until(lambda: home.says("update.hall_firmware", "installed_version") == "1.4.2")
     await home.until(lambda: home.says("update.hall_firmware", "in_progress") is False)
+    await home.until(lambda: home.says("update.hall_firmware", "patch_state") == "succeeded")
     assert home.state("update.hall_firmware") == "off"
     await home.until(lambda: home.state("sensor.hall_security_notice") == "clear")
     refused = await home.call("update", "install", entity_id="update.hall_firmware")
