@@ -14,7 +14,7 @@ _KEPT: Final = re.compile(rb"Anonymous: +([1-9]\d*) kB")
 
 
 def settle() -> None:
-    """Keep what was imported so far out of collections, and :func:`give_back`; only while nothing runs yet."""
+    """Keep what was imported out of collections, and :func:`give_back`; only while nothing runs yet."""
     gc.collect()
     gc.freeze()
     give_back()

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from device_sim import main as real
 from device_sim.display import open_display
 from device_sim.fleet import DEVICES_MAX, Fleet
 from device_sim.home import Home
@@ -153,12 +154,24 @@ def _summary(as_json: bool, devices: int, counts: Counter[str], seconds: float) 
 
 
 def device_run(
-    device: Annotated[str, typer.Argument(metavar="ID", help="Device id; its first digits will do.")],
+    device: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Device id; its first digits will do.")
+    ] = None,
     *,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder of a real device, instead of an id; see run-on-linux.md.")
+    ] = None,
     broker: BrokerOption = None,
+    gateway: Annotated[
+        str | None, typer.Option(metavar="URL", help="With --home: https:// address to poll, and no broker.")
+    ] = None,
     display: Annotated[
-        str, typer.Option(help="console, ascii, png, led, none, or the name of a luma.oled driver.")
-    ] = "console",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="console, ascii, png, led, none, fb:NAME, lamp:NAME, gpio:CHIP:LINE, or a luma.oled driver.",
+        ),
+    ] = None,
     for_: Annotated[float | None, typer.Option("--for", min=0.0, help="End after this many seconds.")] = None,
     serial: SerialOption = None,
     test_build: TestBuildOption = False,
@@ -169,6 +182,8 @@ def device_run(
 ) -> None:
     """Be the owner of one simulated device: see its screen, press its button, answer its questions.
 
+    With --home be a real device instead, as a service does: its folder's device.toml says what it has.
+
     With --json the screen goes to a file in the device's folder, questions to stderr, and what happened is
     counted in one object at the end.
 
@@ -177,6 +192,12 @@ def device_run(
     of stderr), or names it itself: pty:LINK makes LINK a symbolic link to the terminal. Over TCP it boots
     when the first client has come. The exit status after a power cut that a test asked for is 9.
     """
+    if (device is None) is (home is None):
+        raise InputError("USAGE", "Name a device, or its folder.", mend="Give an ID, or say --home DIR.")
+    if home is not None:
+        real.run(home, broker=broker, gateway=gateway, display=display, seconds=for_, as_json=as_json)
+        return
+    device, display = device or "", display or "console"
     opened = open_workspace(workspace)
     if serial is not None:
         if broker is not None:
@@ -198,6 +219,19 @@ def device_run(
     if test_build or without_notifier or owner_name is not None:
         message = "Only a board on a serial line has builds and chosen owners."
         raise InputError("BAD_VALUE", message, mend="Say --serial too, or leave the option out.")
+    _live_with(opened, device, broker, display, for_, as_json=as_json)
+
+
+def _live_with(
+    opened: Workspace,
+    device: str,
+    broker: str | None,
+    display: str,
+    seconds: float | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Run one simulated device with a person for its owner."""
     url = broker_url(opened, broker)
     home = Home.open(find(opened, device))
     out = console()
@@ -222,7 +256,7 @@ def device_run(
         started = time.monotonic()
         interrupted = False
         try:
-            run(lambda stop: _live(fleet, owner, stop, for_))
+            run(lambda stop: _live(fleet, owner, stop, seconds))
         except KeyboardInterrupt:
             interrupted = True
         if as_json:
