@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,57 @@ def built(sequence: int = 7, **changes: Any) -> bytes:
         **changes,
     }
     return suit.build(sequence, VENDOR, CLASS, IMAGE, **fields)
+
+
+BASE = mcuboot.pack(b"old code " * 100, (1, 4, 1, 0), security_counter=3)
+DELTA = b"what differs " * 8
+CONFIG = b"interval = 30\n"
+
+
+def file(content: bytes, uri: str, *, inside: bool = False) -> suit.File:
+    """A file of a plan."""
+    return suit.File(hashlib.sha256(content).digest(), len(content), uri, content if inside else None)
+
+
+def plan(*payloads: suit.Payload, **changes: Any) -> bytes:
+    """Our own envelope for any payloads, unsigned."""
+    fields: dict[str, Any] = {"sequence": 7, "vendor_id": VENDOR, "class_id": CLASS, **changes}
+    return suit.compose(suit.PatchPlan(payloads=payloads, **fields))
+
+
+def delta_patch(**changes: Any) -> bytes:
+    """A patch that can be fetched as a delta."""
+    delta = suit.Delta(file(DELTA, "artefact/delta"), hashlib.sha256(BASE).digest(), len(BASE))
+    return plan(suit.Payload((file(IMAGE, URI),), version=VERSION, deltas=(delta,)), **changes)
+
+
+def two_components(**changes: Any) -> bytes:
+    """A patch of an image and of a file beside it."""
+    first = suit.Payload((file(IMAGE, URI),), version=VERSION, about={"en": "The application."})
+    return plan(first, suit.Payload((file(BASE, "artefact/radio"),), (b"\x01",)), **changes)
+
+
+def integrated(**changes: Any) -> bytes:
+    """A patch whose second payload travels in the envelope."""
+    first = suit.Payload((file(IMAGE, URI),), version=VERSION)
+    return plan(first, suit.Payload((file(CONFIG, "#config", inside=True),), (b"config",)), **changes)
+
+
+def two_slots(**changes: Any) -> bytes:
+    """A patch with an image for each slot."""
+    return plan(
+        suit.Payload((file(IMAGE, "artefact/0"), file(BASE, "artefact/1")), version=VERSION), **changes
+    )
+
+
+OURS = {
+    "one image": built,
+    "a delta": delta_patch,
+    "two components": two_components,
+    "a payload in the envelope": integrated,
+    "two slots": two_slots,
+}
+"""Every way in which we lay a patch out."""
 
 
 def signed(fleet: Fleet, *roles: str, envelope: bytes | None = None) -> bytes:
