@@ -192,7 +192,7 @@ def _when(seconds: float | None, never: str = "not yet") -> str:
 
 
 def _hex(digest: bytes | None) -> str:
-    return "none" if digest is None else f"{digest.hex()[:16]}..."
+    return "none" if digest is None else digest.hex()[:16]
 
 
 def _why(reason: Reason) -> str:
