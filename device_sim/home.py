@@ -33,7 +33,7 @@ from device_sim.core.limits import STATE_BYTES_MAX
 from device_sim.core.profile import Platform, Profile
 from device_sim.core.slots import RECORD_BYTES_MAX, STAGING, BootRecord
 from device_sim.tls import client_context
-from device_sim.toml import read_device, read_profile, write_profile
+from device_sim.toml import read_device, write_profile
 from keys.codec import dump
 from keys.errors import DamagedError, InputError, UnavailableError
 from keys.limits import ROOT_BYTES_MAX
@@ -299,13 +299,24 @@ class Home:
         made = self.path / _MADE
         if made.exists():
             try:
-                first = read_profile(_read(made, STATE_BYTES_MAX).decode(), where=str(made))
+                first, around = read_device(_read(made, STATE_BYTES_MAX).decode(), where=str(made))
             except (UnicodeDecodeError, InputError):
                 raise _damaged(made, "it cannot be read") from None
             wishes = {name: getattr(first, name) for name in _WISHES}
             self.profile = replace(self.profile, **wishes)
+            self._leave_house(around)
             self._replace(_TOML, write_profile(self.profile, self.board).encode())
         return self.profile
+
+    def _leave_house(self, made: Board) -> None:
+        """Forget the home of the former owner, and the password of its broker."""
+        former = self.board.home_assistant
+        self.board = replace(self.board, home_assistant=made.home_assistant)
+        if former is not None and former != made.home_assistant and former.password_file:
+            try:
+                (self.path / former.password_file).unlink(missing_ok=True)
+            except OSError as error:
+                raise _unwritable(self.path / former.password_file, error) from None
 
     def _slot(self, slot: int, component: int = 0) -> Path:
         name = "staging" if slot == STAGING else f"slot-{slot}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from device_sim import sensors
-from device_sim.control import Control
+from device_sim.control import RESET, Control
 from device_sim.core.profile import Conditions, Platform
 from device_sim.display import BY_SURFACE, Speaking, open_display
 from device_sim.home import Home
@@ -23,7 +23,7 @@ from device_sim.notify import Notifier
 from device_sim.panel import Panel
 from device_sim.platform import SlotPlatform
 from device_sim.shell import OFFLINE, DeviceShell, Event
-from keys.errors import InputError, UnavailableError
+from keys.errors import InputError, TocsinError, UnavailableError
 
 if TYPE_CHECKING:
     from device_sim.homeassistant.bridge import Bridge
@@ -139,12 +139,8 @@ class Service:
 
     # Life.
 
-    async def run(self, stop: asyncio.Event, *, reset: bool = False) -> bool:
+    async def run(self, stop: asyncio.Event) -> bool:
         """Be the device until ``stop`` is set; True when it is to start again in a new process.
-
-        Args:
-            stop: ends it.
-            reset: it was reset while it did not run.
 
         Raises:
             TocsinError: why it ended by itself.
@@ -164,13 +160,11 @@ class Service:
         shell.on_change = self._panel.refresh
         bridge = self._bridge(shell)
         control = Control(self._home.path, self._carry_out, group=self._board.group)
-        self._reset = reset
         tasks: list[asyncio.Task[None]] = []
         failure: Exception | None = None
         try:
             shell.boot()
-            if reset:
-                self._panel.reset()
+            self._reset_if_wanted()
             await control.start()
             self._notifier.ready()
             tasks = [asyncio.create_task(work) for work in (self._look(shell), self._turn(), self._live())]
@@ -200,12 +194,24 @@ class Service:
         return False
 
     def _bridge(self, shell: DeviceShell) -> Bridge | None:
-        """Make the way to Home Assistant, in a home that has it (InputError, DamagedError)."""
+        """Make the way to Home Assistant, in a home that has it; the device goes on without it."""
         if self._board.home_assistant is None:
             return None
         from device_sim.homeassistant.bridge import Bridge  # noqa: PLC0415 - most devices have none
 
-        return Bridge(shell, self._board.home_assistant, tell=self.log)
+        try:
+            return Bridge(shell, self._board.home_assistant, tell=self.log)
+        except TocsinError as error:
+            self.log(f"{error} The device goes on without Home Assistant.")
+            return None
+
+    def _reset_if_wanted(self) -> None:
+        """Do what was asked for while the device did not run; twice does no harm, and not at all would."""
+        wanted = self._home.path / RESET
+        if wanted.exists():
+            self._reset = True
+            self._panel.reset()
+            wanted.unlink()
 
     async def _wait(self, stop: asyncio.Event) -> None:
         ends = {asyncio.create_task(event.wait()) for event in (stop, self._ended)}

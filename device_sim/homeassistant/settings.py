@@ -19,6 +19,8 @@ NAME_CHARACTERS_MAX: Final = 64
 PREFIX_CHARACTERS_MAX: Final = 64
 _BROKER: Final = re.compile(r"mqtts?://[A-Za-z0-9.:\[\]_-]{1,255}")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
+_FILE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_PASSWORD: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,90}\.password")
 _EVERYBODY: Final = 0o007
 _MEND: Final = "Write the password into it as one line, and let nobody else read it ('chmod 600')."
 
@@ -33,9 +35,9 @@ class Settings:
     """False: connect once and take everything back that was announced."""
     username: str = ""
     password_file: str = ""
-    """Relative to the device's folder; its first line is the password."""
+    """In the device's folder and named ``*.password``, for a factory reset deletes it; one line."""
     ca_file: str = ""
-    """PEM of whom to trust for ``mqtts://``, relative to the device's folder; empty: the system's."""
+    """PEM of whom to trust for ``mqtts://``, in the device's folder; empty: the system's."""
     prefix: str = PREFIX
     name: str = ""
     """What the owner calls the device; empty: its product."""
@@ -106,6 +108,10 @@ def _is_text(characters: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and 0 < len(value) <= characters and value.isprintable()
 
 
+def _is_file(name: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and name.fullmatch(value) is not None
+
+
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
@@ -123,8 +129,8 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
     "broker": ("an address such as mqtt://homeassistant.local:1883, without name and password", _is_broker),
     "enabled": ("true or false", _is_flag),
     "username": ("a name", _is_text(NAME_CHARACTERS_MAX)),
-    "password_file": ("a path", _is_text(255)),
-    "ca_file": ("a path", _is_text(255)),
+    "password_file": ("a name such as home-assistant.password", _is_file(_PASSWORD)),
+    "ca_file": ("a name such as home-ca.pem", _is_file(_FILE)),
     "prefix": (f"topic levels joined by slashes, such as {PREFIX},", _is_prefix),
     "name": (f"a text of at most {NAME_CHARACTERS_MAX} characters", _is_text(NAME_CHARACTERS_MAX)),
     "manufacturer": (f"a text of at most {NAME_CHARACTERS_MAX} characters", _is_text(NAME_CHARACTERS_MAX)),

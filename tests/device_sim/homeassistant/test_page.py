@@ -47,6 +47,10 @@ async def test_a_device_set_up_as_the_page_says_is_announced_and_taken_back(
     password.write_text("a long one\n", encoding="utf-8")
     (promised,) = re.findall(r"^```text\n(.*)\n```", TEXT, re.MULTILINE)
 
+    password.chmod(0o644)
+    log = await run(folder, iotcore_broker.url, until="The device goes on without Home Assistant.")
+    assert "Everybody on this machine may read the password" in log
+    password.chmod(0o600)
     log = await run(folder, iotcore_broker.url, until=promised)
     await listener.until(lambda: listener.leaf("online") == b"offline")
     assert entities(listener.leaf("config")) == set(ENTITY.findall(TEXT))

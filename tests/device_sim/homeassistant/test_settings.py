@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from device_sim.home import Home
 from device_sim.homeassistant.settings import (
     NAME_CHARACTERS_MAX,
     PASSWORD_BYTES_MAX,
@@ -15,8 +16,9 @@ from device_sim.homeassistant.settings import (
 )
 from device_sim.sockets import parse_url
 from device_sim.toml import read_device, write_profile
-from keys.errors import InputError
+from keys.errors import InputError, UnavailableError
 from tests.device_sim.test_shell import PROFILE
+from tests.helpers import key
 
 BROKER = "mqtt://homeassistant.local:1883"
 ALL = Settings(
@@ -54,11 +56,15 @@ def test_what_is_written_is_read_back_from_a_whole_file(settings: Settings) -> N
         ({"broker": BROKER, "enabled": 1}, "true or false for 'enabled'"),
         ({"broker": BROKER, "buttons": "no"}, "true or false for 'buttons'"),
         ({"broker": BROKER, "username": ""}, "a name for 'username'"),
-        ({"broker": BROKER, "password_file": "x"}, "a 'username' beside"),
+        ({"broker": BROKER, "password_file": "x.password"}, "a 'username' beside"),
+        ({"broker": BROKER, "username": "u", "password_file": "key.pem"}, "a name such as"),
+        ({"broker": BROKER, "username": "u", "password_file": "../x.password"}, "a name such as"),
+        ({"broker": BROKER, "username": "u", "password_file": ".password"}, "a name such as"),
+        ({"broker": BROKER, "ca_file": "/etc/ca.pem"}, "a name such as"),
         ({"broker": BROKER, "prefix": "a/#"}, "'prefix'"),
         ({"broker": BROKER, "prefix": "/a"}, "'prefix'"),
         ({"broker": BROKER, "name": "a\nb"}, "'name'"),
-        ({"broker": BROKER, "ca_file": 7}, "a path for 'ca_file'"),
+        ({"broker": BROKER, "ca_file": 7}, "for 'ca_file'"),
     ],
 )
 def test_a_wrong_table_says_what_to_write(table: Any, said: str) -> None:
@@ -133,3 +139,40 @@ def test_bytes_that_are_no_text_are_no_password(tmp_path: Path) -> None:
 def test_without_a_name_nothing_stands_before_the_host() -> None:
     assert Settings(broker=BROKER).url(Path("/nowhere")) == BROKER
     assert Settings(broker=BROKER, username="u").url(Path("/nowhere")) == "mqtt://u@homeassistant.local:1883"
+
+
+def test_a_factory_reset_leaves_the_home_of_the_former_owner(tmp_path: Path) -> None:
+    made = Home.create(tmp_path / "d", PROFILE, key("d-1"), b"root", b"image", durable=False)
+    plain = (made.path / "device.toml").read_text(encoding="utf-8")
+    table = write_settings(Settings(broker=BROKER, username="u", password_file="home.password"))
+    (made.path / "device.toml").write_text('display = "none"\n' + plain + table, encoding="utf-8")
+    (made.path / "home.password").write_text("secret")
+    home = Home.open(made.path, durable=False)
+    assert home.board.home_assistant is not None
+    home.forget_wishes()
+    assert not (made.path / "home.password").exists()
+    again = Home.open(made.path, durable=False)
+    assert (again.board.home_assistant, again.board.display) == (None, "none")
+    again.forget_wishes()
+    assert Home.open(made.path, durable=False).profile == PROFILE
+
+
+def test_a_home_that_the_device_was_made_with_stays(tmp_path: Path) -> None:
+    made = Home.create(tmp_path / "d", PROFILE, key("d-1"), b"root", b"image", durable=False)
+    table = write_settings(Settings(broker=BROKER, username="u", password_file="home.password"))
+    for name in ("device.toml", "made.toml"):
+        (made.path / name).write_text(write_profile(PROFILE) + table, encoding="utf-8")
+    (made.path / "home.password").write_text("secret")
+    Home.open(made.path, durable=False).forget_wishes()
+    assert (made.path / "home.password").exists()
+    assert Home.open(made.path, durable=False).board.home_assistant is not None
+
+
+def test_a_password_that_cannot_be_forgotten_is_told(tmp_path: Path) -> None:
+    made = Home.create(tmp_path / "d", PROFILE, key("d-1"), b"root", b"image", durable=False)
+    (made.path / "home.password").mkdir()  # no file, and so it cannot be unlinked
+    table = write_settings(Settings(broker=BROKER, username="u", password_file="home.password"))
+    (made.path / "device.toml").write_text(write_profile(PROFILE) + table, encoding="utf-8")
+    with pytest.raises(UnavailableError) as caught:
+        Home.open(made.path, durable=False).forget_wishes()
+    assert caught.value.code == "HOME_WRITE"
