@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from advisories import limits
-from advisories.mcuboot import Image, Scan
+from advisories.mcuboot import Image, Scan, parse
 from advisories.suit import Patch, judge_sequence, open_envelope
 from advisories.suit.check import files_named
 from advisories.topics import Topics, is_id
@@ -142,6 +142,9 @@ def _check_files(patch: Patch, artefacts: Path) -> str:
             found = scan.image()
     if patch.version is not None:
         return format_version(patch.version)
+    inside = patch.integrated.get(patch.uri)
+    if inside is not None:
+        found = parse(inside)
     if found is None:
         raise RefusedError(Reason.UNSUPPORTED, "neither the manifest nor an image states a version")
     return format_version(found.version)
