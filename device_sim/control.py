@@ -23,6 +23,8 @@ from typing import Any, Final
 from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 
 NAME: Final = "control.sock"
+RESET: Final = ".reset"
+"""In a device's folder: it was reset while it did not run, and forgets at its next start."""
 LINE_BYTES_MAX: Final = 1_024
 """Of a request."""
 ANSWER_BYTES_MAX: Final = 65_536

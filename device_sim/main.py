@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from device_sim.control import call
+from device_sim.control import RESET, call
 from device_sim.lean import settle
 from keys.errors import InputError, UnavailableError
 
@@ -27,7 +27,6 @@ COMMANDS: Final = ("run", "answer", "acknowledge", "status", "reset")
 """What is done here when a command line names ``--home``."""
 INTERRUPTED: Final = 130
 _LOCK: Final = ".running"
-_RESET: Final = ".reset"
 
 
 _VALUES: Final = {
@@ -165,7 +164,7 @@ def reset(home: Path) -> dict[str, Any]:
     if answered is not None:
         return answered
     try:
-        (home / _RESET).touch(mode=0o600)
+        (home / RESET).touch(mode=0o600)
     except OSError as error:
         raise UnavailableError(
             "HOME_WRITE",
@@ -229,11 +228,9 @@ def run(
 
         settle()
         service = Service(path, broker=broker, gateway=gateway, display=display, quiet=as_json)
-        reset_wanted = (path / _RESET).exists()
         got: list[int] = []
         started = time.monotonic()
-        again = asyncio.run(_until_ended(service, seconds, got, reset=reset_wanted))
-    (path / _RESET).unlink(missing_ok=True)
+        again = asyncio.run(_until_ended(service, seconds, got))
     if again:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same program, started anew
     if as_json:
@@ -243,7 +240,7 @@ def run(
     return 0
 
 
-async def _until_ended(service: Any, seconds: float | None, got: list[int], *, reset: bool) -> bool:
+async def _until_ended(service: Any, seconds: float | None, got: list[int]) -> bool:
     """Run the device until it is told to end; True when it is to start again."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -256,7 +253,7 @@ async def _until_ended(service: Any, seconds: float | None, got: list[int], *, r
         loop.add_signal_handler(number, ask, number)
     if seconds is not None:
         loop.call_later(seconds, stop.set)
-    again: bool = await service.run(stop, reset=reset)
+    again: bool = await service.run(stop)
     return again and not stop.is_set()
 
 
