@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisories.suit import Patch, peek
+from advisories.suit import Content, Patch, peek
 from advisories.suit.check import Finding, Found, Promise, files_named, findings
 from advisories.suit.numbers import ComponentTextKey
-from advisories.suit.patch import Content
 from advisories.suit.patch_plan import component_name
 from advisories.versions import Version, parse_version
 from gateway.service.operations.patches.payloads import measured
