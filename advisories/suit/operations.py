@@ -143,7 +143,8 @@ class Record:
     """How one command went, of those whose reporting policy asks for it."""
 
     origin: Origin
-    succeeded: bool
+    succeeded: bool | None
+    """None in a report that was read: only who has the manifest can tell."""
     measured: Mapping[Parameter, Any]
     """What the device found, as SUIT parameters (number -> value as on the wire)."""
 

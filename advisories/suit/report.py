@@ -51,6 +51,7 @@ from keys.limits import VERSION_MAX
 from keys.reasons import Reason
 
 _NONCE_BYTES_MAX: Final = 64
+_SECTIONS: Final = frozenset({ManifestKey.COMMON.value, *(section.value for section in Section)})
 _MANIFEST: Final[list[int]] = []
 """Path to the manifest in a tree of dependencies: the root, for we have no others."""
 
@@ -297,15 +298,14 @@ def _read_entry(value: Any) -> Record | Claim:
     return Claim(component_id(value[SYSTEM_COMPONENT]), _read_measured(measured))
 
 
-def _read_record(value: Any, *, succeeded: bool = True) -> Record:
+def _read_record(value: Any) -> Record:
     if not isinstance(value, list) or len(value) != 5 or value[0] != _MANIFEST:
         raise RefusedError(Reason.MALFORMED, "a record is not of five parts, about this manifest")
     _, section, offset, component, measured = value
-    if section != ManifestKey.COMMON and section not in set(Section):
+    if type(section) is not int or section not in _SECTIONS:
         raise RefusedError(Reason.UNSUPPORTED, f"a record of section {section!r}")
     at = Origin(section, uint(offset, "an offset", VERSION_MAX), uint(component, "a component", VERSION_MAX))
-    read = _read_measured(measured)
-    return Record(at, succeeded=succeeded and not read, measured=read)
+    return Record(at, succeeded=None, measured=_read_measured(measured))
 
 
 def _read_measured(value: Any) -> Mapping[Parameter, Any]:
@@ -321,7 +321,7 @@ def _read_failure(value: Any) -> Failure:
     code, reason = members.get(ReportKey.RESULT_CODE), members.get(ReportKey.RESULT_REASON)
     if type(code) is not int or type(reason) is not int or reason not in set(ReportReason):
         raise RefusedError(Reason.MALFORMED, "a failure without a code or a reason of the draft")
-    record = _read_record(members.get(ReportKey.RESULT_RECORD), succeeded=False)
+    record = _read_record(members.get(ReportKey.RESULT_RECORD))
     return Failure(code, record, ReportReason(reason))
 
 
