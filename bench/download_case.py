@@ -161,10 +161,11 @@ class Downloads:
                 over.set()
 
         began = time.monotonic()
+        platform = InstallerPlatform(home, folder / "installer", install_s=60, tell=lambda _line: None)
         shell = DeviceShell(
             home,
             Retaining(retained),
-            platform=InstallerPlatform(home, folder / "installer", install_s=60, tell=lambda _line: None),
+            platform=platform,
             clock=lambda: helpers.NOW + 60 + time.monotonic() - began,
             on_event=told,
         )
@@ -173,6 +174,7 @@ class Downloads:
         async with asyncio.timeout(SECONDS_MAX):
             await over.wait()
         await shell.stop()
+        await platform.close()
         if shell.failure is not None:
             raise shell.failure if isinstance(shell.failure, TocsinError) else GaveWayError
         return times["DOWNLOADED"] - times["DOWNLOADING"]
