@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock wheel clean system help bench mutate examples
+.PHONY: demo test check format lock wheel clean system help bench mutate chaos examples
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -18,7 +18,9 @@ demo: $(VENV)/run ## Ring the bell: a whole incident on 100 simulated devices, i
 PURE  := tests/keys tests/advisories tests/device_sim tests/gateway tests/hil
 WHOLE := tests/cli tests/flow $(wildcard tests/test_*.py)
 
-test: system $(VENV)/dev $(VENV)/smpmgr/bin/smpmgr $(VENV)/csaf-validator/package.json ## Run all tests; hold line and branch coverage of the pure rooms
+PEERS := $(VENV)/smpmgr/bin/smpmgr $(VENV)/csaf-validator/package.json $(VENV)/homeassistant/.asked
+
+test: system $(VENV)/dev $(PEERS) ## Run all tests; hold line and branch coverage of the pure rooms
 	@mkdir -p build
 	$(BIN)/pytest -n 2 --dist worksteal $(WHOLE) $(ARGS)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=json:build/coverage.json $(PURE) $(ARGS)
@@ -39,6 +41,10 @@ bench: $(VENV)/dev ## Measure what verification and the serial line cost; fail w
 	@$(BIN)/python -m bench.trust $(ARGS)
 	@$(BIN)/python -m bench.hil
 	@$(BIN)/python -m bench.advisories
+	@$(BIN)/python -m bench.device
+
+chaos: system $(VENV)/dev ## Hunt for hours: power cuts, kills and orders of events at random (ARGS="--seed N")
+	TOCSIN_MOMENTS=50 $(BIN)/pytest -n 2 --dist worksteal tests/flow/test_interruptions.py $(ARGS)
 
 mutate: $(VENV)/dev system ## Break keys/ in every small way; fail when tests notice fewer than nine in ten
 	@$(BIN)/python .ci/mutants $(ARGS)
@@ -82,6 +88,11 @@ $(VENV)/smpmgr/bin/smpmgr: tests/smpmgr.lock | $(VENV)/pip
 	@$(PYTHON) -m venv $(VENV)/smpmgr
 	@$(VENV)/smpmgr/bin/pip install -q --no-deps --require-hashes -r tests/smpmgr.lock
 	@touch $@
+
+# Home Assistant wants a newer Python than we do; where there is none, its tests are skipped.
+$(VENV)/homeassistant/.asked: tests/homeassistant.lock | $(VENV)/pip
+	@tests/device_sim/homeassistant/install $(VENV)/homeassistant
+	@mkdir -p $(@D) && touch $@
 
 # A second opinion on CSAF documents, by others and in another language; without npm its tests are skipped.
 $(VENV)/csaf-validator/package.json: tests/csaf-validator/package-lock.json | $(VENV)/pip
