@@ -151,18 +151,27 @@ def peek(data: bytes) -> Patch:
 
 def _patch(envelope: Envelope, signed: tuple[bytes, ...]) -> Patch:
     found = recognise(envelope)
-    if found is not None:
-        return Patch(
-            envelope.digest,
-            found.sequence,
-            found.vendor_id,
-            found.class_id,
-            (found.content,),
-            (found.fetch,),
-            _version(None, found.texts, found.content.component),
-            envelope,
-            signed,
-        )
+    if found is None:
+        return judge(envelope, signed)
+    return Patch(
+        envelope.digest,
+        found.sequence,
+        found.vendor_id,
+        found.class_id,
+        (found.content,),
+        (found.fetch,),
+        _version(None, found.texts, found.content.component),
+        envelope,
+        signed,
+    )
+
+
+def judge(envelope: Envelope, signed: tuple[bytes, ...]) -> Patch:
+    """Return the patch of an envelope whose manifest is the signed one, by reading and running all of it.
+
+    Raises:
+        RefusedError: the manifest is not well formed, or beyond our subset.
+    """
     manifest = read(envelope)
     plan, payloads, fetches = survey(manifest)
     vendor, class_id = plan.vendor_ids[0], plan.class_ids[0]  # nothing is fetched before both were checked
