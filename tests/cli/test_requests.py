@@ -197,7 +197,7 @@ def _sever(request: Request) -> Request:
     whole = suit.decode(request.body)
     members = dict(decode(whole.manifest))
     (text,) = {23} & members.keys()
-    members[text] = [-16, digest_of(members[text])]
+    members[text] = [-16, digest_of(encode(members[text]))]
     manifest = encode(members)
     return replace(request, body=suit.encode(suit.Envelope(digest_of(manifest), (), manifest)))
 
