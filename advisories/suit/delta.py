@@ -33,13 +33,8 @@ def make(base: bytes, new: bytes) -> bytes:
         InputError: DELTA_TOO_BIG: the images are compared in memory, which takes many times their size.
         UnavailableError: DELTA_LIBRARY, when detools is not installed.
     """
-    for image in (base, new):
-        if not 1 <= len(image) <= IMAGE_BYTES_MAX:
-            raise InputError(
-                "DELTA_TOO_BIG",
-                f"A delta cannot be made of an image of {len(image)} bytes.",
-                mend=f"Leave --delta-from out; images have 1 to {IMAGE_BYTES_MAX} bytes for that.",
-            )
+    require_size(len(base))
+    require_size(len(new))
     detools = _library()
     found = []
     for compression in _COMPRESSIONS:
@@ -49,6 +44,16 @@ def make(base: bytes, new: bytes) -> bytes:
     delta = min(found, key=len)
     assert apply(base, delta, len(new)) == new, "the library made a delta that it cannot apply"
     return delta
+
+
+def require_size(size: int) -> None:
+    """Refuse a size of which no delta is made (InputError: DELTA_TOO_BIG)."""
+    if not 1 <= size <= IMAGE_BYTES_MAX:
+        raise InputError(
+            "DELTA_TOO_BIG",
+            f"A delta cannot be made of an image of {size} bytes.",
+            mend=f"Leave --delta-from out; images have 1 to {IMAGE_BYTES_MAX} bytes for that.",
+        )
 
 
 def apply(base: bytes, delta: bytes, size: int) -> bytes:

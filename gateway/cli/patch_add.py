@@ -64,6 +64,7 @@ def add(
     delta_from: Annotated[
         list[Path] | None,
         typer.Option(
+            metavar="FILE",
             help="An older image; devices that run it fetch only what differs. Repeat it.",
             rich_help_panel=_FILES,
         ),

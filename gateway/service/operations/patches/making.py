@@ -186,6 +186,7 @@ class _Maker:
 
     def _deltas(self, new: Taken) -> tuple[Delta, ...]:
         """Make a delta from each base; those that spare nothing are left out."""
+        delta.require_size(new.found.size)
         image, made = _in_memory(new.path), []
         for base in self._wishes.delta_from:
             older = _in_memory(base)
