@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from advisories.suit import conditions
+from advisories.suit.arguments import read_arguments
 from advisories.suit.manifest import ComponentId, Manifest, Steps
 from advisories.suit.numbers import (
     PARAMETERS_SUPPORTED,
@@ -181,8 +182,19 @@ def _override_parameters(walk: Walk, argument: Mapping[Parameter, Any]) -> None:
 def _fetch(walk: Walk, _: Any) -> None:
     walk.needs_identity(Command.FETCH)
     uri, arguments = walk.required(Parameter.URI), walk.optional(Parameter.FETCH_ARGS)
+    if arguments:
+        _require_understood(arguments)
     digest, size = walk.optional(Parameter.IMAGE_DIGEST), walk.optional(Parameter.IMAGE_SIZE)
     walk.ask(Fetch(walk.component, uri, digest, size, arguments or None, origin=walk.origin))
+
+
+def _require_understood(arguments: bytes) -> None:
+    """Go no way whose payload is to be fetched in a manner that we do not know."""
+    try:
+        read_arguments(arguments)
+    except RefusedError as error:
+        why = ReportReason.PARAMETER_UNSUPPORTED
+        raise DirectiveError(Reason.UNSUPPORTED, f"fetch-args: {error.detail}", why) from None
 
 
 def _source(walk: Walk, command: Command) -> ComponentId:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -135,6 +136,6 @@ def _stated(manifest: Manifest) -> set[str | bytes]:
             elif command is Command.OVERRIDE_PARAMETERS:
                 wanted = {Parameter.URI, Parameter.IMAGE_DIGEST}
                 found |= {value for key, value in argument.items() if key in wanted}
-                if argument.get(Parameter.FETCH_ARGS):
-                    found.add(read_arguments(argument[Parameter.FETCH_ARGS]).digest)
+                with suppress(RefusedError):  # of another maker: whoever goes that way is not one of ours
+                    found.add(read_arguments(argument.get(Parameter.FETCH_ARGS, b"")).digest)
     return found

@@ -281,8 +281,49 @@ class TestDelta:
         patch = suit.peek(delta_patch())
         assert (patch.uri, [fetch.uri for fetch in patch.fetches]) == (URI, ["artefact/delta", URI])
 
+    def test_a_way_to_fetch_that_we_do_not_know_is_not_gone(self):
+        strange = sequence(20, {21: "strange", 25: b"f"}, *FETCH)
+        whole = sequence(20, {21: "whole", 25: b""}, *FETCH)
+        assert run([15, [strange, whole], *MATCH]) == (fetch("whole"), SIZED)
+        assert refused(run, [20, {25: b"f"}, *FETCH, *MATCH])[0] is Reason.UNSUPPORTED
+
     def test_arguments_of_another_form_are_refused(self):
         assert refused(suit.read_arguments, encode({1: 2, 2: 1, 3: OTHER, 4: OTHER}))[0] is Reason.MALFORMED
+
+
+def test_what_is_written_copied_and_swapped_is_known_before_it_runs():
+    stated = {3: encode([-16, DIGEST]), 14: 1000}
+    nested = sequence(20, {21: URI}, *FETCH, *MATCH)
+    install = [
+        12,
+        0,
+        32,
+        nested,
+        12,
+        1,
+        20,
+        {18: b"on"},
+        18,
+        2,
+        6,
+        15,
+        12,
+        2,
+        20,
+        {**stated, 22: 0},
+        22,
+        2,
+        *MATCH,
+    ]
+    three = ([b"\x00"], [b"\x01"], [b"\x02"])
+    patch = suit.peek(craft(sections={20: install}, components=three))
+    held = [(content.component, content.size, content.uri) for content in patch.payloads]
+    assert held == [(ZERO, 1000, URI), (ONE, 2, ""), (TWO, 1000, "")]
+    swapped = [*install[:-4], 31, 2, *MATCH]
+    patch = suit.peek(craft(sections={20: swapped}, components=three))
+    assert [content.component for content in patch.payloads] == [ONE, TWO]
+    inside = craft(sections={20: [32, sequence(20, {21: "#x"}, *FETCH, *MATCH)]}, severed={"#x": b""})
+    assert refused(suit.peek, inside)[0] is Reason.DIGEST_MISMATCH
 
 
 def test_two_payloads_of_ours_come_in_their_order():
