@@ -31,6 +31,19 @@ from keys.trusted import TrustedSet
 class Agent:
     """One device's decisions. Not thread-safe; call one method at a time."""
 
+    __slots__ = (
+        "_carrier",
+        "_currency",
+        "_fetcher",
+        "_inbox",
+        "_notices",
+        "_patches",
+        "_reporter",
+        "_restart",
+        "_session",
+        "_wake",
+    )
+
     def __init__(
         self,
         profile: Profile,

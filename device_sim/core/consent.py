@@ -53,6 +53,8 @@ class _Matter:
 class Consents:
     """All that is between a device's owner and its patches."""
 
+    __slots__ = ("_asked", "_book", "_described", "_mending", "_session")
+
     def __init__(self, book: PatchBook, mending: Mending) -> None:
         self._book = book
         self._session = book.session

@@ -31,6 +31,8 @@ def starts(offer: Offer) -> int:
 class Gates:
     """What stands between a verified image and its install."""
 
+    __slots__ = ("_changed", "_closed", "_currency", "_session")
+
     def __init__(self, session: Session, currency: Currency) -> None:
         self._session = session
         self._currency = currency

@@ -83,6 +83,8 @@ class Rooms:
 class Inbox:
     """Routes messages, walks roots, holds what cannot be judged yet."""
 
+    __slots__ = ("_accepted", "_held", "_hinted", "_probed", "_refused", "_rooms", "_session")
+
     def __init__(self, session: Session, rooms: Rooms) -> None:
         self._session = session
         self._rooms = rooms

@@ -19,6 +19,8 @@ _IN_FORCE = frozenset(
 class Mending:
     """Finds the notices that name a patch."""
 
+    __slots__ = ("_currency", "_session")
+
     def __init__(self, session: Session, currency: Currency) -> None:
         self._session = session
         self._currency = currency

@@ -46,6 +46,8 @@ class _Piece:
 class Notices:
     """All advisories of one device."""
 
+    __slots__ = ("_currency", "_session", "_showing", "_waiting", "_wording")
+
     def __init__(self, session: Session, currency: Currency) -> None:
         self._session = session
         self._currency = currency
@@ -275,9 +277,7 @@ class Notices:
     def _assess(self, track: NoticeTrack, carried: NoticeState | None = None) -> None:
         """Decide from time, phase and installed version how far the notice goes.
 
-        Args:
-            track: to decide on.
-            carried: how far its owner came with the same words in an earlier revision.
+        ``carried`` is how far its owner came with the same words in an earlier revision.
         """
         session = self._session
         header = track.header

@@ -28,6 +28,8 @@ _ON_TRIAL = frozenset({_P.INSTALLING, _P.INSTALLED})
 class Offers:
     """What the gateway offers one device, one patch at a time."""
 
+    __slots__ = ("_book", "_carrier", "_currency", "_session")
+
     def __init__(self, book: PatchBook, currency: Currency, carrier: Carrier) -> None:
         self._book = book
         self._session = book.session

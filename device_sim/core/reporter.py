@@ -20,6 +20,18 @@ _SEEN_STATES = frozenset({NoticeState.SHOWN, NoticeState.ACKNOWLEDGED})
 class Reporter:
     """Builds, sends and repeats reports; takes receipts."""
 
+    __slots__ = (
+        "_asked",
+        "_last",
+        "_pause",
+        "_pending",
+        "_reports",
+        "_sequence",
+        "_session",
+        "_wait",
+        "_wants",
+    )
+
     def __init__(self, session: Session) -> None:
         self._session = session
         self._sequence = 0

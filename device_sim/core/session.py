@@ -27,6 +27,32 @@ _UNSAVED = (do.EraseSlot, do.WriteSlot, do.Log, do.WakeAt, do.Subscribe, do.Unsu
 class Session:
     """Shared by all rooms of an agent; :meth:`begin` and :meth:`finish` bracket each call."""
 
+    __slots__ = (
+        "_dirty",
+        "_drawn",
+        "_effects",
+        "_entropy",
+        "_refused",
+        "able",
+        "algorithms",
+        "conditions",
+        "connected",
+        "counter",
+        "image",
+        "installed",
+        "measured",
+        "news",
+        "now",
+        "profile",
+        "rebooting",
+        "signer",
+        "slot",
+        "state",
+        "trial",
+        "turned_back",
+        "wakes",
+    )
+
     def __init__(
         self,
         profile: Profile,
@@ -72,7 +98,7 @@ class Session:
         self._drawn = 0
         self._effects: list[do.Effect] = []
         self._dirty = False
-        self._refused: set[bytes] = set()
+        self._refused: frozenset[bytes] = frozenset()
 
     @property
     def topics(self) -> Topics:
@@ -176,7 +202,7 @@ class Session:
             return
         if len(self.state.journal) >= limits.JOURNAL_REFUSALS_MAX:
             return
-        self._refused.add(digest)
+        self._refused |= {digest}
         if len(self._refused) > limits.REFUSALS_PER_BOOT_MAX:
             self.record(Track.REFUSAL, "more refusals", Reason.LIMIT_REACHED)
             return

@@ -42,6 +42,8 @@ class _Failure:
 class Showing:
     """The surface of one device, as far as this boot knows it."""
 
+    __slots__ = ("_currency", "_failed", "_session", "_stands", "_under_way", "_wording")
+
     def __init__(self, session: Session, currency: Currency, wording: Wording) -> None:
         self._session = session
         self._currency = currency

@@ -21,11 +21,13 @@ _ON_SCREEN = frozenset({NoticeState.SHOWN, NoticeState.ACKNOWLEDGED})
 class Wording:
     """The choice of a text for each advisory; what could not be shown is remembered for this boot."""
 
+    __slots__ = ("_passed", "_session", "_stuck")
+
     def __init__(self, session: Session) -> None:
         self._session = session
         self._passed: dict[str, set[str]] = {}
         """Advisory id -> languages that the surface can show neither in words nor in pages."""
-        self._stuck: set[str] = set()
+        self._stuck: frozenset[str] = frozenset()
         """Advisories of which no language can be shown: only the best one is waited for."""
 
     def language(self, header: Notice) -> str | None:
@@ -80,7 +82,7 @@ class Wording:
         passed.add(track.language or "")
         if self.language(track.header) is None:
             best = fallback(self._session.profile.languages, texts)
-            self._stuck.add(track.id)
+            self._stuck |= {track.id}
             self._passed[track.id] = texts - {best or ""}
             return best != track.language
         return True
@@ -88,7 +90,7 @@ class Wording:
     def forget(self, advisory: str) -> None:
         """Another revision takes its place: its texts are looked at afresh."""
         self._passed.pop(advisory, None)
-        self._stuck.discard(advisory)
+        self._stuck -= {advisory}
 
     def is_known(self, old: NoticeTrack, header: Notice) -> bool:
         """Say whether the owner read in an earlier revision what this one would show, and no more."""
