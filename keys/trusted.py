@@ -10,7 +10,7 @@ Everything a device or a gateway believes has come through :meth:`TrustedSet.acc
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -245,7 +245,7 @@ class TrustedSet:
         return genuine
 
     def _raise_floor(
-        self, genuine: Genuine[B], name: str, demands: Mapping[str, int], now: int | None
+        self, genuine: Genuine[B], name: str, demands: dict[str, int], now: int | None
     ) -> None:
         body = genuine.body
         key = (body.type, name)
@@ -269,7 +269,7 @@ class TrustedSet:
             digest=genuine.digest,
             kids=tuple(sorted(kids)[:SIGNATURES_MAX]),
             issued=body.issued,
-            demands=dict(demands),
+            demands=demands,  # the root's own, never changed: one for all that hangs from it
             author=body.author,
             until=until,
         )

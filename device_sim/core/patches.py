@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 from advisories.states import PatchState
 from advisories.suit import open_envelope
@@ -52,19 +53,6 @@ class Patches:
         self.offer = self._offers.take
         self._resumed: tuple[bytes, float] = (b"", 0.0)
         """The patch that was here at boot, and until when the shell may say how the surroundings are."""
-        self._steps: dict[PatchState, Callable[[PatchTrack], None]] = {
-            _P.OFFERED: self._consider,
-            _P.WAITING_FOR_CONFIRMATION: self._ask,
-            _P.DEFERRED: self._consents.remind,
-            _P.WAITING_FOR_WINDOW: self._wait_for_window,
-            _P.DOWNLOADING: self.carrier.step,
-            _P.DOWNLOADED: self.carrier.step,
-            _P.VERIFIED: self._begin_install,
-            _P.INSTALLING: self.carrier.step,
-            _P.INSTALLED: self.carrier.step,
-            _P.CANCEL_REJECTED: self.carrier.step,
-            _P.TESTING: self.carrier.step,
-        }
 
     # What arrives.
 
@@ -174,8 +162,8 @@ class Patches:
             if track is None:
                 break
             if track.state in NO_RETURN or not (self._offers.ends(track) or self._lapses(track)):
-                if track.state in self._steps:
-                    self._steps[track.state](track)
+                if track.state in self._STEPS:
+                    self._STEPS[track.state](self, track)
                 after = self._book.active
                 if after is not None and (after.digest, after.state) == (track.digest, track.state):
                     break
@@ -256,3 +244,24 @@ class Patches:
         if track.reason is not reason:
             self._book.put(replace(track, reason=reason))
             self._session.news = True
+
+    def _remind(self, track: PatchTrack) -> None:
+        self._consents.remind(track)
+
+    def _carry(self, track: PatchTrack) -> None:
+        self.carrier.step(track)
+
+    # One table for all devices of a process.
+    _STEPS: ClassVar[dict[PatchState, Callable[[Patches, PatchTrack], None]]] = {
+        _P.OFFERED: _consider,
+        _P.WAITING_FOR_CONFIRMATION: _ask,
+        _P.DEFERRED: _remind,
+        _P.WAITING_FOR_WINDOW: _wait_for_window,
+        _P.DOWNLOADING: _carry,
+        _P.DOWNLOADED: _carry,
+        _P.VERIFIED: _begin_install,
+        _P.INSTALLING: _carry,
+        _P.INSTALLED: _carry,
+        _P.CANCEL_REJECTED: _carry,
+        _P.TESTING: _carry,
+    }
