@@ -28,6 +28,8 @@ from advisories.states import (
     PatchState,
     Surface,
 )
+from advisories.suit.report import open_suit_report
+from keys.errors import RefusedError
 from keys.reasons import Reason
 
 Texts = Mapping[bytes, Mapping[str, bytes]]
@@ -253,6 +255,9 @@ def patch(
     is_news = before is None or before.consent != consent
     if consent is not None and texts is not None and is_news and not _is_asked(status.digest, consent, texts):
         anomalies.append(Anomaly("consent", f"{name}: to a question that nobody published"))
+    suit = status.suit
+    if suit is not None and (before is None or before.suit != suit) and (why := _unfit(suit, status.digest)):
+        anomalies.append(Anomaly("suit_report", f"{name}: {why}"))
     changed = received
     if before is not None and before.state is status.state and not moved:
         changed = before.changed
@@ -265,7 +270,7 @@ def patch(
         consent=consent,
         done=status.done,
         deferrals=status.deferrals,
-        suit=status.suit or (before.suit if before is not None else None),
+        suit=suit or (before.suit if before is not None else None),
     )
 
 
@@ -278,3 +283,12 @@ def _is_asked(digest: bytes, consent: Consented, texts: Texts) -> bool:
             return False
         words |= set(published.values())  # in what language the notice was read, the device knows
     return any(question(digest, consent.notice, w, consent.language) == consent.question for w in words)
+
+
+def _unfit(suit: bytes, digest: bytes) -> str:
+    """Return why bytes are no SUIT_Report of a patch; empty where they are one."""
+    try:
+        found = open_suit_report(suit)
+    except RefusedError as error:
+        return f"{error.reason.name}, {error.detail}"
+    return "" if found.manifest == digest else f"a report about {found.manifest.hex()[:16]}"

@@ -11,12 +11,14 @@ from advisories.report import FACTORY_RESET, Agreed, Consented, JournalEntry, Pa
 from advisories.states import NoticeState, PatchState, Surface
 from gateway.core.ingest import Committed, judge
 from gateway.core.tracks import NoticeRow
+from keys.cbor import encode
 from keys.reasons import Reason
 from tests.gateway.peer import entry, status, walked
 from tests.gateway.test_core_ingest import FLEET, HEADER, ID, PATCH, commit, kinds, make, patch_status
 from tests.helpers import NOW
 
 N, P = NoticeState, PatchState
+SUIT = encode({3: [], 4: True, 99: ["", [-16, PATCH]]})
 TOLD = walked(ID, N.DELIVERED, N.VERIFIED, N.SHOWN, N.ACKNOWLEDGED)
 RESET = JournalEntry(
     index=4, time=NOW + 100, track=Track.DEVICE, name=FACTORY_RESET, old=0, new=0, reason=Reason.RESET
@@ -156,13 +158,31 @@ def test_where_the_texts_are_not_known_nothing_is_held_against_it() -> None:
 
 
 def test_what_is_kept_of_a_patch() -> None:
-    said = with_consent(consented(), done=40, deferrals=2, suit=b"\x80")
+    said = with_consent(consented(), done=40, deferrals=2, suit=SUIT)
     first = commit(make(patches=(said,)), texts=TEXTS)
     row = first.patches[PATCH]
-    assert (row.consent, row.done, row.deferrals, row.suit) == (consented(), 40, 2, b"\x80")
+    assert (row.consent, row.done, row.deferrals, row.suit) == (consented(), 40, 2, SUIT)
     # Consent, progress and deferrals are as the device says now; a SUIT_Report may only have found no room.
     later = commit(make(version=2, patches=(patch_status(P.FAILED),)), first.standing).patches[PATCH]
-    assert (later.consent, later.done, later.deferrals, later.suit) == (None, None, None, b"\x80")
+    assert (later.consent, later.done, later.deferrals, later.suit) == (None, None, None, SUIT)
+
+
+@pytest.mark.parametrize(
+    ("case", "suit", "fits"),
+    [
+        ("a report of it", SUIT, True),
+        ("a report of another patch", encode({3: [], 4: True, 99: ["", [-16, b"\x08" * 32]]}), False),
+        ("no report", b"\x80", False),
+        ("no CBOR", b"\xff" * 768, False),
+        ("no result", encode({99: ["", [-16, PATCH]]}), False),
+    ],
+)
+def test_a_suit_report_that_is_none_is_noted_once_and_kept(case: str, suit: bytes, fits: bool) -> None:
+    body = make(patches=(patch_status(P.FAILED, suit=suit),))
+    first = commit(body)
+    assert kinds(first) == ([] if fits else ["suit_report"]), case
+    assert first.patches[PATCH].suit == suit
+    assert kinds(commit(replace(body, version=2), first.standing)) == []
 
 
 def test_the_core_alone_needs_no_texts() -> None:
