@@ -56,8 +56,8 @@ class NoticeStatus:
     time: int = at(5, uint())
     """UTC seconds of the last transition, by the device's idea of time."""
     reason: Reason = at(6, choice(Reason))
-    """OK; STALE while shown as "not confirmed current"; DISPLAY_FAILED or FONT_MISSING while the surface does not
-    show it (any more); a refusal's reason when REJECTED."""
+    """OK; STALE while shown as "not confirmed current"; DISPLAY_FAILED or FONT_MISSING while the surface does
+    not show it (any more); a refusal's reason when REJECTED."""
     surface: Surface = at(7, choice(Surface))
     language: str | None = at(8, text(limits.LANGUAGE_BYTES_MAX), optional=True)
     confirmed: int | None = at(9, uint(), optional=True)

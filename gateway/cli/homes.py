@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -219,6 +220,7 @@ def _profile(workspace: Workspace, wish: Wish) -> Profile:
         auto_consent=wish.auto_consent,
         topics=workspace.topics,
         slot_bytes=wish.product.slot_bytes,
+        delta=importlib.util.find_spec("detools") is not None,
     )
 
 
