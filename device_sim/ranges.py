@@ -35,7 +35,7 @@ PIECES_AHEAD: Final = 4
 """Pieces that were read and not yet written."""
 TIMEOUT_S: Final = 30.0
 REDIRECTS_MAX: Final = 3
-_READ_BYTES: Final = 65_536
+_READ_BYTES: Final = 16_384  # a record of TLS
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _GONE: Final = frozenset({400, 401, 403, 404, 405, 410, 414, 451})
 
@@ -93,6 +93,7 @@ class Transfer:
         self._loop = asyncio.get_running_loop()
         self._room = threading.Semaphore(PIECES_AHEAD)
         self._stopped = threading.Event()
+        self._buffer = bytearray(PIECE_BYTES)
         self._connection: http.client.HTTPConnection | None = None
         self._work: Future[None] = _pool().submit(self._run)
 
@@ -231,13 +232,13 @@ class Transfer:
 
     def _read(self, response: http.client.HTTPResponse, room: int) -> bytes:
         """Return the next piece: a whole one, or as much as comes in a second."""
-        wanted, parts, until = min(room, PIECE_BYTES), [], time.monotonic() + PIECE_SECONDS
-        while wanted and not self._stopped.is_set():
-            data = response.read1(min(wanted, _READ_BYTES))
-            if not data:
+        wanted, count, until = min(room, PIECE_BYTES), 0, time.monotonic() + PIECE_SECONDS
+        view = memoryview(self._buffer)
+        while count < wanted and not self._stopped.is_set():
+            came = response.readinto(view[count : min(wanted, count + _READ_BYTES)])
+            if not came:
                 raise _EndError(Reason.CONNECTION_LOST, "it ended too early")
-            parts.append(data)
-            wanted -= len(data)
+            count += came
             if time.monotonic() > until:
                 break
-        return b"".join(parts)
+        return bytes(view[:count])
