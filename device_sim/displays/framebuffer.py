@@ -135,8 +135,10 @@ class Framebuffer:
         for alone in (False, True):
             for scale in range(max(1, screen.width // (face.width * _COLUMNS_MIN)), 0, -1):
                 columns = min(_COLUMNS_MAX, screen.width // (face.width * scale))
+                if columns < _COLUMNS_MIN:
+                    continue  # no layout has so little room
                 lines = self._lines(columns, alone=alone)
-                if len(lines) <= screen.height // (face.height * scale) and columns >= _COLUMNS_MIN:
+                if len(lines) <= screen.height // (face.height * scale):
                     return lines, scale
             if self._prompt is None:
                 break
