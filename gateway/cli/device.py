@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from advisories.versions import Version, parse_version
-from gateway.cli import device_ca, device_real, device_report, enrolment, fleet, homes
+from gateway.cli import device_ca, device_real, device_report, device_show, enrolment, fleet, homes
 from gateway.cli.output import (
     JsonOption,
     OperatorKeyOption,
@@ -50,6 +50,7 @@ def register(parent: typer.Typer) -> None:
     """Add this module's commands to the application."""
     app.command("run", epilog=example("device run 3f9a"))(fleet.device_run)
     device_real.register(app)
+    app.command("show", epilog=example("device show 3f9a"))(device_show.show)
     enrolment.register(app)
     app.command("certificate", epilog=example("device certificate 3f9a"))(device_ca.certificate)
     app.add_typer(device_ca.app, name="ca")

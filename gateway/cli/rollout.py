@@ -185,7 +185,7 @@ def _print_status(found: Status, out: Console) -> None:
     for advisory in found.advisories:
         _print_advisory(advisory, out)
     if found.patches:
-        columns = ("patch", "version", "patched", "failed", "states")
+        columns = ("patch", "version", "patched", "failed", "states", "consent")
         rows = [
             (
                 f"{p.product} {p.sequence}",
@@ -193,6 +193,7 @@ def _print_status(found: Status, out: Console) -> None:
                 p.patched,
                 p.failed,
                 ", ".join(f"{name.lower()} {count}" for name, count in p.states.items()),
+                ", ".join(f"{name.lower()} {count}" for name, count in p.agreed.items()),
             )
             for p in found.patches
         ]
@@ -203,6 +204,7 @@ def _print_status(found: Status, out: Console) -> None:
         *_counts("refused by devices", found.refused),
         *_counts("quarantined", found.quarantined),
         *_counts("anomalies", found.anomalies),
+        *_counts("served since the gateway's start", found.served),
     ):
         out.print(line, markup=False)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from advisories.notice import Notice
+from advisories.report import Agreed
 from advisories.states import PATCH_PROVEN, Surface
 from advisories.versions import parse_version
 from gateway.core import funnel as core
@@ -126,6 +127,21 @@ def patched_by_language(session: Session, digest: bytes) -> dict[str, int]:
         .order_by(d.c.language)
     )
     return {row[0]: row[1] for row in session.connection.execute(query)}
+
+
+def agreed(session: Session, digest: bytes) -> dict[str, int]:
+    """Return how owners agreed to a patch -> how many devices, and how many put it off so far."""
+    p = schema.patch_states
+    query = (
+        sa.select(p.c.consent_how, sa.func.count())
+        .where(p.c.digest == digest, p.c.consent_how.is_not(None))
+        .group_by(p.c.consent_how)
+        .order_by(p.c.consent_how)
+    )
+    found = {Agreed(how).name: many for how, many in session.connection.execute(query)}
+    deferred = sa.select(sa.func.count()).where(p.c.digest == digest, p.c.deferrals.is_not(None))
+    many = session.connection.execute(deferred).scalar_one()
+    return found | ({"DEFERRED": many} if many else {})
 
 
 def refusals(session: Session) -> dict[str, int]:

@@ -7,6 +7,8 @@ publishes again what has to be retained, and devices repeat what has no receipt.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import logging
 import os
 import random
@@ -32,13 +34,14 @@ from gateway.service.blocks import Desk
 from gateway.service.ingest import Ingest, Outcome, Receipt, Refusal
 from gateway.service.link import Link, Received
 from gateway.service.offers import Speaker
-from gateway.service.store import Retained, Store
+from gateway.service.store import COUNTS, Retained, Store
 from keys.errors import InputError, RefusedError, TocsinError, UnavailableError
 from keys.root import Root
 from keys.signer import Signer
 from keys.trusted import TrustedSet
 
 POLL_SECONDS: Final = 0.2  # how soon the work of another process is noticed
+COUNTS_SECONDS: Final = 30.0  # how often what was counted is kept
 TEND_SECONDS: Final = 30.0  # how often deadlines and lifetimes are looked at when nothing changes
 REASSERT_SECONDS: Final = 300.0  # a timestamp that somebody overwrote at the broker is back after that
 RECONNECT_SECONDS: Final = (0.2, 10.0)  # first and longest pause
@@ -112,8 +115,9 @@ class Gateway:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was counted since the start: reports, wants, blocks, connections."""
-        return {**self._ingest.counts, **self._desk.counts, **self.links}
+        """What was counted since the start: reports, wants, blocks, connections; and who downloads now."""
+        now = {"downloading": self._desk.downloading}
+        return {**self._ingest.counts, **self._desk.counts, **self.links, **now}
 
     def now(self) -> float:
         """UTC seconds by the gateway's clock."""
@@ -135,6 +139,8 @@ class Gateway:
 
     async def close(self) -> None:
         """Wait for the last transaction; the store itself stays open."""
+        with contextlib.suppress(TocsinError):
+            await self._in_store(self._keep_counts)
         await asyncio.to_thread(self._executor.shutdown, wait=True)
         self._desk.close()
 
@@ -176,7 +182,7 @@ class Gateway:
 
     async def _tend(self) -> None:
         """Notice what other processes wrote and what time brings; sign what is due."""
-        seen, looked, more = -1, -TEND_SECONDS, False
+        seen, looked, kept, more = -1, -TEND_SECONDS, time.monotonic(), False
         while True:
             try:
                 version = await self._in_store(self.store.data_version)
@@ -185,9 +191,17 @@ class Gateway:
                     more = await self._in_store(self._speaker.tend)
                     seen, looked = version, now
                     self._changed.set()
+                if now - kept >= COUNTS_SECONDS:
+                    kept = now
+                    await self._in_store(self._keep_counts)
             except UnavailableError as error:
                 log.warning("The store is not to be had for now: %s", error)
             await asyncio.sleep(0 if more else POLL_SECONDS)
+
+    def _keep_counts(self) -> None:
+        """Let ``tocsin status`` see what was counted."""
+        with self.store.write() as session:
+            session.set_meta(COUNTS, json.dumps(self.counts, sort_keys=True))
 
     async def _talk(self, url: str, tls: ssl.SSLContext | None) -> None:
         """Keep a connection; the first must succeed."""

@@ -22,6 +22,7 @@ from gateway.service.schema import SCHEMA_VERSION
 from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 
 _READABLE: Final = frozenset(map(str, (*schema.UPGRADES, SCHEMA_VERSION)))  # schema versions
+COUNTS: Final = "counts"  # single value: what the running gateway counted, as JSON
 BUSY_SECONDS: Final = 5.0  # how long a writer waits for another process before it says so
 _CHECK_BYTES_MAX: Final = 64 * 1024 * 1024  # larger files are not read through at every opening
 

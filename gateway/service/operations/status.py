@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from gateway.core.funnel import Funnel, total
 from gateway.service import funnel, schema
 from gateway.service.operations.rollouts import RolloutView
 from gateway.service.operations.rollouts import status as rollout_status
-from gateway.service.store import Session
+from gateway.service.store import COUNTS, Session
 from gateway.service.workspace import Workspace
 
 _PROVEN = frozenset(state.name for state in PATCH_PROVEN)
@@ -50,6 +51,8 @@ class PatchStatus:
     """Run it, measured and confirmed."""
     patched_by_language: dict[str, int]
     failed: int
+    agreed: dict[str, int]
+    """How owners agreed (ASKED, URGENT, ALWAYS), and DEFERRED -> devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Status:
     """Reason -> messages to the gateway that were no reports."""
     anomalies: dict[str, int]
     """Kind -> how often evidence did not fit together."""
+    served: dict[str, int]
+    """What the gateway counted since its last start, as it was kept last: reports, wants, blocks, bytes."""
 
 
 def status(workspace: Workspace, advisory: str | None = None) -> Status:
@@ -95,6 +100,7 @@ def status(workspace: Workspace, advisory: str | None = None) -> Status:
             refused=funnel.refusals(session),
             quarantined=funnel.quarantined(session),
             anomalies=funnel.anomalies(session),
+            served=json.loads(session.meta(COUNTS) or "{}"),
         )
 
 
@@ -136,6 +142,7 @@ def _patches(session: Session) -> tuple[PatchStatus, ...]:
                 patched=sum(count for state, count in states.items() if state in _PROVEN),
                 patched_by_language=funnel.patched_by_language(session, digest),
                 failed=sum(count for state, count in states.items() if state in _FAILED),
+                agreed=funnel.agreed(session, digest),
             )
         )
     return tuple(found)
