@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from advisories.notice import Notice
 from advisories.report import FACTORY_RESET, Agreed, Consented, JournalEntry, PatchStatus, Track, question
 from advisories.states import NoticeState, PatchState, Surface
 from gateway.core.ingest import Committed, judge
 from gateway.core.tracks import NoticeRow
 from keys.cbor import encode
+from keys.codec import dump
 from keys.reasons import Reason
+from tests.device_sim.core.world import World
 from tests.gateway.peer import entry, status, walked
 from tests.gateway.test_core_ingest import FLEET, HEADER, ID, PATCH, commit, kinds, make, patch_status
-from tests.helpers import NOW
+from tests.helpers import NOW, PRODUCT
+from tests.helpers import notice as make_notice
+from tests.helpers import text as make_text
 
 N, P = NoticeState, PatchState
 SUIT = encode({3: [], 4: True, 99: ["", [-16, PATCH]]})
@@ -189,3 +195,80 @@ def test_the_core_alone_needs_no_texts() -> None:
     body = make(patches=(with_consent(consented()),))
     found = judge(body, FLEET.report(body), None, stored=None, overlap={}, received=NOW, nonce=bytes(16))
     assert isinstance(found, Committed)
+
+
+# A real device
+
+
+class Followed(World):
+    """A world whose reports are judged as the gateway judges them."""
+
+    def __init__(self, **profile: Any) -> None:
+        self.decisions: list[Committed] = []
+        self.texts: dict[bytes, Any] = {}
+        super().__init__(**profile)
+
+    def notice(self, *arguments: Any, **named: Any) -> Notice:
+        header = super().notice(*arguments, **named)
+        self.texts[sha256(dump(header)).digest()] = {
+            language: sha256(dump(make_text(language))).digest() for language in ("en", "de")
+        }
+        return header
+
+    def take_report(self, payload: bytes) -> None:
+        super().take_report(payload)
+        said = self.reports[-1]
+        standing = self.decisions[-1].standing if self.decisions else None
+        known = {each.index: each for decision in self.decisions for each in decision.journal}
+        found = judge(
+            said,
+            payload,
+            standing,
+            stored=None,
+            overlap={index: each for index, each in known.items() if index < said.journal_count},
+            texts=self.texts,
+            received=self.now,
+            nonce=bytes(16),
+        )
+        assert isinstance(found, Committed)
+        self.decisions.append(found)
+
+    @property
+    def row(self) -> NoticeRow:
+        return self.decisions[-1].standing.notices["EX-2026-0001"]
+
+
+def test_the_owner_after_a_factory_reset_of_a_real_device_is_told_again() -> None:
+    w = Followed(auto_consent=False)
+    w.connect()
+    header = w.notice()
+    w.current(header)
+    w.advance(10)
+    w.run(w.agent.acknowledge(w.now))
+    w.advance(10)
+    first = w.row
+    assert first.acknowledged is not None
+    w.run(w.agent.factory_reset(w.now))
+    w.advance(60)
+    assert w.row.shown is not None
+    assert first.shown is not None
+    assert w.row.shown > first.shown
+    assert w.row.acknowledged is None
+    assert [anomaly for decision in w.decisions for anomaly in decision.anomalies] == []
+
+
+def test_the_consent_of_a_real_devices_owner_is_to_what_was_published() -> None:
+    w = Followed(auto_consent=False)
+    w.connect()
+    patch = w.patch()
+    header = w.notice(make_notice(w.fleet, patches={PRODUCT: (patch,)}))
+    w.current(header, patches=((7, patch),))
+    w.offer(patch)
+    w.advance(10)
+    w.run(w.agent.consent("yes", w.now, w.asks[-1].question))
+    w.advance(30)
+    row = w.decisions[-1].standing.patches[patch]
+    assert row.consent is not None
+    assert row.consent.how is Agreed.ASKED
+    assert row.consent.notice in w.texts
+    assert [anomaly for decision in w.decisions for anomaly in decision.anomalies] == []
