@@ -7,11 +7,9 @@ asks the device whether something is all right; it compares.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from advisories import suit
+from advisories import mcuboot, suit
 from advisories.notice import Severity
 from advisories.offer import Consent, Offer
 from advisories.report import Agreed, JournalEntry, Report, Track, journal_genesis, journal_head, question
@@ -24,13 +22,15 @@ from advisories.states import (
 )
 from advisories.versions import Version
 from device_sim.core import effects as do
-from device_sim.core.profile import AutoConsent, Conditions, Platform, Profile
+from device_sim.core.profile import AutoConsent, Conditions, Platform
 from device_sim.core.slots import confirmed, load_record
 from keys.codec import dump
 from keys.reasons import Reason
+from tests.device_sim.core import plans
 from tests.device_sim.core.durable import FOR_EVER, REASONED, TRIED, floors_of, is_active, stored
-from tests.device_sim.core.firmware import CLASS, OLD, VENDOR, image
+from tests.device_sim.core.firmware import NEW, OLD, image
 from tests.device_sim.core.gateway_side import Desk
+from tests.device_sim.core.truth import Made, Skewed, is_open
 from tests.device_sim.core.world import FLEET, World
 from tests.helpers import PRODUCT, Fleet
 
@@ -39,42 +39,28 @@ NOTICEABLE = (do.Publish, do.Show, do.AskConsent, do.Announce, do.SaveBoot, do.R
 STATE_BYTES = 64 * 1_024
 
 
-@dataclass(frozen=True)
-class Made:
-    """A patch as its makers know it."""
-
-    sequence: int
-    version: Version
-    payload: bytes
-    """SHA-256."""
-    genuine: bool
-
-
-def is_open(profile: Profile, time: int) -> bool:
-    """Say whether one of the owner's windows is open: another way of counting than the device's."""
-    if not profile.windows:
-        return True
-    local = datetime.fromtimestamp(time, UTC).astimezone(profile.zone)
-    minute, yesterday = local.hour * 60 + local.minute, (local - timedelta(days=1)).weekday()
-    for window in profile.windows:
-        if window.start < window.end:
-            found = window.start <= minute < window.end and local.weekday() in window.days
-        else:
-            begun = minute >= window.start and local.weekday() in window.days
-            found = begun or (minute < window.end and yesterday in window.days)
-        if found:
-            return True
-    return False
-
-
 class Watched(World):
     """A world whose device is caught at every lie."""
 
+    @property
+    def agent(self) -> Any:
+        return self._skewed
+
+    @agent.setter
+    def agent(self, made: Any) -> None:
+        self._skewed = None if made is None else Skewed(made, self)
+
     def __init__(self, fleet: Fleet = FLEET, *, start: bool = True, **profile: Any) -> None:
         self.watch = True
+        self.skew = 0.0
+        """Seconds by which the device's clock is ahead of everybody's."""
+        self.making: Made | None = None
+        """What is being published."""
         self.recipes: dict[bytes, Made] = {}
         self.whole: dict[bytes, Version | None] = {hashlib.sha256(image()).digest(): OLD}
         """SHA-256 of every image that may run, and its version."""
+        self.banks: set[tuple[bytes, ...]] = set()
+        """SHA-256 of components that may run together, on a device of several."""
         self.offers: list[Offer] = []
         self.headers: dict[bytes, Any] = {}
         """Digest -> notice, of every header that was signed."""
@@ -85,6 +71,10 @@ class Watched(World):
         self.told_of: set[bytes] = set()
         self.drawn: set[tuple[str, int]] = set()
         """What stood on the screen: (advisory, revision)."""
+        self.confirmed: set[bytes] = set()
+        """Patches whose image ran, passed its test and was confirmed."""
+        self.passed = False
+        """What the last self-test came to."""
         self.surroundings = Conditions()
         self.floors: dict[Any, Any] = {}
         self.explained: frozenset[str] = frozenset()
@@ -101,55 +91,32 @@ class Watched(World):
     # What is made.
 
     def compose(
-        self,
-        sequence: int,
-        version: Version,
-        *datas: bytes,
-        components: tuple[Any, ...] = (suit.COMPONENT,),
-        **fields: Any,
+        self, sequence: int, version: Version, *payloads: suit.Payload, boots: bytes, **fields: Any
     ) -> bytes:
-        """Publish a patch that says whatever it is told to say, be it true or not."""
-        deltas = fields.pop("deltas", ())
-        uri = fields.pop("uri", "https://example.com/fw")
-        payloads = tuple(
-            suit.Payload(
-                (suit.File(hashlib.sha256(data).digest(), len(data), uri),),
-                component,
-                version if place == 0 else None,
-                deltas if place == 0 else (),
-            )
-            for place, (component, data) in enumerate(zip(components, datas, strict=True))
-        )
-        plan = suit.PatchPlan(
-            sequence=sequence, vendor_id=VENDOR, class_id=CLASS, payloads=payloads, **fields
-        )
-        envelope = suit.compose(plan)
-        for role in ("release", "security"):
-            envelope = suit.authenticate(envelope, self.fleet.signer(role))
-        self.payloads.update({hashlib.sha256(data).digest(): data for data in datas})
-        self.publish(self.topics.patch(PRODUCT, sequence), envelope)
-        digest = suit.manifest_digest(envelope)
-        self.recipes[digest] = Made(sequence, version, hashlib.sha256(datas[0]).digest(), genuine=True)
-        self.whole[hashlib.sha256(datas[0]).digest()] = version
-        return digest
+        """Publish a patch that says whatever it is told to say, be it true or not, and boots ``boots``."""
+        self.making = Made(sequence, version, hashlib.sha256(boots).digest(), genuine=True)
+        return plans.publish(self, *payloads, sequence=sequence, **fields)
 
     def patch(self, sequence: int = 7, data: bytes | None = None, **fields: Any) -> bytes:
-        digest = super().patch(sequence, data, **fields)
-        version = fields.get("version", (1, 4, 2, 0))
+        version = fields.get("version", NEW)
         data = image(version) if data is None else data
         genuine = {"release", "security"} <= set(fields.get("signers", ("release", "security")))
-        payload = hashlib.sha256(data).digest()
-        self.recipes[digest] = Made(sequence, version, payload, genuine)
-        if genuine:
-            self.whole[payload] = version
-        return digest
+        counter = mcuboot.parse(data).security_counter or 0
+        self.making = Made(sequence, version, hashlib.sha256(data).digest(), genuine, counter)
+        return super().patch(sequence, data, **fields)
 
-    def offer(self, patch: bytes, sequence: int = 7, **fields: Any) -> Offer:
-        self.offers.append(found := super().offer(patch, sequence, **fields))
-        return found
+    def publish(self, topic: str, payload: bytes) -> None:
+        if self.making is not None and topic == self.topics.patch(PRODUCT, self.making.sequence):
+            # Known to us before the device hears of it.
+            self.recipes[suit.manifest_digest(payload)] = self.making
+            if self.making.genuine:
+                self.whole[self.making.payload] = self.making.version
+        super().publish(topic, payload)
 
     def seal(self, body: Any) -> bytes:
         document = super().seal(body)
+        if body.TYPE == "offer":
+            self.offers.append(body)
         if body.TYPE == "notice":
             self.headers[hashlib.sha256(dump(body)).digest()] = body
         return document
@@ -179,10 +146,22 @@ class Watched(World):
         self.check_running()
         self.queue.append(lambda: self.agent.conditions(self.surroundings, self.now))
 
+    def running(self) -> bytes:
+        """The image that runs."""
+        return bytes(self.slots[self.agent._session.slot])
+
     def check_running(self) -> None:
-        """What boots is whole, and somebody who may has signed it."""
-        digest = hashlib.sha256(self.slots[self.agent._session.slot]).digest()
+        """What boots is whole, somebody who may has signed it, and its components belong together."""
+        slot, digest = self.agent._session.slot, hashlib.sha256(self.running()).digest()
         assert digest in self.whole, "an image runs that is not whole, or that nobody signed"
+        if len(self.profile.components) > 1:
+            found = self.bank_of(slot)
+            assert found in self.banks, "components run together that were never signed together"
+
+    def bank_of(self, slot: int) -> tuple[bytes, ...]:
+        """SHA-256 of every component of a bank."""
+        count = len(self.profile.components)
+        return tuple(hashlib.sha256(self.flash.bank(self, slot, place)).digest() for place in range(count))
 
     def carry_out(self, effect: do.Effect) -> None:
         if isinstance(effect, NOTICEABLE):
@@ -197,6 +176,10 @@ class Watched(World):
                     self.check_show(notice)
                 case do.AskConsent():
                     self.check_question(effect)
+                case do.SelfTest():
+                    self.passed = self.healthy
+                case do.WakeAt(time):
+                    effect = do.WakeAt(time - self.skew)
                 case do.Announce():
                     self.told_of |= {track.digest for track in stored(self.state).patches if is_active(track)}
         super().carry_out(effect)
@@ -226,7 +209,11 @@ class Watched(World):
         for entry in fresh:
             self.check_entry(entry, new)
         assert sum(is_active(track) for track in new.patches) <= 1, "two patches under way"
+        for track in new.patches:
+            if track.state is PatchState.SUCCEEDED and track.digest not in self.confirmed:
+                self.check_success(track.digest)
         floors = floors_of(new)
+        assert new.patch_floor[1] in {b"", *self.confirmed}, "the floor of a patch that nobody confirmed"
         if old is not None:
             before = floors_of(old)
             same = before["root"] == floors["root"]
@@ -243,8 +230,6 @@ class Watched(World):
             assert state not in REASONED or entry.reason is not Reason.OK, f"{state.name} for no reason"
             if state is PatchState.INSTALLING:
                 self.check_install(entry.digest or b"", new)
-            if state is PatchState.SUCCEEDED:
-                self.check_success(entry.digest or b"")
         elif entry.track is Track.NOTICE:
             if entry.new == NoticeState.REJECTED:
                 assert entry.reason is not Reason.OK
@@ -272,12 +257,18 @@ class Watched(World):
         offer = next(offer for offer in self.offers if offer.version == track.offer.version)
         assert (offer.digest, offer.cancel) == (patch, False)
         self.check_agreed(patch, offer, new)
-        time = self.agent.trusted.time(int(self.now))
+        time = self.agent.trusted.time(int(self.now + self.skew))
         assert time < min(offer.deadline, offer.expires or time + 1), "installs after the deadline"
         assert offer.window is None or offer.window[0] <= time < offer.window[1], (
             "installs outside the offer's window"
         )
-        assert (made.sequence, patch) > new.patch_floor, "installs an older patch"
+        assert made.sequence > new.patch_floor[0] or patch == new.patch_floor[1], "installs an older patch"
+        assert made.counter >= max([0, *(self.recipes[found].counter for found in self.confirmed)]), (
+            "goes back"
+        )
+        heard = floors_of(new)["offer", profile.id]
+        of_it = [found for found in self.offers if found.digest == patch and found.version <= heard]
+        assert not max(of_it, key=lambda found: found.version).cancel, "installs what was taken back"
         assert profile.platform is not Platform.NONE, "installs where somebody else does"
         assert is_open(profile, time), "installs outside the owner's windows"
         assert not self.surroundings.busy, "installs while it must not be disturbed"
@@ -307,6 +298,8 @@ class Watched(World):
             digest = hashlib.sha256(self.slots[slot]).digest()
             assert digest in self.whole, "the boot record names an image that is not whole"
         if record.trial is not None:
+            if len(self.profile.components) > 1:
+                assert self.bank_of(record.trial) in self.banks, "a bank is on trial that is not whole"
             states = {track.digest: track.state for track in stored(self.state).patches if is_active(track)}
             assert [self.recipes[digest].payload for digest in states] == [
                 hashlib.sha256(self.slots[record.trial]).digest()
@@ -315,10 +308,21 @@ class Watched(World):
 
     def check_success(self, patch: bytes) -> None:
         """SUCCEEDED: the promised image was measured, runs, and is what will boot."""
-        slot = self.agent._session.slot
-        assert hashlib.sha256(self.slots[slot]).digest() == self.recipes[patch].payload
+        self.confirmed.add(patch)
+        assert self.passed, "its self-test failed"
+        assert hashlib.sha256(self.running()).digest() == self.recipes[patch].payload
         assert self.agent.installed == self.recipes[patch].version
-        assert load_record(self.boot) == load_record(confirmed(slot))
+        if self.profile.platform is Platform.SLOTS:
+            assert load_record(self.boot) == load_record(confirmed(self.agent._session.slot))
+
+    def check_handover(self, effect: do.RunInstaller, staged: bytes) -> None:
+        """An installer is given what was verified, once that stands in the state."""
+        patch = next(track for track in stored(self.state).patches if is_active(track))
+        if effect.verb == "install":
+            assert patch.state in TRIED, "handed over before it stands in the state"
+            assert staged == self.recipes[patch.digest].payload, "hands over what is not the patch"
+        if effect.verb == "confirm":
+            assert self.passed, "its self-test failed"
 
     def check_show(self, notice: Any) -> None:
         """What comes onto the screen was signed."""
@@ -347,8 +351,7 @@ class Watched(World):
     def check_report(self, report: Report) -> None:
         """A report says what is stored, and nothing more."""
         state = stored(self.state)
-        slot = self.agent._session.slot
-        assert report.installed == self.whole[hashlib.sha256(self.slots[slot]).digest()]
+        assert report.installed == self.whole[hashlib.sha256(self.running()).digest()]
         assert report.boot_epoch == state.boot_epoch
         assert (report.journal_count, report.journal_head) == (state.journal_count, state.journal_head)
         tracks = {track.digest: track for track in state.patches}

@@ -14,6 +14,7 @@ from device_sim.core import effects as do
 from device_sim.core.profile import Conditions
 from device_sim.core.state import State
 from keys.reasons import Reason
+from tests.device_sim.core import plans
 from tests.device_sim.core.firmware import image
 from tests.device_sim.core.power.plant import Act, Copy, Plant, Step, Wait
 from tests.device_sim.core.world import FLEET
@@ -69,6 +70,8 @@ class Story:
     owner: Owner = yes
     pairs: int = 0
     """How many second cuts are tried after each; -1: all."""
+    furnish: Callable[[Plant], None] = lambda _: None
+    """What is done before the device is switched on for the first time."""
     anomalies: tuple[str, ...] = ()
     """What the gateway rightly wonders about."""
     since: int = 0
@@ -76,6 +79,7 @@ class Story:
 
     def plant(self) -> Plant:
         made = Plant(self.script, self.owner, **self.profile)
+        self.furnish(made)
         made.explained = frozenset(self.anomalies)
         made.since, made.copies = self.since, None if self.since else []
         return made
@@ -89,7 +93,7 @@ def patch(w: Plant, sequence: int = 7, version: Any = V2, size: int = SMALL, **f
     """Make a patch known to everybody, offer it to nobody."""
     lie = fields.pop("lie", None)
     if lie is not None:
-        digest = w.compose(sequence, version, lie)
+        digest = w.compose(sequence, version, plans.payload(w, lie, version=version), boots=lie)
     else:
         data = fields.pop("data", None) or image(version, size=size, counter=fields.pop("counter", 1))
         digest = w.patch(sequence, data, version=version, **fields)
@@ -196,7 +200,7 @@ def pull_the_plug(w: Plant) -> None:
 
 def the_test_ends(w: Plant) -> None:
     """A self-test that hung gives its answer at last."""
-    w.hangs = False
+    w.hangs, w.passed = False, True
     w.queue.append(lambda: w.agent.tested(True, w.now))
 
 

@@ -12,8 +12,14 @@ from typing import Any
 from advisories.report import Block
 from advisories.versions import format_version
 from device_sim.core import effects as do
-from device_sim.core.slots import load_record, select
+from device_sim.core.measure import Running
+from device_sim.core.profile import Platform
+from device_sim.core.slots import STAGING, load_record
+from keys.reasons import Reason
 from tests.device_sim.core.durable import stored
+from tests.device_sim.core.firmware import image
+from tests.device_sim.core.flash import Flash
+from tests.device_sim.core.power.updater import Updater
 from tests.device_sim.core.watched import Watched
 
 WRITES = (
@@ -26,7 +32,7 @@ WRITES = (
     do.RunInstaller,
     do.ForgetWishes,
 )
-FORGOTTEN = frozenset({"agent", "queue", "logs", "effects", "wants", "reports", "copies", "wake_at"})
+FORGOTTEN = frozenset({"_skewed", "queue", "logs", "effects", "wants", "reports", "copies", "wake_at"})
 """What goes with the power, or is of no use to anybody afterwards."""
 
 Act = Callable[["Plant"], None]
@@ -53,10 +59,15 @@ class Copy:
     @property
     def on_trial(self) -> bool:
         """An image had been booted that nobody had confirmed."""
-        return bool(load_record(self.world["boot"]).tried)
+        return bool(load_record(self.world["boot"]).tried or self.world["updater"].tried)
 
 
 def _copied(value: Any) -> Any:
+    if isinstance(value, Flash):
+        made = Flash()
+        made.further = {place: bytearray(data) for place, data in value.further.items()}
+        made.site = value.site
+        return made
     if isinstance(value, list):
         return [bytearray(item) if isinstance(item, bytearray) else item for item in value]
     return value.copy() if hasattr(value, "copy") else value
@@ -88,6 +99,12 @@ class Plant(Watched):
         self.spoils = 0
         """So many blocks to come arrive with another content."""
         self.deaf = self.fault
+        self.piece = 65_536
+        """Bytes that a transfer brings at a time."""
+        self.breaks = 0
+        """So many transfers to come break off in the middle."""
+        self.flash.serve = self.serve
+        self.updater = Updater(image())
 
     def live(self) -> None:
         """Switch on and follow the script from where it stands to its end."""
@@ -123,10 +140,11 @@ class Plant(Watched):
         made = cls.__new__(cls)
         made.__dict__.update({name: _copied(value) for name, value in copy.world.items()})
         made.__dict__.update(
-            agent=None, queue=deque(), logs=[], effects=[], wants=[], reports=[], wake_at=None
+            _skewed=None, queue=deque(), logs=[], effects=[], wants=[], reports=[], wake_at=None
         )
         made.copies, made.seen, made.since = [] if record else None, set(), -1
         made.deaf = made.fault
+        made.flash.serve = made.serve
         made.live()
         return made
 
@@ -138,7 +156,13 @@ class Plant(Watched):
         if self.copies is not None and isinstance(effect, WRITES):
             self.snap(f"{type(effect).__name__}: before")
             for what, spoilt in self.torn(effect):
-                self.snap(f"{type(effect).__name__}: {what}", slots=spoilt)
+                self.snap(f"{type(effect).__name__}: {what}", **spoilt)
+        if isinstance(effect, do.RunInstaller):
+            self.check_handover(
+                effect, hashlib.sha256(self.flash.bank(self, STAGING)[: effect.size]).digest()
+            )
+            reason = self.updater.run(effect.verb, bytes(self.flash.bank(self, STAGING)[: effect.size]))
+            self.queue.append(lambda: self.agent.installer_answered(effect.verb, reason, self.now))
         super().carry_out(effect)
         if self.copies is not None and isinstance(effect, WRITES):
             self.snap(f"{type(effect).__name__}: after")
@@ -153,17 +177,49 @@ class Plant(Watched):
             return Block(digest=block.digest, offset=block.offset, data=bytes(len(block.data)))
         return block
 
+    def serve(self, uri: str, offset: int, size: int) -> Iterator[bytes | Reason]:
+        """Serve a payload in pieces, a second each, as far as the line holds."""
+        data = self.flash.site.get(uri)
+        if data is None or len(data) != size or not self.serving:
+            yield Reason.CONNECTION_LOST
+            return
+        breaks = self.breaks > 0
+        self.breaks -= breaks
+        for place in range(offset, size, self.piece):
+            self.now += 1
+            data_now = data[place : place + self.piece]
+            if self.spoils > 0:
+                self.spoils -= 1
+                data_now = bytes(len(data_now))
+            yield data_now
+            if breaks and place + self.piece >= offset + (size - offset) // 2:
+                yield Reason.CONNECTION_LOST
+                return
+        yield Reason.OK
+
     # The power.
 
     def start(self) -> None:
         if self.copies is not None:
             self.snap("boot record: before")
-        while True:
-            slot, record = select(self.boot)
-            if hashlib.sha256(self.slots[slot]).digest() not in self.crashing:
-                break
-            self.boot = record
         super().start()
+
+    def select(self) -> tuple[int, Running | Reason]:
+        """What crashes before its agent lives is started once, and then the other one."""
+        if self.profile.platform is Platform.INSTALLER:
+            found = self.updater.boot()
+            while hashlib.sha256(self.updater.system).digest() in self.crashing:
+                found = self.updater.boot()
+            return 0, found
+        slot, runs = super().select()
+        while hashlib.sha256(self.slots[slot]).digest() in self.crashing:
+            slot, runs = super().select()
+        return slot, runs
+
+    def running(self) -> bytes:
+        if self.profile.platform is Platform.INSTALLER:
+            return self.updater.system
+        return super().running()
 
     def power_cycle(self) -> list[do.Effect]:
         """The plug is pulled, and put back."""
@@ -175,40 +231,50 @@ class Plant(Watched):
     def snap(self, where: str, **changed: Any) -> None:
         """Copy the world as a power cut here and now would leave it."""
         assert self.copies is not None
-        slots = changed.get("slots", self.slots)
-        mark = (self.state, self.boot, tuple(bytes(slot) for slot in slots), self.place, self.now, self.stirs)
+        here = {**self.__dict__, **changed}
+        slots, further = here["slots"], here["flash"].further
+        mark = (
+            self.state, self.boot, tuple(map(bytes, slots)), tuple((at, bytes(data)) for at, data in further.items()),
+            (self.updater.runs, self.updater.next, self.updater.tried), self.place, self.now, self.stirs,
+        )  # fmt: skip
         if mark in self.seen:
             return
         self.seen.add(mark)
-        world = {
-            name: _copied(value)
-            for name, value in {**self.__dict__, **changed}.items()
-            if name not in FORGOTTEN
-        }
+        world = {name: _copied(value) for name, value in here.items() if name not in FORGOTTEN}
         self.copies.append(Copy(f"{len(self.copies)} {where}", world))
 
-    def torn(self, effect: do.Effect) -> Iterator[tuple[str, list[bytearray]]]:
-        """Yield what is in the slots when a write was cut in the middle."""
-        chance = random.Random(len(self.seen))
+    def torn(self, effect: do.Effect) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield what is in flash when a write was cut in the middle."""
         match effect:
-            case do.EraseSlot(slot):
-                old = self.slots[slot]
+            case do.EraseSlot(slot, component):
+                old = bytes(self.flash.bank(self, slot, component))
                 if old:
-                    yield "half erased", self._with(slot, old[: len(old) // 2])
-                    yield (
-                        "half garbage",
-                        self._with(slot, old[: len(old) // 2] + chance.randbytes(len(old) // 2)),
-                    )
-            case do.WriteSlot(slot, offset, data):
-                start, half = self.slots[slot][:offset], len(data) // 2
-                yield "half written", self._with(slot, start + data[:half])
-                yield (
-                    "half garbage",
-                    self._with(slot, start + data[:half] + chance.randbytes(len(data) - half)),
-                )
+                    yield from self._halves("erased", slot, component, b"", old)
+            case do.WriteSlot(slot, offset, data, component):
+                start = bytes(self.flash.bank(self, slot, component)[:offset])
+                yield from self._halves("written", slot, component, start, data)
+            case do.CopySlot(source, source_component, slot, component, size):
+                data = bytes(self.flash.bank(self, source, source_component)[:size])
+                yield from self._halves("copied", slot, component, b"", data)
+            case do.ApplyDelta(_, slot, component, size):
+                yield from self._halves("rebuilt", slot, component, b"", bytes(size))
 
-    def _with(self, slot: int, data: bytes | bytearray) -> list[bytearray]:
-        return [bytearray(data) if index == slot else bytearray(old) for index, old in enumerate(self.slots)]
+    def _halves(
+        self, what: str, slot: int, component: int, start: bytes, data: bytes
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        half = len(data) // 2
+        garbage = random.Random(len(self.seen)).randbytes(len(data) - half)
+        yield f"half {what}", self._with(slot, component, start + data[:half])
+        yield f"half {what}, and garbage", self._with(slot, component, start + data[:half] + garbage)
+
+    def _with(self, slot: int, component: int, data: bytes) -> dict[str, Any]:
+        if component == 0:
+            slots = [bytearray(old) for old in self.slots]
+            slots[slot] = bytearray(data)
+            return {"slots": slots}
+        flash = _copied(self.flash)
+        flash.further[slot, component] = bytearray(data)
+        return {"flash": flash}
 
     # How it ends.
 

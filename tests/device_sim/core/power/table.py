@@ -19,6 +19,7 @@ from tests.device_sim.core.power.acts import (
     becomes,
     by_cable,
     cancel,
+    feels,
     fill_the_journal,
     fresh,
     later,
@@ -38,6 +39,7 @@ from tests.device_sim.core.power.acts import (
     warn,
     yes,
 )
+from tests.device_sim.core.power.table_payloads import PAYLOADS
 from tests.helpers import DAY, HOUR
 
 NEW_IMAGE = image(V2, size=SMALL)
@@ -226,7 +228,7 @@ ASKING = [
     ),
     Story(
         "clock is set back",
-        (roll_out(deadline=30 * DAY), wait(HOUR), lambda w: setattr(w, "now", w.now - DAY), wait(DAY), fresh, wait(DAY), fresh, wait(HOUR)),
+        (roll_out(deadline=30 * DAY), wait(HOUR), becomes("skew", -DAY), wait(DAY), fresh, wait(DAY), fresh, wait(HOUR)),
         DONE,
         BACK,
         {**ASKED, "defer_max": 1},
@@ -277,6 +279,13 @@ WISHING = [
         {},
         {"windows": (Window(120, 300, frozenset({next_weekday(4)})),)},
     ),
+    Story(
+        "battery is low",
+        (feels(battery=10), roll_out(), MINUTE, feels(battery=80), wait(HOUR)),
+        DONE,
+        BACK,
+    ),
+    Story("device is busy", (feels(busy=True), roll_out(), MINUTE, feels(busy=False), wait(HOUR)), DONE, BACK),
     Story(
         "urgent patch is announced and installed",
         (roll_out(warn={}), MINUTE),
@@ -338,4 +347,4 @@ WISHING = [
     ),
 ]  # fmt: skip
 
-STORIES = [*INSTALLING, *ASKING, *WISHING, *TELLING]
+STORIES = [*INSTALLING, *ASKING, *WISHING, *TELLING, *PAYLOADS]
