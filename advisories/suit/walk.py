@@ -148,7 +148,7 @@ class Walk:
         self.operations.append(operation)
         self.attempts.append(self.attempt)
         self.attempt += 1
-        self._touch(operation)
+        self._touch(operation, outcome)
         if outcome is None:
             self.unknown += 1
             return
@@ -161,10 +161,11 @@ class Walk:
                 raise ProcedureError(Reason.UPDATE_FAILED, name)
             raise DirectiveError(Reason.UPDATE_FAILED, name)
 
-    def _touch(self, operation: Operation) -> None:
+    def _touch(self, operation: Operation, outcome: bool | None) -> None:
         component = operation.component
         if isinstance(operation, Match):
-            self.uncompared.discard(component)
+            if outcome is not False:  # what was found to be something else is still not what it should be
+                self.uncompared.discard(component)
         elif isinstance(operation, _STORES):
             self.filled.add(component)
             self.uncompared.add(component)
@@ -186,5 +187,5 @@ class Walk:
         self.unknown = sum(attempt not in self.known for attempt in self.attempts)
         self.filled.clear()
         self.uncompared.clear()
-        for operation in self.operations:
-            self._touch(operation)
+        for operation, attempt in zip(self.operations, self.attempts, strict=True):
+            self._touch(operation, self.known.get(attempt))

@@ -134,7 +134,7 @@ SAMPLE = {
     Parameter.URI: URI,
     Parameter.INVOKE_ARGS: b"i",
     Parameter.DEVICE_ID: VENDOR,
-    Parameter.FETCH_ARGS: b"f",
+    Parameter.FETCH_ARGS: encode({1: 1, 2: 10, 3: DIGEST, 4: DIGEST}),
     Parameter.VERSION: encode([1, [2]]),
     Parameter.WAIT_INFO: b"w",
     Parameter.COMPONENT_METADATA: b"m",

@@ -76,6 +76,20 @@ class TestTryEach:
         assert run(install, True, False) == (fetch("a"), SIZED, fetch("b"), SIZED)
         assert refused(run, install, True, False, True, False)[0] is Reason.DIGEST_MISMATCH
 
+    @pytest.mark.parametrize(
+        "install",
+        [
+            [15, [fetching("a", *MATCH), None]],
+            [32, sequence(*SOFT, *uri("a"), *FETCH, *MATCH)],
+            [*uri("a"), *FETCH, 15, [sequence(*MATCH), None]],
+        ],
+        ids=["no other alternative is needed", "soft failure", "compared in an alternative"],
+    )
+    def test_what_was_found_to_be_another_image_is_not_compared(self, install):
+        assert run(install, True, True) == (fetch("a"), SIZED)
+        refusal = (Reason.MALFORMED, "component 00 is not compared after it is changed")
+        assert refused(run, install, True, False) == refusal
+
     def test_what_was_never_carried_out_takes_no_outcome(self):
         # The first alternative cannot come to its end: its fetch is dropped before anybody sees it.
         install = [15, [fetching("a", *ABORT), fetching("b")], *MATCH]
