@@ -14,6 +14,8 @@ from keys.codec import dump
 class Blocks:
     """The window that is under way; where the payload goes is the business of ``download``."""
 
+    __slots__ = ("_asked", "_began", "_due", "_early", "_end", "_mending", "_pause", "_reporter", "_session")
+
     def __init__(self, session: Session, reporter: Reporter) -> None:
         self._session = session
         self._reporter = reporter

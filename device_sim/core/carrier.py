@@ -37,6 +37,18 @@ _FAILED: Final = frozenset({_P.FAILED, _P.REJECTED})
 class Carrier:
     """Works on the active patch of the book."""
 
+    __slots__ = (
+        "_book",
+        "_download",
+        "_execution",
+        "_handover",
+        "_hands_over",
+        "_installer",
+        "_patch",
+        "_session",
+        "_survey",
+    )
+
     def __init__(self, book: PatchBook, reporter: Reporter) -> None:
         self._book = book
         self._session = book.session

@@ -41,6 +41,19 @@ class Payload:
 class Download:
     """The download of the active patch."""
 
+    __slots__ = (
+        "_blocks",
+        "_book",
+        "_failed",
+        "_hash",
+        "_next",
+        "_payload",
+        "_session",
+        "_stored",
+        "_told",
+        "_transfer",
+    )
+
     def __init__(self, book: PatchBook, reporter: Reporter) -> None:
         self._book = book
         self._session = book.session

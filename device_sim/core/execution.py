@@ -31,6 +31,19 @@ _WRITE_BYTES = 4_096
 class Execution:
     """Works on the active patch of the book, from DOWNLOADING to DOWNLOADED."""
 
+    __slots__ = (
+        "_applying",
+        "_asked",
+        "_book",
+        "_download",
+        "_expected",
+        "_planned",
+        "_session",
+        "_why",
+        "found",
+        "refused",
+    )
+
     def __init__(self, book: PatchBook, download: Download) -> None:
         self._book = book
         self._session = book.session

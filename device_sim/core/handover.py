@@ -25,6 +25,8 @@ Verb = Literal["install", "confirm", "revert"]
 class Handover:
     """Works on the active patch of the book."""
 
+    __slots__ = ("_asked", "_book", "_due", "_next", "_pause", "_session")
+
     def __init__(self, book: PatchBook) -> None:
         self._book = book
         self._session = book.session

@@ -26,6 +26,8 @@ _WRITTEN: Final = frozenset({_P.DOWNLOADING, _P.DOWNLOADED, _P.VERIFIED})
 class Installer:
     """Works on the active patch of the book."""
 
+    __slots__ = ("_book", "_over", "_session", "_survey", "_testing")
+
     def __init__(self, book: PatchBook, survey: Survey) -> None:
         self._book = book
         self._session = book.session

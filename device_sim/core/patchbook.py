@@ -22,6 +22,8 @@ NO_RETURN: Final = frozenset(
 class PatchBook:
     """Shared by the rooms that move a patch on."""
 
+    __slots__ = ("session",)
+
     def __init__(self, session: Session) -> None:
         self.session = session
 

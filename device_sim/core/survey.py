@@ -18,6 +18,19 @@ Found = dict[int, Measurement]
 class Survey:
     """One survey at a time; it lives in one boot."""
 
+    __slots__ = (
+        "_asked",
+        "_banks",
+        "_copied",
+        "_failed",
+        "_found",
+        "_key",
+        "_repairs",
+        "_runs",
+        "_session",
+        "_slot",
+    )
+
     def __init__(self, session: Session) -> None:
         self._session = session
         self._key: object = None

@@ -11,6 +11,8 @@ from keys.reasons import Reason
 class Transfer:
     """The transfer that is under way; where the payload goes is the business of ``download``."""
 
+    __slots__ = ("_came", "_due", "_pause", "_session", "_since", "_uri")
+
     def __init__(self, session: Session) -> None:
         self._session = session
         self._uri = ""
