@@ -10,7 +10,7 @@ import cbor2
 
 from keys.cbor import encode
 from keys.reasons import Reason as R
-from tests.advisories.suit_case import craft, identity
+from tests.advisories.suit_case import INSTALL, craft, identity
 from tests.helpers import DAY, NOW
 from tests.keys.threats.attack import DOCUMENTS, Attack, Step, Threat, fields, put
 from tests.keys.threats.drafts import Draft
@@ -189,7 +189,10 @@ _NOTHING: Mapping[str, bytes] = {
 }
 _MANIFESTS: Mapping[str, tuple[bytes, R]] = {
     "dependency that would override": (craft(common={1: {0: {1: [b"x"]}}}), R.UNSUPPORTED),
-    "two components": (craft(components=([b"\x00"], [b"\x01"])), R.UNSUPPORTED),
+    "second component not compared": (
+        craft(sections={20: [*INSTALL, 12, 1, 20, {21: "x"}, 21, 2]}, components=([b"\x00"], [b"\x01"])),
+        R.MALFORMED,
+    ),
     "no component": (craft(components=()), R.MALFORMED),
     "no vendor checked": (craft([*identity()[:2], 2, 15]), R.MALFORMED),
     "no class checked": (craft(identity()[:4]), R.MALFORMED),
@@ -259,7 +262,7 @@ ATTACKS: tuple[Attack, ...] = (
         Attack(n, T.WRONG_PLACE, S.BODY, reason, manifest(data), ("patch",))
         for n, (data, reason) in _MANIFESTS.items()
     ),
-    Attack("integrated payload", T.BOMB, S.BODY, R.UNSUPPORTED, put(beside={"#fw": b"code"}), ("patch",)),
+    Attack("integrated payload", T.BOMB, S.BODY, R.MALFORMED, put(beside={"#fw": b"code"}), ("patch",)),
     Attack(
         "another text",
         T.FORGERY,
