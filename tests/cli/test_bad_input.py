@@ -415,7 +415,7 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o555)
     drop = "os.geteuid() or (os.setgid(65534), os.setuid(65534))"
-    code = f"import os, gateway.cli.app; from gateway.cli.main import main; {drop}; main()"
+    code = f"import os, gateway.cli.app as app; app.make(); from gateway.cli.main import main; {drop}; main()"
     python = [sys.executable, "-c", code, "init", str(locked / "fleet")]
     done = subprocess.run(python, check=False, capture_output=True, text=True)
     assert done.returncode == 4
