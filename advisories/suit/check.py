@@ -7,6 +7,7 @@ by ``patch add`` and ``patch publish``; a remark is only said.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -83,6 +84,23 @@ def files_named(patch: Patch) -> tuple[bytes, ...]:
         match = _OURS.fullmatch(value) if parameter is Parameter.URI else None
         found += [bytes.fromhex(match[1])] if match else []
     return tuple(dict.fromkeys(found))
+
+
+def other_images(patch: Patch) -> tuple[bytes, ...]:
+    """Return the SHA-256 of what else a component may come to hold, for another slot or in an alternative.
+
+    These are all digests that some step states, and those of contents to be written, but for the payloads and
+    the bases of deltas.
+    """
+    found: dict[bytes, None] = {}
+    for parameter, value in stated(patch.manifest):
+        if parameter is Parameter.IMAGE_DIGEST:
+            found[value] = None
+        elif parameter is Parameter.CONTENT:
+            found[hashlib.sha256(value).digest()] = None
+    known = {content.digest for content in patch.payloads}
+    known |= {read_arguments(fetch.arguments).base for fetch in patch.fetches if fetch.arguments}
+    return tuple(digest for digest in found if digest not in known)
 
 
 def stated(manifest: Manifest) -> Iterator[tuple[Parameter, Any]]:

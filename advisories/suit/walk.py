@@ -148,7 +148,7 @@ class Walk:
         self.operations.append(operation)
         self.attempts.append(self.attempt)
         self.attempt += 1
-        self._touch(operation, outcome)
+        self._touch(operation, holds=outcome is not False)
         if outcome is None:
             self.unknown += 1
             return
@@ -161,10 +161,10 @@ class Walk:
                 raise ProcedureError(Reason.UPDATE_FAILED, name)
             raise DirectiveError(Reason.UPDATE_FAILED, name)
 
-    def _touch(self, operation: Operation, outcome: bool | None) -> None:
+    def _touch(self, operation: Operation, *, holds: bool) -> None:
         component = operation.component
         if isinstance(operation, Match):
-            if outcome is not False:  # what was found to be something else is still not what it should be
+            if holds:  # what was found to be something else is still not what it should be
                 self.uncompared.discard(component)
         elif isinstance(operation, _STORES):
             self.filled.add(component)
@@ -188,4 +188,4 @@ class Walk:
         self.filled.clear()
         self.uncompared.clear()
         for operation, attempt in zip(self.operations, self.attempts, strict=True):
-            self._touch(operation, self.known.get(attempt))
+            self._touch(operation, holds=self.known.get(attempt) is not False)

@@ -10,7 +10,7 @@ from rich.console import Console
 from advisories.facts import TEXT_FIELDS
 from advisories.notice import Notice, Text, check_code
 from advisories.suit import Patch, Rebuild, read_arguments
-from advisories.suit.check import stated
+from advisories.suit.check import other_images, stated
 from advisories.suit.numbers import Parameter, label
 from advisories.suit.patch_plan import component_name
 from advisories.suit.readable import parameter
@@ -156,6 +156,7 @@ def patch_data(product: str, patch: Patch) -> dict[str, Any]:
             {"component": component_name(content.component), "digest": content.digest, "bytes": content.size}
             for content in patch.payloads
         ],
+        "other_images": list(other_images(patch)),
         "deltas": [
             {"digest": delta.digest, "bytes": delta.size, "base": delta.base} for delta in deltas_of(patch)
         ],
@@ -191,6 +192,8 @@ def print_patch(out: Console, product: str, patch: Patch) -> None:
     for content in patch.payloads[1:]:
         name = component_name(content.component)
         line(out, f"component {name} {content.digest.hex()}, {content.size} bytes")
+    for digest in other_images(patch):
+        out.print(f"other image {digest.hex()}, for another slot or in an alternative")
     for delta in deltas_of(patch):
         out.print(f"delta {delta.digest.hex()}, {delta.size} bytes, from {delta.base.hex()}")
     for condition in conditions_of(patch):

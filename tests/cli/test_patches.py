@@ -226,6 +226,10 @@ def test_an_image_for_each_slot_and_a_file_in_the_envelope(
     ran = at(*line, "--json")
     assert ran.json["conditions"] == ["component-slot 0", "component-slot 1"]
     assert at("patch", "check", "thermostat@1.4.2").status == 0
+    # Whoever signs is shown both.
+    other = hashlib.sha256(second.read_bytes()).hexdigest()
+    assert ran.json["other_images"] == [other]
+    assert f"other image {other}" in at("patch", "show", "thermostat@1.4.2").out
     (workspace.artefacts / hashlib.sha256(second.read_bytes()).hexdigest()).unlink()
     assert at("patch", "check", "thermostat@1.4.2").status == 1
     small = image(tmp_path, "1.4.3", body=b"tiny")
@@ -234,6 +238,34 @@ def test_an_image_for_each_slot_and_a_file_in_the_envelope(
     assert view.patch.integrated == {"#00": small.read_bytes()}
     assert at("patch", "check", "thermostat@1.4.3").status == 0
     assert "payload #00" in at("patch", "show", "thermostat@1.4.3", "--manifest").out
+
+
+def test_an_older_image_in_an_alternative_is_shown_and_blocks(
+    at: At, workspace: Workspace, tmp_path: Path
+) -> None:
+    new, old = (image(tmp_path, version).read_bytes() for version in ("1.4.2", "1.3.0"))
+    files = []
+    for data in (new, old):
+        digest = hashlib.sha256(data).digest()
+        files.append(suit.File(digest, len(data), f"artefact/{digest.hex()}"))
+        workspace.artefacts.mkdir(exist_ok=True)
+        (workspace.artefacts / digest.hex()).write_bytes(data)
+    product = workspace.product("thermostat")
+    envelope = suit.compose(
+        suit.PatchPlan(
+            sequence=NOW,
+            vendor_id=product.vendor_id,
+            class_id=product.class_id,
+            payloads=(suit.Payload(tuple(files), version=(1, 4, 2, 0)),),
+        )
+    )
+    (workspace.path / "patches").mkdir(exist_ok=True)
+    (workspace.path / "patches" / f"{NOW}.suit").write_bytes(envelope)
+    assert f"other image {files[1].digest.hex()}" in at("patch", "show", str(NOW)).out
+    checked = at("patch", "check", str(NOW))
+    assert checked.status == 1
+    assert "WRONG VERSION_DIFFERS: The image says version 1.3.0" in checked.out
+    assert "They disagree in 1 point." in checked.out
 
 
 BAD = {

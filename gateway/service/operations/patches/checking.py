@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisories.suit import Content, Patch, peek
-from advisories.suit.check import Finding, Found, Promise, files_named, findings
+from advisories.suit.check import Finding, Found, Promise, files_named, findings, other_images
 from advisories.suit.numbers import ComponentTextKey
 from advisories.suit.patch_plan import component_name
 from advisories.versions import Version, parse_version
@@ -61,7 +61,7 @@ def check(
             path = workspace.artefacts / content.digest.hex()
             checked.append(_in_place(promise, content, path))
     if workspace is not None and image is None:
-        checked += _others(workspace, patch)
+        checked += _others(workspace, patch, floor)
     return checked
 
 
@@ -137,19 +137,30 @@ def _missing(what: str) -> Finding:
     )
 
 
-def _others(workspace: Workspace, patch: Patch) -> Iterator[Checked]:
-    """Compare deltas and images for the other slot with the digests under which they are fetched."""
+def _others(workspace: Workspace, patch: Patch, floor: int) -> Iterator[Checked]:
+    """Compare deltas and images for the other slot with the digests under which they are fetched.
+
+    Where there is one component, such an image is for it, and is held to what the first one is held to.
+    """
     whole = {content.digest for content in patch.payloads}
+    images = other_images(patch) if len(patch.manifest.components) == 1 else ()
     for digest in files_named(patch):
         if digest in whole:
             continue
         path = workspace.artefacts / digest.hex()
         try:
-            same = measured(path).digest == digest
+            found = measured(path)
         except InputError:
             yield Checked("", path, (_missing("delta or second image"),))
-        else:
-            yield Checked("", path, () if same else (_differs(),))
+            continue
+        wrong: Iterable[Finding] = ()
+        if found.digest != digest:
+            wrong = (_differs(),)
+        elif digest in images:
+            content = Content(patch.component, digest, found.size, "")
+            promise = _promise(patch, content, boots=True, floor=floor)
+            wrong = (finding for finding in findings(promise, found) if finding.blocks)
+        yield Checked("", path, tuple(wrong))
 
 
 def _differs() -> Finding:
