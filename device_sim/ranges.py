@@ -236,8 +236,10 @@ class Transfer:
         view = memoryview(self._buffer)
         while count < wanted and not self._stopped.is_set():
             came = response.readinto(view[count : min(wanted, count + _READ_BYTES)])
-            if not came:
+            if not came and not count:
                 raise _EndError(Reason.CONNECTION_LOST, "it ended too early")
+            if not came:
+                break  # what has come is kept
             count += came
             if time.monotonic() > until:
                 break

@@ -63,7 +63,6 @@ class DeviceShell:
         behaviour: scripted trouble.
         platform: where its software lies; None: the folder's slots.
         artefacts: address below which payloads lie, where its profile does not say it.
-        rate: bytes a second that a download may take; None: no limit.
         boot_s: how long a reboot keeps it off the air, in seconds.
         on_event: told what happens.
         make_agent: the core.
@@ -108,7 +107,6 @@ class DeviceShell:
         behaviour: Behaviour = GOOD,
         platform: Platform | None = None,
         artefacts: str | None = None,
-        rate: int | None = None,
         boot_s: float = 0.0,
         on_event: Callable[[Event], None] | None = None,
         make_agent: Callable[..., Agent] = Agent,
@@ -141,7 +139,7 @@ class DeviceShell:
         self._asked = 0.0
         """When the last alarm was asked for."""
         self._alarms: list[float] = []
-        self._works = Works(self, rate)
+        self._works = Works(self)
 
     # Life.
 

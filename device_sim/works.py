@@ -53,14 +53,12 @@ class Works:
 
     Args:
         ground: the shell.
-        rate: bytes a second that a download may take; None: no limit.
     """
 
-    __slots__ = ("_aside", "_broke", "_ground", "_rate", "_tag", "_transfer", "_written")
+    __slots__ = ("_aside", "_broke", "_ground", "_tag", "_transfer", "_written")
 
-    def __init__(self, ground: Ground, rate: int | None = None) -> None:
+    def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._rate = rate
         self._aside = Aside()
         self._transfer: Transfer | None = None
         self._tag: tuple[str, str | None] = ("", None)
@@ -175,7 +173,7 @@ class Works:
         tag = self._tag[1] if effect.offset and self._tag[0] == uri else None
         tls = ground.home.tls() if uri.startswith("https:") else None
         transfer = self._transfer = Transfer(
-            uri, effect.offset, effect.size, piece, end, tls=tls, tag=tag, rate=self._rate
+            uri, effect.offset, effect.size, piece, end, tls=tls, tag=tag, rate=ground.home.profile.rate
         )
 
     def _stop_fetch(self, _effect: do.StopFetch | None) -> None:
