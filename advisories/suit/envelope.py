@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import cbor2
 
 from advisories.limits import ENVELOPE_BYTES_MAX, PATCH_BYTES_MAX
 from advisories.suit import reading
 from advisories.suit.numbers import TAG_ENVELOPE, EnvelopeKey
-from advisories.suit.reading import ARRAY, DIGEST_HEAD, MAP, TEXT, refuse
+from advisories.suit.reading import ARRAY, DIGEST_HEAD, MAP, TEXT, WRAPPED_DIGEST_HEAD, refuse
 from keys import cose
 from keys.algorithms import PublicKey
 from keys.cbor import bstr, read_bytes
@@ -34,8 +34,7 @@ _SIGN1: Final = b"\xd2"  # tag 18
 _EMPTY_MAP: Final = 0xA0
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A decoded envelope; nothing in it has been verified."""
 
     digest: bytes
@@ -44,9 +43,9 @@ class Envelope:
     """Authentication blocks, each a COSE structure in its own bytes."""
     manifest: bytes
     """Content of the manifest's byte string."""
-    severed: Mapping[int, bytes] = field(default_factory=dict)
+    severed: Mapping[int, bytes] = MappingProxyType({})
     """Severable members that travel beside the manifest, by their number."""
-    payloads: Mapping[str, bytes] = field(default_factory=dict)
+    payloads: Mapping[str, bytes] = MappingProxyType({})
     """Integrated payloads by name (``#name``)."""
 
     @property
@@ -139,10 +138,13 @@ def _wrapper(data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
         refuse(what)
     if size - 1 > SIGNATURES_MAX:
         refuse(f"{size - 1} signatures, at most {SIGNATURES_MAX}")
-    start, p = reading.inside(data, p, what)
-    digest, end = reading.digest(data[:p], start)
-    if end != p:
-        refuse("not a SUIT_Digest")
+    if data[p : p + 6] == WRAPPED_DIGEST_HEAD and p + 38 <= len(data):
+        digest, p = data[p + 6 : p + 38], p + 38
+    else:
+        start, p = reading.inside(data, p, what)
+        digest, end = reading.digest(data[:p], start)
+        if end != p:
+            refuse("not a SUIT_Digest")
     blocks = []
     for _ in range(size - 1):
         block, p = read_bytes(data, p)

@@ -16,7 +16,7 @@ from advisories.suit.envelope import Envelope, digest_of
 from advisories.suit.numbers import REPORT_FAILURE, EnvelopeKey, Section
 from advisories.suit.operations import Fetch, Origin
 from advisories.suit.survey import Content
-from advisories.suit.texts import NO_TEXTS, Texts, texts
+from advisories.suit.texts import NO_TEXTS, Texts, ordinary, texts
 from keys.limits import VERSION_MAX
 
 _NUMBER: Final = (
@@ -76,18 +76,19 @@ def recognise(envelope: Envelope) -> Ordinary | None:
         or uri[0] == 0x23
     ):
         return None
+    component = (name,)
     try:
         address, words = uri.decode(), NO_TEXTS
         for member, content in envelope.severed.items():
             if member != _TEXT or digest_of(content) != text_digest:
                 return None
-            words = texts(content)
+            usual = ordinary(content, b"\x81" + name_head + name, component)
+            words = texts(content) if usual is None else usual
     except (IndexError, UnicodeDecodeError):
         return None
     sequence, size = _value(number), _value(length)
     if sequence > VERSION_MAX or size > PAYLOAD_BYTES_MAX:
         return None
-    component = (name,)
     origin = Origin(Section.INSTALL, 4 + len(uri_head) + len(uri), 0, REPORT_FAILURE)
     fetch = Fetch(component, address, digest, size, origin=origin)
     return Ordinary(sequence, vendor, class_id, Content(component, digest, size, address), fetch, words)

@@ -27,6 +27,8 @@ VERSION_NUMBERS_MAX: Final = 8  # numbers of one version
 
 DIGEST_HEAD: Final = b"\x82\x2f\x58\x20"
 """An array of two: SHA-256 (-16), and 32 bytes."""
+WRAPPED_DIGEST_HEAD: Final = b"\x58\x24" + DIGEST_HEAD
+"""The same inside a byte string."""
 DIGEST_BYTES: Final = 32
 ARRAY: Final = 0x80
 MAP: Final = 0xA0

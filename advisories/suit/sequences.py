@@ -12,7 +12,14 @@ from typing import Any, Final, NamedTuple
 from advisories.limits import PATCH_BYTES_MAX
 from advisories.suit import reading
 from advisories.suit.numbers import REPORT_MAX, Command, Comparison, Parameter
-from advisories.suit.reading import ARRAY, COMPONENTS_MAX, DIGEST_BYTES, DIGEST_HEAD, MAP, refuse
+from advisories.suit.reading import (
+    ARRAY,
+    COMPONENTS_MAX,
+    DIGEST_BYTES,
+    MAP,
+    WRAPPED_DIGEST_HEAD,
+    refuse,
+)
 from keys.cbor import decode as decode_cbor
 from keys.cbor import head
 from keys.errors import RefusedError
@@ -20,7 +27,6 @@ from keys.reasons import Reason
 
 SEQUENCE_DEPTH_MAX: Final = 4  # sequences inside sequences
 
-_WRAPPED_DIGEST_HEAD: Final = b"\x58\x24" + DIGEST_HEAD
 _UUID_BYTES: Final = 16
 _NIL: Final = 0xF6
 _TRUE: Final = 0xF5
@@ -156,7 +162,7 @@ def _uuid(d: bytes, p: int) -> tuple[bytes, int]:
 
 def _wrapped_digest(d: bytes, p: int) -> tuple[bytes, int]:
     start = p + 6
-    if d[p:start] == _WRAPPED_DIGEST_HEAD:
+    if d[p:start] == WRAPPED_DIGEST_HEAD:
         return d[start : start + DIGEST_BYTES], start + DIGEST_BYTES
     start, end = reading.inside(d, p, "the image digest")
     return reading.read_digest(decode_cbor(d[start:end], size_max=PATCH_BYTES_MAX)), end

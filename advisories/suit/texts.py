@@ -17,10 +17,12 @@ from keys.reasons import Reason
 _ABOUT: Final = {kind.value: kind for kind in TextKey}
 _WORDS: Final = {kind.value: kind for kind in ComponentTextKey}
 _LONG: Final = 24  # from here on a length has a byte of its own, announced by this very number
-_SHORT_BYTES: Final = 2
-_SHORT_TAG: Final = TEXT + _SHORT_BYTES
-_FORM: Final = bytes((MAP + 2, TextKey.UPDATE_DESCRIPTION, TEXT + _LONG))
-"""Heads of one text of 24 to 255 bytes, in a map of two."""
+_TAG: Final = TEXT + 2
+"""Head of a tag of two letters."""
+_ONE_TEXT: Final = bytes((MAP + 2, TextKey.UPDATE_DESCRIPTION, TEXT + _LONG))
+"""Heads of a map of two, and of one text of 24 to 255 bytes in it."""
+_VERSION: Final = bytes((MAP + 1, ComponentTextKey.COMPONENT_VERSION))
+"""Head of what is said of a component when that is its version alone."""
 
 Components = Mapping[ComponentId, Mapping[ComponentTextKey, str]]
 
@@ -67,20 +69,8 @@ def texts(d: bytes) -> Texts:
     size, p = count(d, 0, MAP, "the text is not a map of languages")
     places: dict[bytes, int] = {}
     said: dict[bytes, Components] = {}  # what is said of the components, by its bytes
-    words: list[bytes] = []
-    last = tail = b""
+    last = b""
     for _ in range(size):
-        # What nearly every language holds: one text, and of the components the same as the language before.
-        at = p + 6
-        if d[p] == _SHORT_TAG and tail and d[p + 3 : at] == _FORM:
-            tag, long = d[p + 1 : p + 3], d[at]
-            end = at + 1 + long
-            if long >= _LONG and last < tag and len(last) <= _SHORT_BYTES and d.startswith(tail, end):
-                places[tag] = p + 3
-                words.append(d[at + 1 : end])
-                last = tag
-                p = end + len(tail)
-                continue
         tag, p = _tag(d, p)
         if places and (len(tag), tag) <= (len(last), last):
             refuse("the text: keys twice or out of order")
@@ -88,11 +78,50 @@ def texts(d: bytes) -> Texts:
         places[tag] = p
         _, components, at, p = _language(d, p)
         said[d[at:p]] = components
-        tail = d[at:p] if len(components) == 1 else b""
     if p != len(d):
         refuse("the text does not end where its byte string does")
-    b"\n".join((*words, *places)).decode()  # all at once: a line end completes no character
+    b"\n".join(places).decode()  # all at once: a line end completes no character
     return Texts(d, places, tuple(said.values()))
+
+
+def ordinary(d: bytes, named: bytes, component: ComponentId) -> Texts | None:
+    """Return the texts of a manifest for one component if each language says the usual, else None.
+
+    That is: what the update does, in 24 to 255 bytes, and the version of the component, the same in all.
+
+    Args:
+        d: the text member.
+        named: the component's identifier in its own bytes.
+        component: the same.
+    """
+    size = d[0] - MAP
+    at = d.rfind(named + _VERSION)
+    said = d[at:]
+    version = said[len(named) + len(_VERSION) :]
+    if (
+        not 0 < size < _LONG
+        or at < 0
+        or not 1 < len(version) <= _LONG
+        or version[0] != TEXT - 1 + len(version)
+    ):
+        return None
+    places: dict[bytes, int] = {}
+    words: list[bytes] = []
+    p, more = 1, len(said)
+    for _ in range(size):
+        long = d[p + 6]
+        end = p + 7 + long
+        if d[p] != _TAG or d[p + 3 : p + 6] != _ONE_TEXT or long < _LONG or not d.startswith(said, end):
+            return None
+        places[d[p + 1 : p + 3]] = p + 3
+        words.append(d[p + 7 : end])
+        p = end + more
+    tags = list(places)
+    if p != len(d) or len(tags) != size or tags != sorted(tags):
+        return None
+    b"\n".join((*words, *tags)).decode()  # all at once: a line end completes no character
+    about = {ComponentTextKey.COMPONENT_VERSION: version[1:].decode()}
+    return Texts(d, places, ({component: about},))
 
 
 def _tag(d: bytes, p: int) -> tuple[bytes, int]:
