@@ -13,6 +13,8 @@ from advisories import limits, suit
 from advisories.suit.envelope import digest_of
 from advisories.suit.ordinary import recognise
 from advisories.suit.patch import judge
+from keys import cose
+from keys.algorithms import Algorithm
 from keys.cbor import decode as decode_cbor
 from keys.cbor import encode
 from keys.errors import RefusedError
@@ -31,6 +33,7 @@ from tests.advisories.suit_case import (
     refused,
     seal,
 )
+from tests.helpers import key
 
 MEMORY_MAX = 512 * 1024
 """Bytes allocated at most for any envelope of a few hundred bytes, whatever it claims to hold."""
@@ -163,8 +166,8 @@ def layers():
     yield "manifest", body, lambda raw: with_manifest(raw, {23: text})
     yield "common", read[3], lambda raw: rebuilt(3, raw)
     yield "shared", inner[4], lambda raw: rebuilt(3, encode({**inner, 4: raw}))
-    for key in (7, 9, 20):
-        yield str(key), read[key], lambda raw, key=key: rebuilt(key, raw)
+    for section in (7, 9, 20):
+        yield str(section), read[section], lambda raw, section=section: rebuilt(section, raw)
     yield (
         "text",
         text,
@@ -311,6 +314,24 @@ def test_ordinary_manifests_have_the_same_limits_as_others():
     assert refused(suit.peek, with_manifest(encode({**body, 3: encode(huge)})))[0] is Reason.TOO_BIG
     late = encode({**body, 2: 2**53})
     assert refused(suit.peek, with_manifest(late))[0] is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("algorithm", [Algorithm.ED25519, Algorithm.ESP256, Algorithm.ML_DSA_44])
+def test_a_block_is_the_same_read_at_one_glance_or_part_by_part(algorithm):
+    block = cose.sign1(b"stated", key("one", algorithm), detached=True)
+    # Without its tag a message is read part by part.
+    assert cose.parse(block, cose.TAG_SIGN1) == cose.parse(block[1:], cose.TAG_SIGN1, tagged=False)
+    for at in range(1, len(block)):
+        wrong = block[:at] + bytes((block[at] ^ 1,)) + block[at + 1 :]
+        read = [outcome(wrong, tagged=True), outcome(wrong[1:], tagged=False)]
+        assert read[0] == read[1]
+
+
+def outcome(data, *, tagged):
+    try:
+        return cose.parse(data, cose.TAG_SIGN1, tagged=tagged)
+    except RefusedError as error:
+        return error.reason
 
 
 def test_a_file_that_travels_in_the_envelope_is_bound_by_the_manifest():
