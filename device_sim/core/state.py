@@ -167,7 +167,7 @@ class _Stored:
     journal_lost: int = at(11, uint())
     patch_floor: tuple[int, bytes] = at(12, row(uint(), blob(32, bytes_min=0)))
     security_counter: int = at(13, uint())
-    envelope: bytes | None = at(14, blob(wire.PATCH_BYTES_MAX, bytes_min=1), optional=True)
+    envelope: bytes | None = at(14, blob(wire.ENVELOPE_BYTES_MAX, bytes_min=1), optional=True)
 
 
 @lru_cache(maxsize=64)
