@@ -65,9 +65,11 @@ class Control:
                     os.chown(path, -1, number)
                     os.chmod(path, 0o660)  # noqa: PTH101 - through the folder's handle
         except KeyError:
+            self._socket.close()
             message = f"There is no group '{group}'."
             raise InputError("NO_GROUP", message, mend="Make it, or correct device.toml.") from None
         except OSError as error:
+            self._socket.close()
             message = f"The device's socket cannot be made ({error.strerror})."
             mend = "Check the folder's permissions."
             raise UnavailableError("CONTROL_SOCKET", message, mend=mend, where=str(home / NAME)) from None
@@ -81,7 +83,8 @@ class Control:
         if self._server is not None:
             self._server.close()
         self._socket.close()
-        (self._home / NAME).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the disk may be read-only by now; the next start clears it away
+            (self._home / NAME).unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients += 1
