@@ -268,6 +268,32 @@ def test_an_older_image_in_an_alternative_is_shown_and_blocks(
     assert "They disagree in 1 point." in checked.out
 
 
+def test_a_file_without_an_end_is_given_up(
+    at: At, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patches.add(workspace, "thermostat", image(tmp_path), now=NOW)
+    monkeypatch.setattr("gateway.service.operations.patches.payloads.PAYLOAD_BYTES_MAX", 1 << 24)
+    endless = ("patch", "check", str(NOW), "--image", "/dev/zero", "--json")
+    assert code(at(*endless)) == "IMAGE_TOO_BIG"
+
+
+def test_a_file_without_a_number_is_no_patch(at: At, workspace: Workspace, tmp_path: Path) -> None:
+    patches.add(workspace, "thermostat", image(tmp_path), now=NOW)
+    (workspace.path / "patches" / "\N{SUPERSCRIPT TWO}.suit").write_bytes(b"")
+    assert at("patch", "show", str(NOW)).status == 0
+
+
+def test_a_copy_under_another_number_is_refused(at: At, workspace: Workspace, tmp_path: Path) -> None:
+    patches.add(workspace, "thermostat", image(tmp_path), now=NOW)
+    stored = workspace.path / "patches" / f"{NOW}.suit"
+    copy = stored.with_name(f"{NOW + 1}.suit")
+    copy.write_bytes(stored.read_bytes())
+    ran = at("patch", "approve", str(NOW), "--key", "release", "--yes", "--json")
+    assert (ran.status, ran.json["error"]["code"]) == (5, "PATCH_MISNAMED")
+    copy.rename(stored.with_name(f"{NOW}-copy.suit"))
+    assert at("patch", "approve", str(NOW), "--key", "release", "--yes").status == 0
+
+
 BAD = {
     "a component without a file": (("--component", "radio"), "BAD_VALUE"),
     "a component with an empty level": (("--component", "a//b=x.bin"), "BAD_VALUE"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
-from advisories.limits import IMAGE_BYTES_MAX
+from advisories.limits import IMAGE_BYTES_MAX, PAYLOAD_BYTES_MAX
 from advisories.mcuboot import Image, Scan
 from advisories.suit.check import Found
 from gateway.service import files
@@ -145,13 +145,16 @@ def measured(path: Path) -> Found:
     """Return what a file is, without keeping it.
 
     Raises:
-        InputError: FILE_MISSING.
+        InputError: FILE_MISSING, IMAGE_TOO_BIG.
     """
     scan, start = Scan(), b""
     with _opened(path) as stream, files.os_errors(path, "read"):
         for piece in _pieces(stream):
             start = start or piece[: len(IMAGE_MAGIC)]
             scan.update(piece)
+            if scan.size > PAYLOAD_BYTES_MAX:  # a device such as /dev/zero has no end
+                message = f"The file has more than {PAYLOAD_BYTES_MAX} bytes, which no patch can carry."
+                raise InputError("IMAGE_TOO_BIG", message, mend="Name another file.", where=str(path))
     return _found(scan, start)
 
 

@@ -68,14 +68,30 @@ def view_of(workspace: Workspace, envelope: bytes, where: Path) -> PatchView:
 
 
 def every(workspace: Workspace) -> list[PatchView]:
-    """Return all patches of the workspace, the newest last."""
+    """Return all patches of the workspace, the newest last.
+
+    Raises:
+        DamagedError: PATCH_DAMAGED; PATCH_MISNAMED for a copy, whose signatures would be kept elsewhere.
+        InputError: NO_PRODUCT.
+    """
     numbered = sorted(
-        (int(path.stem), path) for path in (workspace.path / "patches").glob("*.suit") if path.stem.isdigit()
+        (int(path.stem), path)
+        for path in (workspace.path / "patches").glob("*.suit")
+        if path.stem.isdecimal()
     )
-    mend = "Restore it from a copy."
-    return [
-        view_of(workspace, files.read_stored(path, what="patch", mend=mend), path) for _, path in numbered
-    ]
+    found = []
+    for number, path in numbered:
+        stored = files.read_stored(path, what="patch", mend="Restore it from a copy.")
+        view = view_of(workspace, stored, path)
+        if path != path_of(workspace, view.patch.sequence):
+            raise DamagedError(
+                "PATCH_MISNAMED",
+                f"The file is named {number}, the patch in it has the number {view.patch.sequence}.",
+                mend="Move it out of this folder, or give it its name back.",
+                where=str(path),
+            )
+        found.append(view)
+    return found
 
 
 def find(workspace: Workspace, reference: str) -> PatchView:
