@@ -21,10 +21,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.core.ranges import Part, judge
 from gateway.core.rate import HTTP_BYTES_PER_SECOND, Pace
@@ -32,6 +33,7 @@ from gateway.web.problems import Problem
 
 TRANSFERS_MAX: Final = 256  # at a time; others are told to come again
 RETRY_SECONDS: Final = 5
+STALLED_SECONDS: Final = 60.0  # who took nothing for so long gives way to the next where there is no place
 PIECE_BYTES: Final = 256 * 1024
 _KIND: Final = "application/octet-stream"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -51,7 +53,7 @@ class Artefacts:
     def __init__(self, folder: Path, *, per_second: int | None = HTTP_BYTES_PER_SECOND) -> None:
         self._folder = folder
         self._pace = None if per_second is None else Pace(per_second)
-        self._transfers = 0
+        self._under_way: set[_Sending] = set()
 
     async def answer(self, digest: str, request: Request) -> Response:
         """Return what a request for a payload gets.
@@ -102,14 +104,25 @@ class Artefacts:
         headers |= {"Content-Length": str(length), "Content-Type": kind}
         if method == "HEAD":
             return Response(status_code=status, headers=headers)
-        if self._transfers >= TRANSFERS_MAX:
+        if len(self._under_way) >= TRANSFERS_MAX and not self._drop_stalled():
             again = {"Retry-After": str(RETRY_SECONDS)}
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "TOO_MANY_DOWNLOADS", "Too many at a time.", again)
-        self._transfers += 1
-        return _Sending(self._pieces(handle, plan), status, headers, partial(self._over, handle))
+        sending = _Sending(self._pieces(handle, plan), status, headers, partial(self._over, handle))
+        self._under_way.add(sending)
+        return sending
 
-    def _over(self, handle: int) -> None:
-        self._transfers -= 1
+    def _drop_stalled(self) -> bool:
+        """End the transfer whose client has taken nothing for the longest time; say whether there was one."""
+        waiting = [sending for sending in self._under_way if sending.stalled() >= STALLED_SECONDS]
+        if not waiting:
+            return False
+        longest = max(waiting, key=_Sending.stalled)
+        self._under_way.remove(longest)
+        longest.scope.cancel()
+        return True
+
+    def _over(self, handle: int, sending: _Sending) -> None:
+        self._under_way.discard(sending)
         os.close(handle)
 
     async def _pieces(self, handle: int, plan: list[bytes | Part]) -> AsyncIterator[bytes]:
@@ -133,16 +146,33 @@ class _Sending(StreamingResponse):
     """Pieces of a file; whatever becomes of the client, ``over`` is called once."""
 
     def __init__(
-        self, pieces: AsyncIterator[bytes], status: int, headers: dict[str, str], over: Callable[[], None]
+        self,
+        pieces: AsyncIterator[bytes],
+        status: int,
+        headers: dict[str, str],
+        over: Callable[[_Sending], None],
     ) -> None:
         super().__init__(pieces, status, headers)
         self._over = over
+        self._offered: float | None = None
+        self.scope = anyio.CancelScope()
+        """Cancelled, it ends the connection."""
+
+    def stalled(self) -> float:
+        """Return for how many seconds the client has not taken what it was offered."""
+        return 0.0 if self._offered is None else time.monotonic() - self._offered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def offer(message: Message) -> None:
+            self._offered = time.monotonic()
+            await send(message)
+            self._offered = None
+
         try:
-            await super().__call__(scope, receive, send)
+            with self.scope:
+                await super().__call__(scope, receive, offer)
         finally:
-            self._over()
+            self._over(self)
 
 
 def add(app: FastAPI, artefacts: Artefacts) -> None:

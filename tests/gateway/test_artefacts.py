@@ -153,6 +153,25 @@ async def test_too_many_are_told_to_come_again(tmp_path: Path, monkeypatch: pyte
             assert third.status_code == 200
 
 
+async def test_who_takes_nothing_gives_way_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TRANSFERS_MAX", 1)
+    large = tmp_path / ("d" * 64)
+    with large.open("wb") as out:
+        out.truncate(64 << 20)  # more than all buffers between here and there hold
+    async with site(tmp_path) as (client, _), client.stream("GET", large.name) as stalled:
+        assert stalled.status_code == 200  # and nobody reads it
+        assert (await client.get(DIGEST)).status_code == 503
+        monkeypatch.setattr(module, "STALLED_SECONDS", 0.001)
+        async with asyncio.timeout(20):
+            while (found := await client.get(DIGEST)).status_code == 503:
+                await asyncio.sleep(0.01)
+            assert (found.status_code, found.content) == (200, PAYLOAD)
+            while files_open(large):
+                await asyncio.sleep(0.01)
+
+
 async def test_a_file_that_is_cut_off_meanwhile_ends_the_connection(tmp_path: Path) -> None:
     async with site(tmp_path, per_second=PIECE_BYTES) as (client, _):
         async with client.stream("GET", DIGEST) as response:
