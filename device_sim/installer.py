@@ -16,6 +16,7 @@ begins anew must do no harm.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,6 +43,7 @@ from keys.reasons import Reason
 
 EX_TEMPFAIL: Final = 75
 """Exit status of a program that is busy (sysexits.h)."""
+_LAST_WORDS_S: Final = 1.0  # what it complained of may still come after it has ended
 _VERSION_BYTES_MAX: Final = 16_384  # of a file that a version is read from
 _EXITS: Final = {0: Reason.OK, EX_TEMPFAIL: Reason.BUSY}
 
@@ -160,43 +162,55 @@ class InstallerPlatform(SlotPlatform):
     async def _run(self, arguments: Sequence[str], seconds: float) -> int:
         """Run the program to its end; a negative status: it could not be run, or was killed."""
         name = f"installer {arguments[1]}"
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                limit=OUTPUT_BYTES_MAX,
-                start_new_session=True,
-                cwd="/",
-                env=environment(),
-            )
-        except OSError as error:
-            self._tell(f"{name}: {error.strerror}")
-            return -1
-        try:
-            async with asyncio.timeout(seconds):
-                await self._log(name, process)
-                status = await process.wait()
-        except TimeoutError:
-            self._tell(f"{name}: killed, for it did not end within {seconds:g} s")
-            return -1
-        finally:
-            kill(process.pid)
-            await process.wait()
+        # Our own pipe: asyncio counts a program as running for as long as anybody holds one of its pipes.
+        ours, its = os.pipe()
+        with io.FileIO(ours) as errors:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *arguments,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=its,
+                    start_new_session=True,
+                    cwd="/",
+                    env=environment(),
+                )
+            except OSError as error:
+                self._tell(f"{name}: {error.strerror}")
+                return -1
+            finally:
+                os.close(its)
+            log = asyncio.create_task(self._log(name, errors))
+            try:
+                async with asyncio.timeout(seconds):
+                    status = await process.wait()
+            except TimeoutError:
+                self._tell(f"{name}: killed, for it did not end within {seconds:g} s")
+                return -1
+            finally:
+                kill(process.pid)
+                await process.wait()
+                # What has left its session may hold the pipe for ever; how the program ended is known.
+                await asyncio.wait([log], timeout=_LAST_WORDS_S)
+                log.cancel()
+                await asyncio.gather(log, return_exceptions=True)
         if status not in _EXITS:
             self._tell(f"{name}: exit status {status}")
         return status
 
-    async def _log(self, name: str, process: asyncio.subprocess.Process) -> None:
+    async def _log(self, name: str, errors: io.FileIO) -> None:
         """Pass on the first lines of what the program says, until it says nothing more."""
-        assert process.stderr is not None
-        lines = 0
-        while data := await process.stderr.read(OUTPUT_BYTES_MAX):
-            for line in data.splitlines():
-                lines += 1
-                if lines <= LOG_LINES_MAX:
-                    self._tell(f"{name}: {plain(line)}")
+        reader, lines = asyncio.StreamReader(OUTPUT_BYTES_MAX), 0
+        protocol = asyncio.StreamReaderProtocol(reader)
+        pipe, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, errors)
+        try:
+            while data := await reader.read(OUTPUT_BYTES_MAX):
+                for line in data.splitlines():
+                    lines += 1
+                    if lines <= LOG_LINES_MAX:
+                        self._tell(f"{name}: {plain(line)}")
+        finally:
+            pipe.close()
 
 
 class NoticesOnly(SlotPlatform):
@@ -231,7 +245,8 @@ class NoticesOnly(SlotPlatform):
         if board.version_file is not None:
             text, where = _from_file(board.version_file, board.version_key), str(board.version_file)
         else:
-            text, where = ask(board.version_command, self._tell)[1].strip(), board.version_command[0]
+            status, output = ask(board.version_command, self._tell)
+            text, where = "" if status else output.strip(), board.version_command[0]
         version = _version(text)
         if version is None:
             self._tell(f"{where}: there is no version like 1.2.3 in it")

@@ -48,12 +48,14 @@ def ask(arguments: Sequence[str], tell: Tell, *, seconds: float = QUESTION_S) ->
         return -1, ""
     with process:
         output, errors = _collect(process, time.monotonic() + seconds)
+        ended = process.poll() is not None
         kill(process.pid)
         status = process.wait()
     for line in errors.splitlines()[:LOG_LINES_MAX]:
         tell(f"{name}: {plain(line)}")
     if status < 0:
-        tell(f"{name}: killed, for it did not end within {seconds:g} s")
+        late = f"killed, for it did not end within {seconds:g} s"
+        tell(f"{name}: {f'ended by signal {-status}' if ended else late}")
     return status, output.decode(errors="replace")
 
 

@@ -85,6 +85,8 @@ def test_a_program_that_cannot_say_yet_what_runs_ends_the_device_instead_of_a_li
     [
         ("exit 0", Reason.OK),
         ("exit 75", Reason.BUSY),
+        ("sleep 1000 & exit 0", Reason.OK),
+        ("setsid sleep 9 & sleep 0.2; exit 75", Reason.BUSY),
         ("exit 1", Reason.UPDATE_FAILED),
         ("kill -9 $$", Reason.UPDATE_FAILED),
         ("head -c 9999999 /dev/zero >&2; head -c 9999999 /dev/zero", Reason.OK),
@@ -191,6 +193,8 @@ def test_an_answer_that_never_ends_is_cut(tmp_path: Path) -> None:
     assert (status, output) == (-9, "x\n")
     assert said == ["sh: killed, for it did not end within 0.2 s"]
     assert ask([str(tmp_path / "none")], said.append) == (-1, "")
+    assert ask(["/bin/sh", "-c", "kill -11 $$"], said.append) == (-11, "")
+    assert said[-1] == "sh: ended by signal 11"
 
 
 @pytest.mark.parametrize(
@@ -224,6 +228,7 @@ def test_where_somebody_else_installs_the_version_is_read(
         (("/bin/echo", "1.4.2"), Running((1, 4, 2, 0), b"")),
         (("/bin/echo", "$HOME"), Reason.UNSUPPORTED),
         (("/bin/false",), Reason.UNSUPPORTED),
+        (("/bin/sh", "-c", "echo 1.4.2; exit 1"), Reason.UNSUPPORTED),
         (("/nowhere/program",), Reason.UNSUPPORTED),
     ],
 )
