@@ -74,7 +74,7 @@ def _command(value: Any) -> tuple[str, ...]:
         parts = tuple(shlex.split(value))
     except (AttributeError, TypeError, ValueError):
         parts = ()
-    if not parts or not parts[0].startswith("/"):
+    if not parts or not parts[0].startswith("/") or any("\0" in part for part in parts):
         raise ValueError("a program's path that begins with a slash, and its arguments")
     return parts
 

@@ -16,6 +16,7 @@ EVERY_S: Final = 30.0
 """How often they are looked at, in seconds."""
 BUSY_S: Final = 5.0
 """How long the program that knows whether the device is busy may think, in seconds."""
+_DIGITS_MAX: Final = 9
 _SUPPLIES: Final = Path("/sys/class/power_supply")
 
 
@@ -42,15 +43,26 @@ def battery(supplies: Path, name: str = "") -> int | None:
         if _said(folder / "status") in {"Charging", "Full", "Not charging"}:
             return None  # all of them say that the mains are there
         charge = _said(folder / "capacity")
-        return min(100, int(charge)) if charge.isdecimal() else None
+        return min(100, int(charge)) if charge.isdecimal() and len(charge) <= _DIGITS_MAX else None
     return None
 
 
 def _is_busy(board: Board, tell: Tell) -> bool:
     """Say whether the device must not be interrupted; a program that fails to say is one that says no."""
-    if board.busy_file is not None and board.busy_file.exists():
+    if board.busy_file is not None and _may_be_there(board.busy_file):
         return True
     return bool(board.busy_command) and ask(board.busy_command, tell, seconds=BUSY_S)[0] == 0
+
+
+def _may_be_there(path: Path) -> bool:
+    """Say whether a file is there; one that we may not look for may be, and then the report says BUSY."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _said(path: Path) -> str:

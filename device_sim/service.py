@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from device_sim import sensors
 from device_sim.control import RESET, Control
+from device_sim.core.patchbook import NO_RETURN
 from device_sim.core.profile import Conditions, Platform
 from device_sim.display import BY_SURFACE, Speaking, open_display
 from device_sim.home import Home
@@ -92,7 +93,6 @@ class Service:
         self._journal = "JOURNAL_STREAM" in os.environ
         self._panel = Panel(self._display, self._how(), self.log)
         self._platform = self._software()
-        self._reset = False
         self._ended = asyncio.Event()
 
     def _how(self) -> str:
@@ -167,8 +167,10 @@ class Service:
             self._reset_if_wanted()
             await control.start()
             self._notifier.ready()
-            tasks = [asyncio.create_task(work) for work in (self._look(shell), self._turn(), self._live())]
-            tasks.append(asyncio.create_task(self._connect(link)))
+            works = (self._look(shell), self._turn(), self._live(), self._connect(link))
+            tasks = [asyncio.create_task(work) for work in works]
+            for task in tasks:
+                task.add_done_callback(lambda ended: _end_with(ended, shell))
             if bridge is not None:
                 bridge.start()
             self._listen()
@@ -209,7 +211,6 @@ class Service:
         """Do what was asked for while the device did not run; twice does no harm, and not at all would."""
         wanted = self._home.path / RESET
         if wanted.exists():
-            self._reset = True
             self._panel.reset()
             wanted.unlink()
 
@@ -221,10 +222,15 @@ class Service:
             for end in ends:
                 end.cancel()
 
+    def _installs(self) -> bool:
+        """Say whether what restarts is a machine with something new in it, and not only our wishes."""
+        agent = self._panel.shell.agent if self._panel.shell is not None else None
+        return agent is not None and any(track.state in NO_RETURN for track in agent.patches)
+
     async def _restart(self, stop: asyncio.Event) -> bool:
         """Have the machine restarted; True when only this process is to start again."""
-        if self._reset:
-            return True  # wishes are read at the start, and nothing was installed
+        if not self._installs():
+            return True  # after a factory reset: wishes are read at the start
         assert isinstance(self._platform, InstallerPlatform), "no other platform restarts the machine"
         while not stop.is_set():
             only_us = await self._platform.reboot()
@@ -284,8 +290,6 @@ class Service:
             loop.add_reader(handle, typed)
 
     def _carry_out(self, request: dict[str, object]) -> dict[str, object]:
-        if request.get("do") == "reset":
-            self._reset = True
         return self._panel.carry_out(request)
 
     # What is told.
@@ -315,6 +319,13 @@ class Service:
         with contextlib.suppress(OSError):
             sys.stderr.write(f"{level}[{kind}] {line}".rstrip() + "\n")
             sys.stderr.flush()
+
+
+def _end_with(task: asyncio.Task[None], shell: DeviceShell) -> None:
+    """End the device with work that it cannot do without, instead of going on blind."""
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, Exception):
+        shell.fail(error)
 
 
 def _tell_conditions(shell: DeviceShell, found: Conditions) -> None:

@@ -226,6 +226,7 @@ GOOD = write_profile(PROFILE)
         ("slot_bytes = 4096", "windows = [1]", 6, "a list of times"),
         ("slot_bytes = 4096", f"windows = {['02:00-04:00'] * 17}", 6, "a list of times"),
         ("slot_bytes = 4096", "battery_min = 101", 6, "a number from 0 to 100"),
+        ("slot_bytes = 4096", 'busy_command = "/bin/x \\u0000"', 6, "a program's path"),
         ("slot_bytes = 4096", "platform = 'cloud'", 6, "slots, installer, none"),
         ("slot_bytes = 4096", "artefacts = 'http://example.com'", 6, "begins with https://"),
         ("slot_bytes = 4096", "components = []", 6, "component identifiers"),

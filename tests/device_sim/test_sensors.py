@@ -31,6 +31,7 @@ def supply(folder: Path, name: str, **files: str) -> None:
         ({"type": "Battery", "status": "Not charging", "capacity": "80"}, None),
         ({"type": "Battery", "status": "Discharging"}, None),
         ({"type": "Battery", "status": "Discharging", "capacity": "-3"}, None),
+        ({"type": "Battery", "status": "Discharging", "capacity": "9" * 5_000}, None),
         ({"type": "Battery", "status": "Discharging", "capacity": "\u0663"}, None),
         ({"type": "Battery", "scope": "Device", "status": "Discharging", "capacity": "9"}, None),
         ({"type": "Mains", "online": "1"}, None),
@@ -58,6 +59,7 @@ def test_the_battery_of_a_mouse_and_a_mains_adapter_are_passed_over(tmp_path: Pa
         (Board(), False),
         (Board(busy_file=Path("/")), True),
         (Board(busy_file=Path("/nowhere/busy")), False),
+        (Board(busy_file=Path("/" + "x" * 300)), False),
         (Board(busy_command=("/bin/true",)), True),
         (Board(busy_command=("/bin/false",)), False),
         (Board(busy_command=("/nowhere/program",)), False),
@@ -66,6 +68,16 @@ def test_the_battery_of_a_mouse_and_a_mains_adapter_are_passed_over(tmp_path: Pa
 )
 def test_when_a_device_must_not_be_interrupted(tmp_path: Path, board: Board, busy: bool) -> None:
     assert conditions(board, lambda _: None, supplies=tmp_path) == Conditions(None, busy)
+
+
+def test_a_device_that_may_not_look_whether_it_is_busy_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    assert conditions(Board(busy_file=Path("/busy")), lambda _: None, supplies=tmp_path).busy
 
 
 def test_systemd_is_told_when_the_device_is_ready_alive_and_stopping(tmp_path: Path) -> None:
