@@ -204,7 +204,10 @@ class HttpLink:
         try:
             tag = self._tags.get(topic)
             headers = {"If-None-Match": tag} if tag and method == "GET" else {}
-            connection.request(method, f"{self._path}/{topic}", payload, headers)
+            try:
+                connection.request(method, f"{self._path}/{topic}", payload, headers)
+            except UnicodeError:  # a name with an empty or overlong label, or a path beyond ASCII
+                raise OSError("this is no address") from None
             response = connection.getresponse()
             body = response.read(BODY_BYTES_MAX + 1)
             if response.status >= 500:

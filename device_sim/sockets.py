@@ -88,7 +88,10 @@ async def open_socket(where: BrokerUrl, tls: ssl.SSLContext | None, bind_address
     """
     loop = asyncio.get_running_loop()
     family = socket.AF_INET if bind_address else socket.AF_UNSPEC
-    found = await loop.getaddrinfo(where.host, where.port, family=family, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(where.host, where.port, family=family, type=socket.SOCK_STREAM)
+    except UnicodeError:  # an empty or overlong label
+        raise socket.gaierror(socket.EAI_NONAME, "this is no host's name") from None
     for place in found[:-1]:
         with contextlib.suppress(OSError):  # the last one tells why
             return await _open_one(place, where, tls, bind_address)

@@ -212,3 +212,12 @@ def test_a_wrong_address_is_refused(url: str) -> None:
     with pytest.raises(InputError) as caught:
         HttpLink(url, TOPICS)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["no..where", "x" * 64, "127.0.0.1:9/\u00e9"])
+async def test_an_address_that_cannot_be_one_is_told(where: str) -> None:
+    link = HttpLink(f"http://{where}", TOPICS)
+    link.start_over("tocsin/v1/timestamp/p")
+    with pytest.raises(UnavailableError) as caught:
+        await link.connect()
+    assert caught.value.code == "GATEWAY_UNREACHABLE"
