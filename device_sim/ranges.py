@@ -95,6 +95,8 @@ class Transfer:
         self._stopped = threading.Event()
         self._buffer = bytearray(PIECE_BYTES)
         self._connection: http.client.HTTPConnection | None = None
+        self._socket: socket.socket | None = None
+        """Of the connection, which forgets it as soon as an answer says that it is the last one."""
         self._work: Future[None] = _pool().submit(self._run)
 
     def taken(self) -> None:
@@ -106,10 +108,9 @@ class Transfer:
         self._stopped.set()
         self._work.cancel()
         self._room.release()
-        connection = self._connection
-        if connection is not None and connection.sock is not None:
+        if self._socket is not None:
             with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for bytes
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for bytes
 
     # In the thread.
 
@@ -192,6 +193,10 @@ class Transfer:
             self._connection = http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT_S, context=context)
         else:
             self._connection = http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_S)
+        self._connection.connect()
+        self._socket = self._connection.sock
+        if self._stopped.is_set():
+            raise _EndError(Reason.CONNECTION_LOST, "stopped")
         headers = {"Accept-Encoding": "identity"}
         if self._offset:
             headers["Range"] = f"bytes={self._offset}-{self._size - 1}"

@@ -305,3 +305,29 @@ async def test_a_rate_is_kept_by_waiting_after_each_piece(
     found = await Bringing().bring(f"{site.base}/x", rate=2_000_000)
     assert found.reason is Reason.OK
     assert sum(waited) == pytest.approx(len(DATA) / 2_000_000)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Connection": "close"}])
+async def test_a_transfer_that_is_stopped_lets_go_of_a_server_that_never_ends(
+    site: Site, headers: dict[str, str]
+) -> None:
+    over = threading.Event()
+
+    def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        for name, value in {"Content-Length": "1000000", "ETag": '"1"', **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not over.wait(0.05):
+                handler.wfile.write(b"x")
+
+    site.script = drip
+    try:
+        transfer = Transfer(f"{site.base}/x", 0, 1_000_000, lambda *_: None, lambda *_: None)
+        while transfer.tag is None:
+            await asyncio.sleep(0.01)
+        transfer.stop()
+        await asyncio.to_thread(transfer._work.result, 5)
+    finally:
+        over.set()
