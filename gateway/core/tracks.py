@@ -32,8 +32,8 @@ from advisories.suit.report import open_suit_report
 from keys.errors import RefusedError
 from keys.reasons import Reason
 
-Texts = Mapping[bytes, Mapping[str, bytes]]
-"""Digest of a published notice -> language -> digest of its text."""
+Texts = Mapping[tuple[bytes, bytes], Mapping[str, bytes]]
+"""Digests of a patch and of a published notice that names it -> language -> digest of the notice's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +278,7 @@ def _is_asked(digest: bytes, consent: Consented, texts: Texts) -> bool:
     """Say whether a consent is bound to the patch, and to what was published about it."""
     words: set[bytes | None] = {None}
     if consent.notice is not None:
-        published = texts.get(consent.notice)
+        published = texts.get((digest, consent.notice))
         if published is None:
             return False
         words |= set(published.values())  # in what language the notice was read, the device knows

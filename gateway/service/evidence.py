@@ -45,7 +45,7 @@ class Evidence:
         self._newest: dict[str, tuple[Report, float]] = {}
         self._notices: dict[tuple[str, str], NoticeRow] = {}
         self._patches: dict[tuple[str, bytes], PatchRow] = {}
-        self._texts: dict[bytes, Mapping[str, bytes]] = {}
+        self._published: dict[bytes, Notice] = {}
 
     def _read_devices(self) -> dict[str, Device]:
         t = schema.devices
@@ -114,14 +114,22 @@ class Evidence:
         return found
 
     def texts(self, report: Report) -> Texts:
-        """Return the digests of the texts of those published notices that the report's consents name."""
-        named = {s.consent.notice for s in report.patches if s.consent is not None and s.consent.notice}
-        if wanted := named - self._texts.keys():
+        """Return the digests of the texts of those published notices that the report's consents name.
+
+        A notice that says nothing of the patch to this product is not what its owner was asked about.
+        """
+        named = {(s.digest, s.consent.notice) for s in report.patches if s.consent and s.consent.notice}
+        if wanted := {notice for _, notice in named} - self._published.keys():
             t = schema.advisories
             query = sa.select(t.c.digest, t.c.document).where(t.c.digest.in_(sorted(wanted)))
             for digest, document in self._connection.execute(query):
-                self._texts[digest] = peek(document, Notice).texts
-        return self._texts
+                self._published[digest] = peek(document, Notice)
+        return {
+            (patch, notice): found.texts
+            for patch, notice in named
+            if (found := self._published.get(notice))
+            and patch in (found.patches or {}).get(report.product, ())
+        }
 
     def take(self, device: str, data: bytes, decision: Committed, received: float) -> None:
         """Remember what a report changes; the next one of this batch is judged against it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,15 @@ from advisories.report import FACTORY_RESET, Agreed, Consented, JournalEntry, Pa
 from advisories.states import NoticeState, PatchState, Surface
 from gateway.core.ingest import Committed, judge
 from gateway.core.tracks import NoticeRow
+from gateway.service.evidence import Evidence
 from keys.cbor import encode
 from keys.codec import dump
 from keys.reasons import Reason
 from tests.device_sim.core.world import World
 from tests.gateway.peer import entry, status, walked
+from tests.gateway.scene import header, make_store, publish
 from tests.gateway.test_core_ingest import FLEET, HEADER, ID, PATCH, commit, kinds, make, patch_status
-from tests.helpers import NOW, PRODUCT
+from tests.helpers import DEVICE, NOW, PRODUCT
 from tests.helpers import notice as make_notice
 from tests.helpers import text as make_text
 
@@ -113,7 +116,11 @@ def test_a_reset_that_was_committed_before_still_counts() -> None:
 # Consent
 
 NOTICE, WORDS = b"\x03" * 32, b"\x04" * 32
-TEXTS = {NOTICE: {"en": WORDS, "de": b"\x05" * 32}}
+GERMAN, OF_ANOTHER_PATCH = b"\x05" * 32, b"\x09" * 32
+TEXTS = {
+    (PATCH, NOTICE): {"en": WORDS, "de": GERMAN},
+    (b"\x08" * 32, OF_ANOTHER_PATCH): {"en": WORDS},
+}
 
 
 def consented(notice: bytes | None = NOTICE, words: bytes | None = WORDS, **fields: Any) -> Consented:
@@ -131,13 +138,14 @@ def with_consent(consent: Consented | None, **fields: Any) -> PatchStatus:
     ("case", "consent", "fits"),
     [
         ("as published", consented(), True),
-        ("in another language", consented(words=TEXTS[NOTICE]["de"], language="de"), True),
-        ("described in one language, warned in another", consented(words=TEXTS[NOTICE]["de"]), True),
+        ("in another language", consented(words=GERMAN, language="de"), True),
+        ("described in one language, warned in another", consented(words=GERMAN), True),
         ("before the text was there", consented(words=None), True),
         ("without a notice", consented(None, None), True),
         ("without anything", consented(None, None, language=None), True),
         ("agreed beforehand", consented(how=Agreed.URGENT), True),
         ("another text", consented(words=b"\x06" * 32), False),
+        ("a notice that does not name the patch", consented(OF_ANOTHER_PATCH), False),
         ("a notice that nobody published", consented(b"\x07" * 32, None), False),
         ("another patch", consented(question=question(b"\x08" * 32, NOTICE, WORDS, "en")), False),
         ("another language than it says", consented(question=question(PATCH, NOTICE, WORDS, "de")), False),
@@ -197,6 +205,19 @@ def test_the_core_alone_needs_no_texts() -> None:
     assert isinstance(found, Committed)
 
 
+def test_the_store_knows_which_patches_a_notice_names(tmp_path: Path) -> None:
+    store, fleet = make_store(tmp_path)
+    body = header(fleet, patches={PRODUCT: (PATCH,), "doorbell": (b"\x08" * 32,)})
+    published = publish(store, fleet, body)
+    said = tuple(
+        replace(with_consent(consented(published.digest)), digest=digest) for digest in (PATCH, b"\x08" * 32)
+    )
+    with store.read() as session:
+        found = Evidence(session, [DEVICE]).texts(make(patches=said))
+    store.close()
+    assert found == {(PATCH, published.digest): body.texts}
+
+
 # A real device
 
 
@@ -205,14 +226,14 @@ class Followed(World):
 
     def __init__(self, **profile: Any) -> None:
         self.decisions: list[Committed] = []
-        self.texts: dict[bytes, Any] = {}
+        self.texts: dict[tuple[bytes, bytes], Any] = {}
         super().__init__(**profile)
 
     def notice(self, *arguments: Any, **named: Any) -> Notice:
         header = super().notice(*arguments, **named)
-        self.texts[sha256(dump(header)).digest()] = {
-            language: sha256(dump(make_text(language))).digest() for language in ("en", "de")
-        }
+        words = {language: sha256(dump(make_text(language))).digest() for language in ("en", "de")}
+        for patch in (header.patches or {}).get(PRODUCT, ()):
+            self.texts[patch, sha256(dump(header)).digest()] = words
         return header
 
     def take_report(self, payload: bytes) -> None:
@@ -270,5 +291,5 @@ def test_the_consent_of_a_real_devices_owner_is_to_what_was_published() -> None:
     row = w.decisions[-1].standing.patches[patch]
     assert row.consent is not None
     assert row.consent.how is Agreed.ASKED
-    assert row.consent.notice in w.texts
+    assert (patch, row.consent.notice) in w.texts
     assert [anomaly for decision in w.decisions for anomaly in decision.anomalies] == []
