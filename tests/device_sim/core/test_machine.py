@@ -1,172 +1,181 @@
-"""A device's life at random: whatever happens in whatever order, what must always hold does hold."""
+"""Lives at random keep to what a device promises; and the hunt itself, which must find what is planted.
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+A longer hunt: ``TOCSIN_LIVES=5000 TOCSIN_SEED=7 .venv/bin/pytest tests/device_sim/core/test_machine.py -k lives``
+"""
 
-from advisories.notice import Phase
-from advisories.offer import Consent
-from advisories.report import journal_genesis, journal_head
-from advisories.states import PATCH_ENDED, PatchState
-from device_sim.core import limits
-from device_sim.core.slots import load_record
-from keys.document import seal
-from tests.device_sim.core.firmware import OLD, image
-from tests.device_sim.core.world import FLEET, PowerCutError, World
-from tests.helpers import HOUR, NOW, PRODUCT, key, notice
+from __future__ import annotations
 
-VERSIONS = [(1, 4, 2, 0), (1, 5, 0, 0), OLD]
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from advisories.report import Agreed
+from device_sim.core import carrier, effects, install, session
+from device_sim.core.consent import Consents
+from device_sim.core.gates import Gates
+from device_sim.core.install import Installer
+from device_sim.core.notices import Notices
+from device_sim.core.offers import Offers
+from device_sim.core.patches import Patches
+from device_sim.core.reporter import Reporter
+from device_sim.core.session import Session
+from device_sim.core.survey import Survey
+from keys.reasons import Reason
+from keys.root import Root
+from keys.trusted import TrustedSet
+from tests.device_sim.core.life import Life
+
+START = int(os.environ.get("TOCSIN_SEED", "20261122"))
+LIVES = int(os.environ.get("TOCSIN_LIVES", "250"))
+STEPS = 30
+"""Of one life."""
+MET = {
+    "OFFERED", "WAITING_FOR_CONFIRMATION", "DEFERRED", "WAITING_FOR_WINDOW", "DOWNLOADING", "DOWNLOADED", "VERIFIED",
+    "INSTALLING", "INSTALLED", "REBOOTING", "TESTING", "SUCCEEDED", "ROLLED_BACK", "DECLINED", "REJECTED", "TIMED_OUT",
+    "CANCELED", "ALREADY_INSTALLED", "SUPERSEDED", "DELIVERED", "SHOWN", "ACKNOWLEDGED", "EXPIRED", "WITHDRAWN",
+    "NOT_APPLICABLE", "REPLAYED", "EQUIVOCATION", "RESET", "STALE", "THRESHOLD_NOT_MET", "power cut",
+}  # fmt: skip
+"""What a hunt must have come across, or it has not looked."""
 
 
-class Life(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.w = World(defer_max=1, defer_seconds=60)
-        self.w.connect()
-        self.revision = 0
-        self.headers = ()
-        self.patches: list[tuple[int, bytes]] = []
-        self.floor = 0
-        self.versions = {OLD}
+def hunt(lives: int, start: int, *, shrink: bool = True) -> Counter[str]:
+    """Run so many lives from a seed; return what was met.
 
-    def live(self, action) -> None:
-        """Do something that a power cut may end in the middle."""
-        try:
-            action()
-        except PowerCutError:
-            self.w.cut_at = None
-            self.w.restart()
-
-    @rule(
-        phase=st.sampled_from(Phase), all_affected=st.booleans(), life=st.sampled_from([300, 90 * 24 * HOUR])
+    Raises:
+        AssertionError: with the failing steps, and the way back to them, in its notes.
+    """
+    kind = seed(start)(type("Life", (Life,), {"steps": 0, "seen": Counter()}))
+    config = settings(
+        max_examples=lives,
+        stateful_step_count=STEPS,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        suppress_health_check=list(HealthCheck),  # a step signs and verifies for real
     )
-    def publish_a_notice(self, phase, all_affected, life) -> None:
-        self.revision += 1
-        patches = {PRODUCT: tuple(digest for _, digest in self.patches[-4:])}
-        header = notice(
-            FLEET,
-            revision=self.revision,
-            version=NOW + self.revision,
-            phase=phase,
-            expires=int(self.w.now) + life,
-            patches=patches,
-            **({"affected": {PRODUCT: ((None, None),)}} if all_affected else {}),
+    try:
+        run_state_machine_as_test(kind, settings=config)
+    except BaseException as error:
+        error.add_note(
+            f"To see it again: TOCSIN_LIVES={lives} TOCSIN_SEED={start} .venv/bin/pytest {__file__}"
         )
-        self.headers = (header,)
-        self.live(lambda: self.w.notice(header))
-
-    @rule()
-    def publish_what_is_current(self) -> None:
-        self.live(lambda: self.w.current(*self.headers, patches=tuple(self.patches[-8:])))
-
-    @rule(
-        version=st.sampled_from(VERSIONS),
-        consent=st.sampled_from(Consent),
-        wait=st.sampled_from([0, 0, 120]),
-        fill=st.integers(0, 1),
-    )
-    def offer_a_patch(self, version, consent, wait, fill) -> None:
-        sequence = len(self.patches) + 1
-        self.versions.add(version)
-        patch = self.w.patch(sequence, image(version, fill=fill), version=version)
-        self.patches.append((sequence, patch))
-        window = (int(self.w.now) + wait, int(self.w.now) + wait + HOUR) if wait else None
-
-        def roll_out() -> None:
-            self.w.current(*self.headers, patches=tuple(self.patches[-8:]))
-            self.w.offer(patch, sequence, consent=consent, window=window)
-
-        self.live(roll_out)
-
-    @precondition(lambda self: self.patches)
-    @rule(data=st.data(), cancel=st.booleans())
-    def offer_again(self, data, cancel) -> None:
-        sequence, patch = data.draw(st.sampled_from(self.patches))
-        self.live(lambda: self.w.offer(patch, sequence, cancel=cancel))
-
-    @rule(answer=st.sampled_from(["yes", "defer", "no"]))
-    def the_owner_answers(self, answer) -> None:
-        def act() -> None:
-            self.w.run(self.w.agent.consent(answer, self.w.now))
-            self.w.pump()
-
-        self.live(act)
-
-    @rule()
-    def the_owner_acknowledges(self) -> None:
-        def act() -> None:
-            self.w.run(self.w.agent.acknowledge(self.w.now))
-            self.w.pump()
-
-        self.live(act)
-
-    @rule(seconds=st.sampled_from([1, 5, 61, 7 * HOUR]))
-    def time_passes(self, seconds) -> None:
-        self.live(lambda: self.w.advance(seconds))
-
-    @rule(healthy=st.booleans())
-    def images_are(self, healthy) -> None:
-        self.w.healthy = healthy
-
-    @rule(after=st.integers(1, 30))
-    def the_power_will_fail(self, after) -> None:
-        self.w.cut_at = self.w.durable + after
-
-    @rule()
-    def somebody_pulls_the_plug(self) -> None:
-        self.live(self.w.restart)
-
-    @rule()
-    def the_link_breaks(self) -> None:
-        def act() -> None:
-            self.w.disconnect()
-            self.w.advance(30)
-            self.w.connect()
-
-        self.live(act)
-
-    @rule(payload=st.binary(max_size=30))
-    def somebody_forges(self, payload) -> None:
-        topic = self.w.topics.notice(PRODUCT, "EX-2026-0001")
-        self.live(lambda: self.w.send(topic, payload or seal(notice(FLEET), [key("nobody")])))
-
-    @invariant()
-    def what_runs_is_whole_and_known(self) -> None:
-        assert self.w.agent.installed in self.versions
-        assert not self.w.queue
-        record = load_record(self.w.boot)
-        if record.trial is None and self.w.boot:
-            assert self.w.agent._session.slot == record.active
-
-    @invariant()
-    def the_floor_never_sinks(self) -> None:
-        sequence = self.w.agent._session.state.patch_floor[0]
-        assert sequence >= self.floor
-        self.floor = sequence
-
-    @invariant()
-    def one_patch_at_a_time(self) -> None:
-        active = [track for track in self.w.agent.patches if track.state not in PATCH_ENDED]
-        assert len(active) <= 1
-        assert all(track.state is not PatchState.REBOOTING for track in active)
-
-    @invariant()
-    def every_transition_is_legal_and_chained(self) -> None:
-        w = self.w
-        for _, patch in self.patches:
-            w.path(patch.hex()[:16])
-        w.path("EX-2026-0001")
-        entries = w.entries()
-        state = w.agent._session.state
-        assert [entry.index for entry in entries] == list(range(state.journal_count))
-        assert journal_head(journal_genesis(FLEET.id, w.profile.id), entries) == state.journal_head
-
-    @invariant()
-    def filters_and_state_stay_small(self) -> None:
-        assert self.w.most_filters <= 8
-        assert len(self.w.state or b"") <= 16_384
-        assert len(self.w.agent._session._refused) <= limits.REFUSALS_PER_BOOT_MAX + 1
+        raise
+    return kind.seen
 
 
-Life.TestCase.settings = settings(max_examples=60, stateful_step_count=20)
-TestLife = Life.TestCase
+@pytest.mark.slow
+def test_lives_at_random_keep_what_a_device_promises() -> None:
+    print(f"TOCSIN_LIVES={LIVES} TOCSIN_SEED={START}")
+    seen = hunt(LIVES, START)
+    assert {name for name in MET if not seen[name]} == set()
+
+
+Real = Callable[..., Any]
+
+
+def _asks_nobody(_real: Real) -> Real:
+    return lambda _self, _track: Agreed.ALWAYS
+
+
+def _takes_any_answer(real: Real) -> Real:
+    def answer(self: Consents, said: Any, asked: bytes | None) -> Any:
+        track = self._book.active
+        return real(self, said, self._matter(track).question if track is not None else asked)
+
+    return answer
+
+
+def _says_always(_real: Real) -> Real:
+    return lambda *_args, **_kwargs: None
+
+
+def _shows_at_once(real: Real) -> Real:
+    return lambda self, advisory, revision, _reason: real(self, advisory, revision, Reason.OK)
+
+
+def _passes(real: Real) -> Real:
+    return lambda self, *, ok: real(self, ok=ok or True)
+
+
+def _fits(_real: Real) -> Real:
+    return lambda _self, _bank, _found: True
+
+
+def _floor_too_early(real: Real) -> Real:
+    def installed(self: Installer, track: Any, found: Any) -> None:
+        self._session.state.patch_floor = (track.sequence, track.digest)
+        real(self, track, found)
+
+    return installed
+
+
+def _rewrites(real: Real) -> Real:
+    def record(self: Session, *args: Any, **kwargs: Any) -> None:
+        real(self, *args, **kwargs)
+        journal = self.state.journal
+        if len(journal) > 3:
+            journal[-2] = replace(journal[-2], time=journal[-2].time + 1)
+
+    return record
+
+
+def _promises(real: Real) -> Real:
+    def build(self: Reporter) -> Any:
+        promised = [
+            t.facts.version for t in self._session.state.patches.values() if t.facts and t.facts.version
+        ]
+        return replace(real(self), installed=promised[-1]) if promised else real(self)
+
+    return build
+
+
+def _takes_replays(real: Real) -> Real:
+    def raise_floor(self: TrustedSet, genuine: Any, name: str, *rest: Any) -> None:
+        self._floors.pop((genuine.body.type, name), None)
+        real(self, genuine, name, *rest)
+
+    return raise_floor
+
+
+def _forgets_to_save(_real: Any) -> Any:
+    return (*session._UNSAVED, effects.Publish)
+
+
+PLANTED: list[tuple[str, Any, str, Callable[[Any], Any], str]] = [
+    ("nobody is asked", Consents, "beforehand", _asks_nobody, "did not agree|nobody gave|nobody has|without a word"),
+    ("any answer will do", Consents, "answer", _takes_any_answer, "did not agree|nobody gave"),
+    ("windows, battery and work are overlooked", Gates, "hold", _says_always, "installs"),
+    ("older patches are as good", carrier, "judge_sequence", _says_always, "older|goes back"),
+    ("the security counter is forgotten", install, "raise_counter", _says_always, "goes back|older"),
+    ("a patch's floor is raised too early", Installer, "install", _floor_too_early, "nobody confirmed"),
+    ("shown without a display", Notices, "displayed", _shows_at_once, "nobody could see|never drawn"),
+    ("a failed test passes", Installer, "tested", _passes, "self-test failed"),
+    ("what was written is not measured", Survey, "_fits", _fits, "not whole|==|!="),
+    ("reports run ahead of what is stored", session, "_UNSAVED", _forgets_to_save, "."),
+    ("the journal is rewritten", Session, "record", _rewrites, "chain|changed"),
+    ("a reset forgets no consent", Patches, "reset", _says_always, "did not agree|nobody gave|without a word"),
+    ("what was taken back goes on", Offers, "_cancel", _says_always, "taken back"),
+    ("the promised version is reported", Reporter, "build", _promises, "."),
+    ("the past counts again", TrustedSet, "_raise_floor", _takes_replays, "."),
+    ("one signature will do", Root, "missing", lambda _real: lambda *_args: [], "."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "plant", "says"), [row[1:] for row in PLANTED], ids=[row[0] for row in PLANTED]
+)
+def test_a_planted_fault_is_found(
+    owner: Any, name: str, plant: Callable[[Any], Any], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, name, plant(getattr(owner, name)))
+    with pytest.raises(Exception, match=says) as caught:
+        hunt(200, START, shrink=False)
+    notes = "\n".join(caught.value.__notes__)
+    assert "state = Life()" in notes
+    assert f"TOCSIN_SEED={START}" in notes

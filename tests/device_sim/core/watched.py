@@ -377,4 +377,4 @@ class Watched(World):
             assert self.agreed.get(patch) == consent.question, "reports a consent that nobody gave"
         else:
             allowed = {AutoConsent.ALWAYS: Agreed.ALWAYS, AutoConsent.URGENT: Agreed.URGENT}
-            assert consent.how is allowed.get(self.profile.auto_consent)
+            assert consent.how is allowed.get(self.profile.auto_consent), "reports a wish that nobody has"
