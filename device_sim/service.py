@@ -40,6 +40,9 @@ RESTART_LIMIT_S: Final = 600.0
 SETTLE_S: Final = 1.0
 """What connecting alone needed is given back after so long."""
 _THREADS: Final = 2
+_OWED: Final = ".restart"
+"""In a device's folder: the boot of the machine that was to end for what was installed."""
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _LEVELS: Final = {"failed": 3, "display": 4, "disconnected": 5, "log": 6}
 """Kinds of events -> level of syslog(3); others are 6 (info)."""
 
@@ -146,6 +149,13 @@ class Service:
             TocsinError: why it ended by itself.
         """
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
+        if self._owes_restart():
+            self.log("The machine has not restarted yet into what was installed.")
+            self._notifier.ready()
+            return await self._restart_machine(stop)
+        return await self._serve(stop)
+
+    async def _serve(self, stop: asyncio.Event) -> bool:
         link = self._link()
         shell = DeviceShell(
             self._home,
@@ -178,7 +188,8 @@ class Service:
         except RestartError as error:
             failure = error  # at once, while it boots
         finally:
-            self._notifier.stopping()
+            if not isinstance(failure or shell.failure, RestartError):
+                self._notifier.stopping()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -231,15 +242,42 @@ class Service:
         """Have the machine restarted; True when only this process is to start again."""
         if not self._installs():
             return True  # after a factory reset: wishes are read at the start
+        return await self._restart_machine(stop)
+
+    async def _restart_machine(self, stop: asyncio.Event) -> bool:
+        """Ask for it until it is done; should we be killed meanwhile, the next one of us goes on asking."""
         assert isinstance(self._platform, InstallerPlatform), "no other platform restarts the machine"
-        while not stop.is_set():
-            only_us = await self._platform.reboot()
-            if only_us:
-                return True
-            pause = RESTART_RETRY_S if only_us is None else RESTART_LIMIT_S
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
+        owed = self._home.path / _OWED
+        with contextlib.suppress(OSError):  # without it, all goes well as long as nobody kills us
+            owed.write_bytes(_BOOT_ID.read_bytes())
+        live = asyncio.create_task(self._live())
+        try:
+            while not stop.is_set():
+                try:
+                    only_us = await self._platform.reboot()
+                except UnavailableError:
+                    owed.unlink(missing_ok=True)  # it will never be: rather a device that warns than none
+                    raise
+                if only_us is not None:
+                    owed.unlink(missing_ok=True)
+                if only_us:
+                    return True
+                pause = RESTART_RETRY_S if only_us is None else RESTART_LIMIT_S
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), pause)
+        finally:
+            live.cancel()
+        self._notifier.stopping()
         return False
+
+    def _owes_restart(self) -> bool:
+        """Say whether this boot of the machine was to end: what runs proves nothing of the new image."""
+        if not isinstance(self._platform, InstallerPlatform):
+            return False
+        try:
+            return (self._home.path / _OWED).read_bytes() == _BOOT_ID.read_bytes()
+        except OSError:
+            return False
 
     async def _connect(self, link: Link) -> None:
         """Connect; a gateway that is not there yet is tried again and again."""

@@ -17,8 +17,9 @@ from device_sim import sensors
 from device_sim.control import NAME
 from device_sim.core.profile import Platform, Profile
 from device_sim.home import Home
+from device_sim.notify import Notifier
 from device_sim.service import Service
-from keys.errors import InputError
+from keys.errors import InputError, UnavailableError
 from keys.signer import from_seed
 from tests.device_sim.conftest import free_port
 from tests.helpers import make_fleet
@@ -67,6 +68,59 @@ async def test_a_reset_that_was_asked_for_does_not_keep_the_machine_from_startin
     in_state(service, state)
     assert await service._restart(asyncio.Event())
     assert calls(folder) == ["reboot"] * restarted
+
+
+async def test_a_device_killed_before_the_machine_could_restart_goes_on_asking_for_it(folder: Path) -> None:
+    program = folder.parent / "installer"
+    willing = program.read_text()
+    program.write_text(f"{willing}exit 75\n")
+    service, stop = Service(folder), asyncio.Event()
+    in_state(service, PatchState.REBOOTING)
+    waits = asyncio.create_task(service._restart(stop))
+    while not calls(folder):
+        await asyncio.sleep(0.01)
+    stop.set()
+    assert not await waits
+
+    program.write_text(willing)
+    assert await Service(folder).run(asyncio.Event())
+    assert calls(folder) == ["reboot", "reboot"]  # and not a word of what boots
+
+    # A machine that did restart meanwhile, if only for a power cut, is not restarted once more.
+    (folder / ".restart").write_text("another boot")
+    stop.clear()
+    asyncio.get_running_loop().call_later(0.2, stop.set)
+    assert not await Service(folder).run(stop)
+    assert calls(folder) == ["reboot", "reboot", "booted"]
+
+
+async def test_an_installer_that_cannot_restart_the_machine_does_not_keep_the_device_from_warning(
+    folder: Path,
+) -> None:
+    program = folder.parent / "installer"
+    program.write_text('#!/bin/sh\n[ "$1" = booted ] && echo version=1.4.1\n')
+    service, stop = Service(folder), asyncio.Event()
+    in_state(service, PatchState.REBOOTING)
+    with pytest.raises(UnavailableError):
+        await service._restart(stop)
+    asyncio.get_running_loop().call_later(0.2, stop.set)
+    again = Service(folder)
+    assert not await again.run(stop)
+    assert again.events["booted"] == 1
+
+
+async def test_a_restart_of_ours_alone_is_no_end_for_the_service_manager(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Notifier, "_say", lambda _, words: said.append(words))
+    service, stop = Service(folder), asyncio.Event()
+    running = asyncio.create_task(service.run(stop))
+    while "READY=1" not in said:
+        await asyncio.sleep(0.01)
+    assert service._carry_out({"do": "reset"}) == {"reset": True}
+    assert await running
+    assert "STOPPING=1" not in said
 
 
 async def test_a_device_that_can_no_longer_feel_its_surroundings_ends_and_says_why(
