@@ -90,7 +90,7 @@ def other_images(patch: Patch) -> tuple[bytes, ...]:
     """Return the SHA-256 of what else a component may come to hold, for another slot or in an alternative.
 
     These are all digests that some step states, and those of contents to be written, but for the payloads and
-    the bases of deltas.
+    the bases of deltas; a base that can also be fetched is more than a base.
     """
     found: dict[bytes, None] = {}
     for parameter, value in stated(patch.manifest):
@@ -99,7 +99,8 @@ def other_images(patch: Patch) -> tuple[bytes, ...]:
         elif parameter is Parameter.CONTENT:
             found[hashlib.sha256(value).digest()] = None
     known = {content.digest for content in patch.payloads}
-    known |= {read_arguments(fetch.arguments).base for fetch in patch.fetches if fetch.arguments}
+    bases = {read_arguments(fetch.arguments).base for fetch in patch.fetches if fetch.arguments}
+    known |= bases.difference(files_named(patch))
     return tuple(digest for digest in found if digest not in known)
 
 

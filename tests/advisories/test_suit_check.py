@@ -11,11 +11,11 @@ from imgtool.keys.ed25519 import Ed25519
 from imgtool.version import decode_version
 
 from advisories import mcuboot, suit
-from advisories.suit.check import RULES, Found, Promise, files_named, findings, stated
+from advisories.suit.check import RULES, Found, Promise, files_named, findings, other_images, stated
 from advisories.suit.numbers import Parameter
 from keys.cbor import encode
 from keys.errors import RefusedError
-from tests.advisories.suit_case import CLASS, IMAGE, VENDOR, VERSION, craft, identity
+from tests.advisories.suit_case import CLASS, DIGEST, IMAGE, URI, VENDOR, VERSION, craft, identity
 from tests.advisories.test_mcuboot import tool_image
 
 GOOD = tool_image(b"code" * 30, counter=5, vid="example.com", cid="thermostat", key=Ed25519.generate())
@@ -112,3 +112,16 @@ def test_what_a_run_sequence_sets_is_stated_too():
     nested = craft([*identity(), 32, encode([20, {5: 1}])])
     manifest = suit.parse(suit.decode(nested))
     assert (Parameter.COMPONENT_SLOT, 1) in list(stated(manifest))
+
+
+def test_a_base_that_can_also_be_fetched_is_another_image():
+    base, delta = b"\xee" * 32, b"\xdd" * 32
+    old, new = encode([-16, base]), encode([-16, DIGEST])
+    how = {21: f"artefact/{delta.hex()}", 25: encode({1: 1, 2: 10, 3: delta, 4: base})}
+    rebuilt = encode([20, {3: old}, 3, 15, 20, {3: new, **how}, 21, 2, 3, 15])
+    whole = encode([20, {24: VENDOR}, 24, 15, 20, {3: new, 21: URI, 25: b""}, 21, 2, 3, 15])
+    hidden = encode([20, {3: old, 21: f"artefact/{base.hex()}", 25: b""}, 21, 2, 3, 15])
+    for alternatives, others in (([rebuilt, whole], ()), ([rebuilt, whole, hidden], (base,))):
+        patch = suit.peek(craft(identity(), {20: [15, alternatives]}))
+        assert patch.image_digest == DIGEST
+        assert other_images(patch) == others
