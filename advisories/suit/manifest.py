@@ -209,4 +209,6 @@ def _common(d: bytes, p: int, end: int) -> tuple[tuple[ComponentId, ...], Steps]
         refuse("common does not end where its byte string does")
     if not components:
         refuse(f"expected 1 to {COMPONENTS_MAX} components")
+    if len(set(components)) != len(components):
+        refuse("a component stands twice")
     return components, shared

@@ -355,3 +355,8 @@ def test_a_delta_may_travel_in_the_envelope_too():
     assert (patch.vendor_id, patch.class_id) == (VENDOR, CLASS)
     outer = {**members(data), "#delta": b"other"}
     assert refused(suit.peek, seal(outer))[0] is Reason.DIGEST_MISMATCH
+
+
+def test_a_component_that_stands_twice_is_refused():
+    envelope = with_manifest(manifest_with(k3=common(b"\x82\x81\x41\x00\x81\x41\x00")))
+    assert refused(suit.peek, envelope) == (Reason.MALFORMED, "a component stands twice")
