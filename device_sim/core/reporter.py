@@ -213,6 +213,4 @@ def _statuses(session: Session) -> tuple[tuple[NoticeStatus, ...], tuple[PatchSt
 
 def _done(track: PatchTrack) -> int | None:
     """Return how much of the payload is certainly here, in percent; None while nothing is brought."""
-    if track.state is not PatchState.DOWNLOADING or track.facts is None:
-        return None
-    return min(100, track.offset * 100 // max(1, track.facts.image_size))
+    return (track.done or 0) if track.state is PatchState.DOWNLOADING else None

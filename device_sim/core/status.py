@@ -187,9 +187,7 @@ def _patch(tracks: tuple[PatchTrack, ...]) -> PatchTrack | None:
 def _view(agent: Agent, track: PatchTrack, asked: AskConsent | None) -> PatchView:
     facts = track.facts
     version = facts.version if facts is not None else None
-    percent = None
-    if track.state is _P.DOWNLOADING and facts is not None:
-        percent = min(100, track.offset * 100 // max(1, facts.image_size))
+    percent = (track.done or 0) if track.state is _P.DOWNLOADING else None
     asked_about = asked.notice.id if asked is not None and asked.notice is not None else None
     return PatchView(
         digest=track.digest,

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,16 @@ import pytest
 from advisories import mcuboot, suit
 from advisories.report import Block, open_report, open_want
 from advisories.states import PatchState
+from advisories.suit import delta
+from device_sim.core.profile import AutoConsent
 from device_sim.core.slots import load_record
 from device_sim.faults import breaks_download, declines, defers, fails_self_test
 from device_sim.fleet import Fleet
 from keys.codec import dump
 from tests.device_sim.conftest import RunningBroker
-from tests.device_sim.test_fleet import BOOT, READING, TOPICS, Town
+from tests.device_sim.test_fleet import BOOT, IMAGE, READING, TOPICS, Town
+from tests.device_sim.test_ranges import Site, serve
+from tests.device_sim.test_ranges import answer as served
 from tests.helpers import DAY, PRODUCT, answer, catalogue, offer, timestamp
 
 VENDOR, CLASS = suit.identifiers("example.com", "thermostat")
@@ -36,8 +40,8 @@ class Workshop(Town):
         await super().open()
         await self.link.subscribe(TOPICS.device("+", "want"))
 
-    def roll_out(self, devices: list[str]) -> None:
-        envelope = suit.build(
+    def roll_out(self, devices: list[str], envelope: bytes | None = None) -> None:
+        envelope = envelope or suit.build(
             SEQUENCE, VENDOR, CLASS, NEW, version=(1, 4, 2, 0), uri="https://example.com/fw"
         )
         for role in ("release", "security"):
@@ -123,3 +127,39 @@ async def test_every_script_ends_as_it_must(workshop: Workshop) -> None:
             assert home.read_slot(1) == NEW
         version = (1, 4, 2, 0) if slot else (1, 4, 0, 0)
         assert workshop.reports[home.profile.id].installed == version
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    yield from serve(Site())
+
+
+async def test_a_delta_comes_by_ranges_where_its_base_runs_and_else_the_whole_image(
+    tmp_path: Path, iotcore_broker: RunningBroker, site: Site
+) -> None:
+    workshop = Workshop(tmp_path, iotcore_broker)
+    await workshop.open()
+    fields = {"vendor_id": VENDOR, "class_id": CLASS, "auto_consent": AutoConsent.ALWAYS}
+    homes = workshop.homes(3, **fields, artefacts=site.base, delta=True)
+    other = mcuboot.pack(b"another build", (1, 4, 0, 0))
+    homes[2].erase_slot(0)
+    homes[2].write_slot(0, 0, other)
+    new = mcuboot.pack(IMAGE * 60, (1, 4, 2, 0))
+    made = delta.make(IMAGE, new)
+    there = {f"/artefact/{hashlib.sha256(data).hexdigest()}": data for data in (new, made)}
+    site.script = lambda handler: served(handler, there[handler.path])
+    files = [suit.File(hashlib.sha256(data).digest(), len(data), path[1:]) for path, data in there.items()]
+    base = suit.Delta(files[1], hashlib.sha256(IMAGE).digest(), len(IMAGE))
+    payload = suit.Payload((files[0],), version=(1, 4, 2, 0), deltas=(base,))
+    plan = suit.PatchPlan(sequence=SEQUENCE, vendor_id=VENDOR, class_id=CLASS, payloads=(payload,))
+    fleet = Fleet(homes, workshop.url, reading_s=READING, boot_s=BOOT)
+    stop = asyncio.Event()
+    task = asyncio.create_task(fleet.run(stop))
+    workshop.roll_out([home.profile.id for home in homes], suit.compose(plan))
+    await workshop.until(lambda: list(workshop.patches().values()) == [S.SUCCEEDED] * 3)
+    stop.set()
+    await task
+    await workshop.link.close()
+    assert not fleet.failures
+    assert [home.read_slot(1) for home in homes] == [new] * 3
+    assert sorted(path for path, _ in site.asked) == sorted([f"/{files[0].uri}", *[f"/{files[1].uri}"] * 2])
