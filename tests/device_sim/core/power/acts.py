@@ -72,6 +72,8 @@ class Story:
     """How many second cuts are tried after each; -1: all."""
     furnish: Callable[[Plant], None] = lambda _: None
     """What is done before the device is switched on for the first time."""
+    lazy: bool = False
+    """Lived through on a disk, too, that loses what was not waited for."""
     anomalies: tuple[str, ...] = ()
     """What the gateway rightly wonders about."""
     since: int = 0
@@ -80,6 +82,7 @@ class Story:
     def plant(self) -> Plant:
         made = Plant(self.script, self.owner, **self.profile)
         self.furnish(made)
+        made.lazy, made.synced = self.lazy, made._flash()
         made.explained = frozenset(self.anomalies)
         made.since, made.copies = self.since, None if self.since else []
         return made

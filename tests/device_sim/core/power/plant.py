@@ -35,6 +35,8 @@ WRITES = (
 FORGOTTEN = frozenset({"_skewed", "queue", "logs", "effects", "wants", "reports", "copies", "wake_at"})
 """What goes with the power, or is of no use to anybody afterwards."""
 
+LOST = "Save: after, and what was written before is lost"
+
 Act = Callable[["Plant"], None]
 
 
@@ -55,6 +57,11 @@ class Copy:
     where: str
     """Which write it was, and how much of it was done."""
     world: Mapping[str, Any]
+
+    @property
+    def lost(self) -> bool:
+        """What had been written was lost although the state was stored."""
+        return self.where.endswith(LOST)
 
     @property
     def on_trial(self) -> bool:
@@ -105,6 +112,10 @@ class Plant(Watched):
         """So many transfers to come break off in the middle."""
         self.flash.serve = self.serve
         self.updater = Updater(image())
+        self.lazy = False
+        """The disk may lose what was written and not waited for."""
+        self.synced = self._flash()
+        """What is in flash for certain."""
 
     def live(self) -> None:
         """Switch on and follow the script from where it stands to its end."""
@@ -164,8 +175,13 @@ class Plant(Watched):
             reason = self.updater.run(effect.verb, bytes(self.flash.bank(self, STAGING)[: effect.size]))
             self.queue.append(lambda: self.agent.installer_answered(effect.verb, reason, self.now))
         super().carry_out(effect)
+        if isinstance(effect, do.SaveBoot):
+            self.synced = self._flash()
         if self.copies is not None and isinstance(effect, WRITES):
             self.snap(f"{type(effect).__name__}: after")
+            if self.lazy and isinstance(effect, do.Save):
+                # Only a boot record waits until the slots are on the disk.
+                self.snap(LOST, **self.synced)
         if isinstance(effect, do.AskConsent):
             answer = self.owner(self, effect)
             if answer is not None:
@@ -204,17 +220,19 @@ class Plant(Watched):
             self.snap("boot record: before")
         super().start()
 
+        self.synced = self._flash()
+
     def select(self) -> tuple[int, Running | Reason]:
         """What crashes before its agent lives is started once, and then the other one."""
-        if self.profile.platform is Platform.INSTALLER:
-            found = self.updater.boot()
-            while hashlib.sha256(self.updater.system).digest() in self.crashing:
-                found = self.updater.boot()
-            return 0, found
-        slot, runs = super().select()
-        while hashlib.sha256(self.slots[slot]).digest() in self.crashing:
-            slot, runs = super().select()
-        return slot, runs
+        for _ in range(3):
+            if self.profile.platform is Platform.INSTALLER:
+                slot, runs, there = 0, self.updater.boot(), self.updater.system
+            else:
+                slot, runs = super().select()
+                there = bytes(self.slots[slot])
+            if hashlib.sha256(there).digest() not in self.crashing:
+                return slot, runs
+        raise AssertionError("it never boots again")
 
     def running(self) -> bytes:
         if self.profile.platform is Platform.INSTALLER:
@@ -266,6 +284,9 @@ class Plant(Watched):
         garbage = random.Random(len(self.seen)).randbytes(len(data) - half)
         yield f"half {what}", self._with(slot, component, start + data[:half])
         yield f"half {what}, and garbage", self._with(slot, component, start + data[:half] + garbage)
+
+    def _flash(self) -> dict[str, Any]:
+        return {"slots": _copied(self.slots), "flash": _copied(self.flash)}
 
     def _with(self, slot: int, component: int, data: bytes) -> dict[str, Any]:
         if component == 0:

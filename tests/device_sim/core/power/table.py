@@ -54,7 +54,7 @@ def two_offers_of_one_number(w):
 
 
 INSTALLING = [
-    Story("install", (roll_out(), MINUTE), DONE, BACK, pairs=-1),
+    Story("install", (roll_out(), MINUTE), DONE, BACK, pairs=-1, lazy=True),
     Story(
         "install what a notice names",
         (roll_out(warn={}), MINUTE),
@@ -62,7 +62,7 @@ INSTALLING = [
         {"1.4.1, 7 ROLLED_BACK, SHOWN": on_trial},
         pairs=3,
     ),
-    Story("download in two windows", (roll_out(size=LARGE), wait(120)), DONE, BACK, pairs=3),
+    Story("download in two windows", (roll_out(size=LARGE), wait(120)), DONE, BACK, pairs=3, lazy=True),
     Story("blocks come spoilt, and then whole", (becomes("spoils", 1), roll_out(), MINUTE), DONE, BACK),
     Story(
         "blocks come spoilt for ever",
@@ -75,7 +75,7 @@ INSTALLING = [
         DONE,
         BACK,
     ),
-    Story("self-test fails", (unhealthy, roll_out(), MINUTE), "1.4.1, 7 ROLLED_BACK", pairs=3),
+    Story("self-test fails", (unhealthy, roll_out(), MINUTE), "1.4.1, 7 ROLLED_BACK", pairs=3, lazy=True),
     Story(
         "trial never confirms",
         (becomes("hangs", True), roll_out(), MINUTE, pull_the_plug, MINUTE),

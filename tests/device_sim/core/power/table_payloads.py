@@ -103,8 +103,7 @@ FETCHING = [
         (becomes("breaks", 2), compose((BIG_IMAGE, BOOT, {}), boots=BIG_IMAGE), wait(HOUR)),
         DONE,
         BACK,
-        {**BY_HTTPS, "slot_bytes": 1 << 20},
-    ),
+        {**BY_HTTPS, "slot_bytes": 1 << 20}, lazy=True),
     Story("transfer brings something else, and then the right thing", (becomes("spoils", 1), ONE, wait(HOUR)), DONE,
           BACK, BY_HTTPS),
     Story("transfer brings something else for ever", (becomes("spoils", 99), ONE, wait(HOUR)), "1.4.1, 7 FAILED", {},
@@ -120,18 +119,18 @@ FETCHING = [
 ]  # fmt: skip
 
 BUILDING = [
-    Story("two components", (BOTH, MINUTE), DONE, BACK, TWO, furnish=together, pairs=2),
+    Story("two components", (BOTH, MINUTE), DONE, BACK, TWO, furnish=together, pairs=2, lazy=True),
     Story("two components, and their test fails", (unhealthy, BOTH, MINUTE), "1.4.1, 7 ROLLED_BACK", {}, TWO, furnish=together),
     Story("two components, of which one never comes", (lambda w: (BOTH(w), lost(NEW_RADIO)(w)), wait(HOUR)),
           "1.4.1, 7 FAILED", {}, TWO, furnish=together),
     Story("one component of two", (roll_out(), MINUTE), DONE, BACK, TWO, furnish=either),
-    Story("delta from what runs", (runs(image(OLD, size=SMALL), OLD), REBUILT, MINUTE), DONE, BACK, DELTA, pairs=2),
+    Story("delta from what runs", (runs(image(OLD, size=SMALL), OLD), REBUILT, MINUTE), DONE, BACK, DELTA, pairs=2, lazy=True),
     Story("delta from something else", (REBUILT, MINUTE), DONE, BACK, DELTA),
     Story("delta comes spoilt", (runs(image(OLD, size=SMALL), OLD), becomes("spoils", 1), REBUILT, wait(HOUR)), DONE, BACK, DELTA),
 ]  # fmt: skip
 
 HANDING = [
-    Story("updater installs", (ONE, MINUTE), DONE, BACK, HANDED, pairs=3),
+    Story("updater installs", (ONE, MINUTE), DONE, BACK, HANDED, pairs=3, lazy=True),
     Story("updater is busy", (lambda w: setattr(w.updater, "busy", 3), ONE, wait(HOUR)), DONE, BACK, HANDED),
     Story("updater fails", (lambda w: setattr(w.updater, "fails", True), ONE, MINUTE), "1.4.1, 7 FAILED", {}, HANDED),
     Story("what the updater installed fails its test", (unhealthy, ONE, MINUTE), "1.4.1, 7 ROLLED_BACK", {}, HANDED, pairs=3),

