@@ -17,8 +17,6 @@ State and boot record are replaced whole or not at all. Slots are written in pla
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import ssl
 from collections.abc import Callable, Iterator
@@ -32,6 +30,7 @@ from device_sim.board import Board
 from device_sim.core.limits import STATE_BYTES_MAX
 from device_sim.core.profile import Platform, Profile
 from device_sim.core.slots import RECORD_BYTES_MAX, STAGING, BootRecord
+from device_sim.draft import alone, sync
 from device_sim.tls import client_context
 from device_sim.toml import read_device, write_profile
 from keys.codec import dump
@@ -139,7 +138,7 @@ class Home:
             (draft / "slot-1.bin").write_bytes(b"")
             if durable:
                 for entry in (*draft.iterdir(), draft):
-                    _sync(entry)
+                    sync(entry)
             draft.rename(path)
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
@@ -211,7 +210,7 @@ class Home:
         try:
             (self.path / _NEXT_KEY).replace(self.path / _KEY)
             (self.path / _CERTIFICATE).unlink(missing_ok=True)
-            _sync(self.path)
+            sync(self.path)
         except OSError as error:
             raise _unwritable(self.path / _KEY, error) from None
 
@@ -237,7 +236,7 @@ class Home:
             for slot in range(self.profile.slots):
                 for component in range(len(self.profile.components)):
                     if component == 0 or self._slot(slot, component).exists():
-                        _sync(self._slot(slot, component))
+                        sync(self._slot(slot, component))
         self._replace(_BOOT, record)
 
     def read_slot(self, slot: int, size: int | None = None, component: int = 0) -> bytes:
@@ -325,7 +324,7 @@ class Home:
     def _replace(self, name: str, data: bytes) -> None:
         target, draft = self.path / name, self.path / f".{name}.new"
         try:
-            with _alone(draft) as handle:
+            with alone(draft) as handle:
                 try:
                     os.truncate(handle, 0)
                     with os.fdopen(os.dup(handle), "wb") as file:
@@ -337,7 +336,7 @@ class Home:
                     draft.unlink(missing_ok=True)  # a full disk needs the room
                     raise
             if self.durable:
-                _sync(self.path)
+                sync(self.path)
         except BlockingIOError:
             raise UnavailableError(
                 "HOME_BUSY",
@@ -360,41 +359,6 @@ def _read(path: Path, size_max: int, *, empty: bool = False) -> bytes:
             path, f"its size cannot be right (at most {size_max} bytes)" if data else "it is empty"
         )
     return data
-
-
-@contextlib.contextmanager
-def _alone(draft: Path) -> Iterator[int]:
-    """Open a draft that no other process is writing; the lock ends with the process, however it ends.
-
-    Raises:
-        BlockingIOError: another process is writing it.
-    """
-    while True:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not _is_at(handle, draft):
-                continue  # between opening and locking, another process made this very file the state
-            yield handle
-        finally:
-            os.close(handle)
-        return
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    """Say whether an open file is still the one at this path."""
-    try:
-        return os.fstat(handle).st_ino == path.stat().st_ino
-    except FileNotFoundError:
-        return False
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _damaged(path: Path, why: str) -> DamagedError:
