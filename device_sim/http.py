@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -65,6 +66,8 @@ class HttpLink:
         self._work = asyncio.Event()
         self._rounds: asyncio.Task[None] | None = None
         self._given_up = False
+        self._sockets: set[socket.socket] = set()
+        """Of requests under way in threads."""
         self.connected = False
         self.on_connect: Callable[[bool], None] | None = None
         self.on_disconnect: Callable[[str], None] | None = None
@@ -139,6 +142,9 @@ class HttpLink:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 await self._send()
         self.connected = False
+        for open_one in list(self._sockets):  # a gateway that never ends its answer would keep us
+            with contextlib.suppress(OSError):
+                open_one.shutdown(socket.SHUT_RDWR)
 
     def _lost(self, why: str) -> None:
         was, self.connected = self.connected, False
@@ -154,16 +160,20 @@ class HttpLink:
             self.give_up(error)
 
     async def _run(self, delay: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._work.wait(), delay)
+        await self._waits(delay)
         while True:
             try:
                 await self._round()
             except (OSError, http.client.HTTPException) as error:
                 self._lost(str(error))
                 self._work.clear()  # what waits goes out with the next round
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), self._interval_s)
+            await self._waits(self._interval_s)
+
+    async def _waits(self, seconds: float) -> None:
+        """Wait until there is work; not by wait_for: it forgets a cancellation that comes with work."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._work.wait()
 
     async def _round(self) -> None:
         """Send what waits, then look at every topic once."""
@@ -201,10 +211,14 @@ class HttpLink:
         options: dict[str, Any] = {"timeout": TIMEOUT_S} | ({"context": tls} if tls else {})
         kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
         connection = kind(self._where, **options)
+        sock: Any = None
         try:
             tag = self._tags.get(topic)
             headers = {"If-None-Match": tag} if tag and method == "GET" else {}
             try:
+                connection.connect()
+                sock = connection.sock  # it forgets it with an answer that says that it is the last one
+                self._sockets.add(sock)
                 connection.request(method, f"{self._path}/{topic}", payload, headers)
             except UnicodeError:  # a name with an empty or overlong label, or a path beyond ASCII
                 raise OSError("this is no address") from None
@@ -217,4 +231,5 @@ class HttpLink:
             self._tags[topic] = response.getheader("ETag") or ""
             return body
         finally:
+            self._sockets.discard(sock)
             connection.close()

@@ -221,3 +221,14 @@ async def test_an_address_that_cannot_be_one_is_told(where: str) -> None:
     with pytest.raises(UnavailableError) as caught:
         await link.connect()
     assert caught.value.code == "GATEWAY_UNREACHABLE"
+
+
+async def test_a_link_ends_though_something_is_said_at_the_very_end() -> None:
+    with serving(Paths()) as base:
+        link = HttpLink(base, TOPICS, interval_s=60)
+        link.start_over("tocsin/v1/timestamp/p")
+        await link.connect()
+        await asyncio.sleep(0)  # it waits for its next round now
+        link.publish("tocsin/v1/device/d/online", b"0")
+        async with asyncio.timeout(10):
+            await link.close()
