@@ -101,6 +101,7 @@ class Panel:
             message = "This cannot be put off any further."
             raise InputError("NO_DEFERRAL", message, mend="Say yes or no.")
         shell.consent(ANSWERS[word], asked.question)
+        _require_stored(shell)
         return {"answer": word, "version": asked.version, "question": asked.question.hex()}
 
     def acknowledge(self, advisory: str | None = None) -> dict[str, Any]:
@@ -114,6 +115,7 @@ class Panel:
         if not unread or advisory not in {None, *unread}:
             raise InputError("NO_NOTICE", "No such notice waits to be read.", mend="See the display.")
         shell.acknowledge(advisory)
+        _require_stored(shell)
         return {"acknowledged": unread if advisory is None else [advisory]}
 
     def status(self) -> dict[str, Any]:
@@ -146,6 +148,7 @@ class Panel:
         """Forget what the owner agreed to, wished and read."""
         shell, _ = self._now()
         shell.ask(shell.agent, lambda agent, now: agent.factory_reset(now))
+        _require_stored(shell)
         return {"reset": True}
 
     def _now(self) -> tuple[DeviceShell, Status]:
@@ -183,6 +186,13 @@ class Panel:
             self.answer(word) if word else self.acknowledge()
         except TocsinError as error:
             self._tell(str(error))
+
+
+def _require_stored(shell: DeviceShell) -> None:
+    """Raise what has just ended the device, such as a full disk: what was not stored is not done."""
+    failure = shell.failure
+    if isinstance(failure, TocsinError) and failure.code != "RESTART":
+        raise failure
 
 
 def _no_request() -> InputError:

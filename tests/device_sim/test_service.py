@@ -123,6 +123,24 @@ async def test_a_restart_of_ours_alone_is_no_end_for_the_service_manager(
     assert "STOPPING=1" not in said
 
 
+async def test_what_could_not_be_stored_is_not_said_to_be_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(folder)
+    running = asyncio.create_task(service.run(asyncio.Event()))
+    while not (folder / NAME).exists() or service._panel.shell is None or service._panel.shell.agent is None:
+        await asyncio.sleep(0.01)
+
+    def full(*_: object) -> None:
+        raise UnavailableError("HOME_WRITE", "There is no room.")
+
+    monkeypatch.setattr(Home, "_replace", full)
+    with pytest.raises(UnavailableError, match="no room"):
+        service._carry_out({"do": "reset"})
+    with pytest.raises(UnavailableError, match="no room"):
+        await running
+
+
 async def test_a_device_that_can_no_longer_feel_its_surroundings_ends_and_says_why(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
