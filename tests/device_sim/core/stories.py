@@ -2,7 +2,7 @@
 
 from advisories.report import Block
 from advisories.states import PatchState
-from tests.device_sim.core.world import FLEET, World
+from tests.device_sim.core.world import FLEET, PowerCutError, World
 from tests.helpers import DAY, NOW, offer
 
 P = PatchState
@@ -15,6 +15,19 @@ def world(**profile) -> World:
     made = World(**profile)
     made.connect()
     return made
+
+
+def survive(w: World, *, seconds: float) -> None:
+    """Switch on, connect and let time pass, and once more after every power cut."""
+    while True:
+        try:
+            w.start()
+            w.pump()
+            w.connect()
+            w.advance(seconds)
+        except PowerCutError:
+            continue
+        return
 
 
 def name(patch: bytes) -> str:

@@ -10,9 +10,9 @@ from device_sim.core import effects as do
 from device_sim.core.profile import AutoConsent, Conditions
 from keys.document import digest
 from keys.reasons import Reason
-from tests.device_sim.core.stories import P, name, world
+from tests.device_sim.core.stories import P, name, survive, world
 from tests.device_sim.core.test_inbox import rotated
-from tests.device_sim.core.world import FLEET, PowerCutError, World
+from tests.device_sim.core.world import FLEET, World
 from tests.helpers import HOUR, NOW, PRODUCT, make_fleet, notice, text
 
 URGENT = {"auto_consent": AutoConsent.URGENT}
@@ -179,15 +179,8 @@ def test_a_power_cut_never_leaves_an_install_unannounced() -> None:
         w.current(header, patches=((7, patch),))
         w.offer(patch)
         w.cut_at = cut_at
-        while True:
-            try:
-                w.start()
-                w.pump()
-                w.connect()
-                w.advance(60)
-            except PowerCutError:
-                continue
-            return w
+        survive(w, seconds=60)
+        return w
 
     for cut_at in range(1, live(None).durable + 1):
         w = live(cut_at)

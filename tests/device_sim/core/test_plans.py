@@ -11,8 +11,8 @@ from device_sim.core.slots import STAGING, BootRecord, load_record
 from keys.reasons import Reason
 from tests.device_sim.core.firmware import NEW, OLD, image
 from tests.device_sim.core.plans import BOOT, FONTS, RADIO, inside, payload, publish, roll_out, served, sha
-from tests.device_sim.core.stories import TRIAL, P, name, until
-from tests.device_sim.core.world import FLEET, PowerCutError, World
+from tests.device_sim.core.stories import TRIAL, P, name, survive, until
+from tests.device_sim.core.world import FLEET, World
 from tests.helpers import DAY, HOUR, offer
 
 OLD_IMAGE, NEW_IMAGE = image(OLD, size=30_000), image(NEW, size=30_000)
@@ -128,15 +128,7 @@ def test_wherever_the_power_goes_three_components_end_whole() -> None:
         w.current(patches=((7, patch),))
         w.offer(patch)
         w.cut_at = cut_at
-        while True:
-            try:
-                w.start()
-                w.pump()
-                w.connect()
-                w.advance(60)
-            except PowerCutError:
-                continue
-            break
+        survive(w, seconds=60)
         slot, state = load_record(w.boot).active, w.patch_track(patch).state
         assert (slot, state) in {(1, P.SUCCEEDED), (0, P.ROLLED_BACK)}
         whole = (NEW_IMAGE, NEW_RADIO, OLD_FONTS) if slot else (OLD_IMAGE, OLD_RADIO, OLD_FONTS)
@@ -194,15 +186,7 @@ def test_a_delta_is_applied_again_where_the_power_went() -> None:
         w.current(patches=((7, patch),))
         w.offer(patch)
         w.cut_at = cut_at
-        while True:
-            try:
-                w.start()
-                w.pump()
-                w.connect()
-                w.advance(30)
-            except PowerCutError:
-                continue
-            break
+        survive(w, seconds=30)
         state = w.patch_track(patch).state
         assert (state, bytes(w.slots[1])) == (P.SUCCEEDED, NEW_IMAGE) or state is P.ROLLED_BACK
         return w

@@ -13,8 +13,8 @@ from keys.errors import RefusedError
 from keys.reasons import Reason
 from tests.device_sim.core.firmware import NEW, image
 from tests.device_sim.core.plans import SITE, payload, publish, roll_out, sha
-from tests.device_sim.core.stories import TRIAL, P, name
-from tests.device_sim.core.world import PowerCutError, World
+from tests.device_sim.core.stories import TRIAL, P, name, survive
+from tests.device_sim.core.world import World
 from tests.helpers import DAY
 
 DATA = image(NEW, size=900_000)
@@ -242,15 +242,7 @@ def test_wherever_the_power_goes_a_download_by_ranges_ends_whole() -> None:
         w.current(patches=((7, patch),))
         w.offer(patch)
         w.cut_at = cut_at
-        while True:
-            try:
-                w.start()
-                w.pump()
-                w.connect()
-                w.advance(30)
-            except PowerCutError:
-                continue
-            break
+        survive(w, seconds=30)
         state = w.patch_track(patch).state
         assert (state, bytes(w.slots[1])) == (P.SUCCEEDED, DATA) or state is P.ROLLED_BACK
         return w

@@ -13,9 +13,8 @@ from device_sim.core.slots import STAGING
 from keys.reasons import Reason
 from tests.device_sim.core.firmware import NEW, OLD, image
 from tests.device_sim.core.plans import RADIO, SITE, inside, payload, publish, roll_out, served, sha
-from tests.device_sim.core.stories import TRIAL, P, name
+from tests.device_sim.core.stories import TRIAL, P, name, survive
 from tests.device_sim.core.updater import BUNDLE, PAYLOADS, UpdaterWorld
-from tests.device_sim.core.world import PowerCutError
 from tests.helpers import DAY, HOUR
 
 
@@ -186,15 +185,7 @@ def test_wherever_the_power_goes_the_report_is_true() -> None:
         w.current(patches=((7, patch),))
         w.offer(patch)
         w.cut_at = cut_at
-        while True:
-            try:
-                w.start()
-                w.pump()
-                w.connect()
-                w.advance(60)
-            except PowerCutError:
-                continue
-            break
+        survive(w, seconds=60)
         state = w.patch_track(patch).state
         assert state in PATCH_ENDED
         assert (state is P.SUCCEEDED) == (w.agent.installed == NEW) == (w.good == NEW)
