@@ -12,7 +12,13 @@ from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
-from advisories.limits import ID_BYTES_MAX, LANGUAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_SLASHES_MAX
+from advisories.limits import (
+    ID_BYTES_MAX,
+    LANGUAGE_BYTES_MAX,
+    PAYLOAD_BYTES_MAX,
+    TOPIC_BYTES_MAX,
+    TOPIC_SLASHES_MAX,
+)
 from advisories.states import Surface
 from advisories.topics import DEFAULT_PREFIX, Topics, is_id
 from device_sim.board import BOARD_KEYS, Board
@@ -180,7 +186,7 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "defer_max": ("defer_max", _number(0, 255)),
     "defer_seconds": ("defer_seconds", _number(1, 31_536_000)),
     "prefix": ("topics", _topics),
-    "slot_bytes": ("slot_bytes", _number(1, 2**31 - 1)),
+    "slot_bytes": ("slot_bytes", _number(1, PAYLOAD_BYTES_MAX)),
     "zone": ("zone", _zone),
     "windows": ("windows", _windows),
     "battery_min": ("battery_min", _number(0, 100)),
@@ -188,6 +194,7 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "artefacts": ("artefacts", _artefacts),
     "components": ("components", _components),
     "delta": ("delta", _yes_or_no),
+    "rate": ("rate", _number(1, PAYLOAD_BYTES_MAX)),
 }
 """Key in the file -> field of the profile, and how its value is read."""
 
@@ -261,7 +268,7 @@ vendor_id = "{profile.vendor_id.hex()}"
 class_id = "{profile.class_id.hex()}"
 slot_bytes = {profile.slot_bytes}
 prefix = {json.dumps(profile.topics.prefix)}
-{_others(profile, ("platform", "artefacts", "components", "delta"))}
+{_others(profile, ("platform", "artefacts", "components", "delta", "rate"))}
 # What it can show, and what its owner wishes.
 languages = [{languages}]
 surface = "{profile.surface.name.lower()}"
@@ -296,6 +303,7 @@ def _written(window: Window) -> str:
 
 
 _WRITTEN: Final[dict[str, Callable[[Any], str]]] = {
+    "rate": str,
     "platform": lambda platform: json.dumps(platform.value),
     "artefacts": json.dumps,
     "components": lambda found: json.dumps([[part.hex() for part in path] for path in found]),

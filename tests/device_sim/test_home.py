@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(home: Home, tmp
         defer_max=st.integers(0, 255),
         defer_seconds=st.integers(1, 31_536_000),
         topics=st.sampled_from([Topics(), Topics("a/b")]),
-        slot_bytes=st.integers(1, 2**31 - 1),
+        slot_bytes=st.integers(1, PAYLOAD_BYTES_MAX),
         zone=st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmandu")]),
         windows=st.lists(
             st.builds(
@@ -187,6 +187,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(home: Home, tmp
             unique=True,
         ).map(tuple),
         delta=st.booleans(),
+        rate=st.none() | st.integers(1, PAYLOAD_BYTES_MAX),
     )
 )
 def test_every_profile_is_read_as_it_was_written(profile: Profile) -> None:
