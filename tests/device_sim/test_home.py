@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisories.limits import PAYLOAD_BYTES_MAX
 from advisories.states import Surface
 from advisories.topics import Topics
 from device_sim.core.profile import AutoConsent, Platform, Profile, Window
