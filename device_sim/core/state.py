@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 from advisories import limits as wire
 from advisories.catalogue import Catalogue, Timestamp
@@ -26,23 +27,26 @@ from keys.trusted import TrustedSet
 _DIGEST = blob(32)
 _ID = text(wire.ID_BYTES_MAX)
 
+_DOCUMENTS_KEPT: Final = 64  # decoded: more than one device has, and shared by all the devices of a process
+_CURRENT_KEPT: Final = 16  # of which a product has one at a time
 
-@lru_cache(maxsize=512)
+
+@lru_cache(maxsize=_DOCUMENTS_KEPT)
 def _notice(body: bytes) -> Notice:
     return unpack(Notice, decode(body))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_DOCUMENTS_KEPT)
 def _text(data: bytes) -> Text:
     return load(Text, data, size_max=wire.NOTICE_TEXT_BYTES_MAX)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_CURRENT_KEPT)
 def _catalogue(body: bytes) -> Catalogue:
     return unpack(Catalogue, decode(body))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_CURRENT_KEPT)
 def _timestamp(body: bytes) -> Timestamp:
     return unpack(Timestamp, decode(body))
 
