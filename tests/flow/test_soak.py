@@ -36,7 +36,9 @@ pytestmark = [
 ]
 SECONDS = float(os.environ.get("TOCSIN_SOAK", "6"))
 WARM_ROUNDS = 4
-"""After which every bounded thing of the device is full: journal, refusals, outbox."""
+REVISIONS = 20
+"""Of the notice, in each of the first rounds. After them every bounded thing of the device is full: its journal,
+what it refused, the documents that it keeps decoded."""
 MESSAGES = 400
 """Bad ones a round."""
 GROWTH_KB_MAX = 768
@@ -151,12 +153,14 @@ async def test_a_device_that_is_pestered_and_cut_off_does_not_grow(
     await wait_for(device, "[connected]")
     warm: Holds | None = None
     started = time.monotonic()
-    rounds = 0
+    rounds = revision = 0
     while rounds <= WARM_ROUNDS or time.monotonic() - started < SECONDS:
         rounds += 1
         await gateway.pester()
-        await gateway.notify(rounds)
-        await wait_for(device, f"revision {rounds}, confirmed")
+        for _ in range(REVISIONS if rounds <= WARM_ROUNDS else 1):
+            revision += 1
+            await gateway.notify(revision)
+        await wait_for(device, f"revision {revision}, confirmed")
         if rounds == WARM_ROUNDS:
             warm = holds(device.process.pid)
         if rounds in {1, WARM_ROUNDS + 1} or rounds % 50 == 0:
