@@ -16,6 +16,7 @@ begins anew must do no harm.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -43,6 +44,11 @@ from keys.reasons import Reason
 
 EX_TEMPFAIL: Final = 75
 """Exit status of a program that is busy (sysexits.h)."""
+RESTART_RETRY_S: Final = 60.0
+"""Pause before a program that was too busy to restart the machine is asked again."""
+_OWED: Final = ".restart"
+"""In a device's folder: the boot of the machine that was to end for what was installed."""
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _LAST_WORDS_S: Final = 1.0  # what it complained of may still come after it has ended
 _VERSION_BYTES_MAX: Final = 16_384  # of a file that a version is read from
 _EXITS: Final = {0: Reason.OK, EX_TEMPFAIL: Reason.BUSY}
@@ -63,11 +69,20 @@ class InstallerPlatform(SlotPlatform):
         command: the program.
         install_s: how long an install may take, in seconds.
         tell: takes lines for the log.
+        on_restart: sees to it that :meth:`granted` is called, or raises RestartError; None: the device ends.
     """
 
-    __slots__ = ("_command", "_install_s", "_task", "_tell")
+    __slots__ = ("_command", "_install_s", "_on_restart", "_task", "_tell")
 
-    def __init__(self, home: Home, command: Path, *, install_s: float, tell: Tell) -> None:
+    def __init__(
+        self,
+        home: Home,
+        command: Path,
+        *,
+        install_s: float,
+        tell: Tell,
+        on_restart: Callable[[], None] | None = None,
+    ) -> None:
         if not os.access(command, os.X_OK) or not command.is_file():
             raise InputError(
                 "INSTALLER_MISSING",
@@ -79,6 +94,7 @@ class InstallerPlatform(SlotPlatform):
         self._command = str(command)
         self._install_s = install_s
         self._tell = tell
+        self._on_restart = on_restart
         self._task: asyncio.Task[None] | None = None
 
     def boot(self) -> tuple[int, Running | Reason]:
@@ -118,9 +134,12 @@ class InstallerPlatform(SlotPlatform):
         work = self._after(self._task, arguments, seconds, answer)
         self._task = asyncio.get_running_loop().create_task(work)
 
-    def restart(self) -> None:
-        """End this device; whoever runs it asks the program to restart the machine (see :meth:`reboot`)."""
-        raise RestartError
+    def restart(self) -> bool:
+        """Have whoever runs this device ask the program to restart the machine (see :meth:`granted`)."""
+        if self._on_restart is None:
+            raise RestartError
+        self._on_restart()
+        return False
 
     async def reboot(self) -> bool | None:
         """Ask for a restart: None while it cannot be, True when only this process has to start again.
@@ -139,6 +158,38 @@ class InstallerPlatform(SlotPlatform):
                 where=self._command,
             )
         return "restart=process" in output.splitlines()
+
+    async def granted(self, end: asyncio.Event) -> bool | None:
+        """Ask for a restart until it is granted, as :meth:`reboot` says; None: not before the end.
+
+        Should the device be killed meanwhile, the next process finds that the restart is owed.
+
+        Raises:
+            UnavailableError: INSTALLER_FAILED.
+        """
+        owed = self._home.path / _OWED
+        with contextlib.suppress(OSError):  # without it, all goes well as long as nobody kills us
+            owed.write_bytes(_BOOT_ID.read_bytes())
+        while not end.is_set():
+            try:
+                only_us = await self.reboot()
+            except UnavailableError:
+                owed.unlink(missing_ok=True)  # it will never be: rather a device that warns than none
+                raise
+            if only_us is not None:
+                owed.unlink(missing_ok=True)
+                return only_us
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(end.wait(), RESTART_RETRY_S)
+        return None
+
+    @property
+    def owes_restart(self) -> bool:
+        """True while this boot of the machine was to end: what runs proves nothing of the new image."""
+        try:
+            return (self._home.path / _OWED).read_bytes() == _BOOT_ID.read_bytes()
+        except OSError:
+            return False
 
     async def close(self) -> None:
         """Kill what runs."""

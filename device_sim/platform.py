@@ -63,8 +63,12 @@ class Platform(Protocol):
         """
         ...
 
-    def restart(self) -> None:
-        """Restart the machine, where that is in our power; a simulated one only boots again."""
+    def restart(self) -> bool:
+        """Have the machine restart; it may be asked for again before that, which does no harm.
+
+        Returns:
+            True where the device boots again at once; False where it goes on until the machine goes down.
+        """
         ...
 
 
@@ -117,5 +121,6 @@ class SlotPlatform:
         """Say that there is no such updater."""
         answer(Reason.UNSUPPORTED)
 
-    def restart(self) -> None:
+    def restart(self) -> bool:
         """Have nothing to do: the shell boots again."""
+        return True

@@ -33,16 +33,11 @@ TURN_S: Final = 6.0
 """How long a page of a small screen stands, in seconds."""
 FIRST_RETRY_S: Final = 5.0
 """Pause before a gateway that could not be reached at the start is tried again."""
-RESTART_RETRY_S: Final = 60.0
-"""Pause before an installer that was too busy to restart the machine is asked again."""
 RESTART_LIMIT_S: Final = 600.0
 """A machine that has not gone down after so long is asked to restart once more."""
 SETTLE_S: Final = 1.0
 """What connecting alone needed is given back after so long."""
 _THREADS: Final = 2
-_OWED: Final = ".restart"
-"""In a device's folder: the boot of the machine that was to end for what was installed."""
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _LEVELS: Final = {"failed": 3, "display": 4, "disconnected": 5, "log": 6}
 """Kinds of events -> level of syslog(3); others are 6 (info)."""
 
@@ -97,6 +92,8 @@ class Service:
         self._panel = Panel(self._display, self._how(), self.log)
         self._platform = self._software()
         self._ended = asyncio.Event()
+        self._asking: asyncio.Task[bool | None] | None = None
+        """Asks the installer to restart the machine, while the device goes on."""
 
     def _how(self) -> str:
         """Say how the owner of this device answers."""
@@ -116,7 +113,11 @@ class Service:
                         where=str(home.path / "device.toml"),
                     )
                 return InstallerPlatform(
-                    home, board.installer, install_s=board.installer_seconds, tell=self.log
+                    home,
+                    board.installer,
+                    install_s=board.installer_seconds,
+                    tell=self.log,
+                    on_restart=self._ask_for_restart,
                 )
             case Platform.NONE:
                 return NoticesOnly(home, board, tell=self.log)
@@ -149,10 +150,10 @@ class Service:
             TocsinError: why it ended by itself.
         """
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
-        if self._owes_restart():
+        if isinstance(self._platform, InstallerPlatform) and self._platform.owes_restart:
             self.log("The machine has not restarted yet into what was installed.")
             self._notifier.ready()
-            return await self._restart_machine(stop)
+            return await self._go_down(stop, granted=False)
         return await self._serve(stop)
 
     async def _serve(self, stop: asyncio.Event) -> bool:
@@ -186,7 +187,8 @@ class Service:
             self._listen()
             await self._wait(stop)
         except RestartError as error:
-            failure = error  # at once, while it boots
+            failure = error  # which the shell has not told: the machine restarts, or we do while we boot
+            self._write("restart", str(error))
         finally:
             if not isinstance(failure or shell.failure, RestartError):
                 self._notifier.stopping()
@@ -197,8 +199,7 @@ class Service:
             if bridge is not None:
                 await bridge.stop()
             await shell.stop()
-            if isinstance(self._platform, InstallerPlatform):
-                await self._platform.close()
+            await self._leave_platform()
         failure = failure or shell.failure
         if isinstance(failure, RestartError):
             return await self._restart(stop)
@@ -226,58 +227,65 @@ class Service:
             wanted.unlink()
 
     async def _wait(self, stop: asyncio.Event) -> None:
+        """Wait for the end of the device.
+
+        Raises:
+            RestartError: the installer restarts the machine.
+            UnavailableError: INSTALLER_FAILED: it never will.
+        """
         ends = {asyncio.create_task(event.wait()) for event in (stop, self._ended)}
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for end in ends:
                 end.cancel()
+        if self._asking is not None and self._asking.done() and self._asking.result() is not None:
+            raise RestartError
 
-    def _installs(self) -> bool:
-        """Say whether what restarts is a machine with something new in it, and not only our wishes."""
+    async def _leave_platform(self) -> None:
+        """End what the installer does for us; a restart it is being asked for may yet be granted."""
+        self._ended.set()
+        if self._asking is not None:
+            await asyncio.gather(self._asking, return_exceptions=True)
+        if isinstance(self._platform, InstallerPlatform):
+            await self._platform.close()
+
+    def _ask_for_restart(self) -> None:
+        """Have the machine restarted, while the device goes on: what it warns of does not wait for that.
+
+        Raises:
+            RestartError: nothing was installed, as after a factory reset: wishes are read at the start.
+        """
+        if self._asking is not None:
+            return  # the core says it again with whatever else happens
         agent = self._panel.shell.agent if self._panel.shell is not None else None
-        return agent is not None and any(track.state in NO_RETURN for track in agent.patches)
+        if agent is None or not any(track.state in NO_RETURN for track in agent.patches):
+            raise RestartError
+        assert isinstance(self._platform, InstallerPlatform), "no other platform restarts the machine"
+        self._asking = asyncio.create_task(self._platform.granted(self._ended))
+        self._asking.add_done_callback(lambda _: self._ended.set())
 
     async def _restart(self, stop: asyncio.Event) -> bool:
-        """Have the machine restarted; True when only this process is to start again."""
-        if not self._installs():
-            return True  # after a factory reset: wishes are read at the start
-        return await self._restart_machine(stop)
+        """Do as the installer said; True when only this process is to start again."""
+        if self._asking is None or self._asking.result():
+            return True
+        return await self._go_down(stop, granted=True)
 
-    async def _restart_machine(self, stop: asyncio.Event) -> bool:
-        """Ask for it until it is done; should we be killed meanwhile, the next one of us goes on asking."""
+    async def _go_down(self, stop: asyncio.Event, *, granted: bool) -> bool:
+        """Wait for the machine, and ask again and again; True when only this process is to start again."""
         assert isinstance(self._platform, InstallerPlatform), "no other platform restarts the machine"
-        owed = self._home.path / _OWED
-        with contextlib.suppress(OSError):  # without it, all goes well as long as nobody kills us
-            owed.write_bytes(_BOOT_ID.read_bytes())
         live = asyncio.create_task(self._live())
         try:
             while not stop.is_set():
-                try:
-                    only_us = await self._platform.reboot()
-                except UnavailableError:
-                    owed.unlink(missing_ok=True)  # it will never be: rather a device that warns than none
-                    raise
-                if only_us is not None:
-                    owed.unlink(missing_ok=True)
-                if only_us:
+                if not granted and await self._platform.granted(stop):
                     return True
-                pause = RESTART_RETRY_S if only_us is None else RESTART_LIMIT_S
+                granted = False
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), pause)
+                    await asyncio.wait_for(stop.wait(), RESTART_LIMIT_S)
         finally:
             live.cancel()
         self._notifier.stopping()
         return False
-
-    def _owes_restart(self) -> bool:
-        """Say whether this boot of the machine was to end: what runs proves nothing of the new image."""
-        if not isinstance(self._platform, InstallerPlatform):
-            return False
-        try:
-            return (self._home.path / _OWED).read_bytes() == _BOOT_ID.read_bytes()
-        except OSError:
-            return False
 
     async def _connect(self, link: Link) -> None:
         """Connect; a gateway that is not there yet is tried again and again."""

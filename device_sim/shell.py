@@ -320,7 +320,8 @@ class DeviceShell:
         self.home.save_state(effect.state)
 
     def _reboot(self, _effect: do.Reboot) -> None:
-        self.platform.restart()
+        if not self.platform.restart():
+            return  # it may take long, and a warning does not wait for it
         self.link.drop(self._boot_s)
         self._deaf = self.link.connected  # a device that restarts hears nothing until it is back
         self._boot()

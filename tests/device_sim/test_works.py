@@ -58,8 +58,9 @@ class Slow(SlotPlatform):
     def run(self, verb: Any, size: int, answer: Callable[[Reason], None]) -> None:
         self.asked.append((verb, size, answer))
 
-    def restart(self) -> None:
+    def restart(self) -> bool:
         self.restarts += 1
+        return True
 
 
 @pytest.fixture
