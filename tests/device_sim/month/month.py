@@ -80,15 +80,15 @@ class Month:
             self.at(self.now + chance.randint(0, DAY), unit, "day", None)
         for day, act in self.plan():
             self.at(NOW + day * DAY, None, act, None)
-        for hour in range(0, days * 24, 1):
+        for hour in range(0, days * 24, 2):
             self.at(NOW + hour * HOUR + 120, None, "tick", None)
 
     def plan(self) -> list[tuple[float, str]]:
         """What people do, and on which day."""
         return [
             (1, "first matter"), (3, "first patch"), (8, "second matter"), (10, "bad patch"), (16, "second patch"),
-            (20, "first resolved"), (22, "second resolved"), (23.5, "calm"), *((24 + day / 2, "again") for day in range(9)),
-            (self.days - 0.05, "roll call"),
+            (20, "first resolved"), (21.5, "calm"), (22, "second resolved"),
+            *((23 + day / 2, "again") for day in range(12)), (self.days - 0.05, "roll call"),
         ]  # fmt: skip
 
     def at(self, time: float, unit: Unit | None, what: str, detail: Any) -> None:
@@ -129,8 +129,11 @@ class Month:
         match what:
             case "day":
                 unit.wake()
-                if unit.rest:
-                    pause = min(unit.rest, DAY) if unit.calm else unit.rest
+                if not unit.rest:
+                    self.at(self.now + DAY, unit, "day", None)
+                else:
+                    late = self.now > NOW + 25.5 * DAY
+                    pause = min(unit.rest, DAY if late else 2 * DAY) if unit.calm else unit.rest
                     self.at(unit.morning(self.now + pause * unit.chance.uniform(0.9, 1.1)), unit, "day", None)
                     if self.now + AWAKE < NOW + (self.days - 0.05) * DAY:
                         self.at(self.now + AWAKE, unit, "sleep", None)

@@ -38,7 +38,7 @@ class Unit(World):
         """Version -> how often the owner was asked and had no time."""
         self.deep = chance.random() < 0.5
         """Sleeps without power; else only its radio sleeps."""
-        self.rest = chance.choices((0.0, 1.0, 2.0, 3.0, 5.0), (1, 10, 30, 34, 25))[0] * DAY
+        self.rest = chance.choices((0.0, 2.0, 3.0, 4.0), (1, 32, 34, 33))[0] * DAY
         """Seconds from one waking to the next; 0: never sleeps."""
         self.skew = chance.choice((0.0, 0.0, 0.0, -90.0, 240.0))
         """By how much its clock is wrong."""
@@ -97,9 +97,10 @@ class Unit(World):
             if not self.calm and self.chance.random() < 0.05:
                 self.cut_at = self.durable + self.chance.randint(1, 30)
             self.power()
-        elif not self.online:
+        else:
             self.act(self.feel)
-            self.guard(self.connect)
+            if not self.online:
+                self.guard(self.connect)
 
     def sleep(self) -> None:
         self.cut_at = None
