@@ -244,9 +244,7 @@ class TrustedSet:
         self._raise_floor(genuine, name, self.root.demanded(genuine.body, product or subject), now)
         return genuine
 
-    def _raise_floor(
-        self, genuine: Genuine[B], name: str, demands: dict[str, int], now: int | None
-    ) -> None:
+    def _raise_floor(self, genuine: Genuine[B], name: str, demands: dict[str, int], now: int | None) -> None:
         body = genuine.body
         key = (body.type, name)
         last = self._floors.get(key)

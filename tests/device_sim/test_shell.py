@@ -257,7 +257,9 @@ async def test_the_last_alarm_counts(bench: Callable[..., Bench]) -> None:
 
 
 async def test_the_owner_reads_and_answers(bench: Callable[..., Bench]) -> None:
-    script = Script(booted=[do.Show(*_fields()), do.AskConsent("1.4.2", None, final=False, question=b"question")])
+    script = Script(
+        booted=[do.Show(*_fields()), do.AskConsent("1.4.2", None, final=False, question=b"question")]
+    )
     device = bench(script, owner=SimulatedOwner(random.Random(1), GOOD, QUICK))
     device.shell.boot()
     await script.hears("acknowledge")
