@@ -9,10 +9,10 @@ from PIL import Image
 from advisories.notice import Text, check_code, page_digests
 from advisories.render import small
 from advisories.states import Surface
-from device_sim.displays import small as display
 from device_sim.core.effects import Show
 from device_sim.core.profile import Ability, Profile
 from device_sim.display import BY_SURFACE, ConsoleDisplay, open_display
+from device_sim.displays import small as display
 from keys.errors import InputError, UnavailableError
 from tests.helpers import make_fleet, notice
 

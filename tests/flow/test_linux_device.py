@@ -33,7 +33,7 @@ from tests.gateway.brokers import mosquitto_tls
 
 pytestmark = pytest.mark.mosquitto
 INSTALLER = Path(__file__).parents[2] / "examples" / "installers" / "script" / "tocsin-installer"
-RSS_KB_MAX = 40_000_000 // 1_024
+RSS_KB_MAX = 40 * 1_024
 """40 MB, in the unit of /proc."""
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
