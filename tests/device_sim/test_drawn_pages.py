@@ -15,9 +15,9 @@ from advisories.notice import Text, page_digests
 from advisories.report import NoticeStatus, open_report
 from advisories.states import NoticeState, Surface
 from advisories.topics import Topics
-from device_sim.displays import small as display
 from device_sim.core.profile import Profile
 from device_sim.display import open_display
+from device_sim.displays import small as display
 from device_sim.fleet import Fleet
 from device_sim.home import Home
 from device_sim.http import HttpLink

@@ -187,7 +187,7 @@ class Watched(World):
     def take_report(self, payload: bytes) -> None:
         super().take_report(payload)
         if self.watch:
-            report = self.desk.take(payload, self.now)
+            report = self.desk.take(payload, self.now, self.headers)
             assert [found for found in self.desk.anomalies if found.kind not in self.explained] == []
             self.check_report(report)
 
