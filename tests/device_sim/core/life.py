@@ -22,13 +22,13 @@ from advisories.states import NoticeState, PatchState
 from device_sim.core import effects as do
 from device_sim.core import limits
 from device_sim.core.measure import measure
-from device_sim.core.profile import AutoConsent, Conditions, Window
-from device_sim.core.slots import load_record
+from device_sim.core.profile import AutoConsent, Conditions, Platform, Window
+from device_sim.core.slots import STAGING, load_record
 from keys.codec import dump
 from keys.document import seal
 from keys.reasons import Reason
 from tests.device_sim.core.firmware import OLD, image
-from tests.device_sim.core.watched import Watched
+from tests.device_sim.core.handed import Handed
 from tests.device_sim.core.world import FLEET, PowerCutError
 from tests.helpers import DAY, DEVICE, HOUR, NOW, PRODUCT, key, notice
 
@@ -49,7 +49,7 @@ ASKED = {PatchState.WAITING_FOR_CONFIRMATION}
 _ANY = st.integers(0, 10_000)
 
 
-class Device(Watched):
+class Device(Handed):
     """A watched device of which messages are remembered, held back, and brought again."""
 
     def __init__(self, **profile: Any) -> None:
@@ -107,10 +107,25 @@ class Life(RuleBasedStateMachine):
         windows=st.sampled_from([(), (), (Window(7 * 60, 9 * 60),), (Window(23 * 60, 60),)]),
         defer_max=st.integers(0, 2),
         site=st.sampled_from([None, None, "https://gateway.example.com"]),
+        platform=st.sampled_from(
+            [Platform.SLOTS, Platform.SLOTS, Platform.SLOTS, Platform.INSTALLER, Platform.NONE]
+        ),
     )
-    def made(self, wish: AutoConsent, windows: tuple[Window, ...], defer_max: int, site: str | None) -> None:
+    def made(
+        self,
+        wish: AutoConsent,
+        windows: tuple[Window, ...],
+        defer_max: int,
+        site: str | None,
+        platform: Platform,
+    ) -> None:
         self.w = Device(
-            auto_consent=wish, windows=windows, defer_max=defer_max, defer_seconds=HOUR, artefacts=site
+            auto_consent=wish,
+            windows=windows,
+            defer_max=defer_max,
+            defer_seconds=HOUR,
+            artefacts=site,
+            platform=platform,
         )
         self.revision = 0
         self.headers: tuple[Any, ...] = ()
@@ -277,14 +292,14 @@ class Life(RuleBasedStateMachine):
     @rule(which=_ANY, times=st.integers(1, 2))
     def the_past_comes_again(self, which: int, times: int) -> None:
         topic, payload = self.w.past[which % len(self.w.past)]
-        self.live(lambda: [Watched.deliver(self.w, topic, payload) for _ in range(times)] and None)
+        self.live(lambda: [Handed.deliver(self.w, topic, payload) for _ in range(times)] and None)
 
     @precondition(lambda self: self.w.past)
     @rule(which=_ANY, where=_ANY, cut=st.sampled_from([0, 0, 1, 40]))
     def a_message_comes_elsewhere(self, which: int, where: int, cut: int) -> None:
         payload = self.w.past[which % len(self.w.past)][1]
         topic = self.w.past[where % len(self.w.past)][0]
-        self.live(lambda: Watched.deliver(self.w, topic, payload[: len(payload) - cut]))
+        self.live(lambda: Handed.deliver(self.w, topic, payload[: len(payload) - cut]))
 
     @rule()
     def messages_are_held_back(self) -> None:
@@ -295,7 +310,7 @@ class Life(RuleBasedStateMachine):
     def what_was_held_back_comes(self, order: random.Random) -> None:
         found, self.w.late = self.w.late or [], None
         order.shuffle(found)
-        self.live(lambda: [Watched.deliver(self.w, *message) for message in found] and None)
+        self.live(lambda: [Handed.deliver(self.w, *message) for message in found] and None)
 
     @rule()
     def the_link_breaks(self) -> None:
@@ -324,7 +339,7 @@ class Life(RuleBasedStateMachine):
         wanted = list(self.w.payloads)[which % len(self.w.payloads)]
         digest = bytes(32) if foreign else wanted
         block = dump(Block(digest=digest, offset=offset, data=bytes(length)))
-        self.live(lambda: Watched.deliver(self.w, self.w.topics.device(DEVICE, "block"), block))
+        self.live(lambda: Handed.deliver(self.w, self.w.topics.device(DEVICE, "block"), block))
 
     @rule(
         uri=st.sampled_from(["https://example.com/fw", "artefact/", "https://example.com/other"]),
@@ -423,6 +438,7 @@ class Life(RuleBasedStateMachine):
     def be_kind(self) -> None:
         w = self.w
         w.serving = w.receipting = w.healthy = True
+        w.updater.busy, w.updater.fails = 0, False
         w.surface, w.cut_at, w.late, w.skew, w.spoils = Reason.OK, None, None, 0.0, 0
 
     def good_minute(self, *, say: str = "yes") -> None:
@@ -439,7 +455,14 @@ class Life(RuleBasedStateMachine):
 
     def flash_decays(self) -> None:
         """What waits for its hour is no longer what was verified."""
+        if self.w.profile.platform is Platform.INSTALLER:
+            self.w.flash.bank(self.w, STAGING)[-40:] = bytes(40)
+            return
         self.w.slots[1 - self.w.agent._session.slot][-40:] = bytes(40)
+
+    @rule(busy=st.integers(1, 3), fails=st.booleans())
+    def the_updater_has_a_bad_day(self, busy: int, fails: bool) -> None:
+        self.w.updater.busy, self.w.updater.fails = busy, fails
 
     @rule(blocks=st.integers(1, 5))
     def the_line_spoils(self, blocks: int) -> None:
@@ -471,7 +494,11 @@ class Life(RuleBasedStateMachine):
             w.whole[hashlib.sha256(data).digest()] = version
         elif running:
             return  # whoever holds the cable may brick it
-        w.slots[slot] = bytearray(data)
+        if w.profile.platform is Platform.INSTALLER:
+            if running:
+                w.updater.runs, w.updater.next, w.updater.tried = data, None, False
+        else:
+            w.slots[slot] = bytearray(data)
         self.live(w.restart)
 
     # What a life must keep to.

@@ -157,7 +157,7 @@ PLANTED: list[tuple[str, Any, str, Callable[[Any], Any], str]] = [
     ("a patch's floor is raised too early", Installer, "install", _floor_too_early, "nobody confirmed"),
     ("shown without a display", Notices, "displayed", _shows_at_once, "nobody could see|never drawn"),
     ("a failed test passes", Installer, "tested", _passes, "self-test failed"),
-    ("what was written is not measured", Survey, "_fits", _fits, "not whole|==|!="),
+    ("what was written is not measured", Survey, "_fits", _fits, "not whole|==|!=|hands over"),
     ("reports run ahead of what is stored", session, "_UNSAVED", _forgets_to_save, "."),
     ("the journal is rewritten", Session, "record", _rewrites, "chain|changed"),
     ("a reset forgets no consent", Patches, "reset", _says_always, "did not agree|nobody gave|without a word"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -12,15 +11,11 @@ from typing import Any
 from advisories.report import Block
 from advisories.versions import format_version
 from device_sim.core import effects as do
-from device_sim.core.measure import Running
-from device_sim.core.profile import Platform
-from device_sim.core.slots import STAGING, load_record
+from device_sim.core.slots import load_record
 from keys.reasons import Reason
 from tests.device_sim.core.durable import stored
-from tests.device_sim.core.firmware import image
 from tests.device_sim.core.flash import Flash
-from tests.device_sim.core.power.updater import Updater
-from tests.device_sim.core.watched import Watched
+from tests.device_sim.core.handed import Handed
 
 WRITES = (
     do.Save,
@@ -80,7 +75,7 @@ def _copied(value: Any) -> Any:
     return value.copy() if hasattr(value, "copy") else value
 
 
-class Plant(Watched):
+class Plant(Handed):
     """A watched world that follows a script; with ``copies`` it is copied at every write."""
 
     script: tuple[Step, ...]
@@ -101,8 +96,6 @@ class Plant(Watched):
         self.linked = True
         self.hangs = False
         """A self-test is never answered."""
-        self.crashing: set[bytes] = set()
-        """SHA-256 of images that never come as far as their agent."""
         self.spoils = 0
         """So many blocks to come arrive with another content."""
         self.deaf = self.fault
@@ -111,7 +104,6 @@ class Plant(Watched):
         self.breaks = 0
         """So many transfers to come break off in the middle."""
         self.flash.serve = self.serve
-        self.updater = Updater(image())
         self.lazy = False
         """The disk may lose what was written and not waited for."""
         self.synced = self._flash()
@@ -168,12 +160,6 @@ class Plant(Watched):
             self.snap(f"{type(effect).__name__}: before")
             for what, spoilt in self.torn(effect):
                 self.snap(f"{type(effect).__name__}: {what}", **spoilt)
-        if isinstance(effect, do.RunInstaller):
-            self.check_handover(
-                effect, hashlib.sha256(self.flash.bank(self, STAGING)[: effect.size]).digest()
-            )
-            reason = self.updater.run(effect.verb, bytes(self.flash.bank(self, STAGING)[: effect.size]))
-            self.queue.append(lambda: self.agent.installer_answered(effect.verb, reason, self.now))
         super().carry_out(effect)
         if isinstance(effect, do.SaveBoot):
             self.synced = self._flash()
@@ -221,23 +207,6 @@ class Plant(Watched):
         super().start()
 
         self.synced = self._flash()
-
-    def select(self) -> tuple[int, Running | Reason]:
-        """What crashes before its agent lives is started once, and then the other one."""
-        for _ in range(3):
-            if self.profile.platform is Platform.INSTALLER:
-                slot, runs, there = 0, self.updater.boot(), self.updater.system
-            else:
-                slot, runs = super().select()
-                there = bytes(self.slots[slot])
-            if hashlib.sha256(there).digest() not in self.crashing:
-                return slot, runs
-        raise AssertionError("it never boots again")
-
-    def running(self) -> bytes:
-        if self.profile.platform is Platform.INSTALLER:
-            return self.updater.system
-        return super().running()
 
     def power_cycle(self) -> list[do.Effect]:
         """The plug is pulled, and put back."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 from advisories import mcuboot
+from device_sim.core import effects as do
 from device_sim.core.measure import Running
+from device_sim.core.profile import Platform
+from device_sim.core.slots import STAGING
 from keys.errors import RefusedError
 from keys.reasons import Reason
+from tests.device_sim.core.firmware import image
+from tests.device_sim.core.watched import Watched
 
 
 @dataclass
@@ -56,3 +63,38 @@ class Updater:
         elif verb == "revert":
             self.tried = self.next is not None
         return Reason.OK
+
+
+class Handed(Watched):
+    """A watched world whose device may have an updater, and images that never come to life."""
+
+    def __init__(self, **profile: Any) -> None:
+        self.updater = Updater(image())
+        self.crashing: set[bytes] = set()
+        """SHA-256 of images that never come as far as their agent."""
+        super().__init__(**profile)
+
+    def select(self) -> tuple[int, Running | Reason]:
+        """What crashes before its agent lives is started once, and then the other one."""
+        for _ in range(3):
+            if self.profile.platform is Platform.INSTALLER:
+                slot, runs, there = 0, self.updater.boot(), self.updater.system
+            else:
+                slot, runs = super().select()
+                there = bytes(self.slots[slot])
+            if hashlib.sha256(there).digest() not in self.crashing:
+                return slot, runs
+        raise AssertionError("it never boots again")
+
+    def running(self) -> bytes:
+        if self.profile.platform is Platform.INSTALLER:
+            return self.updater.system
+        return super().running()
+
+    def carry_out(self, effect: do.Effect) -> None:
+        if isinstance(effect, do.RunInstaller):
+            staged = bytes(self.flash.bank(self, STAGING)[: effect.size])
+            self.check_handover(effect, hashlib.sha256(staged).digest())
+            reason = self.updater.run(effect.verb, staged)
+            self.queue.append(lambda: self.agent.installer_answered(effect.verb, reason, self.now))
+        super().carry_out(effect)
