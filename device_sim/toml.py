@@ -77,6 +77,8 @@ def _surface(value: Any) -> Surface:
 
 
 def _auto_consent(value: Any) -> AutoConsent:
+    if isinstance(value, bool):  # as it was written before there was more than yes and no
+        return AutoConsent.ALWAYS if value else AutoConsent.NEVER
     names = [wish.value for wish in AutoConsent]
     if value not in names:
         raise ValueError("one of " + ", ".join(names))

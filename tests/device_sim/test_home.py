@@ -195,6 +195,12 @@ def test_every_profile_is_read_as_it_was_written(profile: Profile) -> None:
     assert read_profile(write_profile(profile), where="device.toml") == profile
 
 
+@pytest.mark.parametrize(("said", "meant"), [("true", AutoConsent.ALWAYS), ("false", AutoConsent.NEVER)])
+def test_a_wish_of_before_there_was_more_than_yes_and_no_is_understood(said: str, meant: AutoConsent) -> None:
+    text = write_profile(PROFILE).replace('auto_consent = "never"', f"auto_consent = {said}")
+    assert read_profile(text, where="device.toml").auto_consent is meant
+
+
 GOOD = write_profile(PROFILE)
 
 
