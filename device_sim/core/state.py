@@ -125,8 +125,10 @@ class PatchTrack:
     deferrals: int = at(11, uint(255))
     defer_until: int | None = at(12, uint(), optional=True)
     """UTC seconds."""
-    consent: Consented | None = at(13, record(Consented), optional=True)
+    consent: Consented | None = at(0, record(Consented), optional=True)
     """What the owner agreed to, and how."""
+    consented: bool | None = at(13, boolean(), optional=True)
+    """In a state from before consents were kept: it does not say to what, so it counts for nothing."""
     counter: int = at(14, uint())
     """Security counter of the image, once verified."""
     retry_at: int | None = at(15, uint(), optional=True)

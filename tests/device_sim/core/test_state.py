@@ -1,5 +1,7 @@
 """The stored state: small, whole, and of this fleet."""
 
+from dataclasses import replace
+
 import pytest
 
 from device_sim.core.agent import Agent
@@ -30,6 +32,14 @@ def test_what_is_stored_is_read_back_whole() -> None:
     assert state.patches
     assert state.catalogue is not None
     assert state.timestamp is not None
+
+
+def test_a_state_from_before_consents_were_kept_is_read() -> None:
+    state = State.load(stored(), FLEET.root_document)
+    ((patch, track),) = state.patches.items()
+    assert track.consent is not None
+    state.patches[patch] = replace(track, consent=None, consented=True)
+    assert State.load(state.dump(), FLEET.root_document).patches[patch].consent is None
 
 
 def test_every_damaged_state_is_said_to_be_damaged() -> None:
