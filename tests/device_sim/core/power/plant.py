@@ -96,6 +96,8 @@ class Plant(Handed):
         self.linked = True
         self.hangs = False
         """A self-test is never answered."""
+        self.loses = 0
+        """So many blocks to come never arrive, but for the first of a payload."""
         self.spoils = 0
         """So many blocks to come arrive with another content."""
         self.deaf = self.fault
@@ -174,6 +176,9 @@ class Plant(Handed):
                 self.say(answer, effect.question)
 
     def fault(self, block: Block) -> Block | None:
+        if self.loses > 0 and block.offset:
+            self.loses -= 1
+            return None
         if self.spoils > 0:
             self.spoils -= 1
             return Block(digest=block.digest, offset=block.offset, data=bytes(len(block.data)))

@@ -69,6 +69,7 @@ INSTALLING = [
         (becomes("spoils", 1_000), roll_out(), wait(HOUR)),
         "1.4.1, 7 FAILED",
     ),
+    Story("blocks are lost and come again", (becomes("loses", 5), roll_out(size=LARGE), wait(HOUR)), DONE, BACK),
     Story(
         "link breaks in the middle",
         (becomes("serving", False), roll_out(size=LARGE), MINUTE, becomes("serving", True), wait(600)),
