@@ -58,7 +58,7 @@ class RestartError(UnavailableError):
     """The device has to start again, and this process ends for it."""
 
     def __init__(self) -> None:
-        super().__init__("RESTART", "The device restarts into what was installed.")
+        super().__init__("RESTART", "The device restarts.")
 
 
 class InstallerPlatform(SlotPlatform):
@@ -129,7 +129,7 @@ class InstallerPlatform(SlotPlatform):
         if verb == "install":
             path = self._home.slot_path(STAGING)
             os.truncate(path, size)
-            arguments.append(str(path))
+            arguments.append(str(path.absolute()))  # it is run in the root folder
         seconds = self._install_s if verb == "install" else QUESTION_S
         work = self._after(self._task, arguments, seconds, answer)
         self._task = asyncio.get_running_loop().create_task(work)
@@ -251,12 +251,15 @@ class InstallerPlatform(SlotPlatform):
 
     async def _log(self, name: str, errors: io.FileIO) -> None:
         """Pass on the first lines of what the program says, until it says nothing more."""
-        reader, lines = asyncio.StreamReader(OUTPUT_BYTES_MAX), 0
+        reader, lines, rest = asyncio.StreamReader(OUTPUT_BYTES_MAX), 0, b""
         protocol = asyncio.StreamReaderProtocol(reader)
         pipe, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, errors)
         try:
-            while data := await reader.read(OUTPUT_BYTES_MAX):
-                for line in data.splitlines():
+            while rest or not reader.at_eof():
+                data = await reader.read(OUTPUT_BYTES_MAX)
+                *whole, rest = (rest + (data or b"\n")).split(b"\n")
+                rest = rest[:OUTPUT_BYTES_MAX]
+                for line in filter(None, map(bytes.rstrip, whole)):
                     lines += 1
                     if lines <= LOG_LINES_MAX:
                         self._tell(f"{name}: {plain(line)}")
