@@ -15,7 +15,7 @@ A driver is imported when it is opened: what a device does not have costs it no 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TextIO
@@ -103,6 +103,42 @@ class NoDisplay:
 
     def turn(self) -> None:
         """Have no pages."""
+
+
+class LateDisplay:
+    """A display that is not there yet: it is opened when there is something to show, and again after that.
+
+    Args:
+        opened: opens it, or raises UnavailableError.
+    """
+
+    remark = ""
+
+    def __init__(self, opened: Callable[[], Speaking]) -> None:
+        self._opened = opened
+        self._display: Speaking | None = None
+
+    def able(self, text: Text) -> Ability:
+        """Take any text until it is known what the display can do; showing it tells."""
+        return self._display.able(text) if self._display is not None else Ability.WORDS
+
+    def show(self, shown: Show, device: Profile, installed: Version) -> None:
+        """Draw on it, once it is there."""
+        self._here().show(shown, device, installed)
+
+    def tell(self, prompt: Prompt | None) -> None:
+        """Say it, once it is there."""
+        self._here().tell(prompt)
+
+    def turn(self) -> None:
+        """Turn its page, if it is there."""
+        if self._display is not None:
+            self._display.turn()
+
+    def _here(self) -> Speaking:
+        if self._display is None:
+            self._display = self._opened()
+        return self._display
 
 
 class ConsoleDisplay:

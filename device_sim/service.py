@@ -15,7 +15,7 @@ from device_sim import sensors
 from device_sim.control import RESET, Control
 from device_sim.core.patchbook import NO_RETURN
 from device_sim.core.profile import Conditions, Platform
-from device_sim.display import BY_SURFACE, Speaking, open_display
+from device_sim.display import BY_SURFACE, LateDisplay, Speaking, open_display
 from device_sim.home import Home
 from device_sim.installer import InstallerPlatform, NoticesOnly, RestartError
 from device_sim.lean import give_back
@@ -54,7 +54,6 @@ class Service:
 
     Raises:
         InputError: NO_GATEWAY, or what ``device.toml`` says cannot be.
-        UnavailableError: a display does not answer.
         DamagedError: HOME_DAMAGED.
     """
 
@@ -81,19 +80,29 @@ class Service:
             )
         name = display or board.display or BY_SURFACE[self._home.profile.surface]
         self._to_terminal = name in {"console", "ascii"} and not quiet and sys.stdout.isatty()
-        self._display: Speaking = open_display(
-            name,
-            path,
-            languages=self._home.profile.languages,
-            out=sys.stdout if self._to_terminal else None,
-        )
         self._notifier = Notifier()
         self._journal = "JOURNAL_STREAM" in os.environ
+        self._display = self._open(name)
         self._panel = Panel(self._display, self._how(), self.log)
         self._platform = self._software()
         self._ended = asyncio.Event()
         self._asking: asyncio.Task[bool | None] | None = None
         """Asks the installer to restart the machine, while the device goes on."""
+
+    def _open(self, name: str) -> Speaking:
+        """Open the display; one that does not answer yet must not keep the device from its gateway."""
+        to_terminal = sys.stdout if self._to_terminal else None
+
+        def opened() -> Speaking:
+            return open_display(
+                name, self._home.path, languages=self._home.profile.languages, out=to_terminal
+            )
+
+        try:
+            return opened()
+        except UnavailableError as error:
+            self.log(str(error))
+            return LateDisplay(opened)
 
     def _how(self) -> str:
         """Say how the owner of this device answers."""

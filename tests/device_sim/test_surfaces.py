@@ -14,7 +14,7 @@ from PIL import Image
 from advisories.notice import Action
 from advisories.render import glyphs, led
 from device_sim.core.profile import Ability
-from device_sim.display import ConsoleDisplay, Prompt, Speaking, open_display
+from device_sim.display import ConsoleDisplay, LateDisplay, Prompt, Speaking, open_display
 from device_sim.displays import framebuffer, lamp, small
 from keys.errors import InputError, TocsinError, UnavailableError
 from tests.device_sim.test_display import ENGLISH, INSTALLED, JAPANESE, PROFILE, needs_font, shown
@@ -340,6 +340,21 @@ def test_without_gpiod_a_lamp_on_a_line_is_unknown(tmp_path: Path, monkeypatch: 
     with pytest.raises(InputError) as caught:
         open_display("gpio:/dev/gpiochip0:17", tmp_path)
     assert caught.value.code == "DISPLAY_UNKNOWN"
+
+
+def test_a_display_that_comes_late_is_tried_again_whenever_there_is_something_to_show(tmp_path: Path) -> None:
+    make_framebuffer(tmp_path, 480, 320, 8)
+    (tmp_path / "graphics").rename(tmp_path / "not-yet")
+    late = LateDisplay(lambda: opened(tmp_path))
+    assert late.able(JAPANESE) is Ability.WORDS
+    for draw in (lambda: late.show(shown(), PROFILE, INSTALLED), lambda: late.tell(ASKS)):
+        with pytest.raises(UnavailableError):
+            draw()
+    late.turn()
+    (tmp_path / "not-yet").rename(tmp_path / "graphics")
+    late.show(shown(), PROFILE, INSTALLED)
+    late.turn()
+    assert picture(tmp_path).getbbox() is not None
 
 
 # A small screen that turns its pages.
