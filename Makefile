@@ -43,8 +43,10 @@ bench: $(VENV)/dev ## Measure what verification and the serial line cost; fail w
 	@$(BIN)/python -m bench.advisories
 	@$(BIN)/python -m bench.device
 
-chaos: system $(VENV)/dev ## Hunt for hours: power cuts, kills and orders of events at random (ARGS="--seed N")
-	TOCSIN_MOMENTS=50 $(BIN)/pytest -n 2 --dist worksteal tests/flow/test_interruptions.py $(ARGS)
+chaos: system $(VENV)/dev ## Hunt for an hour: kills, power cuts, orders of events and months at random
+	TOCSIN_MOMENTS=50 $(BIN)/pytest -n 2 --dist worksteal tests/flow/test_interruptions.py
+	TOCSIN_LIVES=5000 $(BIN)/pytest -n 2 tests/device_sim/core/test_machine.py -k lives
+	for seed in 1 2 3 4; do $(BIN)/python -m tests.device_sim.month --devices 1000 --seed $$seed $(ARGS) || exit 1; done
 
 mutate: $(VENV)/dev system ## Break keys/ in every small way; fail when tests notice fewer than nine in ten
 	@$(BIN)/python .ci/mutants $(ARGS)
