@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock wheel clean system help bench mutate chaos examples
+.PHONY: demo test check format lock wheel clean system help bench mutate chaos soak examples
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -48,6 +48,9 @@ chaos: system $(VENV)/dev ## Hunt for an hour: kills, power cuts, orders of even
 	TOCSIN_LIVES=5000 $(BIN)/pytest -n 2 tests/device_sim/core/test_machine.py -k lives
 	for seed in 1 2 3 4; do $(BIN)/python -m tests.device_sim.month --devices 1000 --seed $$seed $(ARGS) || exit 1; done
 
+soak: system $(VENV)/dev ## Pester a real device for a minute and see that it does not grow
+	TOCSIN_SOAK=60 $(BIN)/pytest -q -s tests/flow/test_soak.py
+
 mutate: $(VENV)/dev system ## Break keys/ in every small way; fail when tests notice fewer than nine in ten
 	@$(BIN)/python .ci/mutants $(ARGS)
 
@@ -66,6 +69,8 @@ lock: ## Renew requirements*.lock from pyproject.toml (needs uv)
 	  pyproject.toml --extra hil --group build -o requirements.lock
 	uv pip compile -q --generate-hashes --no-header --no-emit-index-url --no-annotate \
 	  pyproject.toml --extra hil --group dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile -q --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  --group device -c requirements.lock -o requirements-device.lock
 
 $(VENV)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
