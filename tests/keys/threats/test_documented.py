@@ -10,7 +10,8 @@ from tests.keys.threats.attack import Threat
 
 HERE = Path(__file__).parent
 MODEL = (HERE.parents[2] / "docs" / "threat-model.md").read_text(encoding="utf-8")
-ROWS = [line.split(" | ") for line in MODEL.splitlines() if line.startswith("| ") and "`test_" in line]
+ROWS = [line.split(" | ") for line in MODEL.splitlines() if line.startswith("| ") and ".py::" in line]
+FOLDERS = (HERE, HERE.parents[1] / "device_sim")
 
 
 def names_in(path: Path) -> set[str]:
@@ -21,10 +22,11 @@ def names_in(path: Path) -> set[str]:
 def test_every_row_names_tests_that_exist() -> None:
     assert len(ROWS) >= 15
     for threat, _, named in ROWS:
-        found = re.findall(r"`(test_\w+\.py)::(test_\w+)`", named)
+        found = re.findall(r"`([\w/]*test_\w+\.py)::(test_\w+)`", named)
         assert found, threat
         for file, name in found:
-            assert name in names_in(HERE / file), (threat, name)
+            path = next((folder / file for folder in FOLDERS if (folder / file).exists()), HERE / file)
+            assert name in names_in(path), (threat, name)
 
 
 def test_every_threat_of_the_table_has_a_row() -> None:
