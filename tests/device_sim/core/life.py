@@ -37,6 +37,7 @@ SIZE = 700
 TROUBLES = [
     "none", "none", "unhealthy", "spoilt", "forged", "taken back", "decays", "handed on", "cut", "yes", "defer", "no",
     "late",
+    "stranger",
 ]  # fmt: skip
 GOES_IN: dict[str, Any] = {
     "number": st.sampled_from([1, 1, 1, 0, -1]),
@@ -225,7 +226,7 @@ class Life(RuleBasedStateMachine):
         self.be_kind()
         w.healthy, w.spoils = trouble != "unhealthy", int(trouble == "spoilt")
         signers = ("security",) if trouble == "forged" else ("release", "security")
-        consent = Consent.ASK if trouble in {"yes", "defer", "no"} else Consent.AS_OWNER_SET
+        consent = Consent.ASK if trouble in {"yes", "defer", "no", "stranger"} else Consent.AS_OWNER_SET
 
         def act() -> None:
             w.feel(Conditions(busy=trouble in {"taken back", "decays", "handed on", "late"}))
@@ -238,7 +239,9 @@ class Life(RuleBasedStateMachine):
                 w.say(trouble)
                 w.pump()
                 return
-            if w.asks:
+            if trouble == "stranger":
+                w.run(w.agent.consent("yes", w.now, bytes(32)))
+            elif w.asks:
                 w.say("yes")
             w.pump()
             if trouble == "late":
@@ -252,7 +255,7 @@ class Life(RuleBasedStateMachine):
                 w.pump()
             elif trouble == "cut":
                 w.cut_at = w.durable + 1 + fill * 4 + counter
-            self.good_minute(say="" if trouble == "handed on" else "yes")
+            self.good_minute(say="" if trouble in {"handed on", "stranger"} else "yes")
 
         self.live(act)
 

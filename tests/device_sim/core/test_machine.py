@@ -176,7 +176,7 @@ def test_a_planted_fault_is_found(
 ) -> None:
     monkeypatch.setattr(owner, name, plant(getattr(owner, name)))
     with pytest.raises(Exception, match=says) as caught:
-        hunt(200, START, shrink=False)
+        hunt(600, START, shrink=False)
     notes = "\n".join(caught.value.__notes__)
     assert "state = Life()" in notes
     assert f"TOCSIN_SEED={START}" in notes
