@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from advisories.catalogue import Catalogue, Timestamp
 from advisories.notice import Notice
 from bench.measure import Work
-from gateway.service.files import write_atomic
+from gateway.files import write_atomic
 from keys import cose
 from keys.algorithms import Algorithm, PublicKey
 from keys.trusted import TrustedSet

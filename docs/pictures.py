@@ -16,7 +16,7 @@ from advisories.render import small
 from advisories.story import CODE_SLOT
 from gateway.cli.demo.cast import Outcome, demanded, draw
 from gateway.cli.demo.screen import Screen
-from gateway.service import fonts
+from gateway.operations import fonts
 
 IMAGES = Path(__file__).parent / "images"
 SCALE, GAP, PAGES = 2, 8, 4

@@ -21,10 +21,10 @@ import whole
 from rich.console import Console
 
 from advisories.facts import load_facts
-from gateway.service.operations import advisories, site
-from gateway.service.operations.advisories import checking, csaf, rendering
-from gateway.service.operations.trust import keys, roots
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories, site
+from gateway.operations.advisories import checking, csaf, rendering
+from gateway.operations.trust import keys, roots
+from gateway.workspace.folder import Workspace
 from keys.errors import TocsinError
 
 HERE: Final = Path(__file__).resolve().parent

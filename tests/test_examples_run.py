@@ -20,8 +20,8 @@ from advisories.notice import Phase
 from advisories.organisation import load_organisation
 from advisories.render import small
 from advisories.story import Past, Setting
-from gateway.service import fonts
-from gateway.service.workspace import Workspace
+from gateway.operations import fonts
+from gateway.workspace.folder import Workspace
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "examples"

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from advisories.languages import fallback
 from advisories.learning.calls import Call, Made, Outcome
+from gateway import files
 from gateway.cli.advisory.app import IdArgument
 from gateway.cli.output import (
     JsonOption,
@@ -24,8 +25,8 @@ from gateway.cli.output import (
     table,
     utc,
 )
-from gateway.service import events, files
-from gateway.service.operations.learning import calls
+from gateway.operations.learning import calls
+from gateway.store import events
 
 app = group("Calls to customers: who is next, what to say first, and what came of it.")
 

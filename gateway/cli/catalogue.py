@@ -20,8 +20,8 @@ from gateway.cli.output import (
     open_workspace,
     utc,
 )
-from gateway.service.operations import catalogues
-from gateway.service.operations.trust.keys import signer_for
+from gateway.operations import catalogues
+from gateway.operations.trust.keys import signer_for
 
 app = group("What is current.")
 

@@ -17,10 +17,10 @@ from advisories.clocks.regimes import Regime
 from advisories.clocks.running import Clock, State
 from advisories.incident.orders import regime_of, utc
 from advisories.incident.timeline import iso
+from gateway import files
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, say, table
 from gateway.cli.show import line
-from gateway.service import files
-from gateway.service.operations.incidents import records, watching
+from gateway.operations.incidents import records, watching
 
 
 class _Showing(TyperGroup):

@@ -14,10 +14,10 @@ from pathlib import Path
 import typer
 from fastapi import FastAPI
 
+from gateway import files
 from gateway.cli.output import emit, now, open_workspace, say
 from gateway.cli.running import run
 from gateway.cli.sign_request import open_request
-from gateway.service import files
 from gateway.web.desk import Door, RequestDesk, WorkspaceDesk, create_app
 from gateway.web.desk.desk import Desk
 from gateway.web.desk.door import IDLE_SECONDS

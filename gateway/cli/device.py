@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from advisories.versions import Version, parse_version
+from gateway import files
 from gateway.cli import device_ca, device_real, device_report, device_show, enrolment, fleet, homes
 from gateway.cli.output import (
     JsonOption,
@@ -24,9 +25,8 @@ from gateway.cli.output import (
     table,
     utc,
 )
-from gateway.service import files
-from gateway.service.operations.identity import devices
-from gateway.service.operations.trust.keys import signer_for
+from gateway.operations.identity import devices
+from gateway.operations.trust.keys import signer_for
 from keys.algorithms import Algorithm
 from keys.errors import InputError
 

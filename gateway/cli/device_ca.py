@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from gateway import files
 from gateway.cli import homes
 from gateway.cli.output import (
     JsonOption,
@@ -23,10 +24,9 @@ from gateway.cli.output import (
     say,
     utc,
 )
-from gateway.service import files
-from gateway.service.operations.identity import certificates, device_ca, revocation
-from gateway.service.operations.identity.certificates import Issued
-from gateway.service.workspace import Workspace
+from gateway.operations.identity import certificates, device_ca, revocation
+from gateway.operations.identity.certificates import Issued
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError
 

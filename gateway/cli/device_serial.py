@@ -22,11 +22,11 @@ from device_sim.owner import ConsoleOwner, Owner, SimulatedOwner
 from device_sim.serial.board import GROUPS, Board
 from device_sim.serial.port import Port, parse_port
 from device_sim.shell import Event
+from gateway import files
 from gateway.cli.output import emit
 from gateway.cli.run import EXIT_INTERRUPTED
 from gateway.cli.running import only_one, run
-from gateway.service import files
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from keys.errors import UnavailableError
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, open_workspace, table, utc
 from gateway.cli.show import line
 from gateway.core.tracks import PatchRow
-from gateway.service.operations.identity.standing import DeviceStanding, standing
+from gateway.operations.identity.standing import DeviceStanding, standing
 
 
 def show(

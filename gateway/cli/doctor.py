@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, table
-from gateway.service.operations.trust import doctor
-from gateway.service.operations.trust.expiry import Check, State
+from gateway.operations.trust import doctor
+from gateway.operations.trust.expiry import Check, State
 
 
 def register(parent: typer.Typer) -> None:

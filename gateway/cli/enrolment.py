@@ -12,6 +12,7 @@ from rich.progress import Progress, TaskID
 
 from advisories.catalogue import DeviceRecord
 from device_sim.home import Home
+from gateway import files
 from gateway.cli import homes
 from gateway.cli.device_ca import facts
 from gateway.cli.output import (
@@ -29,11 +30,10 @@ from gateway.cli.output import (
     say,
     utc,
 )
-from gateway.service import files
-from gateway.service.operations.identity import device_ca, device_import, devices, enrolment, revocation
-from gateway.service.operations.identity.certificates import DeviceCa, Issued
-from gateway.service.operations.trust.keys import signer_for
-from gateway.service.workspace import Workspace
+from gateway.operations.identity import device_ca, device_import, devices, enrolment, revocation
+from gateway.operations.identity.certificates import DeviceCa, Issued
+from gateway.operations.trust.keys import signer_for
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError, TocsinError
 from keys.signer import generate
 

@@ -18,6 +18,7 @@ from device_sim.fleet import DEVICES_MAX, Fleet
 from device_sim.home import Home
 from device_sim.owner import ConsoleOwner
 from device_sim.shell import Event
+from gateway import files
 from gateway.cli import device_serial
 from gateway.cli.device_serial import (
     OwnerName,
@@ -30,8 +31,7 @@ from gateway.cli.homes import recover
 from gateway.cli.output import JsonOption, WorkspaceOption, console, emit, example, group, open_workspace
 from gateway.cli.run import EXIT_INTERRUPTED
 from gateway.cli.running import broker_url, only_one, run
-from gateway.service import files
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
 app = group("All simulated devices at once.")

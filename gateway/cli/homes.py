@@ -20,11 +20,11 @@ from advisories.topics import is_id
 from advisories.versions import Version
 from device_sim.core.profile import AutoConsent, Profile
 from device_sim.home import Home
-from gateway.service import files
-from gateway.service.entries import Product
-from gateway.service.operations.identity import devices
-from gateway.service.operations.identity.certificates import Issued
-from gateway.service.workspace import Workspace
+from gateway import files
+from gateway.operations.identity import devices
+from gateway.operations.identity.certificates import Issued
+from gateway.workspace.entries import Product
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError, TocsinError
 from keys.signer import LocalSigner, Signer, generate

@@ -23,7 +23,7 @@ from gateway.cli.output import (
     table,
     utc,
 )
-from gateway.service.operations.trust import keys
+from gateway.operations.trust import keys
 from keys.algorithms import Algorithm
 from keys.errors import InputError
 from keys.root import ROLES

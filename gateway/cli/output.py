@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway import files
 from gateway.cli.run import to_json
-from gateway.service import files
-from gateway.service.operations.trust import expiry
-from gateway.service.workspace import Workspace
+from gateway.operations.trust import expiry
+from gateway.workspace.folder import Workspace
 from keys.algorithms import PublicKey
 from keys.errors import InputError
 

@@ -15,6 +15,7 @@ from advisories import suit
 from advisories.suit import readable
 from advisories.suit.check import Found
 from advisories.versions import format_version
+from gateway import files
 from gateway.cli import patch_add, patch_show
 from gateway.cli.output import (
     DryRunOption,
@@ -32,10 +33,9 @@ from gateway.cli.output import (
     say,
 )
 from gateway.cli.show import line, next_step
-from gateway.service import files
-from gateway.service.operations import patches
-from gateway.service.operations.trust.keys import signer_for
-from gateway.service.workspace import Workspace
+from gateway.operations import patches
+from gateway.operations.trust.keys import signer_for
+from gateway.workspace.folder import Workspace
 from keys.errors import DamagedError, InputError, RefusedError
 
 app = group("What mends it.")

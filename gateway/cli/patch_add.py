@@ -20,7 +20,7 @@ from advisories.versions import Version, parse_version
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, say
 from gateway.cli.patch_show import view_data
 from gateway.cli.times import moment
-from gateway.service.operations import patches
+from gateway.operations import patches
 from keys.errors import InputError
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ from rich.tree import Tree
 from advisories.mcuboot import Image
 from advisories.suit.tree import Branch, tree
 from advisories.versions import format_version
+from gateway import files
 from gateway.cli.show import approvals_data, patch_data, print_approvals, print_patch
-from gateway.service import files
-from gateway.service.operations import patches
+from gateway.operations import patches
 
 _WIDE: Final = 4_096  # columns: no line of a tree is cut in a file or a pipe
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace
-from gateway.service.operations.learning import preparedness
+from gateway.operations.learning import preparedness
 
 
 def register(parent: typer.Typer) -> None:

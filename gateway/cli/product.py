@@ -19,8 +19,8 @@ from gateway.cli.output import (
     table,
 )
 from gateway.cli.show import line
-from gateway.service.entries import Product
-from gateway.service.operations import products, sboms
+from gateway.operations import products, sboms
+from gateway.workspace.entries import Product
 
 app = group("What is sold.")
 version_app = group("Versions that were released.")

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from advisories.learning.replies import Channel, Decision, Received, Reply, Topic, Triaged
+from gateway import files
 from gateway.cli.output import (
     JsonOption,
     WorkspaceOption,
@@ -21,8 +22,8 @@ from gateway.cli.output import (
     table,
     utc,
 )
-from gateway.service import events, files
-from gateway.service.operations.learning import replies
+from gateway.operations.learning import replies
+from gateway.store import events
 from keys.errors import InputError
 
 app = group("What people say about a matter: ignore, monitor or respond.")

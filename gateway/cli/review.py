@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from advisories.learning.review import Lessons
+from gateway import files
 from gateway.cli.advisory.app import IdArgument
 from gateway.cli.output import (
     JsonOption,
@@ -21,8 +22,8 @@ from gateway.cli.output import (
     say,
     utc,
 )
-from gateway.service import events, files
-from gateway.service.operations.learning import review
+from gateway.operations.learning import review
+from gateway.store import events
 from keys.errors import InputError
 
 app = group("Look back at a matter, and keep what was learnt.")

@@ -22,10 +22,10 @@ from gateway.cli.output import (
     utc,
 )
 from gateway.core.rollout import RolloutEvent
-from gateway.service.operations import rollouts
-from gateway.service.operations.status import AdvisoryStatus, Status
-from gateway.service.operations.status import status as read_status
-from gateway.service.operations.trust import expiry
+from gateway.operations import rollouts
+from gateway.operations.status import AdvisoryStatus, Status
+from gateway.operations.status import status as read_status
+from gateway.operations.trust import expiry
 from keys.errors import InputError
 
 app = group("How the patch goes out.")

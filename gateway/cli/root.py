@@ -21,7 +21,7 @@ from gateway.cli.output import (
     say,
 )
 from gateway.cli.show import approvals_data, line, next_step, print_root, root_data
-from gateway.service.operations.trust import expiry, roots
+from gateway.operations.trust import expiry, roots
 
 app = group("Who may say what.")
 DaysOption = Annotated[int, typer.Option(help="How long it is valid, 1 to 366.")]

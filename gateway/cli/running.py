@@ -13,8 +13,8 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from gateway.service import files
-from gateway.service.workspace import Workspace
+from gateway import files
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError, UnavailableError
 
 

@@ -21,11 +21,11 @@ from gateway.cli.output import (
     say,
 )
 from gateway.cli.running import announced, only_one, run
+from gateway.operations.trust.keys import signer_for
 from gateway.service import tls
 from gateway.service.broker import DemoBroker
-from gateway.service.operations.trust.keys import signer_for
 from gateway.service.runtime import Gateway
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from keys.signer import Signer
 
 

@@ -14,8 +14,8 @@ from gateway.cli.output import (
     example,
     say,
 )
-from gateway.service.operations.advisories.setting import write_organisation
-from gateway.service.workspace import Workspace
+from gateway.operations.advisories.setting import write_organisation
+from gateway.workspace.folder import Workspace
 
 
 def register(app: typer.Typer) -> None:

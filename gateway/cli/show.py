@@ -15,11 +15,11 @@ from advisories.suit.numbers import Parameter, label
 from advisories.suit.patch_plan import component_name
 from advisories.suit.readable import parameter
 from advisories.versions import format_range, format_version
+from gateway import files
 from gateway.cli.output import table, utc
-from gateway.service import files
-from gateway.service.operations.trust import changes
-from gateway.service.operations.trust.changes import Change
-from gateway.service.operations.trust.signing import Approvals
+from gateway.operations.trust import changes
+from gateway.operations.trust.changes import Change
+from gateway.operations.trust.signing import Approvals
 from keys.root import Root
 
 _CONDITIONS: Final = frozenset(

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from advisories.notice import Notice, check_code
+from gateway import files
 from gateway.cli.output import (
     JsonOption,
     WorkspaceOption,
@@ -32,12 +33,11 @@ from gateway.cli.show import (
     print_root,
     root_data,
 )
-from gateway.service import files
-from gateway.service.operations.trust import ceremonies, expiry, requests
-from gateway.service.operations.trust.ceremonies import Exported
-from gateway.service.operations.trust.request_files import VENDOR
-from gateway.service.operations.trust.requests import Judged
-from gateway.service.workspace import Workspace
+from gateway.operations.trust import ceremonies, expiry, requests
+from gateway.operations.trust.ceremonies import Exported
+from gateway.operations.trust.request_files import VENDOR
+from gateway.operations.trust.requests import Judged
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason
 from keys.root import Root

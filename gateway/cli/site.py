@@ -9,8 +9,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, group, now, open_workspace
-from gateway.service import openpgp
-from gateway.service.operations import site
+from gateway.operations import openpgp, site
 
 app = group("The public pages, feeds and CSAF tree, as files for any web server.")
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from gateway import files
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, utc
-from gateway.service import files
-from gateway.service.operations.trust.verify import Verdict, Verified, verify
+from gateway.operations.trust.verify import Verdict, Verified, verify
 from keys.errors import RefusedError
 from keys.trusted import TrustedSet
 

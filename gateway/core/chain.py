@@ -1,6 +1,6 @@
 """The audit chain's arithmetic: each row's hash covers the row and the hash before it.
 
-Decides what bytes are hashed; where rows are kept is the business of ``gateway.service.audit``.
+Decides what bytes are hashed; where rows are kept is the business of ``gateway.store.audit``.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Thin shells: store, MQTT link, ingest, broker, workspace."""
+"""What runs: the gateway between store and broker, and everything that it talks to."""

@@ -19,9 +19,9 @@ from typing import Final
 
 from gateway.core.ingest import Committed, Device, Standing, examine, judge
 from gateway.core.tracks import Anomaly
-from gateway.service import audit
-from gateway.service.evidence import Evidence
-from gateway.service.store import Session, Store
+from gateway.store import audit
+from gateway.store.engine import Session, Store
+from gateway.store.standings import Evidence
 from keys.errors import RefusedError, UnavailableError
 from keys.reasons import Reason
 

@@ -17,9 +17,9 @@ from advisories.topics import Topics
 from gateway.core.publication import build_timestamp, timestamp_is_due
 from gateway.core.rollout import OPENED, RolloutState, advance
 from gateway.core.speech import build_offer
-from gateway.service import audit, schema
-from gateway.service.rollouts import Rollout, count_groups, current_catalogue, list_rollouts, move_on
-from gateway.service.store import Session, Store, Stored
+from gateway.store import audit, schema
+from gateway.store.engine import Session, Store, Stored
+from gateway.store.rollouts import Rollout, count_groups, current_catalogue, list_rollouts, move_on
 from keys.document import digest, peek, seal
 from keys.root import Body, Root
 from keys.signer import Signer

@@ -28,13 +28,13 @@ from advisories.catalogue import Timestamp
 from advisories.report import Want, open_want
 from advisories.topics import Topics
 from gateway.core.rate import MQTT_BYTES_PER_SECOND
-from gateway.service import schema
 from gateway.service.answers import Answers
 from gateway.service.blocks import Desk
 from gateway.service.ingest import Ingest, Outcome, Receipt, Refusal
 from gateway.service.link import Link, Received
 from gateway.service.offers import Speaker
-from gateway.service.store import COUNTS, Retained, Store
+from gateway.store import schema
+from gateway.store.engine import COUNTS, Retained, Store
 from keys.errors import InputError, RefusedError, TocsinError, UnavailableError
 from keys.root import Root
 from keys.signer import Signer

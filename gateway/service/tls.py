@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError, UnavailableError
 
 _CA: Final = "Name the CA of the broker's certificate as tls_ca in tocsin.toml."

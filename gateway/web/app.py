@@ -24,7 +24,7 @@ from advisories.topics import is_id
 from gateway.core.rate import HTTP_BYTES_PER_SECOND
 from gateway.service.ingest import Refusal
 from gateway.service.runtime import Gateway
-from gateway.service.store import Retained
+from gateway.store.engine import Retained
 from gateway.web.artefacts import Artefacts
 from gateway.web.artefacts import add as add_artefacts
 from gateway.web.problems import Problem, document

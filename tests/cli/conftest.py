@@ -17,10 +17,10 @@ import pytest
 
 from gateway.cli import homes
 from gateway.cli import run as command
-from gateway.service.entries import Product
-from gateway.service.operations import advisories, products
-from gateway.service.operations.trust import keys, roots
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories, products
+from gateway.operations.trust import keys, roots
+from gateway.workspace.entries import Product
+from gateway.workspace.folder import Workspace
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "advisories" / "EX-2026-0001.yaml"

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from advisories.approval import KINDS_PREFIX
-from gateway.service import audit, events
-from gateway.service.operations import advisories, releases
-from gateway.service.operations.advisories import comments
-from gateway.service.operations.advisories import packet as packets
-from gateway.service.operations.trust import ceremonies, requests
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories, releases
+from gateway.operations.advisories import comments
+from gateway.operations.advisories import packet as packets
+from gateway.operations.trust import ceremonies, requests
+from gateway.store import audit, events
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError, RefusedError
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.operations import advisories, releases
-from gateway.service.operations.advisories import comments
-from gateway.service.operations.trust import ceremonies
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories, releases
+from gateway.operations.advisories import comments
+from gateway.operations.trust import ceremonies
+from gateway.workspace.folder import Workspace
 from keys.errors import DamagedError, InputError
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase
 

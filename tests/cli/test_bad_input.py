@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.operations import advisories
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase, snapshot
 
 

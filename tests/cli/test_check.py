@@ -7,8 +7,8 @@ import json
 import pytest
 
 from advisories.checks import RULES
-from gateway.service.operations import advisories
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase
 
 PLAIN = "A weakness could let"

@@ -11,8 +11,8 @@ from icalendar import Calendar
 
 from advisories.clocks.page import regimes_page
 from gateway.cli.clocks import span
-from gateway.service.operations import advisories
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.workspace.folder import Workspace
 from tests.advisories.incident_facts import PLAIN
 from tests.cli.conftest import ADVISORY, ROOT, Ran, Tocsin, no_passphrase
 

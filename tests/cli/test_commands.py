@@ -19,8 +19,8 @@ from gateway.cli.app import COMMANDS
 from gateway.cli.app import make as tocsin
 from gateway.cli.homes import firmware
 from gateway.cli.reference import reference
-from gateway.service.operations import advisories
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, ROOT, Tocsin, no_passphrase, snapshot
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories import csaf
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.operations.advisories import csaf
+from gateway.workspace.folder import Workspace
 from tests.advisories.csaf.csaf_case import faults
 from tests.advisories.csaf.test_import import source
 from tests.cli.conftest import ADVISORY, EXAMPLE, Tocsin, no_passphrase, snapshot

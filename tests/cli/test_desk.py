@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories import comments
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.operations.advisories import comments
 from gateway.web.desk import Door, WorkspaceDesk, create_app
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 from keys.signer import from_pem
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import gateway.cli.desking as command
-from gateway.service.operations import advisories, releases
-from gateway.service.operations.advisories import comments
-from gateway.service.operations.trust import roots
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories, releases
+from gateway.operations.advisories import comments
+from gateway.operations.trust import roots
 from gateway.web.desk import Door, WorkspaceDesk
 from gateway.web.desk.desk import Line
 from gateway.web.desk.door import IDLE_SECONDS
+from gateway.workspace.folder import Workspace
 from keys.signer import from_pem
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase
 from tests.cli.test_desk import HOST, NOW, PASSPHRASE, Browser

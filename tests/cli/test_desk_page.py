@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.pages import ROOT, followed
 
 PAGE = ROOT / "docs" / "how-to" / "approve-without-a-terminal.md"

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.service.operations import advisories
-from gateway.service.operations.trust import ceremonies, requests
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.operations.trust import ceremonies, requests
 from gateway.web.desk import Door, RequestDesk, create_app
 from gateway.web.desk.desk import Answer
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 from keys.signer import from_pem
 from tests.cli.conftest import ADVISORY, Tocsin

@@ -11,7 +11,7 @@ from advisories.report import JournalEntry, Report, Want
 from device_sim.core.agent import Agent
 from device_sim.core.measure import measure, running
 from device_sim.home import Home
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from keys.cbor import decode
 from keys.codec import unpack
 from tests.cli.conftest import Tocsin, snapshot

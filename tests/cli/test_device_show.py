@@ -22,10 +22,10 @@ from advisories.report import (
 )
 from advisories.states import NoticeState, PatchState, Surface
 from device_sim.home import Home
-from gateway.service import schema
 from gateway.service.ingest import Ingest, Receipt, _Item
-from gateway.service.store import COUNTS
-from gateway.service.workspace import Workspace
+from gateway.store import schema
+from gateway.store.engine import COUNTS
+from gateway.workspace.folder import Workspace
 from keys.cbor import encode
 from keys.limits import VERSION_MAX
 from keys.reasons import Reason

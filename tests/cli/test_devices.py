@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from device_sim.home import Home
-from gateway.service.operations.identity import device_list, devices
-from gateway.service.workspace import Workspace
+from gateway.operations.identity import device_list, devices
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.cbor import encode
 from keys.signer import LocalSigner, generate

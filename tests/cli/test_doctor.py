@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from gateway.cli import homes
-from gateway.service.operations import patches
-from gateway.service.operations.identity import device_ca
-from gateway.service.operations.trust import doctor, keys, roots
-from gateway.service.operations.trust.expiry import Check, State
-from gateway.service.operations.trust.keys import signer_for
-from gateway.service.workspace import Workspace
+from gateway.operations import patches
+from gateway.operations.identity import device_ca
+from gateway.operations.trust import doctor, keys, roots
+from gateway.operations.trust.expiry import Check, State
+from gateway.operations.trust.keys import signer_for
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.signer import LocalSigner
 from tests.cli.conftest import ROLES, Tocsin, no_passphrase, snapshot

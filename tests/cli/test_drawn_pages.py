@@ -14,11 +14,10 @@ import pytest
 
 from advisories.notice import Notice, ReleaseList, Text, page_digests
 from advisories.render.pages import from_pbm, to_pbm
-from gateway.service import fonts
-from gateway.service.operations import advisories
-from gateway.service.operations.trust import ceremonies, requests
-from gateway.service.operations.trust.request_files import Request, encode_request, for_notice, read_request
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories, fonts
+from gateway.operations.trust import ceremonies, requests
+from gateway.operations.trust.request_files import Request, encode_request, for_notice, read_request
+from gateway.workspace.folder import Workspace
 from keys.codec import dump, load
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason

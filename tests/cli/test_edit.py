@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, Ran, Tocsin, snapshot
 from tests.cli.test_new import Terminal
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from advisories.embargo import Channel
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories import embargo
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.operations.advisories import embargo
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 from tests.cli.conftest import ADVISORY, Ran, Tocsin, snapshot
 

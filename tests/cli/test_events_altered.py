@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, Tocsin
 
 COLUMNS = "(at, kind, by, incident, advisory, data)"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway import files
 from gateway.cli import homes
-from gateway.service import files
-from gateway.service.operations.identity import devices
-from gateway.service.workspace import Workspace, add_artefact
+from gateway.operations.identity import devices
+from gateway.workspace.folder import Workspace, add_artefact
 from keys.errors import InputError, UnavailableError
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase, snapshot
 

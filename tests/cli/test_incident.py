@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, Ran, Tocsin
 
 ID = "INC-2026-0001"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import Tocsin, snapshot
 from tests.cli.test_incident import ID, REGIME, ago
 

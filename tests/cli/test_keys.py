@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.operations.trust import keys
-from gateway.service.workspace import Workspace
+from gateway.operations.trust import keys
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError
 from keys.signer import generate

@@ -20,9 +20,9 @@ from advisories import yamlfile
 from advisories.facts import load_facts, schema
 from advisories.templates import NAMES
 from gateway.cli import run as command
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories.setting import organisation, write_organisation
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.operations.advisories.setting import organisation, write_organisation
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 from tests.cli.conftest import ADVISORY, ROOT, Ran, Tocsin, snapshot
 

@@ -8,10 +8,10 @@ import pytest
 
 from advisories.facts.matter import Tlp
 from advisories.notice import check_code
-from gateway.service.operations import advisories, releases
-from gateway.service.operations.advisories import packet as packets
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories, releases
+from gateway.operations.advisories import packet as packets
 from gateway.web.desk import WorkspaceDesk
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase
 
 NOW = 1_900_000_000

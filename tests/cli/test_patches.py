@@ -14,8 +14,8 @@ from imgtool.image import Image as ToolImage
 from imgtool.version import decode_version
 
 from advisories import limits, mcuboot, suit
-from gateway.service.operations import patches
-from gateway.service.workspace import Workspace
+from gateway.operations import patches
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError, TocsinError
 from tests.advisories.suit_case import VECTORS, needs_vectors
 from tests.cli.conftest import Ran, Tocsin, no_passphrase, snapshot
@@ -272,7 +272,7 @@ def test_a_file_without_an_end_is_given_up(
     at: At, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patches.add(workspace, "thermostat", image(tmp_path), now=NOW)
-    monkeypatch.setattr("gateway.service.operations.patches.payloads.PAYLOAD_BYTES_MAX", 1 << 24)
+    monkeypatch.setattr("gateway.operations.patches.payloads.PAYLOAD_BYTES_MAX", 1 << 24)
     endless = ("patch", "check", str(NOW), "--image", "/dev/zero", "--json")
     assert code(at(*endless)) == "IMAGE_TOO_BIG"
 

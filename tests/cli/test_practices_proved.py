@@ -13,11 +13,11 @@ import pytest
 from advisories.notice import Notice, Text, check_code
 from advisories.render import console
 from advisories.states import PatchState
-from gateway.service import schema
-from gateway.service.operations import advisories
-from gateway.service.operations.learning.preparedness import notice_roles
-from gateway.service.policy import DEFAULT_ROWS
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.operations.learning.preparedness import notice_roles
+from gateway.store import schema
+from gateway.workspace.folder import Workspace
+from gateway.workspace.policy import DEFAULT_ROWS
 from keys.codec import load
 from keys.document import digest, peek
 from keys.root import PolicyRow

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories import setting
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.operations.advisories import setting
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, Tocsin
 
 

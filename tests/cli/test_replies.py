@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service import audit
-from gateway.service.workspace import Workspace
+from gateway.store import audit
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import Tocsin
 
 ABOUT = ("--advisory", "EX-2026-0001", "--by", "exercise-support")

@@ -16,15 +16,15 @@ from advisories import suit
 from advisories.notice import Notice, ReleaseList
 from gateway.cli import homes
 from gateway.cli.output import utc
-from gateway.service.operations import patches
-from gateway.service.operations.trust import ceremonies, keys, requests, roots
-from gateway.service.operations.trust.request_files import (
+from gateway.operations import patches
+from gateway.operations.trust import ceremonies, keys, requests, roots
+from gateway.operations.trust.request_files import (
     RELEASE_LIST_BYTES_MAX,
     encode_request,
     for_patch,
     read_request,
 )
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from keys.cbor import decode
 from keys.codec import dump, load, unpack
 from keys.errors import InputError

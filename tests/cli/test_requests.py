@@ -19,9 +19,9 @@ from advisories import suit
 from advisories.notice import Notice, ReleaseList
 from advisories.suit.envelope import digest_of
 from gateway.cli import homes
-from gateway.service.operations import patches
-from gateway.service.operations.trust import ceremonies, requests, roots
-from gateway.service.operations.trust.request_files import (
+from gateway.operations import patches
+from gateway.operations.trust import ceremonies, requests, roots
+from gateway.operations.trust.request_files import (
     ANSWER_BYTES_MAX,
     REQUEST_BYTES_MAX,
     Kind,
@@ -30,7 +30,7 @@ from gateway.service.operations.trust.request_files import (
     read_answer,
     read_request,
 )
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from keys.cbor import decode, encode
 from keys.codec import dump, load
 from keys.errors import InputError, RefusedError, TocsinError

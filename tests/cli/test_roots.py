@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from advisories.catalogue import Catalogue
-from gateway.service import policy
-from gateway.service.operations import advisories
-from gateway.service.operations.trust import expiry, keys, roots
-from gateway.service.operations.trust.changes import lines
-from gateway.service.operations.trust.keys import signer_for
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.operations.trust import expiry, keys, roots
+from gateway.operations.trust.changes import lines
+from gateway.operations.trust.keys import signer_for
+from gateway.workspace import policy
+from gateway.workspace.folder import Workspace
 from keys.document import peek
 from keys.errors import DamagedError, InputError, TocsinError
 from keys.root import PolicyRow

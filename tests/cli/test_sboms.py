@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from advisories.facts import load_facts
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.advisories.test_sbom import FORMS, TAG_VALUE, cyclonedx
 from tests.advisories.test_suppliers import document
 from tests.cli.conftest import Tocsin, snapshot

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import Tocsin
 
 

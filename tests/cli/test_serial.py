@@ -38,7 +38,7 @@ from device_sim.home import Home
 from device_sim.serial.flash import EXIT_POWER
 from device_sim.serial.frames import Requests, encode
 from gateway.cli import homes
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import Tocsin
 from tests.device_sim.serial.wire import rc_of, request
 

@@ -8,10 +8,10 @@ import time
 import httpx
 import pytest
 
+from gateway.operations.identity import device_ca
 from gateway.service import tls
-from gateway.service.operations.identity import device_ca
-from gateway.service.workspace import Workspace
 from gateway.web.artefacts import Artefacts
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError
 from tests.cli.conftest import Tocsin, no_passphrase

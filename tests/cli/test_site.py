@@ -13,9 +13,9 @@ from pathlib import Path
 import pysequoia
 import pytest
 
-from gateway.service.operations import advisories
-from gateway.service.operations.trust.keys import signer_for
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories
+from gateway.operations.trust.keys import signer_for
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase, snapshot
 
 BASE = "https://notices.example.com/sec"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.operations.trust import ceremonies, doctor, roots
-from gateway.service.workspace import Workspace
+from gateway.operations.trust import ceremonies, doctor, roots
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import Tocsin, no_passphrase
 from tests.keys import softhsm
 from tests.keys.softhsm import PIN, URI

@@ -10,7 +10,7 @@ import polib
 import pytest
 
 from advisories import jsonfile, yamlfile
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.cli.conftest import Tocsin
 
 ID = "EX-2026-0001"

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from advisories.report import JournalEntry, Track, journal_genesis, journal_head
 from device_sim.core.state import State
 from device_sim.home import Home
-from gateway.service import audit, schema
-from gateway.service.store import Session, Store
-from gateway.service.workspace import Workspace
+from gateway.store import audit, schema
+from gateway.store.engine import Session, Store
+from gateway.workspace.folder import Workspace
 from keys.reasons import Reason
 
 TOCSIN = (sys.executable, "-m", "gateway.cli.main")

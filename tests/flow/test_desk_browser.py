@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from keys.signer import from_pem
 from tests.cli.conftest import ADVISORY, template, workspace  # noqa: F401 - fixtures
 

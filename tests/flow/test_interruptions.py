@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from tests.flow.invariants import check_nothing_receipted_is_lost, interrupt, no_anomalies, reports, start
 
 DEVICES = 6

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from gateway.cli import homes
-from gateway.service.operations import status
-from gateway.service.operations.identity import device_ca, devices
-from gateway.service.workspace import Workspace
+from gateway.operations import status
+from gateway.operations.identity import device_ca, devices
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from tests.cli.conftest import (
     ADVISORY,

@@ -24,13 +24,13 @@ from advisories.states import NoticeState
 from device_sim.core.state import State
 from device_sim.home import Home
 from gateway.cli import homes
-from gateway.service import schema
-from gateway.service.entries import Product
+from gateway.operations import products
+from gateway.operations.trust import keys, roots
 from gateway.service.link import Link
-from gateway.service.operations import products
-from gateway.service.operations.trust import keys, roots
-from gateway.service.store import Store
-from gateway.service.workspace import Workspace
+from gateway.store import schema
+from gateway.store.engine import Store
+from gateway.workspace.entries import Product
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.reasons import Reason
 from keys.root import ROLES

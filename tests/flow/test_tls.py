@@ -17,12 +17,12 @@ from device_sim.fleet import Fleet
 from device_sim.home import Home
 from device_sim.link import MqttLink
 from gateway.cli import homes
+from gateway.operations import status
+from gateway.operations.identity import device_ca, devices, revocation
 from gateway.service import tls as gateway_tls
 from gateway.service.link import Link
-from gateway.service.operations import status
-from gateway.service.operations.identity import device_ca, devices, revocation
 from gateway.service.runtime import Gateway
-from gateway.service.workspace import Workspace
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError, UnavailableError
 from tests.cli.conftest import (

@@ -10,8 +10,8 @@ from typing import Any
 from advisories.catalogue import DeviceRecord
 from advisories.notice import Notice, ReleaseList
 from gateway.core.publication import build_catalogue
-from gateway.service.publication import Published, publish_advisory, publish_root, register_devices
-from gateway.service.store import Store
+from gateway.store.engine import Store
+from gateway.store.publication import Published, publish_advisory, publish_root, register_devices
 from keys.codec import dump
 from tests.helpers import Fleet, device_record, devices, make_fleet, notice, text
 

@@ -14,7 +14,7 @@ from advisories.report import FACTORY_RESET, Agreed, Consented, JournalEntry, Pa
 from advisories.states import NoticeState, PatchState, Surface
 from gateway.core.ingest import Committed, judge
 from gateway.core.tracks import NoticeRow
-from gateway.service.evidence import Evidence
+from gateway.store.standings import Evidence
 from keys.cbor import encode
 from keys.codec import dump
 from keys.reasons import Reason

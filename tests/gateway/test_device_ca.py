@@ -15,11 +15,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from advisories.catalogue import DeviceRecord
 from advisories.report import journal_genesis, journal_head, seal_report
 from advisories.states import NoticeState
-from gateway.service import schema
+from gateway.operations.identity import certificates, device_ca, devices, revocation
 from gateway.service.ingest import Ingest, Receipt, Refusal, _Item
-from gateway.service.operations.identity import certificates, device_ca, devices, revocation
-from gateway.service.publication import register_all, register_devices
-from gateway.service.workspace import Workspace
+from gateway.store import schema
+from gateway.store.publication import register_all, register_devices
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason

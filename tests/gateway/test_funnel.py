@@ -9,9 +9,9 @@ import pytest
 
 from advisories.report import Track
 from advisories.states import NoticeState, Surface
-from gateway.service import funnel
 from gateway.service.ingest import Ingest, Receipt, _Item
-from gateway.service.store import Store
+from gateway.store import funnel
+from gateway.store.engine import Store
 from keys.errors import InputError
 from keys.reasons import Reason
 from tests.gateway.peer import Peer, entry, status, walked

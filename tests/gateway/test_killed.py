@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gateway.service import audit, schema
-from gateway.service.store import Store
+from gateway.store import audit, schema
+from gateway.store.engine import Store
 from tests.gateway.brokers import BROKERS
 from tests.gateway.peer import Peer
 from tests.gateway.scene import header, make_store, publish
@@ -27,13 +27,13 @@ import asyncio, sys
 from pathlib import Path
 from advisories.topics import Topics
 from gateway.service.runtime import Gateway
-from gateway.service.store import Store
+from gateway.store.engine import Store
 from keys.signer import from_seed
 
 async def main():
     folder, url, fleet, seed = Path(sys.argv[1]), sys.argv[2], bytes.fromhex(sys.argv[3]), bytes.fromhex(sys.argv[4])
     store = Store.open(folder / "store.sqlite")
-    from gateway.service.trust import load_trusted
+    from gateway.store.trust import load_trusted
     with store.read() as session:
         trusted = load_trusted(session, store.where)
     await Gateway(store, folder, Topics(), fleet, trusted, from_seed(seed)).run(url, asyncio.Event())

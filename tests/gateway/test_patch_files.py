@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from advisories import mcuboot, suit
 from advisories.suit import Delta, File, PatchPlan, Payload, delta
-from gateway.service import schema
+from gateway.store import schema
 from keys.errors import InputError, RefusedError, UnavailableError
 from tests.gateway.test_rollouts import Scene
 from tests.helpers import PRODUCT

@@ -11,14 +11,14 @@ import pytest
 from advisories.notice import ReleaseList, Text, page_digests
 from advisories.render.pages import to_pbm
 from advisories.topics import Topics
-from gateway.service import audit
-from gateway.service.publication import (
+from gateway.store import audit
+from gateway.store.engine import Store
+from gateway.store.publication import (
     publish_advisory,
     publish_catalogue,
     publish_root,
     register_devices,
 )
-from gateway.service.store import Store
 from keys.codec import dump
 from keys.document import seal
 from keys.errors import InputError, RefusedError

@@ -18,11 +18,11 @@ from advisories.report import PatchStatus
 from advisories.states import PatchState
 from gateway.core.ingest import Device, judge
 from gateway.core.publication import build_catalogue
-from gateway.service import schema
-from gateway.service.patches import publish_patch
-from gateway.service.publication import publish_advisory, publish_catalogue, publish_root, register_devices
-from gateway.service.readers import active_readers
-from gateway.service.store import Store
+from gateway.store import schema
+from gateway.store.engine import Store
+from gateway.store.patches import publish_patch
+from gateway.store.publication import publish_advisory, publish_catalogue, publish_root, register_devices
+from gateway.store.readers import active_readers
 from keys.algorithms import UNDECLARED, Algorithm
 from keys.document import seal
 from keys.errors import InputError

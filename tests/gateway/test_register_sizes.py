@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from advisories.catalogue import DeviceRecord, Devices
-from gateway.service.operations.identity import devices
-from gateway.service.workspace import Workspace
+from gateway.operations.identity import devices
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm, PublicKey
 from keys.document import peek, size_max
 from tests.cli.conftest import (

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from advisories import mcuboot, suit
 from advisories.topics import Topics
-from gateway.service import schema
-from gateway.service.patches import publish_patch
-from gateway.service.publication import Published, publish_root
+from gateway.store import schema
+from gateway.store.patches import publish_patch
+from gateway.store.publication import Published, publish_root
 from keys.document import seal
 from keys.errors import RefusedError
 from keys.reasons import Reason

@@ -14,18 +14,18 @@ from advisories.offer import Consent, Offer
 from advisories.states import PatchState
 from advisories.topics import Topics
 from gateway.core.rollout import GroupState, Plan, RolloutEvent, RolloutState
-from gateway.service import audit, schema
-from gateway.service.funnel import patch_funnel
 from gateway.service.offers import Speaker
-from gateway.service.patches import publish_patch
-from gateway.service.rollouts import (
+from gateway.store import audit, schema
+from gateway.store.engine import Store
+from gateway.store.funnel import patch_funnel
+from gateway.store.patches import publish_patch
+from gateway.store.rollouts import (
     change_rollout,
     count_groups,
     create_rollout,
     get_rollout,
     list_rollouts,
 )
-from gateway.service.store import Store
 from keys.document import open_document
 from keys.errors import InputError, RefusedError, UnavailableError
 from keys.reasons import Reason

@@ -18,10 +18,10 @@ from advisories.catalogue import Timestamp
 from advisories.report import Want, open_block
 from advisories.states import NoticeState
 from advisories.topics import Topics
-from gateway.service import audit, schema
 from gateway.service.link import Link, Received
 from gateway.service.runtime import Gateway
-from gateway.service.store import Store
+from gateway.store import audit, schema
+from gateway.store.engine import Store
 from keys.document import open_document
 from keys.errors import DamagedError, InputError, UnavailableError
 from keys.reasons import Reason

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gateway.service import audit, schema
-from gateway.service import store as store_module
-from gateway.service.store import Store, Stored
+from gateway.store import audit, schema
+from gateway.store import engine as store_module
+from gateway.store.engine import Store, Stored
 from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 
 
@@ -137,8 +137,8 @@ def test_a_second_process_is_noticed_and_neither_writes_over_the_other(path: Pat
     before = store.data_version()
     assert store.data_version() == before
     program = (
-        "import sys; from pathlib import Path; from gateway.service.store import Store\n"
-        "from gateway.service import audit\n"
+        "import sys; from pathlib import Path; from gateway.store.engine import Store\n"
+        "from gateway.store import audit\n"
         "store = Store.open(Path(sys.argv[1]))\n"
         "for i in range(40):\n"
         "    with store.write() as session:\n"

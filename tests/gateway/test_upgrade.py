@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from advisories.states import PatchState
-from gateway.service import schema
-from gateway.service.evidence import Evidence, patch_row
-from gateway.service.readers import active_readers
-from gateway.service.store import Store
+from gateway.store import schema
+from gateway.store.engine import Store
+from gateway.store.readers import active_readers
+from gateway.store.standings import Evidence, patch_row
 from keys.algorithms import UNDECLARED
 from keys.errors import DamagedError, UnavailableError
 from tests.gateway.scene import make_store

@@ -15,7 +15,7 @@ import pytest
 from advisories.offer import Answer
 from advisories.topics import Topics
 from gateway.service.runtime import Gateway
-from gateway.service.store import Store
+from gateway.store.engine import Store
 from gateway.web.app import create_app
 from gateway.web.server import listen, serve
 from keys.document import open_document

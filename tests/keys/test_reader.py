@@ -22,7 +22,7 @@ from advisories.offer import Answer, Offer
 from advisories.report import Block, Report, Want
 from device_sim.core.slots import BootRecord
 from device_sim.core.state import _Stored
-from gateway.service.operations.trust.request_files import Request
+from gateway.operations.trust.request_files import Request
 from keys import cose
 from keys.algorithms import Algorithm
 from keys.cbor import decode, encode

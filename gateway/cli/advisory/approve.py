@@ -26,9 +26,9 @@ from gateway.cli.output import (
     utc,
 )
 from gateway.cli.show import approvals_data, line, next_step, notice_data, print_approvals, print_notice
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories import comments as remarks
-from gateway.service.operations.advisories import embargo
+from gateway.operations import advisories
+from gateway.operations.advisories import comments as remarks
+from gateway.operations.advisories import embargo
 from keys.codec import load
 from keys.errors import InputError
 

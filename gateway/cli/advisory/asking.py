@@ -15,9 +15,9 @@ from advisories.templates import NAMES, Template, template
 from advisories.templates.writing import Answers, Concerned
 from advisories.versions import Range, format_range, parse_range, parse_version
 from gateway.cli.times import moment, written
-from gateway.service.operations.advisories import beginning
-from gateway.service.operations.sboms import Proposal
-from gateway.service.workspace import Workspace
+from gateway.operations.advisories import beginning
+from gateway.operations.sboms import Proposal
+from gateway.workspace.folder import Workspace
 
 T = TypeVar("T")
 

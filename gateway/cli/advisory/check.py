@@ -16,6 +16,7 @@ from rich.text import Text
 from advisories.checks import RULES, Finding
 from advisories.checks.explain import Explanation, explain
 from advisories.checks.sarif import sarif
+from gateway import files
 from gateway.cli.advisory.app import app
 from gateway.cli.output import (
     JsonOption,
@@ -25,8 +26,7 @@ from gateway.cli.output import (
     now,
     open_workspace,
 )
-from gateway.service import files
-from gateway.service.operations import advisories
+from gateway.operations import advisories
 from keys.errors import InputError
 
 

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from advisories.csaf.profiles import CATEGORIES
 from advisories.csaf.tracking import STATES
+from gateway import files
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace
-from gateway.service import files
-from gateway.service.operations.advisories import csaf
+from gateway.operations.advisories import csaf
 from keys.errors import InputError
 
 LOSSES_SHOWN: Final = 20

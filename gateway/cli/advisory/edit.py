@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from advisories.edits import Edited
+from gateway import files
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import (
     JsonOption,
@@ -26,9 +27,8 @@ from gateway.cli.output import (
     utc,
 )
 from gateway.cli.show import line
-from gateway.service import files
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories import editing
+from gateway.operations import advisories
+from gateway.operations.advisories import editing
 from keys.errors import InputError
 
 

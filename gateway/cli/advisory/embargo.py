@@ -25,8 +25,8 @@ from gateway.cli.output import (
 )
 from gateway.cli.show import line
 from gateway.cli.times import moment
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories import embargo
+from gateway.operations import advisories
+from gateway.operations.advisories import embargo
 from keys.errors import InputError
 
 embargo_app = group("Until when nothing leaves, and lifting that early.")

@@ -11,6 +11,7 @@ from advisories import packet as pages
 from advisories.compose import FACTS
 from advisories.embargo import Channel
 from advisories.facts import load_facts
+from gateway import files
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import (
     JsonOption,
@@ -21,10 +22,9 @@ from gateway.cli.output import (
     open_workspace,
     say,
 )
-from gateway.service import files
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories import packet as packets
-from gateway.service.operations.advisories.embargo import require_may_leave
+from gateway.operations import advisories
+from gateway.operations.advisories import packet as packets
+from gateway.operations.advisories.embargo import require_may_leave
 from keys.errors import InputError
 
 

@@ -11,9 +11,9 @@ from advisories.components import Verdict
 from advisories.versions import format_range
 from gateway.cli.output import confirm, table
 from gateway.cli.show import line
-from gateway.service.operations import sboms
-from gateway.service.operations.sboms import Proposal
-from gateway.service.workspace import Workspace
+from gateway.operations import sboms
+from gateway.operations.sboms import Proposal
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
 
@@ -23,7 +23,7 @@ def proposal_of(
     """Return what the options ask for, or None where they ask for nothing.
 
     Raises:
-        InputError: USAGE for options that do not go together; as :mod:`gateway.service.operations.sboms`.
+        InputError: USAGE for options that do not go together; as :mod:`gateway.operations.sboms`.
     """
     if supplier is not None and (component or range_):
         message = "--from-supplier says itself which components are meant."

@@ -17,8 +17,8 @@ from gateway.cli.output import (
     now,
     open_workspace,
 )
-from gateway.service.operations import advisories
-from gateway.service.operations.trust.keys import signer_for
+from gateway.operations import advisories
+from gateway.operations.trust.keys import signer_for
 
 
 @app.command("publish", epilog=example("advisory publish EX-2026-0001 --dry-run"))

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace
-from gateway.service.operations.advisories import rendering
+from gateway.operations.advisories import rendering
 
 
 @app.command("render", epilog=example("advisory render EX-2026-0001 preview"))

@@ -20,7 +20,7 @@ from gateway.cli.output import (
     say,
     table,
 )
-from gateway.service.operations.advisories import translations
+from gateway.operations.advisories import translations
 
 translate = group("Send texts to translators, and take them back: PO and XLIFF 2.1.")
 app.add_typer(translate, name="translate")

@@ -23,8 +23,8 @@ from gateway.cli.output import (
     say,
     table,
 )
-from gateway.service.operations import advisories
-from gateway.service.operations.advisories import beginning
+from gateway.operations import advisories
+from gateway.operations.advisories import beginning
 from keys.errors import InputError
 
 _DEFAULT = "vulnerability-with-fix"

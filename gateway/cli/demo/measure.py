@@ -12,8 +12,8 @@ from advisories.report import Track
 from advisories.states import NoticeState, PatchState
 from gateway.cli.demo.cast import Outcome
 from gateway.cli.demo.stage import ADVISORY
-from gateway.service import schema
-from gateway.service.store import Session, Store
+from gateway.store import schema
+from gateway.store.engine import Session, Store
 from keys.reasons import Reason
 
 

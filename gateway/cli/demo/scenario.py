@@ -26,10 +26,10 @@ from gateway.cli.demo.screen import Screen
 from gateway.cli.demo.shows import Shows
 from gateway.cli.demo.stage import ADVISORY, Stage, no_passphrase
 from gateway.cli.demo.waiting import until
+from gateway.operations import advisories, patches, rollouts
 from gateway.service.link import Link
-from gateway.service.operations import advisories, patches, rollouts
 from gateway.service.runtime import Gateway
-from gateway.service.store import Store
+from gateway.store.engine import Store
 from keys.reasons import Reason
 
 if TYPE_CHECKING:

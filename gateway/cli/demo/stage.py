@@ -12,16 +12,17 @@ from typing import Final
 
 from advisories.versions import parse_version
 from device_sim.core.profile import AutoConsent
+from gateway import files
 from gateway.cli import homes
 from gateway.cli.demo.cast import FIXED_VERSION, LANGUAGES, PRODUCTS, Member, draw
 from gateway.cli.homes import Wish
-from gateway.service import files, publication
-from gateway.service.entries import Product
-from gateway.service.operations import products
-from gateway.service.operations.catalogues import next_catalogue
-from gateway.service.operations.trust import keys, roots
-from gateway.service.operations.trust.keys import signer_for
-from gateway.service.workspace import Workspace
+from gateway.operations import products
+from gateway.operations.catalogues import next_catalogue
+from gateway.operations.trust import keys, roots
+from gateway.operations.trust.keys import signer_for
+from gateway.store import publication
+from gateway.workspace.entries import Product
+from gateway.workspace.folder import Workspace
 from keys.document import seal
 from keys.errors import InputError
 from keys.signer import Signer, generate

@@ -9,7 +9,7 @@ from typing import TypeVar
 from device_sim.fleet import Fleet
 from gateway.cli.demo.stage import Stage
 from gateway.service.runtime import Gateway
-from gateway.service.store import Store
+from gateway.store.engine import Store
 
 T = TypeVar("T")
 

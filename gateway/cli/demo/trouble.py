@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from advisories.notice import Notice
-from gateway.service.files import write_atomic
+from gateway.files import write_atomic
 from keys.document import peek, seal
 from keys.signer import Signer, generate
 

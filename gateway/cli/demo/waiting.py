@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.cli.demo.measure import Measured, look
-from gateway.service.store import Store
+from gateway.store.engine import Store
 from keys.errors import TocsinError
 
 PATIENCE_SECONDS: Final = 60.0  # without any change in the store a story gives up

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.cli.demo.cast import FIXED_VERSION, Member, Trouble
 from gateway.cli.demo.stage import SCREENS
-from gateway.service.files import write_atomic
+from gateway.files import write_atomic
 from hil.bench.board import Board, Boot, Link, Power, Spawn
 from hil.bench.session import Session
 from hil.bridge.bridge import Bridge

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from advisories.learning.drill import Drill, Finished, report
+from gateway import files
 from gateway.cli.demo.cast import DEVICES_MIN
 from gateway.cli.demo.screen import Screen
 from gateway.cli.demo.stage import Stage, prepare
@@ -19,8 +20,8 @@ from gateway.cli.demo.together import gateway_of, together
 from gateway.cli.drill.play import Play, prepare_patches
 from gateway.cli.output import JsonOption, emit, example, open_workspace
 from gateway.cli.running import only_one, run
-from gateway.service import events, files
 from gateway.service.broker import DemoBroker
+from gateway.store import events
 from keys.errors import InputError
 
 

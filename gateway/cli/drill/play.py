@@ -17,17 +17,17 @@ from advisories.learning.replies import Channel, Decision, Received, Topic, Tria
 from advisories.translate.insert import insert
 from device_sim.fleet import Fleet
 from device_sim.home import Home
+from gateway import files
 from gateway.cli.demo.cast import FIXED_VERSION, PRODUCTS, rollout_name
 from gateway.cli.demo.measure import Measured
 from gateway.cli.demo.screen import Screen
 from gateway.cli.demo.stage import ADVISORY, Stage, no_passphrase
 from gateway.cli.demo.waiting import POLL_SECONDS, until
-from gateway.service import files
-from gateway.service.operations import advisories, patches, rollouts
-from gateway.service.operations.incidents import drafts, records
-from gateway.service.operations.learning import replies, review
+from gateway.operations import advisories, patches, rollouts
+from gateway.operations.incidents import drafts, records
+from gateway.operations.learning import replies, review
 from gateway.service.runtime import Gateway
-from gateway.service.store import Store
+from gateway.store.engine import Store
 from keys.errors import InputError
 
 INCIDENT: Final = "INC-EXERCISE-1"

@@ -11,7 +11,7 @@ import typer
 
 from advisories.incident.kinds import Happening
 from gateway.cli.output import emit, group, now, open_workspace, say
-from gateway.service.operations.incidents import records
+from gateway.operations.incidents import records
 
 app = group("What happened, from the first hour on: recorded before a word is written.")
 

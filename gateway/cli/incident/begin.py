@@ -26,7 +26,7 @@ from gateway.cli.incident.app import (
 )
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace
 from gateway.cli.show import line
-from gateway.service.operations.incidents import records, watching
+from gateway.operations.incidents import records, watching
 from keys.errors import InputError, TocsinError
 
 

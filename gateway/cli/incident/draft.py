@@ -23,8 +23,8 @@ from gateway.cli.output import (
     say,
 )
 from gateway.cli.show import line
-from gateway.service.operations.incidents import drafts
-from gateway.service.workspace import Workspace
+from gateway.operations.incidents import drafts
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError, RefusedError
 
 

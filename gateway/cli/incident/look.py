@@ -13,12 +13,12 @@ from advisories.events import Event
 from advisories.incident.model import Incident
 from advisories.incident.orders import utc
 from advisories.incident.timeline import Line, as_csv, as_text, iso
+from gateway import files
 from gateway.cli.clocks import clock_data, print_clocks
 from gateway.cli.incident.app import IncidentArgument, app
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, say, table
 from gateway.cli.show import line
-from gateway.service import files
-from gateway.service.operations.incidents import records, watching
+from gateway.operations.incidents import records, watching
 from keys.errors import InputError
 
 

@@ -10,11 +10,11 @@ from advisories.facts import load_facts
 from advisories.notice import Notice
 from advisories.packet import Packet
 from advisories.story import load_setting
-from gateway.service import files
-from gateway.service.operations.advisories import packet as packets
-from gateway.service.operations.trust import requests
-from gateway.service.operations.trust.request_files import PAGES
-from gateway.service.operations.trust.requests import Judged
+from gateway import files
+from gateway.operations.advisories import packet as packets
+from gateway.operations.trust import requests
+from gateway.operations.trust.request_files import PAGES
+from gateway.operations.trust.requests import Judged
 from gateway.web.desk.desk import Answer, Line
 from gateway.web.desk.here import changed, secret_of
 from keys.errors import InputError

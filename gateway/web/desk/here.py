@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from advisories.packet import Packet
-from gateway.service.operations import advisories, releases
-from gateway.service.operations.advisories import comments
-from gateway.service.operations.advisories import packet as packets
-from gateway.service.operations.trust.signing import require_say
-from gateway.service.workspace import Workspace
+from gateway.operations import advisories, releases
+from gateway.operations.advisories import comments
+from gateway.operations.advisories import packet as packets
+from gateway.operations.trust.signing import require_say
 from gateway.web.desk.desk import Answer, Line
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError, TocsinError
 from keys.root import Root
 

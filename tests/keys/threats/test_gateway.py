@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service import files
-from gateway.service.operations import advisories
-from gateway.service.workspace import Workspace
+from gateway import files
+from gateway.operations import advisories
+from gateway.workspace.folder import Workspace
 from keys.document import digest
 from keys.errors import DamagedError, InputError
 from tests.cli.conftest import no_passphrase, template, workspace

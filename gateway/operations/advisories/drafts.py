@@ -1,0 +1,115 @@
+"""Files of facts in the workspace: written, taken over, read and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from advisories.checks import Finding
+from advisories.facts import Facts, load_facts
+from advisories.topics import is_id
+from gateway import files
+from gateway.operations.advisories import checking
+from gateway.store import schema
+from gateway.workspace.entries import require_id
+from gateway.workspace.folder import Workspace
+from keys.errors import InputError
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Facts and what the checks find in them."""
+
+    path: Path
+    facts: Facts
+    workspace: Workspace
+    now: int | None
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What there is to mend; looked for when it is first asked.
+
+        Raises:
+            InputError: of ``organisation.yaml`` or ``glossary.toml``.
+        """
+        return checking.findings(self.workspace, self.facts, now=self.now)
+
+    @property
+    def blocking(self) -> bool:
+        """Say whether something has to be mended before anyone may approve."""
+        return any(finding.severity == "block" for finding in self.findings)
+
+
+def facts_path(workspace: Workspace, advisory: str) -> Path:
+    """Return where an advisory's facts lie."""
+    return workspace.path / "advisories" / f"{require_id(advisory, 'an advisory id')}.yaml"
+
+
+def add(workspace: Workspace, source: Path) -> Path:
+    """Copy a file of facts into the workspace, under its own id.
+
+    Raises:
+        InputError: the file's own faults with file:line; ADVISORY_EXISTS.
+    """
+    data = files.read_bytes(source, what="advisory", mend="Check the path.")
+    facts = load_facts(data, where=str(source))
+    path = facts_path(workspace, facts.id)
+    with workspace.lock():
+        require_new(path)
+        files.write_atomic(path, data)
+    return path
+
+
+def require_new(path: Path) -> None:
+    """Refuse to write a new advisory over another.
+
+    Raises:
+        InputError: ADVISORY_EXISTS.
+    """
+    if path.exists():
+        raise InputError(
+            "ADVISORY_EXISTS",
+            "There is an advisory of this id already.",
+            mend="Edit that file: what changes after publishing becomes its next revision.",
+            where=str(path),
+        )
+
+
+def load(workspace: Workspace, advisory: str | Path, *, now: int | None = None) -> Checked:
+    """Read an advisory by id, or a file of facts anywhere.
+
+    Args:
+        workspace: where.
+        advisory: its id, or a file.
+        now: UTC seconds; None: checks about time say nothing.
+
+    Raises:
+        InputError: NO_ADVISORY; faults of the file with file:line; WRONG_ID.
+    """
+    path = advisory if isinstance(advisory, Path) else facts_path(workspace, advisory)
+    if not isinstance(advisory, Path) and not path.exists():
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        mend = files.near(advisory, known) if known else "Make it with 'tocsin advisory new'."
+        raise InputError("NO_ADVISORY", f"There is no advisory '{advisory}'.", mend=mend, where=str(path))
+    facts = load_facts(files.read_bytes(path, what="advisory", mend="Check the path."), where=str(path))
+    if not isinstance(advisory, Path) and facts.id != advisory:
+        raise InputError(
+            "WRONG_ID",
+            f"The file says id '{facts.id}', its name says '{advisory}'.",
+            mend="Make the two agree.",
+            where=facts.place("id"),
+        )
+    return Checked(path, facts, workspace, now)
+
+
+def published_revision(workspace: Workspace, advisory: str) -> int:
+    """Return the newest published revision of an advisory, 0 before the first."""
+    if not is_id(advisory):  # a stray file's name, which may not even be a text
+        return 0
+    t = schema.advisories
+    with workspace.store() as store, store.read() as session:
+        query = sa.select(sa.func.max(t.c.revision)).where(t.c.id == advisory)
+        return int(session.connection.execute(query).scalar() or 0)

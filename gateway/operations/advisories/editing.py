@@ -1,0 +1,98 @@
+"""Changing an advisory as one role: its own fields only, each accepted edit recorded."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from advisories.edits import Change, Edited, changes
+from advisories.events import Recorded
+from advisories.facts import load_facts
+from advisories.owners import APPROVERS
+from gateway import files
+from gateway.operations.advisories.drafts import facts_path, load
+from gateway.store.events import record, recorded
+from gateway.workspace.folder import Workspace
+from keys.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What an edit would change."""
+
+    accepted: tuple[Change, ...]
+    refused: tuple[Change, ...]
+    """Fields of other roles; with one of them nothing is written."""
+    changed: bool
+    """False: it is the very same file."""
+
+
+def edit(
+    workspace: Workspace,
+    advisory: str,
+    role: str,
+    data: bytes,
+    *,
+    where: str,
+    before: bytes | None,
+    by: str,
+    now: float,
+) -> Edit:
+    """Take a changed file over, if every changed field belongs to the role.
+
+    Args:
+        workspace: where.
+        advisory: its id.
+        role: engineering, legal or communications.
+        data: the changed file, untrusted.
+        where: its name, for messages.
+        before: the file that was changed, where that is known: it must still be the one in the workspace.
+        by: who says so.
+        now: UTC seconds.
+
+    Raises:
+        InputError: WRONG_ROLE, CHANGED_MEANWHILE, WRONG_ID, or the file's own faults with file:line.
+    """
+    if role not in APPROVERS:
+        raise InputError(
+            "WRONG_ROLE",
+            f"'{role}' owns no field of an advisory.",
+            mend=f"Name one of: {', '.join(APPROVERS)}.",
+        )
+    with workspace.lock():
+        current = load(workspace, advisory).facts.file
+        if before is not None and before != current:
+            raise InputError(
+                "CHANGED_MEANWHILE", "The file was changed meanwhile.", mend="Begin again with the new one."
+            )
+        path = facts_path(workspace, advisory)
+        found = changes(current, data, where_before=str(path), where_after=where)
+        if load_facts(data, where=where).id != advisory:
+            raise InputError(
+                "WRONG_ID", f"It is not about {advisory} any more.", mend="Leave its id.", where=where
+            )
+        refused = tuple(each for each in found if each.owner != role)
+        accepted = tuple(each for each in found if each.owner == role)
+        if not refused and data != current:
+            said = Edited(
+                id=advisory,
+                role=role,
+                paths=tuple(each.path for each in accepted),
+                before=hashlib.sha256(current).hexdigest(),
+                after=hashlib.sha256(data).hexdigest(),
+            )
+            with workspace.store() as store, store.write() as session:
+                record(session, said, by=by, now=now, advisory=advisory)
+                files.write_atomic(path, data)  # what cannot be recorded is not changed either
+    return Edit(accepted, refused, data != current)
+
+
+def edits(workspace: Workspace, advisory: str) -> list[Recorded]:
+    """Return the edits of an advisory that were accepted, oldest first.
+
+    Raises:
+        InputError: NO_ADVISORY.
+    """
+    load(workspace, advisory)
+    with workspace.store() as store, store.read() as session:
+        return recorded(session, advisory=advisory, kind="advisory.edited")

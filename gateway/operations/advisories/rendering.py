@@ -1,0 +1,82 @@
+"""``tocsin advisory render``: every output of an advisory as files, to look at before anybody signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from advisories.embargo import Channel
+from advisories.render import small
+from advisories.story import filled
+from gateway import files
+from gateway.operations import fonts
+from gateway.operations.advisories.approvals import review
+from gateway.operations.advisories.drafts import load
+from gateway.operations.advisories.embargo import require_may_leave
+from gateway.workspace.folder import Workspace
+from keys.errors import InputError, UnavailableError
+
+_MARK: Final = ".tocsin-outputs"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What was written."""
+
+    revision: int
+    code: str
+    """The check code that stands in the files; empty while the header is not fixed and stars stand there."""
+    outputs: tuple[str, ...]
+    pictures: tuple[str, ...]
+    undrawn: tuple[str, ...]
+    """Languages whose screens cannot be drawn here, for want of a font."""
+
+
+def render(workspace: Workspace, advisory: str, folder: Path, *, now: int) -> Rendered:
+    """Write every output that the next approval signs, and pictures of the small screen.
+
+    Args:
+        workspace: where.
+        advisory: its id.
+        folder: new, empty, or one that was written so before.
+        now: UTC seconds.
+
+    Raises:
+        InputError: OUTPUT_FOLDER; TLP, for what may be written nowhere; and of reviewing the advisory.
+    """
+    require_may_leave(workspace, load(workspace, advisory, now=now).facts, Channel.OWN, now=now)
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MARK).exists())):
+        raise InputError(
+            "OUTPUT_FOLDER",
+            "Something else lies in this folder.",
+            mend="Name a new one.",
+            where=str(folder),
+        )
+    reviewed = review(workspace, advisory, now=now)
+    code = reviewed.code if reviewed.document is not None else ""
+    outputs = {name: filled(data, code) if code else data for name, data in reviewed.release.outputs.items()}
+    pictures: dict[str, bytes] = {}
+    undrawn: set[str] = set()
+    known = fonts.installed()
+    for name, data in outputs.items():
+        language, _, page = name.partition("/")
+        if page.startswith("small-") and page.endswith(".txt"):
+            try:
+                font = small.font_of(language, known)
+                picture = small.png(data.decode().splitlines(), language, font=font)
+                pictures[name.removesuffix("txt") + "png"] = picture
+            except UnavailableError:
+                undrawn.add(language)
+    with files.os_errors(folder, "written"):
+        folder.mkdir(parents=True, exist_ok=True)
+        files.write_atomic(folder / _MARK, b"")
+        for name, data in (outputs | pictures).items():
+            files.write_atomic(folder / name, data)
+    return Rendered(
+        reviewed.notice.revision,
+        code,
+        tuple(sorted(outputs)),
+        tuple(sorted(pictures)),
+        tuple(sorted(undrawn)),
+    )

@@ -1,0 +1,392 @@
+"""``tocsin root``: who may say what. A draft collects signatures; publishing makes it the next root."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from gateway import files
+from gateway.operations.trust.changes import Change, compare, with_consequences
+from gateway.operations.trust.expiry import DAY
+from gateway.operations.trust.signing import (
+    Approvals,
+    Signed,
+    approvals,
+    missing_error,
+    sign,
+    verified,
+)
+from gateway.store import schema
+from gateway.store.trust import load_trusted, publish_root
+from gateway.workspace.folder import Workspace
+from keys.cbor import decode
+from keys.codec import dump, load, unpack
+from keys.document import digest, peek, typ
+from keys.errors import DamagedError, InputError, RefusedError
+from keys.limits import ROOT_BYTES_MAX
+from keys.root import ROLES, Root, RootKey, checked
+from keys.signer import Passphrase, Signer
+from keys.trusted import TrustedSet
+
+DAYS_DEFAULT: Final = 365
+_MAKE: Final = "'tocsin root new' (the first) or 'tocsin root rotate'"
+
+
+@dataclass(frozen=True, slots=True)
+class RootView:
+    """A root or a draft of one, as people look at it."""
+
+    root: Root
+    draft: bool
+    digest: str
+    """SHA-256 of the body: for root 1 the fleet's identity, to be compared at ceremonies in full."""
+    approvals: Approvals
+    change: Change | None = None
+    """For a draft: what it changes."""
+    trusted_by: dict[int, int] | None = None
+    """For the newest root: version -> devices that report to trust it."""
+
+
+def _draft_body(workspace: Workspace) -> Path:
+    return workspace.path / "roots" / "draft.cbor"
+
+
+def _draft_document(workspace: Workspace) -> Path:
+    return workspace.path / "roots" / "draft.cose"
+
+
+def draft(workspace: Workspace, *, now: int, days: int = DAYS_DEFAULT, restart: bool = False) -> RootView:
+    """Draft root 1 from ``keys.toml`` and ``policy.toml``.
+
+    Args:
+        workspace: where.
+        now: UTC seconds.
+        days: how long it is valid, 1 to 366.
+        restart: leave aside a draft that has signatures already.
+
+    Raises:
+        InputError: ROOT_EXISTS; ROOT_INCOMPLETE, naming what is missing; DRAFT_SIGNED.
+    """
+    with workspace.lock():
+        if workspace.root_documents():
+            newest = workspace.trusted().root.version
+            message = f"There is root {newest} already."
+            raise InputError("ROOT_EXISTS", message, mend="Draft its successor with 'tocsin root rotate'.")
+        _require_all(workspace, 1)
+        _write_draft(workspace, b"", 1, now=now, days=days, restart=restart)
+    return show(workspace, now=now)
+
+
+def rotate(workspace: Workspace, *, now: int, days: int = DAYS_DEFAULT, restart: bool = False) -> RootView:
+    """Draft the successor of the newest root from ``keys.toml``, without revoked keys, and ``policy.toml``.
+
+    Arguments and errors as :func:`draft`.
+
+    Raises:
+        InputError: NO_ROOT; ROOT_INCOMPLETE, naming what is missing; DRAFT_SIGNED.
+        DamagedError: ROOT_LOST, when the store holds a newer root than the folder.
+    """
+    with workspace.lock():
+        trusted = workspace.trusted()
+        version = trusted.root.version + 1
+        _require_all(workspace, version)
+        _write_draft(workspace, trusted.fleet, version, now=now, days=days, restart=restart)
+    return show(workspace, now=now)
+
+
+def _write_draft(
+    workspace: Workspace, fleet: bytes, version: int, *, now: int, days: int, restart: bool
+) -> None:
+    if not 1 <= days <= 366:
+        raise InputError("BAD_VALUE", f"A root is valid for 1 to 366 days, not {days}.", mend="Mend --days.")
+    # Signatures without their draft are what a killed 'root publish' leaves.
+    signed = _draft_document(workspace).exists() and _draft_body(workspace).exists()
+    if signed and not restart:
+        raise InputError(
+            "DRAFT_SIGNED",
+            "There is a draft that somebody signed.",
+            mend="See it with 'tocsin root show'; to begin another one say --restart.",
+            where=str(_draft_document(workspace)),
+        )
+    entries = [entry for entry in workspace.key_entries().values() if entry.revoked is None]
+    body = Root(
+        type=Root.TYPE,
+        fleet=fleet,
+        subject=(),
+        version=version,
+        issued=now,
+        expires=now + days * DAY,
+        keys=tuple(RootKey(key=e.public, roles=e.roles, holder=e.holder) for e in entries),
+        policy=workspace.policy(),
+        exercise=workspace.settings.exercise,
+    )
+    _require_complete(body)
+    _draft_document(workspace).unlink(missing_ok=True)
+    files.write_atomic(_draft_body(workspace), dump(body))
+
+
+def _require_all(workspace: Workspace, version: int, digest_: bytes | None = None) -> None:
+    """Refuse to make a root that the store has already: the folder has lost it.
+
+    Raises:
+        DamagedError: ROOT_LOST.
+    """
+    with workspace.store() as store, store.read() as session:
+        stored = session.document(Root.TYPE, "", version)
+    if stored is not None and stored.digest != digest_:
+        raise DamagedError(
+            "ROOT_LOST",
+            f"Root {version} was published, but is not in the folder.",
+            mend="Bring it back from the store with 'tocsin root restore'.",
+            where=str(workspace.path / "roots"),
+        )
+
+
+def restore(workspace: Workspace) -> list[int]:
+    """Write the roots that the folder lacks, or holds damaged, from the store; return their versions.
+
+    A file that gives way is kept beside it. Nothing is taken from the store unless every step from root 1
+    verifies.
+
+    Raises:
+        InputError: ROOT_MISSING, when the store holds none.
+        DamagedError: STORE_DAMAGED.
+    """
+    restored = []
+    with workspace.lock(), workspace.store() as store:
+        with store.read() as session:
+            load_trusted(session, store.where)
+            known = session.documents(Root.TYPE)
+        for stored in known:
+            path = workspace.path / "roots" / f"{stored.version}.cose"
+            if _is_root(path, stored.digest):
+                continue
+            if path.exists():
+                with files.os_errors(path, "moved"):
+                    path.replace(path.with_name(f"{path.name}.damaged"))
+            files.write_atomic(path, stored.bytes)
+            restored.append(stored.version)
+    return restored
+
+
+def _is_root(path: Path, wanted: bytes) -> bool:
+    try:
+        return path.is_file() and digest(path.read_bytes()) == wanted
+    except RefusedError:
+        return False
+
+
+def _require_complete(body: Root) -> None:
+    """Refuse a draft whose policy its keys cannot meet, in terms of what to do about it."""
+    if not body.keys:
+        mend = "Make them with 'tocsin key new NAME --role ROLE --holder HOLDER'."
+        raise InputError("ROOT_INCOMPLETE", "There are no keys yet.", mend=mend)
+    lacking = sorted(
+        {role for line in body.policy for role in body.missing(line.demands, body.by_kid)}, key=str
+    )
+    if lacking:
+        role = lacking[0]
+        known = sorted({role for entry in body.keys for role in entry.roles} - set(lacking))
+        meant = files.near(role, known) if role not in ROLES else ""
+        hint = f" {meant}" if meant.startswith("Did you") else ""
+        raise InputError(
+            "ROOT_INCOMPLETE",
+            f"Holders are missing for: {', '.join(lacking)}.{hint}",
+            mend=f"Make each with 'tocsin key new NAME --role {role} --holder HOLDER'.",
+        )
+    try:
+        checked(body)
+        load(Root, dump(body), size_max=ROOT_BYTES_MAX)
+    except RefusedError as error:
+        mend = "Mend policy.toml or keys.toml."
+        if "fewer root keys" in error.detail:
+            mend = "Make one more with 'tocsin key new NAME --role root --holder HOLDER'."
+        raise InputError("ROOT_INCOMPLETE", f"The root cannot be used: {error.detail}.", mend=mend) from None
+
+
+def _read_draft(workspace: Workspace) -> tuple[bytes, bytes | None, Root]:
+    """Return body bytes, the document once somebody signed, and the decoded body."""
+    body_path, document_path = _draft_body(workspace), _draft_document(workspace)
+    if not body_path.exists():
+        raise InputError("NO_DRAFT", "There is no draft of a root.", mend=f"Make it with {_MAKE}.")
+    body = files.read_stored(body_path, what="draft", mend=f"Make it again with {_MAKE}.")
+    try:
+        root = checked(unpack(Root, decode(body, size_max=ROOT_BYTES_MAX)))
+        document = document_path.read_bytes() if document_path.exists() else None
+        same = document is None or peek(document, Root) == root
+    except RefusedError as error:
+        raise _damaged_draft(body_path, error.detail or error.reason.means) from None
+    if not same:
+        raise _damaged_draft(body_path, "the signatures belong to another one")
+    return body, document, root
+
+
+def _damaged_draft(path: Path, why: str) -> DamagedError:
+    mend = f"Make it again with {_MAKE}."
+    return DamagedError("DRAFT_DAMAGED", f"The draft cannot be used: {why}.", mend=mend, where=str(path))
+
+
+def _approvals(workspace: Workspace, root: Root, document: bytes | None) -> Approvals:
+    """Count signatures under the new policy and, for a successor, under the old one too."""
+    kids = verified(document, root) if document else ()
+    found = approvals(root, kids, root.demands(Root.TYPE, None))
+    if root.version == 1:
+        return found
+    old = workspace.trusted().root
+    old_kids = verified(document, old) if document else ()
+    before = approvals(old, old_kids, old.demands(Root.TYPE, None))
+    signed = tuple(dict.fromkeys((*found.signed, *before.signed)))
+    # One signature may count under both: what is missing is the larger need of the two.
+    missing = Counter(found.missing) | Counter(before.missing)
+    return Approvals(signed, tuple(missing.elements()))
+
+
+def draft_bytes(workspace: Workspace) -> tuple[bytes, Root]:
+    """Return the draft's body: its exact bytes, and what they say.
+
+    Raises:
+        InputError: NO_DRAFT.
+        DamagedError: DRAFT_DAMAGED.
+    """
+    body, _, root = _read_draft(workspace)
+    return body, root
+
+
+def sign_draft(workspace: Workspace, key: str, passphrase: Passphrase, *, now: int | None = None) -> RootView:
+    """Add one signature to the draft.
+
+    Raises:
+        InputError: NO_DRAFT, NO_KEY, NOT_A_ROOT_KEY, or of opening the key.
+    """
+    entry = workspace.key(key)
+    if "root" not in entry.roles:
+        raise InputError(
+            "NOT_A_ROOT_KEY", f"The key '{key}' does not have the role root.", mend="Name a root key."
+        )
+    _require_say(workspace, _read_draft(workspace)[2], entry.public.thumbprint, key)
+    return add_signature(workspace, workspace.signer(key, passphrase), now=now)
+
+
+def add_signature(workspace: Workspace, signer: Signer, *, now: int | None = None) -> RootView:
+    """Add a signer's signature to the draft; one that is there already changes nothing.
+
+    Raises:
+        InputError: NO_DRAFT; NOT_A_ROOT_KEY, when neither the draft nor the root before it lets it sign.
+    """
+    with workspace.lock():
+        body, document, root = _read_draft(workspace)
+        kid = signer.public.thumbprint
+        _require_say(workspace, root, kid, kid.hex()[:16])
+        files.write_atomic(_draft_document(workspace), sign(document, body, typ(Root.TYPE), signer))
+    return show(workspace, now=now)
+
+
+def _require_say(workspace: Workspace, root: Root, kid: bytes, name: str) -> None:
+    judges = [root] if root.version == 1 else [root, workspace.trusted().root]
+    if not any(kid in judge.by_kid and "root" in judge.by_kid[kid].roles for judge in judges):
+        raise InputError(
+            "NOT_A_ROOT_KEY",
+            f"The key '{name}' is a root key neither of the draft nor of the root before it.",
+            mend="Draft again with 'tocsin root rotate' if it should be.",
+        )
+
+
+def show(workspace: Workspace, version: int | None = None, *, now: int | None = None) -> RootView:
+    """Return the draft if there is one, else the newest root; or the root of a version.
+
+    Args:
+        workspace: where.
+        version: None: the draft or the newest.
+        now: UTC seconds, to say what a draft does to documents that are valid now; None leaves that out.
+
+    Raises:
+        InputError: NO_ROOT.
+    """
+    if version is None and _draft_body(workspace).exists():
+        body, document, root = _read_draft(workspace)
+        found = _approvals(workspace, root, document)
+        change = _change(workspace, root, now)
+        return RootView(root, True, hashlib.sha256(body).hexdigest(), found, change)
+    trusted = workspace.trusted()
+    document = trusted.root_document
+    if version is not None and version != trusted.root.version:
+        documents = workspace.root_documents()
+        if not 1 <= version <= len(documents):
+            message = f"There is no root {version}."
+            raise InputError("NO_ROOT", message, mend=f"Name one from 1 to {len(documents)}.")
+        document = documents[version - 1]
+    root = peek(document, Root)
+    kids = verified(document, root)
+    return RootView(
+        root,
+        draft=False,
+        digest=digest(document).hex(),
+        approvals=approvals(root, kids, root.demands("root", None)),
+        trusted_by=_trusted_by(workspace) if version is None else None,
+    )
+
+
+def _trusted_by(workspace: Workspace) -> dict[int, int]:
+    t = schema.device_states
+    query = sa.select(t.c.root_version, sa.func.count()).group_by(t.c.root_version).order_by(t.c.root_version)
+    with workspace.store() as store, store.read() as session:
+        return {row[0]: row[1] for row in session.connection.execute(query)}
+
+
+def _change(workspace: Workspace, root: Root, now: int | None) -> Change:
+    old = workspace.trusted().root if workspace.root_documents() else None
+    change = compare(old, root)
+    if old is None or now is None:
+        return change
+    with workspace.store() as store, store.read() as session:
+        return with_consequences(change, session, old, root, now=now)
+
+
+def publish(workspace: Workspace, *, now: int, dry_run: bool = False) -> RootView:
+    """Make the draft the next root, and hand it to the store for the broker.
+
+    Raises:
+        InputError: NO_DRAFT.
+        DamagedError: ROOT_LOST, when another root of this version was published from here.
+        RefusedError: THRESHOLD_NOT_MET and whatever a device would refuse it for.
+    """
+    with workspace.lock():
+        _, document, root = _read_draft(workspace)
+        view = show(workspace)
+        _require_all(workspace, root.version, bytes.fromhex(view.digest))
+        missing = view.approvals.missing
+        if document is None or missing:
+            raise missing_error(view.approvals, "tocsin root sign", workspace)
+        if root.version == 1:
+            TrustedSet.enrol(document, now)
+        else:
+            workspace.trusted().update_root(document, now)
+        # The store first: it refuses what does not verify, and takes the very same root twice.
+        with workspace.store() as store:
+            store.rehearsing = dry_run
+            publish_root(store, document, now, topics=workspace.topics)
+        if not dry_run:
+            files.write_atomic(workspace.path / "roots" / f"{root.version}.cose", document)
+            _draft_body(workspace).unlink()
+            _draft_document(workspace).unlink(missing_ok=True)
+    signed = view.approvals.signed
+    return RootView(root, draft=dry_run, digest=view.digest, approvals=Approvals(signed, ()))
+
+
+__all__ = [
+    "RootView",
+    "Signed",
+    "add_signature",
+    "draft",
+    "draft_bytes",
+    "publish",
+    "restore",
+    "rotate",
+    "show",
+    "sign_draft",
+]

@@ -1,0 +1,328 @@
+"""What the store knows of the devices of one batch, read at once and written at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from advisories.abilities import format_algorithms, parse_algorithms
+from advisories.limits import REPORT_JOURNAL_MAX
+from advisories.notice import Notice
+from advisories.report import Agreed, Consented, JournalEntry, Report, Track
+from advisories.states import NoticeState, PatchState, Surface
+from advisories.versions import format_version
+from gateway.core.ingest import Committed, Device, Standing
+from gateway.core.tracks import Anomaly, NoticeRow, PatchRow, Texts, takes_back
+from gateway.store import schema
+from gateway.store.engine import Session
+from keys.algorithms import PublicKey
+from keys.cbor import decode
+from keys.document import peek
+from keys.reasons import Reason
+
+_STORED: Final = sa.select(schema.reports.c.bytes).where(  # built once: it is asked for each report
+    schema.reports.c.device == sa.bindparam("device"),
+    schema.reports.c.epoch == sa.bindparam("epoch"),
+    schema.reports.c.sequence == sa.bindparam("sequence"),
+)
+
+
+class Evidence:
+    """Devices, standings and reports of one transaction.
+
+    A batch may hold several reports of one device: each is judged against what the one before left.
+    """
+
+    def __init__(self, session: Session, devices: Iterable[str]) -> None:
+        self._connection = session.connection
+        self._ids = sorted(set(devices))
+        self.devices = self._read_devices()
+        self.standings: dict[str, Standing] = self._read_standings()
+        self._new_reports: dict[tuple[str, tuple[int, int]], tuple[bytes, float]] = {}
+        self._new_journal: dict[tuple[str, int, int], JournalEntry] = {}
+        self._newest: dict[str, tuple[Report, float]] = {}
+        self._notices: dict[tuple[str, str], NoticeRow] = {}
+        self._patches: dict[tuple[str, bytes], PatchRow] = {}
+        self._published: dict[bytes, Notice] = {}
+
+    def _read_devices(self) -> dict[str, Device]:
+        t = schema.devices
+        query = sa.select(t.c.id, t.c.product, t.c.key, t.c.valid_from, t.c.valid_to, t.c.revoked)
+        return {
+            row.id: Device(
+                row.id,
+                row.product,
+                PublicKey.from_cose(decode(row.key)),
+                row.valid_from,
+                row.valid_to,
+                row.revoked,
+            )
+            for row in self._connection.execute(query.where(t.c.id.in_(self._ids)))
+        }
+
+    def _read_standings(self) -> dict[str, Standing]:
+        notices: dict[str, dict[str, NoticeRow]] = {}
+        t = schema.notice_states
+        for row in self._connection.execute(sa.select(t).where(t.c.device.in_(self._ids))):
+            notices.setdefault(row.device, {})[row.advisory] = notice_row(row)
+        patches: dict[str, dict[bytes, PatchRow]] = {}
+        p = schema.patch_states
+        for row in self._connection.execute(sa.select(p).where(p.c.device.in_(self._ids))):
+            patches.setdefault(row.device, {})[row.digest] = patch_row(row)
+        d = schema.device_states
+        return {
+            row.device: Standing(
+                order=(row.epoch, row.sequence),
+                life=row.journal_life,
+                count=row.journal_count,
+                head=row.journal_head,
+                next_nonce=row.next_nonce,
+                algorithms=tuple(sorted(parse_algorithms(row.algorithms))) if row.algorithms else None,
+                notices=notices.get(row.device, {}),
+                patches=patches.get(row.device, {}),
+            )
+            for row in self._connection.execute(sa.select(d).where(d.c.device.in_(self._ids)))
+        }
+
+    def stored(self, device: str, order: tuple[int, int]) -> bytes | None:
+        """Return the bytes stored under (boot epoch, sequence), also those of this batch."""
+        fresh = self._new_reports.get((device, order))
+        if fresh is not None:
+            return fresh[0]
+        values = {"device": device, "epoch": order[0], "sequence": order[1]}
+        found: bytes | None = self._connection.execute(_STORED, values).scalar()
+        return found
+
+    def overlap(self, report: Report, standing: Standing | None) -> Mapping[int, JournalEntry]:
+        """Return the committed entries that the report carries once more, or that its resets hang from."""
+        if standing is None or not report.journal:
+            return {}
+        first, life, device = report.journal[0].index, standing.life, report.device
+        if any(map(takes_back, report.journal)):
+            first = max(0, first - REPORT_JOURNAL_MAX)
+        if first >= standing.count:
+            return {}
+        t = schema.journal
+        query = sa.select(t).where(t.c.device == device, t.c.life == life, t.c.index >= first)
+        entries = (_entry(row) for row in self._connection.execute(query.limit(256)))
+        found = {entry.index: entry for entry in entries}
+        for (owner, age, index), entry in self._new_journal.items():
+            if (owner, age) == (device, life) and index >= first:
+                found[index] = entry
+        return found
+
+    def texts(self, report: Report) -> Texts:
+        """Return the digests of the texts of those published notices that the report's consents name.
+
+        A notice that says nothing of the patch to this product is not what its owner was asked about.
+        """
+        named = {(s.digest, s.consent.notice) for s in report.patches if s.consent and s.consent.notice}
+        if wanted := {notice for _, notice in named} - self._published.keys():
+            t = schema.advisories
+            query = sa.select(t.c.digest, t.c.document).where(t.c.digest.in_(sorted(wanted)))
+            for digest, document in self._connection.execute(query):
+                self._published[digest] = peek(document, Notice)
+        return {
+            (patch, notice): found.texts
+            for patch, notice in named
+            if (found := self._published.get(notice))
+            and patch in (found.patches or {}).get(report.product, ())
+        }
+
+    def take(self, device: str, data: bytes, decision: Committed, received: float) -> None:
+        """Remember what a report changes; the next one of this batch is judged against it."""
+        self._new_reports[device, decision.report.order] = (data, received)
+        for entry in decision.journal:
+            self._new_journal[device, decision.standing.life, entry.index] = entry
+        if decision.newest:
+            self.standings[device] = decision.standing
+            self._newest[device] = (decision.report, received)
+            self._notices.update({(device, name): row for name, row in decision.notices.items()})
+            self._patches.update({(device, digest): row for digest, row in decision.patches.items()})
+
+    def write(self) -> None:
+        """Write everything that was taken."""
+        self._insert(
+            schema.reports,
+            [
+                {"device": device, "epoch": order[0], "sequence": order[1], "bytes": data, "received": at}
+                for (device, order), (data, at) in self._new_reports.items()
+            ],
+        )
+        self._insert(
+            schema.journal,
+            [
+                {
+                    "device": device,
+                    "life": life,
+                    "index": index,
+                    "time": entry.time,
+                    "track": int(entry.track),
+                    "name": entry.name,
+                    "old": entry.old,
+                    "new": entry.new,
+                    "reason": int(entry.reason),
+                    "digest": entry.digest,
+                }
+                for (device, life, index), entry in self._new_journal.items()
+            ],
+        )
+        self._replace(schema.device_states, ("device",), [self._state_row(d) for d in self._newest])
+        self._replace(
+            schema.notice_states,
+            ("device", "advisory"),
+            [_notice_values(device, name, row) for (device, name), row in self._notices.items()],
+        )
+        self._replace(
+            schema.patch_states,
+            ("device", "digest"),
+            [_patch_values(device, digest, row) for (device, digest), row in self._patches.items()],
+        )
+
+    def _state_row(self, device: str) -> dict[str, Any]:
+        report, received = self._newest[device]
+        standing = self.standings[device]
+        return {
+            "device": device,
+            "epoch": standing.order[0],
+            "sequence": standing.order[1],
+            "installed": format_version(report.installed),
+            "language": report.language,
+            "root_version": report.root_version,
+            "catalogue": report.catalogue,
+            "journal_life": standing.life,
+            "journal_count": standing.count,
+            "journal_head": standing.head,
+            "next_nonce": standing.next_nonce,
+            "seen": received,
+            "algorithms": format_algorithms(standing.algorithms) if standing.algorithms else None,
+        }
+
+    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._connection.execute(table.insert(), rows)
+
+    def _replace(self, table: sa.Table, key: Sequence[str], rows: list[dict[str, Any]]) -> None:
+        """Delete and insert: the one form of upsert that every SQL engine has."""
+        if rows:
+            same = [table.c[name] == sa.bindparam(f"key_{name}") for name in key]
+            old = [{f"key_{name}": row[name] for name in key} for row in rows]
+            self._connection.execute(table.delete().where(*same), old)
+            self._connection.execute(table.insert(), rows)
+
+    def keep_anomalies(self, anomalies: Sequence[tuple[str, Anomaly]], now: float) -> None:
+        """Write anomalies."""
+        self._insert(
+            schema.anomalies,
+            [{"device": d, "time": now, "kind": a.kind, "detail": a.detail} for d, a in anomalies],
+        )
+
+    def quarantined(self) -> int:
+        """Return how many messages lie in the quarantine."""
+        return (
+            self._connection.execute(sa.select(sa.func.count()).select_from(schema.quarantine)).scalar() or 0
+        )
+
+    def quarantine(self, messages: Sequence[tuple[str, Reason, str, bytes, float]]) -> None:
+        """Write messages (topic, reason, detail, bytes, UTC seconds) that were no reports."""
+        self._insert(
+            schema.quarantine,
+            [
+                {"topic": topic[:256], "reason": int(reason), "detail": detail, "bytes": data, "time": at}
+                for topic, reason, detail, data, at in messages
+            ],
+        )
+
+
+def notice_row(row: Any) -> NoticeRow:
+    """Rebuild a notice's standing from a row of ``notice_states``."""
+    return NoticeRow(
+        revision=row.revision,
+        digest=row.digest,
+        state=NoticeState(row.state),
+        reason=Reason(row.reason),
+        surface=Surface(row.surface),
+        language=row.language,
+        verified=row.verified,
+        shown=row.shown,
+        acknowledged=row.acknowledged,
+        confirmed=row.confirmed,
+        shown_received=row.shown_received,
+    )
+
+
+def patch_row(row: Any) -> PatchRow:
+    """Rebuild a patch's standing from a row of ``patch_states``."""
+    consent = None
+    if row.consent_how is not None:
+        consent = Consented(
+            how=Agreed(row.consent_how),
+            time=row.consent_time,
+            question=row.consent_question,
+            notice=row.consent_notice,
+            language=row.consent_language,
+        )
+    return PatchRow(
+        sequence=row.sequence,
+        state=PatchState(row.state),
+        reason=Reason(row.reason),
+        time=row.time,
+        changed=row.changed,
+        consent=consent,
+        done=row.done,
+        deferrals=row.deferrals,
+        suit=row.suit,
+    )
+
+
+def _entry(row: Any) -> JournalEntry:
+    return JournalEntry(
+        index=row._mapping["index"],  # noqa: SLF001 - the public name of a row's mapping; 'index' is a method
+        time=row.time,
+        track=Track(row.track),
+        name=row.name,
+        old=row.old,
+        new=row.new,
+        reason=Reason(row.reason),
+        digest=row.digest,
+    )
+
+
+def _notice_values(device: str, advisory: str, row: NoticeRow) -> dict[str, Any]:
+    return {
+        "device": device,
+        "advisory": advisory,
+        "revision": row.revision,
+        "digest": row.digest,
+        "state": int(row.state),
+        "reason": int(row.reason),
+        "surface": int(row.surface),
+        "language": row.language,
+        "verified": row.verified,
+        "shown": row.shown,
+        "acknowledged": row.acknowledged,
+        "confirmed": row.confirmed,
+        "shown_received": row.shown_received,
+    }
+
+
+def _patch_values(device: str, digest: bytes, row: PatchRow) -> dict[str, Any]:
+    return {
+        "device": device,
+        "digest": digest,
+        "sequence": row.sequence,
+        "state": int(row.state),
+        "reason": int(row.reason),
+        "time": row.time,
+        "changed": row.changed,
+        "consent_how": None if row.consent is None else int(row.consent.how),
+        "consent_time": None if row.consent is None else row.consent.time,
+        "consent_question": None if row.consent is None else row.consent.question,
+        "consent_notice": None if row.consent is None else row.consent.notice,
+        "consent_language": None if row.consent is None else row.consent.language,
+        "done": row.done,
+        "deferrals": row.deferrals,
+        "suit": row.suit,
+    }

@@ -1,0 +1,1 @@
+"""The folder of an operator: settings, products, keys by name, roots, what was decided."""
