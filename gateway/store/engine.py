@@ -219,6 +219,7 @@ class Store:
             for version in range(int(session.meta("schema") or SCHEMA_VERSION), SCHEMA_VERSION):
                 for statement in schema.UPGRADES[version]:
                     session.connection.exec_driver_sql(statement)
+            schema.metadata.create_all(session.connection)
             session.set_meta("schema", str(SCHEMA_VERSION))
 
     @contextmanager

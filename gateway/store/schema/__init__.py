@@ -1,0 +1,95 @@
+"""Tables of the store. Portable SQL only; what each row means stands beside it."""
+
+from __future__ import annotations
+
+from gateway.store.schema.base import (
+    SCHEMA_VERSION,
+    SINCE,
+    UPGRADES,
+    metadata,
+)
+from gateway.store.schema.cells import (
+    device_cells,
+    notice_cells,
+    patch_cells,
+    rollout_cells,
+)
+from gateway.store.schema.devices import (
+    devices,
+    inventory,
+    labels,
+)
+from gateway.store.schema.documents import (
+    advisories,
+    documents,
+    meta,
+    patches,
+    retained,
+)
+from gateway.store.schema.outbox import (
+    deliveries,
+    requests,
+    webhooks,
+    workers,
+)
+from gateway.store.schema.people import (
+    accounts,
+    audit,
+    events,
+    followups,
+    tokens,
+)
+from gateway.store.schema.reports import (
+    anomalies,
+    device_states,
+    journal,
+    notice_states,
+    patch_states,
+    quarantine,
+    reports,
+)
+from gateway.store.schema.rollouts import (
+    filters,
+    rollout_devices,
+    rollout_groups,
+    rollouts,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "SINCE",
+    "UPGRADES",
+    "accounts",
+    "advisories",
+    "anomalies",
+    "audit",
+    "deliveries",
+    "device_cells",
+    "device_states",
+    "devices",
+    "documents",
+    "events",
+    "filters",
+    "followups",
+    "inventory",
+    "journal",
+    "labels",
+    "meta",
+    "metadata",
+    "notice_cells",
+    "notice_states",
+    "patch_cells",
+    "patch_states",
+    "patches",
+    "quarantine",
+    "reports",
+    "requests",
+    "retained",
+    "rollout_cells",
+    "rollout_devices",
+    "rollout_groups",
+    "rollouts",
+    "tokens",
+    "webhooks",
+    "workers",
+]
