@@ -32,8 +32,10 @@ def _last(session: Session) -> tuple[int, bytes]:
     return (0, chain.GENESIS) if row is None else (row[0], row[1])
 
 
-def append(session: Session, kind: str, data: Mapping[str, Any], now: float) -> bytes:
-    """Append a row to the chain and return the new head.
+def append(session: Session, kind: str, data: Mapping[str, Any], now: float) -> chain.Link:
+    """Append a row to the chain and return it; its hash is the new head.
+
+    From here to its end the transaction is alone in the store: append late.
 
     Args:
         session: the transaction that also writes what is recorded.
@@ -41,6 +43,7 @@ def append(session: Session, kind: str, data: Mapping[str, Any], now: float) -> 
         data: JSON values; bytes are given in hexadecimal.
         now: UTC seconds.
     """
+    session.serialise()
     index, before = _last(session)
     row = chain.link(before, index + 1, float(now), kind, data)
     session.connection.execute(
@@ -48,7 +51,7 @@ def append(session: Session, kind: str, data: Mapping[str, Any], now: float) -> 
             index=row.index, time=row.time, kind=row.kind, data=row.data, hash=row.hash
         )
     )
-    return row.hash
+    return row
 
 
 def rows(session: Session) -> Iterator[chain.Link]:

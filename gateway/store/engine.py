@@ -24,6 +24,7 @@ from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 _READABLE: Final = frozenset(map(str, (*schema.UPGRADES, SCHEMA_VERSION)))  # schema versions
 COUNTS: Final = "counts"  # single value: what the running gateway counted, as JSON
 BUSY_SECONDS: Final = 5.0  # how long a writer waits for another process before it says so
+_SERIAL: Final = 0x746F6373  # advisory lock of PostgreSQL: "tocs"
 _CHECK_BYTES_MAX: Final = 64 * 1024 * 1024  # larger files are not read through at every opening
 
 
@@ -52,6 +53,15 @@ class Session:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+
+    def serialise(self) -> None:
+        """Wait until no other transaction is past this point, and keep it so until this one ends.
+
+        What is numbered without a gap (audit rows, revisions of what is retained) is numbered behind it.
+        SQLite has one writer at a time anyway.
+        """
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SERIAL)))
 
     def meta(self, key: str) -> str | None:
         """Return a single value such as ``fleet``."""
@@ -105,6 +115,7 @@ class Session:
         Returns:
             The revision, which rises by one with every call.
         """
+        self.serialise()
         t = schema.retained
         last = self.connection.execute(sa.select(sa.func.max(t.c.revision))).scalar() or 0
         values = {"payload": payload, "expires": expires, "revision": last + 1}

@@ -196,7 +196,7 @@ def test_a_changed_or_removed_audit_row_is_found(path: Path) -> None:
     store = Store.open(path)
     with store.write() as session:
         for i in range(5):
-            head = audit.append(session, "kind", {"i": i}, i / 7)
+            head = audit.append(session, "kind", {"i": i}, i / 7).hash
     assert audit.verify_chain(store) == head
     for statement in (
         schema.audit.update().where(schema.audit.c.index == 3).values(data='{"i":9}'),
