@@ -34,7 +34,7 @@ COMMANDS: Final = {
     "review": "review",
     "preparedness": "preparedness",
     "patch": "patch",
-    "status": "rollout",
+    "status": "status",
     "rollout": "rollout",
     "serve": "serve",
     "verify": "verify",

@@ -1,8 +1,7 @@
-"""``tocsin rollout`` and ``tocsin status``: bringing the patch, and seeing how far it has come."""
+"""``tocsin rollout``: bringing the patch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +22,6 @@ from gateway.cli.output import (
 )
 from gateway.core.rollout import RolloutEvent
 from gateway.operations import rollouts
-from gateway.operations.status import AdvisoryStatus, Status
-from gateway.operations.status import status as read_status
-from gateway.operations.trust import expiry
 from keys.errors import InputError
 
 app = group("How the patch goes out.")
@@ -35,7 +31,6 @@ NameArgument = Annotated[str, typer.Argument(metavar="ROLLOUT", help="Name of th
 def register(parent: typer.Typer) -> None:
     """Add this module's commands to the application."""
     parent.add_typer(app, name="rollout")
-    parent.command("status", epilog=example("status EX-2026-0001"))(status)
 
 
 def _percents(text: str) -> list[int]:
@@ -46,7 +41,8 @@ def _percents(text: str) -> list[int]:
         raise InputError("BAD_VALUE", message, mend="Write it as --groups 10,90.") from None
 
 
-def _print_rollout(view: rollouts.RolloutView, out: Console) -> None:
+def print_rollout(view: rollouts.RolloutView, out: Console) -> None:
+    """Print one rollout, group by group."""
     out.print(f"rollout {view.id}: {view.state.name.lower()}, until {utc(view.plan.deadline)}", markup=False)
     rows = [
         (
@@ -90,7 +86,7 @@ def start(
         name=name,
         dry_run=dry_run,
     )
-    emit(as_json, {"rollout": view, "dry_run": dry_run}, lambda out: _print_rollout(view, out))
+    emit(as_json, {"rollout": view, "dry_run": dry_run}, lambda out: print_rollout(view, out))
 
 
 @app.command("status", epilog=example("rollout status"))
@@ -105,7 +101,7 @@ def rollout_status(
 
     def human(out: Console) -> None:
         for view in views:
-            _print_rollout(view, out)
+            print_rollout(view, out)
         if not views:
             out.print("No rollout yet. Start one with 'tocsin rollout start'.")
 
@@ -157,71 +153,3 @@ def cancel(
 ) -> None:
     """Stop a rollout for good; offers that devices have not acted on are taken back."""
     _change(rollout, RolloutEvent.STOP, "cancelled", (workspace, dry_run, as_json))
-
-
-def _print_advisory(found: AdvisoryStatus, out: Console) -> None:
-    drill = " (exercise)" if found.exercise else ""
-    out.print(
-        f"{found.id} revision {found.revision}{drill}, check code {found.check_code}, "
-        f"published {utc(found.published)}",
-        markup=False,
-    )
-    steps = ("devices", "affected", "delivered", "verified", "shown", "acknowledged", "confirmed")
-    # What is rarely needed gets a column only where there is something to count.
-    rare = ("silent", "led", "untold", "rejected", "not_applicable")
-    shown = (*steps, *(name for name in rare if any(getattr(f, name) for f in found.products.values())))
-    columns = ("product", *(name.replace("_", " ") for name in shown))
-    rows = [(name, *(getattr(f, step) for step in shown)) for name, f in found.products.items()]
-    out.print(table(columns, rows))
-
-
-def _counts(title: str, counts: Mapping[str, int]) -> Iterable[str]:
-    if counts:
-        yield f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def _print_status(found: Status, out: Console) -> None:
-    out.print(f"{found.devices} devices, {found.reporting} have reported")
-    for advisory in found.advisories:
-        _print_advisory(advisory, out)
-    if found.patches:
-        columns = ("patch", "version", "patched", "failed", "states", "consent")
-        rows = [
-            (
-                f"{p.product} {p.sequence}",
-                p.version,
-                p.patched,
-                p.failed,
-                ", ".join(f"{name.lower()} {count}" for name, count in p.states.items()),
-                ", ".join(f"{name.lower()} {count}" for name, count in p.agreed.items()),
-            )
-            for p in found.patches
-        ]
-        out.print(table(columns, rows))
-    for view in found.rollouts:
-        _print_rollout(view, out)
-    for line in (
-        *_counts("refused by devices", found.refused),
-        *_counts("quarantined", found.quarantined),
-        *_counts("anomalies", found.anomalies),
-        *_counts("served since the gateway's start", found.served),
-    ):
-        out.print(line, markup=False)
-
-
-def status(
-    advisory: Annotated[str | None, typer.Argument(help="Advisory id; all of them if left out.")] = None,
-    *,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show who was told, what is fixed and what was refused, from the gateway's store."""
-    opened = open_workspace(workspace, quiet=True)
-    found, warnings = read_status(opened, advisory), expiry.warnings(opened, now())
-
-    def human(out: Console) -> None:
-        _print_status(found, out)
-        for check in warnings:
-            out.print(f"warning: {check.message} {check.mend}", markup=False)
-
-    emit(as_json, {"status": found, "warnings": warnings}, human)
