@@ -16,8 +16,22 @@ from gateway.core.chain import canonical
 from gateway.core.rollout import Counts, GroupState, Plan, RolloutEvent, RolloutState
 from gateway.store import audit, schema
 from gateway.store.engine import Session, Store
+from gateway.store.outcomes import outcomes
 from keys.document import peek
 from keys.errors import InputError
+
+__all__ = [
+    "Rollout",
+    "apply_steps",
+    "change_rollout",
+    "count_groups",
+    "create_rollout",
+    "current_catalogue",
+    "get_rollout",
+    "list_rollouts",
+    "move_on",
+    "outcomes",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,16 @@ rollouts = Table(
     Column("product", String(64), nullable=False),
     Column("digest", LargeBinary(32), ForeignKey("patches.digest"), nullable=False),
     Column("state", Integer, nullable=False),
-    Column("plan", Text, nullable=False),  # JSON: groups, gates, deadline, window, consent
+    Column("plan", Text, nullable=False),  # canonical JSON of gateway.core.rollout.Plan
     Column("created", Float, nullable=False),
+    Column("by", String(64)),  # who made the plan; null: from before that was kept
+    Column("approved", String(64)),  # who else approved it, or refused to
+    Column("started", Float),  # UTC seconds
+    Column("changed", Float),  # UTC seconds at which it came into its state; who did that, and why:
+    Column("changed_by", String(64)),
+    Column("why", Text),
+    Column("parent", String(64)),  # the rollout whose devices this one brings back
+    Index("ix_rollouts_state", "state"),
 )
 
 rollout_groups = Table(
@@ -23,6 +31,7 @@ rollout_groups = Table(
     Column("rollout", String(64), ForeignKey("rollouts.id"), primary_key=True),
     Column("index", Integer, primary_key=True),
     Column("state", Integer, nullable=False),
+    Column("since", Float),  # UTC seconds at which it came into its state
 )
 
 rollout_devices = Table(
@@ -31,9 +40,15 @@ rollout_devices = Table(
     Column("rollout", String(64), ForeignKey("rollouts.id"), primary_key=True),
     Column("device", String(64), ForeignKey("devices.id"), primary_key=True),
     Column("group", Integer, nullable=False),
-    Column("offered", Float),  # UTC seconds of the offer
+    Column("offered", Float),  # UTC seconds of the newest offer, or when none was needed
     Column("cancelled", Float),  # UTC seconds of the offer that took it back
-    Index("ix_rollout_devices_group", "rollout", "group"),
+    Column("tries", Integer),  # how often it was offered anew after a failure; null: never
+    Column("due", Float),  # UTC seconds at which the scheduler has to look at it again
+    Column("failed", Float),  # UTC seconds at which its failure was judged final
+    Column("silent", Float),  # UTC seconds at which it had said nothing for too long
+    Index("ix_rollout_devices_turn", "rollout", "group", "offered"),
+    Index("ix_rollout_devices_due", "rollout", "due"),
+    Index("ix_rollout_devices_device", "device"),
 )
 
 filters = Table(  # selections of devices by name

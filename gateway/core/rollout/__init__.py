@@ -14,6 +14,7 @@ from itertools import accumulate
 from typing import Final
 
 from advisories.states import PATCH_ENDED, PATCH_FAILED, PATCH_PROVEN, PatchState
+from gateway.core.rollout.outcome import Outcome as Outcome
 from keys.errors import InputError
 
 GROUPS_MAX: Final = 64
