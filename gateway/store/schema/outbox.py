@@ -56,9 +56,11 @@ requests = Table(  # answers to requests that changed something, by Idempotency-
     Column("token", String(32), primary_key=True),
     Column("key", String(128), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False),  # of the request
-    Column("status", Integer, nullable=False),
+    Column("status", Integer, nullable=False),  # of HTTP; 0: begun, and not answered yet
+    Column("head", Text, nullable=False),  # JSON: the headers of the answer that matter
     Column("body", LargeBinary, nullable=False),
     Column("at", Float, nullable=False),
+    Index("ix_requests_at", "at"),
 )
 
 workers = Table(  # gateway processes on this store
