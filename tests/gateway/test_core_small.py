@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from advisories.catalogue import Catalogue, Timestamp
 from advisories.offer import Consent
 from advisories.report import Track
 from advisories.states import NoticeState, PatchState, Surface
-from gateway.core import chain, funnel, publication
+from gateway.core import funnel, publication
 from gateway.core.funnel import Funnel, Told, fold, percentile, total
 from gateway.core.rate import Rates
 from gateway.core.speech import build_answer, build_offer
@@ -28,41 +27,6 @@ from tests.helpers import NOW, PRODUCT, make_fleet, text, timestamp
 
 FLEET = make_fleet()
 N = NoticeState
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def build(rows: list[dict[str, Any]]) -> list[chain.Link]:
-    links: list[chain.Link] = []
-    head = chain.GENESIS
-    for index, data in enumerate(rows, start=1):
-        links.append(chain.link(head, index, NOW + index / 3, "kind", data))
-        head = links[-1].hash
-    return links
-
-
-@given(st.lists(st.dictionaries(st.text(max_size=4), JSON, max_size=3), max_size=5))
-def test_a_chain_that_nobody_touched_is_whole(rows: list[dict[str, Any]]) -> None:
-    assert chain.fault(build(rows)) is None
-
-
-@pytest.mark.parametrize(
-    "change", [{"time": 1.0}, {"kind": "other"}, {"data": "{}"}, {"hash": bytes(32)}], ids=str
-)
-def test_a_changed_row_is_named(change: dict[str, Any]) -> None:
-    links = build([{"a": 1}, {"a": 2}, {"a": 3}])
-    links[1] = replace(links[1], **change)
-    assert chain.fault(links) == f"row 2 ({links[1].kind}) was changed"
-
-
-def test_a_missing_row_is_named() -> None:
-    links = build([{"a": 1}, {"a": 2}, {"a": 3}])
-    assert chain.fault([links[0], links[2]]) == "row 2 is missing"
-
 
 @given(st.integers(0, 2**40) | st.none(), st.floats(0, 2**33))
 def test_versions_rise_and_follow_the_clock(last: int | None, now: float) -> None:

@@ -10,9 +10,11 @@ from gateway.store.schema.base import (
 )
 from gateway.store.schema.cells import (
     device_cells,
+    named_patches,
     notice_cells,
     patch_cells,
     rollout_cells,
+    wait_cells,
 )
 from gateway.store.schema.devices import (
     devices,
@@ -35,6 +37,7 @@ from gateway.store.schema.outbox import (
 from gateway.store.schema.people import (
     accounts,
     audit,
+    audit_threads,
     events,
     followups,
     tokens,
@@ -63,6 +66,7 @@ __all__ = [
     "advisories",
     "anomalies",
     "audit",
+    "audit_threads",
     "deliveries",
     "device_cells",
     "device_states",
@@ -76,6 +80,7 @@ __all__ = [
     "labels",
     "meta",
     "metadata",
+    "named_patches",
     "notice_cells",
     "notice_states",
     "patch_cells",
@@ -90,6 +95,7 @@ __all__ = [
     "rollout_groups",
     "rollouts",
     "tokens",
+    "wait_cells",
     "webhooks",
     "workers",
 ]

@@ -1,28 +1,32 @@
-"""How many devices stand where: counted as it happens, so that a page over a million is quick."""
+"""How many devices stand where: counted as it happens, so that a page over a million is quick.
+
+Only devices that are registered and not revoked count, and those of the inventory that are not registered.
+``gateway.store.cells`` keeps every table here with each change; text is "" wherever nothing is known.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table
 
 from gateway.store.schema.base import metadata
 
-device_cells = Table(  # how many devices are alike; kept by ``gateway.store.cells`` with every change
+device_cells = Table(  # how many devices are alike
     "device_cells",
     metadata,
     Column("product", String(64), primary_key=True),
-    Column("region", String(35), primary_key=True),  # "" wherever nothing is known, here and below
+    Column("region", String(35), primary_key=True),
     Column("account", String(64), primary_key=True),
-    Column("language", String(35), primary_key=True),
-    Column("installed", String(32), primary_key=True),
+    Column("language", String(35), primary_key=True),  # that the device speaks, here and below
+    Column("installed", String(32), primary_key=True),  # as reported last, or else as the inventory says
     Column("kind", Integer, primary_key=True),  # 0 reports, 1 never reported, 2 not reachable by us
     Column("count", BigInteger, nullable=False),
 )
 
-notice_cells = Table(
+notice_cells = Table(  # devices that reported an advisory, or run a patch that its newest revision names
     "notice_cells",
     metadata,
     Column("advisory", String(64), primary_key=True),
-    Column("revision", Integer, primary_key=True),
+    Column("revision", Integer, primary_key=True),  # that the device speaks of; -1: of none
     Column("product", String(64), primary_key=True),
     Column("region", String(35), primary_key=True),
     Column("account", String(64), primary_key=True),
@@ -30,7 +34,17 @@ notice_cells = Table(
     Column("installed", String(32), primary_key=True),
     Column("state", Integer, primary_key=True),
     Column("surface", Integer, primary_key=True),
-    Column("reached", Integer, primary_key=True),  # bits: verified 1, shown 2, acknowledged 4, confirmed 8
+    Column("reached", Integer, primary_key=True),  # bits of gateway.core.funnel.Reached
+    Column("count", BigInteger, nullable=False),
+)
+
+wait_cells = Table(  # how long it took from publishing until a text was shown: a histogram
+    "wait_cells",
+    metadata,
+    Column("advisory", String(64), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("account", String(64), primary_key=True),
+    Column("wait", BigInteger, primary_key=True),  # milliseconds: the upper end of gateway.core.funnel.bucket
     Column("count", BigInteger, nullable=False),
 )
 
@@ -42,7 +56,8 @@ patch_cells = Table(
     Column("account", String(64), primary_key=True),
     Column("language", String(35), primary_key=True),
     Column("state", Integer, primary_key=True),
-    Column("agreed", Integer, primary_key=True),  # how the owner agreed; -1: did not, -2: put it off
+    Column("agreed", Integer, primary_key=True),  # how the owner agreed; -1: did not
+    Column("deferred", Integer, primary_key=True),  # 1: put it off before
     Column("count", BigInteger, nullable=False),
 )
 
@@ -53,4 +68,12 @@ rollout_cells = Table(
     Column("group", Integer, primary_key=True),
     Column("outcome", Integer, primary_key=True),  # gateway.core.rollout.Outcome
     Column("count", BigInteger, nullable=False),
+)
+
+named_patches = Table(  # the patches that an advisory's newest revision names
+    "named_patches",
+    metadata,
+    Column("advisory", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Index("ix_named_patches_digest", "digest"),
 )

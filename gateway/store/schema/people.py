@@ -14,6 +14,16 @@ audit = Table(  # append-only hash chain of decisions and receipts
     Column("kind", String(32), nullable=False),
     Column("data", Text, nullable=False),  # canonical JSON
     Column("hash", LargeBinary(32), nullable=False),
+    Index("ix_audit_hash", "hash"),
+    Index("ix_audit_kind", "kind", "index"),
+)
+
+audit_threads = Table(  # which rows are about one matter, in their order; the rows themselves say so too
+    "audit_threads",
+    metadata,
+    Column("thread", String(80), primary_key=True),  # such as advisory:<id>; gateway.core.chain.threads
+    Column("nth", BigInteger, primary_key=True),
+    Column("row", BigInteger, nullable=False),  # index of the audit row
 )
 
 events = Table(  # what people did about incidents and advisories; appended, never changed
