@@ -296,6 +296,20 @@ class Store:
                 return int(self._watcher.execute(query).scalar() or 0)
             return int(self._watcher.exec_driver_sql("PRAGMA data_version").scalar() or 0)
 
+    @property
+    def dialect(self) -> str:
+        """Name of the engine: ``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
+    def apart(self) -> Connection:
+        """Give a connection that is in no pool and no transaction; closing it ends its session.
+
+        For locks that last as long as a session; errors come as they are (``sqlalchemy.exc``).
+        """
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()
+        return connection
+
     def close(self) -> None:
         """Close every connection."""
         if self._watcher is not None:
