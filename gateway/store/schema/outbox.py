@@ -28,6 +28,8 @@ webhooks = Table(  # who is told over HTTP; no secret stands here
     Column("after", BigInteger, nullable=False),  # the last audit row that was made into deliveries
     Column("by", String(64), nullable=False),
     Column("created", Float, nullable=False),
+    Column("turn", Integer, nullable=False),  # of its secret: 0, and one more with each rotation
+    Column("turned", Float),  # UTC seconds of the last rotation
     Column("disabled", Float),
     Column("why", Text),
 )
@@ -42,12 +44,14 @@ deliveries = Table(  # the outbox: what has to reach somebody by webhook or mail
     Column("once", String(128), nullable=False, unique=True),  # the same thing is never queued twice
     Column("body", Text, nullable=False),
     Column("created", Float, nullable=False),
+    Column("since", Float, nullable=False),  # from when on its time counts: created, or asked for again
     Column("due", Float, nullable=False),  # UTC seconds of the next attempt
     Column("attempts", Integer, nullable=False),
     Column("done", Float),
     Column("failed", Float),  # given up
     Column("answer", Text),  # what the last attempt met
     Index("ix_deliveries_due", "done", "failed", "due"),
+    Index("ix_deliveries_target", "target", "id"),
 )
 
 requests = Table(  # answers to requests that changed something, by Idempotency-Key
