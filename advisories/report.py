@@ -166,6 +166,9 @@ class Report(Body):
     language: str = at(22, text(limits.LANGUAGE_BYTES_MAX))
     algorithms: tuple[Algorithm, ...] | None = at(23, ALGORITHMS, optional=True)
     """What it can verify, measured like ``installed``; None: it does not say."""
+    audit_head: bytes | None = at(9, _DIGEST, optional=True)
+    """Head of the gateway's audit chain, as the newest timestamp says that the device trusts: what a gateway
+    has said to its fleet it cannot take back. None: the device trusts none."""
 
     @property
     def device(self) -> str:

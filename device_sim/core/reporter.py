@@ -161,8 +161,21 @@ class Reporter:
             journal=_first_run(state.journal),
             language=profile.languages[0],
             algorithms=tuple(sorted(session.algorithms)),
+            audit_head=_audit_head(session),
         )
         return fitted(report, session.signer.public.algorithm)
+
+
+def _audit_head(session: Session) -> bytes | None:
+    """Return the gateway's audit head that the newest timestamp names, also when its time is over.
+
+    One that the present root no longer stands behind vouches for nothing.
+    """
+    state = session.state
+    stamp = state.timestamp
+    if stamp is None or state.trusted.floor("timestamp", session.profile.product) is None:
+        return None
+    return stamp.audit_head
 
 
 def _first_run(journal: list[JournalEntry]) -> tuple[JournalEntry, ...]:

@@ -219,6 +219,9 @@ _RUNS: Final[Words] = {
     "boot_epoch": lambda count: f"How often it was started: {count}.",
     "root_version": lambda version: f"Which list of the maker's keys it trusts: version {version}.",
     "catalogue": lambda digest: f"Which list of current notices and patches it went by: {_hex(digest)}.",
+    "audit_head": lambda digest: (
+        f"A number by which the maker's own record was marked when it last spoke: {_hex(digest)}."
+    ),
 }
 _JOURNAL: Final[Words] = {
     "journal_count": lambda count: f"Entries in its life so far: {count}.",

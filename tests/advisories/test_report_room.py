@@ -79,6 +79,7 @@ LARGEST = replace(
     journal=(ENTRY,) * limits.REPORT_JOURNAL_MAX,
     language=TAG,
     algorithms=tuple(sorted(SIGNATURE_BYTES)),
+    audit_head=bytes(32),
 )
 
 

@@ -104,6 +104,7 @@ CONSENTED = Consented(
 REPORT_PATCHED = replace(
     REPORT,
     version=8,
+    audit_head=bytes(range(32)),
     patches=(
         replace(
             REPORT.patches[0],
@@ -349,6 +350,7 @@ INSTANCES: dict[str, st.SearchStrategy[Any]] = {
         ),
         language=languages,
         algorithms=abilities,
+        audit_head=st.none() | digests,
     ),
     "notice-text": st.builds(
         Text,
