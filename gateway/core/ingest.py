@@ -122,6 +122,7 @@ def judge(
     stored: bytes | None,
     overlap: Mapping[int, JournalEntry],
     texts: Texts | None = None,
+    head_known: bool = True,
     received: float,
     nonce: bytes,
 ) -> Decision:
@@ -135,6 +136,7 @@ def judge(
         overlap: journal entries of this life committed before, by index, as far as the report repeats them
             or what it carries hangs from them.
         texts: of the published notices that the report's consents name; None: consents are not held to any.
+        head_known: whether the gateway's audit chain ever had the head that the report echoes, if it does.
         received: UTC seconds by the gateway's clock.
         nonce: the 16 bytes that the device's next report shall carry.
 
@@ -145,10 +147,10 @@ def judge(
         if stored != data or standing is None:
             raise RefusedError(Reason.EQUIVOCATION, f"boot {report.boot_epoch}, sequence {report.version}")
         return Repeated(report, standing)
+    anomalies: list[Anomaly] = [] if head_known else [_unknown_head(report)]
     if standing is not None and report.order < standing.order:
         # Late: kept byte for byte. The newer report has carried the same journal and newer states.
-        return Committed(report, False, standing, {}, {}, (), ())
-    anomalies: list[Anomaly] = []
+        return Committed(report, False, standing, {}, {}, (), anomalies)
     base = standing or Standing(
         order=NO_REPORT,
         life=0,
@@ -181,6 +183,12 @@ def judge(
         patches={**base.patches, **patches},
     )
     return Committed(report, True, after, notices, patches, fresh, anomalies)
+
+
+def _unknown_head(report: Report) -> Anomaly:
+    """A head that our own key once signed is not in our chain: we were set back, or the chain was changed."""
+    head = (report.audit_head or b"").hex()
+    return Anomaly("audit_head", f"the device was told of head {head}, which is not in the audit chain")
 
 
 def _is_another(report: Report, base: Standing, overlap: Mapping[int, JournalEntry]) -> bool:

@@ -185,6 +185,16 @@ def test_a_lower_revision_and_a_second_header_of_one_revision_are_anomalies() ->
     assert higher.notices[ID].shown is None  # a new revision is told anew
 
 
+def test_a_head_that_is_not_in_the_chain_is_an_anomaly_also_in_a_late_report() -> None:
+    told = {"audit_head": b"\xab" * 32, "version": 2}
+    found = commit(make(**told), head_known=False)
+    assert kinds(found) == ["audit_head"]
+    assert ("ab" * 32) in found.anomalies[0].detail
+    late = commit(make(**told, boot_epoch=1), commit(make(boot_epoch=9)).standing, head_known=False)
+    assert (late.newest, kinds(late)) == (False, ["audit_head"])
+    assert kinds(commit(make(**told))) == []
+
+
 def test_a_patch_state_that_cannot_follow_is_an_anomaly() -> None:
     first = commit(make(patches=(patch_status(P.SUCCEEDED),)))
     back = commit(make(version=2, patches=(patch_status(P.DOWNLOADING),)), first.standing, received=NOW + 9.0)
