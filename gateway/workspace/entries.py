@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ FORMAT: Final = 1
 POLICY_FILE: Final = "policy.toml"
 PRODUCT_LETTERS_MAX: Final = 200  # of a product's name, and of its vendor's
 PUBLIC_KEY_BYTES_MAX: Final = 4_096  # of an encoded COSE_Key; ML-DSA-65 takes 1,966
+ADDRESS_LETTERS_MAX: Final = 254  # of a mail address (RFC 5321, errata 1690)
 SURFACES: Final = ("screen", "console", "led", "companion", "none")
 
 
@@ -53,6 +56,28 @@ class Settings:
     """Bytes of payloads a second that all devices together are sent over MQTT."""
     http_payload_rate: int = HTTP_BYTES_PER_SECOND
     """The same over HTTP."""
+    webhook_networks: tuple[str, ...] = ()
+    """Networks such as ``10.1.0.0/16`` to which webhooks may go although they are not of the Internet."""
+    webhook_ca: str | None = None
+    """PEM file of the CA that vouches for receivers of webhooks; None: the system's."""
+    mail_host: str | None = None
+    """Mail server that takes alerts; None: none are mailed."""
+    mail_port: int | None = None
+    """TCP port there; None: 587 for starttls, 465 for tls, 25 for none."""
+    mail_tls: str = "starttls"
+    """``starttls``, ``tls`` from the first byte, or ``none``, which goes to this machine only."""
+    mail_from: str | None = None
+    """Address that alerts come from."""
+    mail_to: tuple[str, ...] = ()
+    """Addresses that alerts go to."""
+    mail_user: str | None = None
+    """Name at the mail server; None: no log-in."""
+    mail_password_file: str | None = None
+    """File with the password, readable by its owner only; TOCSIN_MAIL_PASSWORD wins."""
+    mail_ca: str | None = None
+    """PEM file of the CA that vouches for the mail server; None: the system's."""
+    log_format: str = "text"
+    """``text`` or ``json``: how ``serve`` writes its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +170,33 @@ def read_day(value: Any) -> str:
         raise ValueError("expected a date like 2030-01-31 in quotes") from None
 
 
+def read_networks(value: Any) -> tuple[str, ...]:
+    """Return networks such as ``10.1.0.0/16``.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    found = values.texts(value)
+    for each in found:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError:
+            raise ValueError(f"'{each}' is not a network such as 10.1.0.0/16") from None
+    return found
+
+
+def read_address(value: Any) -> str:
+    """Return a plain mail address.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    text = values.a_text(value)
+    if len(text) > ADDRESS_LETTERS_MAX or not re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", text):
+        raise ValueError(f"'{text}' is not a plain mail address such as security@example.com")
+    return text
+
+
 SETTINGS: Mapping[str, Field] = {
     "format": Field(values.an_int(FORMAT, FORMAT)),
     "exercise": Field(values.a_bool),
@@ -158,6 +210,17 @@ SETTINGS: Mapping[str, Field] = {
     "https_key": Field(values.a_text, required=False),
     "mqtt_payload_rate": Field(values.an_int(*PAYLOAD_RATES), required=False, default=MQTT_BYTES_PER_SECOND),
     "http_payload_rate": Field(values.an_int(*PAYLOAD_RATES), required=False, default=HTTP_BYTES_PER_SECOND),
+    "webhook_networks": Field(read_networks, required=False, default=()),
+    "webhook_ca": Field(values.a_text, required=False),
+    "mail_host": Field(values.a_text, required=False),
+    "mail_port": Field(values.an_int(1, 65_535), required=False),
+    "mail_tls": Field(values.one_of("starttls", "tls", "none"), required=False, default="starttls"),
+    "mail_from": Field(read_address, required=False),
+    "mail_to": Field(lambda value: tuple(map(read_address, values.texts(value))), required=False, default=()),
+    "mail_user": Field(values.a_text, required=False),
+    "mail_password_file": Field(values.a_text, required=False),
+    "mail_ca": Field(values.a_text, required=False),
+    "log_format": Field(values.one_of("text", "json"), required=False, default="text"),
 }
 
 
