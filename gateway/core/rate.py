@@ -9,6 +9,8 @@ MQTT_BYTES_PER_SECOND: Final = 8 * 1024 * 1024  # of payloads to all devices tog
 HTTP_BYTES_PER_SECOND: Final = 64 * 1024 * 1024
 PAYLOAD_RATES: Final = (4_096, 2**40)  # that may be told
 BURST_SECONDS: Final = 0.25  # of a rate, at once
+REPORTS_PER_MINUTE: Final = 600  # of one device, and so many at once; at its fastest it sends 300
+REPORT_RATES: Final = (1, 1_000_000)  # reports a minute that may be told
 
 
 class Rates:

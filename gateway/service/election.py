@@ -45,8 +45,8 @@ class Lock(Protocol):
 
 def leader_lock(store: Store) -> Lock:
     """Return the lock that whoever leads on this store holds."""
-    if store.dialect == "sqlite":
-        return FileLock(Path(store.where).parent / LOCK_FILE)
+    if store.path is not None:
+        return FileLock(store.path.parent / LOCK_FILE)
     return SessionLock(store, _LEADER)
 
 

@@ -1,53 +1,46 @@
-"""The running gateway: one event loop between the broker and the store.
+"""The running gateway: one event loop between the broker and the store, alone or as one worker of several.
 
-Everything is in the store before anyone is told, so it may be killed at any moment: the next start
-publishes again what has to be retained, and devices repeat what has no receipt.
+Everything is in the store before anyone is told, so it may be killed at any moment: the next start, or
+another worker, publishes again what has to be retained, and devices repeat what has no receipt.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import random
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import sqlalchemy as sa
-
-from advisories.catalogue import Timestamp
-from advisories.report import Want, open_want
 from advisories.topics import Topics
-from gateway.core.rate import MQTT_BYTES_PER_SECOND
+from gateway.core.rate import MQTT_BYTES_PER_SECOND, REPORTS_PER_MINUTE, Rates
 from gateway.service.answers import Answers
+from gateway.service.arriving import LEAVES, Arrivals
 from gateway.service.blocks import Desk
+from gateway.service.chores import Chore
+from gateway.service.election import leader_lock
 from gateway.service.ingest import Ingest, Outcome, Receipt, Refusal
-from gateway.service.link import Link, Received
+from gateway.service.link import Link
 from gateway.service.offers import Speaker
-from gateway.store import schema
-from gateway.store.engine import COUNTS, Retained, Store
-from keys.errors import InputError, RefusedError, TocsinError, UnavailableError
+from gateway.service.publishing import Publisher
+from gateway.service.scheduler import Scheduler
+from gateway.service.troubles import Troubles
+from gateway.store import workers
+from gateway.store.engine import Store
+from keys.errors import InputError, TocsinError, UnavailableError
 from keys.root import Root
 from keys.signer import Signer
 from keys.trusted import TrustedSet
 
-POLL_SECONDS: Final = 0.2  # how soon the work of another process is noticed
-COUNTS_SECONDS: Final = 30.0  # how often what was counted is kept
-TEND_SECONDS: Final = 30.0  # how often deadlines and lifetimes are looked at when nothing changes
-REASSERT_SECONDS: Final = 300.0  # a timestamp that somebody overwrote at the broker is back after that
 RECONNECT_SECONDS: Final = (0.2, 10.0)  # first and longest pause
-OUTBOX_MAX: Final = 10_000  # answers waiting to be sent; a device repeats what gets none
-_SENDERS: Final = 64
-_BLOCK_SENDERS: Final = 32
+WORKER: Final = "gateway"  # name of the one that was given none
 
 log = logging.getLogger("tocsin.gateway")
 T = TypeVar("T")
@@ -63,9 +56,12 @@ class Gateway:
         fleet: digest of root 1.
         root: the newest root; only to see that ``signer`` may act for the gateway.
         signer: the gateway's key.
+        worker: name of this process among those on the same store; each has its own.
         share: several gateways share the reports by ``$share`` filters. Off unless asked for: iotcore's
             router ends for good when a client with shared filters leaves with messages in hand.
+        chores: what else the worker that leads has to do.
         payload_rate: bytes of payloads a second that all devices together are sent over MQTT.
+        report_rate: reports a minute that one device may send, so many at once.
         clock: UTC seconds.
         entropy: random bytes.
 
@@ -82,8 +78,11 @@ class Gateway:
         root: Root | TrustedSet,
         signer: Signer,
         *,
+        worker: str = WORKER,
         share: bool = False,
+        chores: Sequence[Chore] = (),
         payload_rate: int = MQTT_BYTES_PER_SECOND,
+        report_rate: int = REPORTS_PER_MINUTE,
         clock: Callable[[], float] = time.time,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -95,29 +94,62 @@ class Gateway:
                 f"This key has no gateway role in root {newest.version}.",
                 mend="Use the gateway's key, or publish a root that names this one.",
             )
-        self.store, self.topics = store, topics
-        self._share, self._clock, self._entropy = share, clock, entropy
-        self._executor = ThreadPoolExecutor(1, "store")
-        self._ingest = Ingest(store, fleet, self._executor, clock=clock, entropy=entropy)
+        self.store, self.topics, self.worker = store, topics, worker
+        self._share, self._clock = share, clock
+        self._committing = ThreadPoolExecutor(1, "ingest")
+        self._reading = ThreadPoolExecutor(1, "store")
+        self.troubles = Troubles()
+        """What does not go well now."""
         self._answers = Answers(fleet, signer, clock)
-        self._speaker = Speaker(store, topics, fleet, signer, clock)
         self._desk = Desk(artefacts, topics, per_second=payload_rate)
-        self._outbox: asyncio.Queue[tuple[str, bytes, bool, int | None]] = asyncio.Queue(OUTBOX_MAX)
-        self._changed = asyncio.Event()
-        self._link: Link | None = None
-        self._client_id = f"tocsin-gateway-{signer.public.thumbprint.hex()[:16]}"
-        self.online: set[str] = set()
-        """Devices that are connected, as far as their will messages tell."""
-        self.ready = asyncio.Event()
-        """Set once subscribed and with everything retained at the broker; cleared with the connection."""
+        self._ingest = Ingest(store, fleet, self._committing, self.troubles, clock=clock, entropy=entropy)
+        speaker = Speaker(store, topics, fleet, signer, clock)
+        self._scheduler = Scheduler(
+            store, leader_lock(store), speaker, chores, self.troubles, self._in_store, clock
+        )
+        self._publisher = Publisher(store, topics, self._desk, self._scheduler, self._in_store, clock)
+        self._arrivals = Arrivals(
+            store,
+            topics,
+            self._ingest,
+            self._answers,
+            self._desk,
+            self._publisher,
+            self._in_store,
+            Rates(report_rate, report_rate / 60),
+            entropy,
+        )
+        name = f"tocsin-gateway-{signer.public.thumbprint.hex()[:16]}"
+        self._client_id = name if worker == WORKER else f"{name}-{worker}"
+        self._started = clock()
+        self.ready = self._publisher.ready
+        """Set once subscribed and, where this worker leads, with everything retained at the broker."""
         self.links: Counter[str] = Counter()
         """Connections made and lost."""
 
     @property
     def counts(self) -> dict[str, int]:
         """What was counted since the start: reports, wants, blocks, connections; and who downloads now."""
-        now = {"downloading": self._desk.downloading}
-        return {**self._ingest.counts, **self._desk.counts, **self.links, **now}
+        parts = (self._ingest, self._arrivals, self._desk, self._publisher, self.troubles)
+        found = dict(self.links)
+        for part in parts:
+            found.update(part.counts)
+        return {**found, "downloading": self._desk.downloading}
+
+    @property
+    def leads(self) -> bool:
+        """Whether this worker is the one that schedules and publishes."""
+        return self._scheduler.leads
+
+    @property
+    def degraded(self) -> list[str]:
+        """Codes of what does not go well now, such as STORE_FULL; empty when all is well."""
+        return self.troubles.degraded
+
+    @property
+    def online(self) -> set[str]:
+        """Devices that are connected, as far as their will messages came to this worker."""
+        return self._arrivals.online
 
     def now(self) -> float:
         """UTC seconds by the gateway's clock."""
@@ -135,22 +167,27 @@ class Gateway:
             UnavailableError: BROKER_UNREACHABLE, BROKER_TLS, BROKER_REFUSED at the first connection.
             DamagedError: the store turned out to be damaged.
         """
-        await self._racing(self._ingest.run(), self._tend(), self._talk(url, tls), stop.wait())
+        await self._racing(
+            self._ingest.run(), self._scheduler.run(), self._talk(url, tls), self._be_seen(), stop.wait()
+        )
 
     async def close(self) -> None:
         """Wait for the last transaction; the store itself stays open."""
         if any(self.counts.values()):  # a gateway that never spoke to anyone leaves the store as it was
             with contextlib.suppress(TocsinError):
-                await self._in_store(self._keep_counts)
-        await asyncio.to_thread(self._executor.shutdown, wait=True)
+                await self._in_store(lambda: self._keep(ended=True))
+        await asyncio.to_thread(self._committing.shutdown, wait=True)
+        await asyncio.to_thread(self._reading.shutdown, wait=True)
         self._desk.close()
 
     async def report(self, device: str, data: bytes) -> bytes | Refusal:
         """Take one report (HTTP); return the signed answer after its commit, or the refusal.
 
         Raises:
-            UnavailableError: GATEWAY_BUSY.
+            UnavailableError: GATEWAY_BUSY; REPORT_RATE when this device sends too many.
         """
+        if not self._arrivals.admit(device):
+            raise UnavailableError("REPORT_RATE", "This device reports too often.", mend="Try again later.")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def done(outcome: Outcome) -> None:
@@ -166,7 +203,7 @@ class Gateway:
         """Return the last answer signed for a device, while it is remembered (HTTP)."""
         return self._answers.latest(device)
 
-    async def _racing(self, *work: Coroutine[Any, Any, Any]) -> None:
+    async def _racing(self, *work: Coroutine[Any, Any, Any] | asyncio.Future[Any]) -> None:
         """Run together until one ends or fails; then end the others and pass the failure on."""
         tasks = [asyncio.ensure_future(part) for part in work]
         try:
@@ -179,215 +216,70 @@ class Gateway:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _in_store(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        return await asyncio.get_running_loop().run_in_executor(self._reading, work)
 
-    async def _tend(self) -> None:
-        """Notice what other processes wrote and what time brings; sign what is due."""
-        seen, looked, kept, more = -1, -TEND_SECONDS, time.monotonic(), False
+    async def _be_seen(self) -> None:
+        """Let others know that this worker is there, once it has spoken to a broker."""
+        await self.ready.wait()
         while True:
-            try:
-                version = await self._in_store(self.store.data_version)
-                now = time.monotonic()
-                if more or version != seen or now - looked >= TEND_SECONDS:
-                    more = await self._in_store(self._speaker.tend)
-                    seen, looked = version, now
-                    self._changed.set()
-                if now - kept >= COUNTS_SECONDS:
-                    kept = now
-                    await self._in_store(self._keep_counts)
-            except UnavailableError as error:
-                log.warning("The store is not to be had for now: %s", error)
-            await asyncio.sleep(0 if more else POLL_SECONDS)
+            with contextlib.suppress(UnavailableError):  # whoever waits for the store says so
+                await self._in_store(self._keep)
+            await asyncio.sleep(workers.SEEN_SECONDS)
 
-    def _keep_counts(self) -> None:
+    def _keep(self, *, ended: bool = False) -> None:
         """Let ``tocsin status`` see what was counted."""
         with self.store.write() as session:
-            session.set_meta(COUNTS, json.dumps(self.counts, sort_keys=True))
+            workers.keep(
+                session,
+                self.worker,
+                started=self._started,
+                now=self._clock(),
+                leads=self.leads,
+                counts=self.counts,
+                degraded=self.degraded,
+                ended=ended,
+            )
 
     async def _talk(self, url: str, tls: ssl.SSLContext | None) -> None:
         """Keep a connection; the first must succeed."""
         pause, first = RECONNECT_SECONDS[0], True
         while True:
             try:
-                link = await Link.open(url, self._client_id, self._arrived, tls)
+                link = await self._open(url, tls)
             except UnavailableError as error:
                 if first:
                     raise
-                log.warning("%s Trying again in %.1f s.", error, pause)
+                self.troubles.met("broker", error.code, f"{error} It is tried again until it is there.")
             else:
                 first, pause = False, RECONNECT_SECONDS[0]
                 self.links["connected"] += 1
                 await self._converse(link)
                 self.links["lost"] += 1
-                log.warning("The connection to %s is gone; connecting again.", link.where)
+                lost = f"The connection to {link.where} is gone; connecting again."
+                self.troubles.met("broker", "BROKER_LOST", lost)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, RECONNECT_SECONDS[1])
 
+    async def _open(self, url: str, tls: ssl.SSLContext | None) -> Link:
+        found: list[Link] = []
+
+        def full() -> None:
+            for link in found:
+                link.close()
+
+        link = await Link.open(url, self._client_id, lambda m: self._arrivals.take(m, full), tls)
+        found.append(link)
+        return link
+
     async def _converse(self, link: Link) -> None:
-        self._link = link
-        filters = [
-            self.topics.shared(leaf) if self._share else self.topics.device("+", leaf)
-            for leaf in ("report", "want", "online")
-        ]
+        find = self.topics.shared if self._share else lambda leaf: self.topics.device("+", leaf)
         try:
-            await link.subscribe(filters)
-            await self._racing(
-                link.closed.wait(),
-                self._pump(link),
-                self._repeat(),
-                *(self._send(link) for _ in range(_SENDERS)),
-                *(self._send_blocks(link) for _ in range(_BLOCK_SENDERS)),
-            )
+            await link.subscribe([find(leaf) for leaf in LEAVES])
+            self.troubles.over("broker")
+            await self._racing(link.closed.wait(), *self._publisher.work(link))
         except UnavailableError as error:
             log.warning("%s", error)
         finally:
             self.ready.clear()
             self.online.clear()
             link.close()
-
-    async def _pump(self, link: Link) -> None:
-        """Publish what is retained in its order, all of it again on a new connection, then what comes."""
-        revision = 0
-        while True:
-            self._changed.clear()
-            rows = await self._retained_after(revision)
-            for is_offer, run in groupby(rows, key=self._is_offer):
-                if is_offer:  # each for one device: no order between them to keep
-                    await asyncio.gather(*(self._publish(link, row) for row in run))
-                else:
-                    for row in run:
-                        await self._publish(link, row)
-            if rows:
-                revision = rows[-1].revision
-                continue
-            self.ready.set()
-            await self._changed.wait()
-
-    async def _retained_after(self, revision: int) -> list[Retained]:
-        def read() -> list[Retained]:
-            with self.store.read() as session:
-                return session.retained_after(revision)
-
-        try:
-            return await self._in_store(read)
-        except UnavailableError as error:
-            log.warning("The store is not to be had for now: %s", error)
-            return []
-
-    def _is_offer(self, row: Retained) -> bool:
-        return (self.topics.split(row.topic) or ("",))[0] == "device"
-
-    async def _publish(self, link: Link, row: Retained) -> None:
-        left = None if row.expires is None else row.expires - int(self._clock())
-        if left is not None and left <= 0:
-            return  # the broker forgets it by itself
-        await link.publish(row.topic, row.payload, retain=True, expiry=left if row.payload else None)
-
-    async def _repeat(self) -> None:
-        """Publish retained topics again for devices that miss them; timestamps now and then for all.
-
-        Whoever may publish at the broker can overwrite what it retains. From a genuine timestamp a device
-        learns what it lacks, and asks for it.
-        """
-        asserted = time.monotonic()
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            if time.monotonic() - asserted >= REASSERT_SECONDS:
-                asserted = time.monotonic()
-                self._desk.ask(await self._in_store(self._timestamps))
-            for topic in self._desk.topics_due(time.monotonic()):
-                row = await self._in_store(partial(self._read_retained, topic))
-                if row is not None and row.payload:
-                    left = None if row.expires is None else row.expires - int(self._clock())
-                    if left is None or left > 0:
-                        self._queue(row.topic, row.payload, retain=True, expiry=left)
-
-    def _timestamps(self) -> list[str]:
-        with self.store.read() as session:
-            return [self.topics.timestamp(name) for name in session.document_names(Timestamp.TYPE)]
-
-    def _read_retained(self, topic: str) -> Retained | None:
-        with self.store.read() as session:
-            return session.retained(topic)
-
-    async def _send(self, link: Link) -> None:
-        while True:
-            topic, payload, retain, expiry = await self._outbox.get()
-            await link.publish(topic, payload, retain=retain, expiry=expiry)
-
-    async def _send_blocks(self, link: Link) -> None:
-        while True:
-            topic, payload = await self._desk.next_block()
-            await link.publish(topic, payload, expiry=30)
-
-    def _queue(self, topic: str, payload: bytes, *, retain: bool = False, expiry: int | None = None) -> None:
-        try:
-            self._outbox.put_nowait((topic, payload, retain, expiry))
-        except asyncio.QueueFull:
-            self.links["unsent"] += 1
-
-    def _arrived(self, message: Received) -> None:
-        """Sort a message by its topic; a report is acknowledged only after its commit."""
-        levels = self.topics.split(message.topic) or ()
-        if len(levels) != 3 or levels[0] != "device":
-            message.ack()
-            return
-        _, device, leaf = levels
-        if leaf == "report":
-
-            def done(outcome: Outcome) -> None:
-                message.ack()
-                if isinstance(outcome, Receipt):
-                    topic = self.topics.device(device, "answer")
-                    self._queue(topic, self._answers.receipt(outcome), expiry=600)
-
-            taken = self._ingest.submit(message.topic, device, message.payload, done)
-            if not taken and self._link is not None:
-                self._link.close()  # the broker keeps what has no PUBACK, and sends it again
-            return
-        message.ack()
-        if leaf == "want":
-            self._wanted(device, message.payload)
-        elif message.payload == b"1":
-            self.online.add(device)
-        else:
-            self.online.discard(device)
-
-    def _wanted(self, device: str, payload: bytes) -> None:
-        try:
-            want = open_want(payload)
-        except RefusedError:
-            self._desk.counts["malformed"] += 1
-            return
-        if self._desk.take(device, want, time.monotonic()) and want.blocks is None:
-            task = asyncio.ensure_future(self._answer_want(device, want))
-            task.add_done_callback(_log_failure)
-
-    async def _answer_want(self, device: str, want: Want) -> None:
-        """Answer with the signed time and what is committed; an unknown device gets nothing signed."""
-
-        def read() -> tuple[bool, Any]:
-            d, s = schema.devices, schema.device_states
-            with self.store.read() as session:
-                known = session.connection.execute(sa.select(d.c.revoked).where(d.c.id == device)).scalar()
-                row = session.connection.execute(
-                    sa.select(s.c.epoch, s.c.sequence, s.c.journal_count, s.c.next_nonce).where(
-                        s.c.device == device
-                    )
-                ).first()
-            return known is False, row
-
-        known, row = await self._in_store(read)
-        if known:
-            receipt, count, nonce = (None, 0, self._entropy(16))
-            if row is not None:
-                receipt, count, nonce = (row[0], row[1]), row[2], row[3]
-            answer = self._answers.say(
-                device, want.nonce, receipt=receipt, journal_count=count, next_nonce=nonce
-            )
-            self._queue(self.topics.device(device, "answer"), answer, expiry=600)
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and isinstance(error := task.exception(), TocsinError):
-        log.warning("A want stays unanswered: %s", error)

@@ -15,7 +15,13 @@ from advisories.limits import PAYLOAD_BYTES_MAX
 from advisories.topics import DEFAULT_PREFIX, is_id
 from advisories.versions import parse_version
 from gateway import files, values
-from gateway.core.rate import HTTP_BYTES_PER_SECOND, MQTT_BYTES_PER_SECOND, PAYLOAD_RATES
+from gateway.core.rate import (
+    HTTP_BYTES_PER_SECOND,
+    MQTT_BYTES_PER_SECOND,
+    PAYLOAD_RATES,
+    REPORT_RATES,
+    REPORTS_PER_MINUTE,
+)
 from gateway.files import Field
 from keys.algorithms import PublicKey
 from keys.cbor import decode, encode
@@ -56,6 +62,8 @@ class Settings:
     """Bytes of payloads a second that all devices together are sent over MQTT."""
     http_payload_rate: int = HTTP_BYTES_PER_SECOND
     """The same over HTTP."""
+    report_rate: int = REPORTS_PER_MINUTE
+    """Reports a minute that one device may send to one worker, and so many at once."""
     webhook_networks: tuple[str, ...] = ()
     """Networks such as ``10.1.0.0/16`` to which webhooks may go although they are not of the Internet."""
     webhook_ca: str | None = None
@@ -210,6 +218,7 @@ SETTINGS: Mapping[str, Field] = {
     "https_key": Field(values.a_text, required=False),
     "mqtt_payload_rate": Field(values.an_int(*PAYLOAD_RATES), required=False, default=MQTT_BYTES_PER_SECOND),
     "http_payload_rate": Field(values.an_int(*PAYLOAD_RATES), required=False, default=HTTP_BYTES_PER_SECOND),
+    "report_rate": Field(values.an_int(*REPORT_RATES), required=False, default=REPORTS_PER_MINUTE),
     "webhook_networks": Field(read_networks, required=False, default=()),
     "webhook_ca": Field(values.a_text, required=False),
     "mail_host": Field(values.a_text, required=False),

@@ -53,6 +53,8 @@ _GITIGNORE = """\
 /artefacts/
 /.lock
 /.serve.lock
+/.serve-*.lock
+/.leader.lock
 /serve.json
 """
 _PRODUCTS = "# Products: one table each. 'tocsin product add' appends; comments of your own stay.\n"

@@ -50,7 +50,7 @@ Tocsin = Callable[..., Ran]
 
 def snapshot(folder: Path) -> dict[str, bytes]:
     """Every file with its bytes; the lock files and what SQLite keeps beside its store say nothing."""
-    silent = {".lock", ".serve.lock", "store.sqlite-wal", "store.sqlite-shm"}
+    silent = {".lock", ".serve.lock", ".leader.lock", "store.sqlite-wal", "store.sqlite-shm"}
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -21,7 +21,7 @@ from tests.gateway.peer import Peer
 from tests.gateway.scene import header, make_store, publish
 from tests.helpers import device_record, make_fleet
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path

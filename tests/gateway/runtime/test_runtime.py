@@ -325,7 +325,7 @@ def test_a_key_without_the_gateway_role_is_refused_before_anything_runs(tmp_path
 async def test_a_timestamp_that_somebody_overwrote_comes_back(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.service.runtime.REASSERT_SECONDS", 0.2)
+    monkeypatch.setattr("gateway.service.publishing.REASSERT_SECONDS", 0.2)
     store, fleet = scene(tmp_path)
     publish(store, fleet, header(fleet), now=time.time())
     back = asyncio.Event()
