@@ -102,21 +102,20 @@ def add_webhook(session: Session, webhook: Webhook) -> None:
     session.connection.execute(schema.webhooks.insert().values(**values))
 
 
-def get_webhook(session: Session, name: str, account: str | None = None, *, lock: bool = False) -> Webhook:
+def get_webhook(session: Session, name: str, account: str | None = None) -> Webhook:
     """Return a webhook by its id.
 
     Args:
         session: a transaction.
         name: its id.
         account: whose it must be; None: anyone's.
-        lock: keep others from changing it until this transaction ends.
 
     Raises:
         InputError: WEBHOOK_UNKNOWN; also for one of another account than the one given.
     """
     t = schema.webhooks
     query = sa.select(t).where(t.c.id == name)
-    row = session.connection.execute(query.with_for_update() if lock else query).mappings().first()
+    row = session.connection.execute(query).mappings().first()
     if row is None or account not in {None, row["account"]}:
         raise InputError(
             "WEBHOOK_UNKNOWN", "There is no such webhook.", mend="See 'tocsin webhook list' for their ids."
@@ -138,10 +137,10 @@ def count_webhooks(session: Session) -> int:
     return session.connection.execute(sa.select(sa.func.count()).select_from(schema.webhooks)).scalar() or 0
 
 
-def set_webhook(session: Session, name: str, **values: Any) -> None:
-    """Change columns of a webhook."""
+def set_webhook(session: Session, name: str, **values: Any) -> bool:
+    """Change columns of a webhook; False where it is there no more."""
     t = schema.webhooks
-    session.connection.execute(t.update().where(t.c.id == name).values(**values))
+    return session.connection.execute(t.update().where(t.c.id == name).values(**values)).rowcount > 0
 
 
 def remove_webhook(session: Session, name: str) -> None:
@@ -186,10 +185,12 @@ def queue_rows(session: Session, name: str, now: float) -> bool:
         name: id of the webhook.
         now: UTC seconds.
     """
-    hook = get_webhook(session, name, lock=True)
-    if hook.disabled is not None:
+    a, w = schema.audit, schema.webhooks
+    found = sa.select(w).where(w.c.id == name, w.c.disabled.is_(None)).with_for_update()
+    row = session.connection.execute(found).mappings().first()
+    if row is None:
         return False
-    a = schema.audit
+    hook = _webhook(row)
     head = audit.last(session)[0]
     query = sa.select(a.c.index, a.c.time, a.c.kind, a.c.data).where(
         a.c.index > hook.after, a.c.index <= head, of_kinds(hook.kinds)
