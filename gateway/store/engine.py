@@ -1,31 +1,30 @@
-"""The store: one SQLite file (or another SQLAlchemy URL) that everything is in before anyone is told.
+"""The store: one SQLite file or one PostgreSQL database that everything is in before anyone is told.
 
-Opens, checks and hands out transactions; what is written belongs to the modules beside this one.
-SQLite runs in WAL mode with synchronous FULL, and a writer takes the write lock when it begins, so two
-processes (``serve`` and a command) never meet half way.
+Opens, checks, upgrades and hands out transactions; what is written belongs to the modules beside this one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import exc
+from sqlalchemy.engine import Connection
 
-from gateway.store import schema
+from gateway.store import address, connecting, schema
 from gateway.store.schema import SCHEMA_VERSION
+from gateway.store.trouble import damaged, translate
 from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 
-_READABLE: Final = frozenset(map(str, (*schema.UPGRADES, SCHEMA_VERSION)))  # schema versions
+_READABLE: Final = frozenset(map(str, range(1, SCHEMA_VERSION + 1)))  # schema versions
 COUNTS: Final = "counts"  # single value: what the running gateway counted, as JSON
-BUSY_SECONDS: Final = 5.0  # how long a writer waits for another process before it says so
 _SERIAL: Final = 0x746F6373  # advisory lock of PostgreSQL: "tocs"
 _CHECK_BYTES_MAX: Final = 64 * 1024 * 1024  # larger files are not read through at every opening
+_ANY_WRITE: Final = sa.text("SELECT hashtextextended(pg_current_snapshot()::text, 0)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,11 @@ class Session:
     def set_meta(self, key: str, value: str) -> None:
         """Store a single value."""
         table = schema.meta
-        done = self.connection.execute(table.update().where(table.c.key == key).values(value=value))
-        if done.rowcount == 0:
-            self.connection.execute(table.insert().values(key=key, value=value))
+        update = table.update().where(table.c.key == key).values(value=value)
+        if self.connection.execute(update).rowcount == 0:
+            self.serialise()  # of two that set it for the first time, the second finds it set
+            if self.connection.execute(update).rowcount == 0:
+                self.connection.execute(table.insert().values(key=key, value=value))
 
     def document(self, type_: str, name: str, version: int | None = None) -> Stored | None:
         """Return one version of a document, by default the newest."""
@@ -141,29 +142,35 @@ class Session:
 class Store:
     """An opened store. Sessions may be used from any thread, each from one at a time."""
 
-    def __init__(self, engine: Engine, where: str) -> None:
-        self._engine = engine
-        self.where = where
-        """Path or address without a password, for messages."""
+    def __init__(self, place: Path | str) -> None:
+        found = address.read(place)
+        self._engine = connecting.engine_for(found)
+        self.where = found.where
+        """Path or address, for messages; there is no password in it."""
+        self.path = found.path
+        """The file of a store in SQLite; None in PostgreSQL."""
         self.rehearsing = False
         """True: every transaction that writes goes through all its checks, and is then taken back."""
         self._identity = self._found()
         self._watcher: Connection | None = None
 
     @classmethod
-    def create(cls, path: Path | str) -> Store:
+    def create(cls, place: Path | str) -> Store:
         """Make a new store; one whose making was interrupted is made again.
 
+        Args:
+            place: path of a file, or address of an empty database (:mod:`gateway.store.address`).
+
         Raises:
-            InputError: STORE_EXISTS.
+            InputError: STORE_EXISTS; STORE_ADDRESS, STORE_PASSWORD, STORE_DRIVER.
             DamagedError: STORE_DAMAGED when another kind of file is in the way.
-            UnavailableError: STORE_UNAVAILABLE.
+            UnavailableError: STORE_MISSING, STORE_UNAVAILABLE.
         """
-        store = cls(*_engine(path))
+        store = cls(place)
         try:
             with store.write() as session:
-                tables = sa.inspect(session.connection).get_table_names()
-                if tables:
+                session.serialise()
+                if sa.inspect(session.connection).get_table_names():
                     raise InputError(
                         "STORE_EXISTS",
                         "There is a store already.",
@@ -178,21 +185,18 @@ class Store:
         return store
 
     @classmethod
-    def open(cls, path: Path | str) -> Store:
-        """Open a store and check that it is one, whole, and of this schema version or one before it.
+    def open(cls, place: Path | str) -> Store:
+        """Open a store, check that it is one and whole, and bring it up to this schema version.
 
         Raises:
+            InputError: STORE_ADDRESS, STORE_PASSWORD, STORE_DRIVER.
             UnavailableError: STORE_MISSING, STORE_UNAVAILABLE or STORE_BUSY.
             DamagedError: STORE_DAMAGED, STORE_VERSION.
         """
-        if "://" not in str(path) and not Path(path).is_file():
-            raise UnavailableError(
-                "STORE_MISSING",
-                "There is no store.",
-                mend="Restore it from a copy: what was published and reported stands only there.",
-                where=str(path),
-            )
-        store = cls(*_engine(path))
+        path = address.read(place).path
+        if path is not None and not path.is_file():
+            raise _missing("There is no store.", str(path))
+        store = cls(place)
         try:
             store._check()
             store._upgrade()
@@ -204,11 +208,13 @@ class Store:
     def _check(self) -> None:
         with self.read() as session:
             found = set(sa.inspect(session.connection).get_table_names())
+            if not found and self.path is None:
+                raise _missing("There is no store in this database.", self.where)
             version = session.meta("schema") if "meta" in found else None
             known = int(version) if version in _READABLE else SCHEMA_VERSION
             wanted = {name for name in schema.metadata.tables if schema.SINCE.get(name, 1) <= known}
             if not found >= wanted and version in {None, *_READABLE}:
-                raise _damaged(self.where, "it lacks tables of a store")
+                raise damaged(self.where, "it lacks tables of a store")
             if version not in _READABLE:
                 raise DamagedError(
                     "STORE_VERSION",
@@ -216,49 +222,53 @@ class Store:
                     mend="Use the program version that made it, or restore a copy that fits.",
                     where=self.where,
                 )
-            if self._engine.dialect.name == "sqlite" and Path(self.where).stat().st_size <= _CHECK_BYTES_MAX:
+            if self.path is not None and self.path.stat().st_size <= _CHECK_BYTES_MAX:
                 verdict = session.connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
                 if verdict != "ok":
-                    raise _damaged(self.where, "its pages do not fit together")
+                    raise damaged(self.where, "its pages do not fit together")
 
     def _upgrade(self) -> None:
         """Bring the tables of an older version up to this one, all steps or none."""
         with self.read() as session:
             if session.meta("schema") == str(SCHEMA_VERSION):
                 return
-        with self.write() as session:  # another process may have done it meanwhile
-            for version in range(int(session.meta("schema") or SCHEMA_VERSION), SCHEMA_VERSION):
-                for statement in schema.UPGRADES[version]:
-                    session.connection.exec_driver_sql(statement)
-            schema.metadata.create_all(session.connection)
-            session.set_meta("schema", str(SCHEMA_VERSION))
+        from gateway.store import migrations  # noqa: PLC0415 - slow to import, and seldom needed
+
+        with self.write() as session:
+            session.serialise()
+            version = int(session.meta("schema") or 0)
+            if version < SCHEMA_VERSION:  # or another process did it meanwhile
+                migrations.upgrade(session.connection, version)
+                session.set_meta("schema", str(SCHEMA_VERSION))
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a transaction that writes: all of it or, when an exception leaves the block, nothing.
 
         Raises:
-            UnavailableError: STORE_BUSY, STORE_FULL or STORE_UNAVAILABLE; nothing was written.
+            UnavailableError: STORE_BUSY, STORE_FULL or STORE_UNAVAILABLE: nothing was written. STORE_LOST:
+                the connection broke while the database was told to commit; nobody knows whether it did.
             DamagedError: STORE_DAMAGED.
         """
-        with self._translated(), self._engine.connect() as raw:
-            connection = raw.execution_options(tocsin_write=True)
-            with connection.begin() as transaction:
+        committing = False
+        try:
+            with connecting.to_write(self._engine) as connection, connection.begin() as transaction:
                 yield Session(connection)
                 if self.rehearsing:
                     transaction.rollback()
                 else:
                     self._require_in_place()
+                    committing = True
+        except exc.DBAPIError as error:
+            raise translate(error, self.where, committing=committing) from None
 
     def _found(self) -> tuple[int, int] | None:
         """Return which file lies at our path; None where there is none, or no file at all."""
-        if self._engine.dialect.name != "sqlite":
-            return None
-        try:
-            found = Path(self.where).stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+        if self.path is not None:
+            with suppress(OSError):
+                found = self.path.stat()
+                return found.st_dev, found.st_ino
+        return None
 
     def _require_in_place(self) -> None:
         """Refuse to go on in a file that was deleted or replaced: what is written there is lost.
@@ -282,19 +292,26 @@ class Store:
             UnavailableError: STORE_BUSY or STORE_UNAVAILABLE.
             DamagedError: STORE_DAMAGED.
         """
-        with self._translated(), self._engine.connect() as connection, connection.begin():
+        with self._translated(), connecting.to_read(self._engine) as connection, connection.begin():
             yield Session(connection)
 
     def data_version(self) -> int:
-        """Return a number that changes when any other connection or process has written (SQLite)."""
+        """Return a number that changes when any other connection or process has written.
+
+        In PostgreSQL a write to another database of the same server may change it, too.
+        """
         with self._translated():
             self._require_in_place()
             if self._watcher is None:
                 self._watcher = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if self._engine.dialect.name != "sqlite":
-                query = sa.select(sa.func.max(schema.retained.c.revision))
-                return int(self._watcher.execute(query).scalar() or 0)
-            return int(self._watcher.exec_driver_sql("PRAGMA data_version").scalar() or 0)
+            try:
+                if self.path is None:
+                    return int(self._watcher.execute(_ANY_WRITE).scalar_one())
+                return int(self._watcher.exec_driver_sql("PRAGMA data_version").scalar_one())
+            except exc.DBAPIError:
+                self._watcher.close()  # the next call makes a new connection
+                self._watcher = None
+                raise
 
     @property
     def dialect(self) -> str:
@@ -322,77 +339,13 @@ class Store:
         try:
             yield
         except exc.DBAPIError as error:
-            raise _translate(error, self.where) from None
+            raise translate(error, self.where) from None
 
 
-def _engine(path: Path | str) -> tuple[Engine, str]:
-    text = str(path)
-    if "://" in text:
-        engine = sa.create_engine(text)
-        return engine, engine.url.render_as_string(hide_password=True)
-    url = sa.URL.create("sqlite", database=text)
-    engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    return engine, text
-
-
-def _on_connect(raw: Any, _record: Any) -> None:
-    raw.isolation_level = None  # the driver's own BEGIN comes too late: ours says IMMEDIATE
-    cursor = raw.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _on_begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("tocsin_write") else "BEGIN")
-
-
-def _damaged(where: str, how: str) -> DamagedError:
-    return DamagedError(
-        "STORE_DAMAGED",
-        f"This is not a whole store: {how}.",
-        mend="Restore the file from a copy, or begin a new workspace in another folder.",
+def _missing(what: str, where: str) -> UnavailableError:
+    return UnavailableError(
+        "STORE_MISSING",
+        what,
+        mend="Restore it from a copy: what was published and reported stands only there.",
         where=where,
     )
-
-
-_TROUBLE: Final = (  # what SQLite says -> code, sentence, mend
-    ("locked", "STORE_BUSY", "Another process keeps the store locked.", "Let it finish, or stop it."),
-    ("disk is full", "STORE_FULL", "There is no room left for the store.", "Free some space on its disk."),
-    (
-        "readonly",
-        "STORE_READONLY",
-        "The store cannot be written.",
-        "Give this user the right to write there.",
-    ),
-    (
-        "unable to open",
-        "STORE_UNAVAILABLE",
-        "The store cannot be opened.",
-        "Check the folder and its rights.",
-    ),
-    (
-        "disk i/o",
-        "STORE_UNAVAILABLE",
-        "The disk under the store fails.",
-        "Check its mount and whether it is full.",
-    ),
-)
-
-
-def _translate(error: exc.DBAPIError, where: str) -> TocsinError:
-    said = str(error.orig).lower()
-    for sign, code, sentence, mend in _TROUBLE:
-        if sign in said:
-            return UnavailableError(code, sentence, mend=mend, where=where)
-    if isinstance(error, exc.IntegrityError):
-        raise error  # our own mistake, not the surroundings'
-    if isinstance(error, exc.OperationalError) and "no such" not in said:
-        return UnavailableError(
-            "STORE_UNAVAILABLE", f"The store does not answer ({said}).", mend="Try again.", where=where
-        )
-    return _damaged(where, said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.store.schema.base import (
     SCHEMA_VERSION,
     SINCE,
-    UPGRADES,
+    compare_by_letter,
     metadata,
 )
 from gateway.store.schema.cells import (
@@ -13,7 +13,9 @@ from gateway.store.schema.cells import (
     named_patches,
     notice_cells,
     patch_cells,
+    refusal_cells,
     rollout_cells,
+    unheard,
     wait_cells,
 )
 from gateway.store.schema.devices import (
@@ -58,10 +60,11 @@ from gateway.store.schema.rollouts import (
     rollouts,
 )
 
+compare_by_letter()
+
 __all__ = [
     "SCHEMA_VERSION",
     "SINCE",
-    "UPGRADES",
     "accounts",
     "advisories",
     "anomalies",
@@ -87,6 +90,7 @@ __all__ = [
     "patch_states",
     "patches",
     "quarantine",
+    "refusal_cells",
     "reports",
     "requests",
     "retained",
@@ -95,6 +99,7 @@ __all__ = [
     "rollout_groups",
     "rollouts",
     "tokens",
+    "unheard",
     "wait_cells",
     "webhooks",
     "workers",

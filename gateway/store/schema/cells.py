@@ -61,6 +61,14 @@ patch_cells = Table(
     Column("count", BigInteger, nullable=False),
 )
 
+refusal_cells = Table(  # how often devices refused something, by their journals
+    "refusal_cells",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("reason", Integer, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
 rollout_cells = Table(
     "rollout_cells",
     metadata,
@@ -76,4 +84,13 @@ named_patches = Table(  # the patches that an advisory's newest revision names
     Column("advisory", String(64), primary_key=True),
     Column("digest", LargeBinary(32), primary_key=True),
     Index("ix_named_patches_digest", "digest"),
+)
+
+unheard = Table(  # of which devices there is no report; kept with the cells
+    "unheard",
+    metadata,
+    Column("device", String(64), primary_key=True),
+    Column("product", String(64), nullable=False),
+    Column("kind", Integer, nullable=False),  # as in device_cells: 1 or 2
+    Index("ix_unheard_product", "product", "kind", "device"),
 )

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-from gateway.store.schema.base import metadata
+from gateway.store.schema.base import Wide, metadata
 
 webhooks = Table(  # who is told over HTTP; no secret stands here
     "webhooks",
@@ -37,7 +37,7 @@ webhooks = Table(  # who is told over HTTP; no secret stands here
 deliveries = Table(  # the outbox: what has to reach somebody by webhook or mail, and how that went
     "deliveries",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Wide, primary_key=True, autoincrement=True),
     Column("channel", String(16), nullable=False),  # webhook, mail
     Column("target", String(254), nullable=False),  # webhook id; address
     Column("kind", String(64), nullable=False),

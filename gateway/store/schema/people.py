@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, LargeBinary, String, Table, Text
 
-from gateway.store.schema.base import metadata
+from gateway.store.schema.base import Wide, metadata
 
 audit = Table(  # append-only hash chain of decisions and receipts
     "audit",
@@ -29,7 +29,7 @@ audit_threads = Table(  # which rows are about one matter, in their order; the r
 events = Table(  # what people did about incidents and advisories; appended, never changed
     "events",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("seq", Wide, primary_key=True, autoincrement=True),
     Column("at", Float, nullable=False),  # UTC seconds at which it was recorded
     Column("kind", String(32), nullable=False),
     Column("by", String(64), nullable=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 
-from gateway.store.schema.base import metadata
+from gateway.store.schema.base import Wide, metadata
 
 reports = Table(  # every report, byte for byte
     "reports",
@@ -26,14 +26,15 @@ device_states = Table(  # the newest report of each device, decoded
     Column("sequence", BigInteger, nullable=False),
     Column("installed", String(32), nullable=False),
     Column("language", String(35), nullable=False),
-    Column("root_version", Integer, nullable=False),
+    Column("root_version", Wide, nullable=False),
     Column("catalogue", LargeBinary(32)),
     Column("journal_count", BigInteger, nullable=False),  # entries committed
     Column("journal_head", LargeBinary(32), nullable=False),  # after those; empty: not known after a gap
-    Column("journal_life", Integer, nullable=False),  # rises when a device starts a journal anew
+    Column("journal_life", Wide, nullable=False),  # rises when a device starts a journal anew
     Column("next_nonce", LargeBinary(16), nullable=False),
     Column("seen", Float, nullable=False),
     Column("algorithms", String(64)),  # numbers of what it can verify; null: the report does not say
+    Index("ix_device_states_seen", "seen", "device"),
 )
 
 notice_states = Table(
@@ -80,7 +81,7 @@ journal = Table(  # every transition, in each device's own order
     "journal",
     metadata,
     Column("device", String(64), ForeignKey("devices.id"), primary_key=True),
-    Column("life", Integer, primary_key=True),
+    Column("life", Wide, primary_key=True),
     Column("index", BigInteger, primary_key=True),
     Column("time", BigInteger, nullable=False),
     Column("track", Integer, nullable=False),
@@ -95,17 +96,17 @@ journal = Table(  # every transition, in each device's own order
 anomalies = Table(  # a state that went back, a journal that does not chain, one sequence with two contents
     "anomalies",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Wide, primary_key=True, autoincrement=True),
     Column("device", String(64), nullable=False, index=True),
     Column("time", Float, nullable=False),
-    Column("kind", String(32), nullable=False),
+    Column("kind", String(32), nullable=False, index=True),
     Column("detail", Text, nullable=False),
 )
 
 quarantine = Table(  # messages that were not reports
     "quarantine",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Wide, primary_key=True, autoincrement=True),
     Column("time", Float, nullable=False),
     Column("topic", String(256), nullable=False),
     Column("reason", Integer, nullable=False),

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.store import audit, schema
-from gateway.store import engine as store_module
+from gateway.store import connecting
 from gateway.store.engine import Store, Stored
 from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 
@@ -144,7 +144,7 @@ def test_a_second_process_is_noticed_and_neither_writes_over_the_other(path: Pat
         "    with store.write() as session:\n"
         "        audit.append(session, 'other', {'i': i}, i)\n"
     )
-    other = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=Path(__file__).parents[2])
+    other = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=Path(__file__).parents[3])
 
     def work() -> None:
         for i in range(40):
@@ -167,7 +167,7 @@ def test_a_second_process_is_noticed_and_neither_writes_over_the_other(path: Pat
 def test_a_store_that_stays_locked_says_so_and_writes_nothing(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(connecting, "BUSY_SECONDS", 0.05)
     store = Store.open(path)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

@@ -1,0 +1,87 @@
+"""How each engine is set up, so that a commit is on disk and a reader sees one state.
+
+SQLite runs in WAL mode with synchronous FULL, and a writer takes the write lock when it begins, so two
+processes (``serve`` and a command) never meet half way. PostgreSQL runs READ COMMITTED for writers, who take
+the locks that they need, and REPEATABLE READ for readers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from gateway.store.address import Address
+from keys.errors import InputError
+
+BUSY_SECONDS = 5.0  # how long a writer waits for another process before it says so
+CONNECT_SECONDS: Final = 10  # how long a server has to answer a first time
+_IDLE_SECONDS: Final = 300  # a process that stands still in a transaction is put out of the others' way
+_READING: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_SETTINGS: Final = """\
+SELECT set_config('lock_timeout', %s, false), set_config('idle_in_transaction_session_timeout', %s, false),
+    set_config('client_min_messages', 'error', false),
+    set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+        WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)"""
+
+
+def engine_for(address: Address) -> Engine:
+    """Return what makes connections to an address; none is made yet.
+
+    Raises:
+        InputError: STORE_DRIVER, where the driver of PostgreSQL is not installed.
+    """
+    if address.path is not None:
+        options = {"check_same_thread": False, "timeout": BUSY_SECONDS}
+        engine = sa.create_engine(address.url, connect_args=options)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    asked = {"connect_timeout": CONNECT_SECONDS, "application_name": "tocsin"}
+    given = {name: value for name, value in asked.items() if name not in address.url.query}
+    try:
+        engine = sa.create_engine(address.url, connect_args=given, pool_pre_ping=True)
+    except ImportError:
+        raise InputError(
+            "STORE_DRIVER",
+            "The store is in PostgreSQL, whose driver is not installed here.",
+            mend="Install it with: pip install 'tocsin[postgres]'",
+            where=address.where,
+        ) from None
+    event.listen(engine, "connect", _set_up_postgresql)
+    return engine
+
+
+def to_read(engine: Engine) -> Connection:
+    """Return a connection whose transactions see one state and change nothing."""
+    connection = engine.connect()
+    if engine.dialect.name == "sqlite":
+        return connection
+    return connection.execution_options(**_READING)
+
+
+def to_write(engine: Engine) -> Connection:
+    """Return a connection whose transactions write."""
+    return engine.connect().execution_options(tocsin_write=True)
+
+
+def _set_up_sqlite(raw: Any, _record: Any) -> None:
+    raw.isolation_level = None  # the driver's own BEGIN comes too late: ours says IMMEDIATE
+    cursor = raw.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("tocsin_write") else "BEGIN")
+
+
+def _set_up_postgresql(raw: Any, _record: Any) -> None:
+    with raw.cursor() as cursor:
+        cursor.execute(_SETTINGS, (f"{int(BUSY_SECONDS * 1000)}", f"{_IDLE_SECONDS}s"))
+    raw.commit()
