@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -27,8 +28,7 @@ from gateway.service.broker import mosquitto
 from keys.errors import InputError
 
 app = group("The MQTT broker: its configuration, and who may do what there.")
-PortOption = Annotated[int, typer.Option(min=1, max=65_535)]
-_ADDRESS = re.compile(r"[A-Za-z0-9.:%_-]*")
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9.:%_-]*")
 
 
 def register(parent: typer.Typer) -> None:
@@ -111,10 +111,15 @@ def _print(out: Console, written: Written, kind: Kind, *, dry_run: bool) -> None
 @app.command("run", epilog=example("broker run broker"))
 def run(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="From 'tocsin broker config'.")],
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Run Mosquitto in the foreground, with its log on stderr, until Ctrl-C.
 
     The process becomes Mosquitto: SIGTERM ends it with everything kept, and SIGHUP lets it read access lists,
     certificates and the list of revoked ones again.
     """
-    mosquitto.replace_process(folder)
+    become = mosquitto.ready(folder)
+    emit(as_json, {"config": become[-1], "program": become[0]}, say(f"Running {become[0]}; Ctrl-C ends it."))
+    sys.stdout.flush()
+    os.execv(become[0], become)  # noqa: S606 - no shell, and a path that we found ourselves

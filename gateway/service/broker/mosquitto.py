@@ -141,11 +141,11 @@ def find() -> Path:
     return Path(found)
 
 
-def replace_process(folder: Path) -> None:
-    """Become Mosquitto with the configuration in a folder; returns never.
+def ready(folder: Path) -> list[str]:
+    """Return the command line of Mosquitto with the configuration in a folder, once it can start.
 
-    It is this process from then on, so nothing stands between it and whoever stops it (SIGTERM), lets it read
-    access lists and certificates again (SIGHUP), or keeps its log.
+    Whoever runs it should become it (``os.execv``): then nothing stands between Mosquitto and whoever stops
+    it (SIGTERM), lets it read access lists and certificates again (SIGHUP), or keeps its log.
 
     Raises:
         InputError: NO_BROKER_CONFIG, PORT_TAKEN, BAD_ADDRESS.
@@ -160,7 +160,7 @@ def replace_process(folder: Path) -> None:
         word, *rest = line.split()
         if word == "listener" and rest:
             _require_free(rest[1] if len(rest) > 1 else "", int(rest[0]))
-    os.execv(program, [str(program), "-c", str(config)])  # noqa: S606 - no shell, and a path of our own finding
+    return [str(program), "-c", str(config)]
 
 
 def _require_free(address: str, port: int) -> None:
