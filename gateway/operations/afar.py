@@ -30,11 +30,31 @@ class Operation:
     path: str
     """Below ``/api/v1``; a part in braces is the argument of that name."""
     right: str
-    """What a token must allow, such as ``rollout:start``; ``gateway/core/rights.py`` says who may."""
+    """What a token must allow, such as ``rollout:run``; ``gateway/core/rights.py`` says who may."""
     function: Callable[..., Any]
-    """Undecorated. The server itself gives ``workspace``, ``now`` (UTC seconds) and ``by`` (who asks)."""
+    """Undecorated. The server itself gives ``workspace`` and the arguments of :data:`GIVEN`."""
+    creates: bool = False
+    """Something has an address afterwards that it had not before: 201 instead of 200."""
+    secret: bool = False
+    """Its answer holds a secret: it is given once, and kept nowhere."""
+    raw: str = ""
+    """The argument of bytes that is the body of the request itself; the others stand in the query then."""
+    body_max: int = 1024 * 1024
+    """Bytes of a request's body, at most."""
+
+    @property
+    def changes(self) -> bool:
+        """Say whether it may change anything."""
+        return self.method != "GET"
 
 
+GIVEN: Final = ("now", "by", "asker")
+"""Arguments that a server gives, never who asks: the time in UTC seconds, the name of the token, and the
+:class:`gateway.core.rights.Caller` (None where a person works in the workspace's own folder)."""
+IF_MATCH: Final = "if_match"
+"""An argument that travels as a header: the ``tag`` of the record that was read and is to be changed."""
+ACCOUNT: Final = "account"
+"""An argument that a token of one account always gets; an operation without it is not for such tokens."""
 OPERATIONS: Final[dict[str, Operation]] = {}
 """By name; filled as the modules of operations are imported."""
 
@@ -49,7 +69,14 @@ class Server(Protocol):
 
 
 def operation(
-    method: str, path: str, *, right: str
+    method: str,
+    path: str,
+    *,
+    right: str,
+    creates: bool = False,
+    secret: bool = False,
+    raw: str = "",
+    body_max: int = 1024 * 1024,
 ) -> Callable[[Callable[Concatenate[Workspace, P], R]], Callable[Concatenate[Workspace, P], R]]:
     """Let a function be called from afar.
 
@@ -59,11 +86,18 @@ def operation(
         method: of HTTP.
         path: see :attr:`Operation.path`.
         right: see :attr:`Operation.right`.
+        creates: see :attr:`Operation.creates`.
+        secret: see :attr:`Operation.secret`.
+        raw: see :attr:`Operation.raw`.
+        body_max: see :attr:`Operation.body_max`.
     """
 
     def mark(function: Callable[Concatenate[Workspace, P], R]) -> Callable[Concatenate[Workspace, P], R]:
         module = function.__module__.removeprefix("gateway.operations.")
-        row = Operation(f"{module}.{function.__name__}", method, path, right, function)
+        name = f"{module}.{function.__name__.rstrip('_')}"
+        row = Operation(
+            name, method, path, right, function, creates=creates, secret=secret, raw=raw, body_max=body_max
+        )
         OPERATIONS[row.name] = row
         signature = inspect.signature(function)
 
