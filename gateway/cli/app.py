@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "status": "status",
     "rollout": "rollout",
     "serve": "serve",
+    "quarantine": "quarantine",
     "broker": "broker",
     "verify": "verify",
     "demo": "demo",

@@ -69,13 +69,16 @@ def _served(workspace: Workspace) -> Path:
 
 @contextlib.contextmanager
 def announced(workspace: Workspace, url: str) -> Iterator[None]:
-    """Let other commands of this workspace find the broker that ``serve`` uses."""
+    """Let other commands of this workspace find the broker that ``serve`` uses; the last worker's counts."""
     path = _served(workspace)
-    files.write_atomic(path, json.dumps({"broker": url, "pid": os.getpid()}).encode(), mode=0o600)
+    said = json.dumps({"broker": url, "pid": os.getpid()}).encode()
+    files.write_atomic(path, said, mode=0o600)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if path.read_bytes() == said:
+                path.unlink(missing_ok=True)
 
 
 def broker_url(workspace: Workspace, given: str | None) -> str:

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from advisories.topics import is_id
 from gateway.cli.output import (
     JsonOption,
     WorkspaceOption,
@@ -24,8 +26,12 @@ from gateway.cli.running import announced, only_one, run
 from gateway.operations.trust.keys import signer_for
 from gateway.service import tls
 from gateway.service.broker import DemoBroker
-from gateway.service.runtime import Gateway
+from gateway.service.election import name_lock
+from gateway.service.runtime import WORKER, Gateway
+from gateway.store.engine import Store
+from gateway.store.workers import NAME_MAX
 from gateway.workspace.folder import Workspace
+from keys.errors import InputError, UnavailableError
 from keys.signer import Signer
 
 
@@ -67,19 +73,34 @@ def serve(
         ),
     ] = None,
     address: Annotated[str, typer.Option(help="Local address for --http.")] = "127.0.0.1",
+    worker: Annotated[
+        str | None,
+        typer.Option(help="Name of this worker, where several share one store and broker; each has its own."),
+    ] = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Name of the gateway key; needed where there are several.")
     ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Publish what is in the store, answer devices and take their reports in, until Ctrl-C."""
+    """Publish what is in the store, answer devices and take their reports in, until Ctrl-C.
+
+    Any number of workers may share one store and one broker: give each a name. One of them leads, which
+    publishes and moves rollouts on; where it ends, another one takes the lead within seconds.
+    """
     opened = open_workspace(workspace)
+    url = broker or opened.settings.broker
+    if worker is not None:
+        _require_worker(worker, url)
     opened.trusted()
     signer = signer_for(opened, "gateway", ask_passphrase, key)
-    url = broker or opened.settings.broker
     with contextlib.ExitStack() as stack:
-        stack.enter_context(only_one(opened.path / ".serve.lock", "'tocsin serve' for this workspace"))
+        store = stack.enter_context(opened.store())
+        lock, what = ".serve.lock", "'tocsin serve' for this workspace"
+        if worker is not None:
+            lock, what = f".serve-{worker}.lock", f"the worker '{worker}'"
+        stack.enter_context(only_one(opened.path / lock, what))
+        stack.enter_context(_one_of_a_name(store, worker or WORKER))
         if url is None:
             url = stack.enter_context(DemoBroker(port=port)).url
             kind = IN_PROCESS
@@ -89,8 +110,48 @@ def serve(
         listener = None if wanted is None else stack.enter_context(_listen(address, wanted))
         stack.enter_context(announced(opened, url))
         https = tls.server_context(opened) if listener is not None else None
-        way = _Way(url, kind, listener, tls.context_for(opened, url), https)
-        run(lambda stop: _serve(opened, signer, way, stop, as_json=as_json))
+        way = _Way(url, kind, listener, tls.context_for(opened, url), https, worker or WORKER)
+        run(lambda stop: _serve(opened, store, signer, way, stop, as_json=as_json))
+
+
+def _require_worker(name: str, url: str | None) -> None:
+    """Refuse a worker that has no name to be told by, or no broker that others have too."""
+    if not is_id(name) or len(name) > NAME_MAX or name == WORKER:
+        raise InputError(
+            "BAD_WORKER",
+            f"'{name}' cannot be the name of a worker.",
+            mend=f"Use 1 to {NAME_MAX} letters, digits, dots or hyphens, and not '{WORKER}'.",
+        )
+    if url is None:
+        raise InputError(
+            "WORKER_ALONE",
+            "Workers share one broker, and none is given here.",
+            mend="Say --broker URL, or set broker in tocsin.toml.",
+        )
+
+
+@contextlib.contextmanager
+def _one_of_a_name(store: Store, name: str) -> Iterator[None]:
+    """Hold a worker's name on this store: two of one name would cut each other off at the broker.
+
+    Raises:
+        UnavailableError: RUNNING_ALREADY.
+    """
+    lock = name_lock(store, name)
+    if lock is None:
+        yield
+        return
+    if not lock.hold():
+        raise UnavailableError(
+            "RUNNING_ALREADY",
+            f"Another process runs the worker '{name}' on this store, maybe on another machine.",
+            mend="Give this one another name with --worker, or end that one first.",
+            where=store.where,
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 IN_PROCESS = "broker in this process"
@@ -107,6 +168,8 @@ class _Way:
     tls: ssl.SSLContext | None
     https: ssl.SSLContext | None
     """With which HTTP is served; None: without TLS."""
+    worker: str
+    """Name of this worker."""
 
     @property
     def http(self) -> str | None:
@@ -119,44 +182,46 @@ class _Way:
 
 
 async def _serve(
-    workspace: Workspace, signer: Signer, way: _Way, stop: asyncio.Event, *, as_json: bool
+    workspace: Workspace, store: Store, signer: Signer, way: _Way, stop: asyncio.Event, *, as_json: bool
 ) -> None:
     """Run gateway and HTTP server until one ends or ``stop`` is set; say when both are ready."""
-    with workspace.store() as store:
-        trusted = workspace.trusted()
-        gateway = Gateway(
-            store,
-            workspace.artefacts,
-            workspace.topics,
-            trusted.fleet,
-            trusted,
-            signer,
-            share=way.kind != IN_PROCESS,
-            payload_rate=workspace.settings.mqtt_payload_rate,
+    trusted = workspace.trusted()
+    gateway = Gateway(
+        store,
+        workspace.artefacts,
+        workspace.topics,
+        trusted.fleet,
+        trusted,
+        signer,
+        worker=way.worker,
+        share=way.kind != IN_PROCESS,
+        payload_rate=workspace.settings.mqtt_payload_rate,
+        report_rate=workspace.settings.report_rate,
+    )
+
+    async def tell() -> None:
+        await gateway.ready.wait()
+        also = f" and {way.http}" if way.http else ""
+        named = "" if way.worker == WORKER else f" as worker '{way.worker}'"
+        emit(
+            as_json,
+            {"serving": workspace.path, "broker": way.url, "http": way.http, "worker": way.worker},
+            say(f"Serving {workspace.path} on {way.url}{also} ({way.kind}){named}. Ctrl-C ends."),
         )
 
-        async def tell() -> None:
-            await gateway.ready.wait()
-            also = f" and {way.http}" if way.http else ""
-            emit(
-                as_json,
-                {"serving": workspace.path, "broker": way.url, "http": way.http},
-                say(f"Serving {workspace.path} on {way.url}{also} ({way.kind}). Ctrl-C ends."),
-            )
-
-        over = asyncio.Event()
-        parts = [asyncio.create_task(gateway.run(way.url, over, way.tls))]
-        if way.listener is not None:
-            parts.append(asyncio.create_task(_serve_http(gateway, workspace, way, over)))
-        stopping = asyncio.create_task(stop.wait())
-        telling = asyncio.create_task(tell())
-        try:
-            done, _ = await asyncio.wait((*parts, stopping), return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            telling.cancel()
-            stopping.cancel()
-            over.set()
-            await asyncio.gather(*parts, return_exceptions=True)
-            await gateway.close()
+    over = asyncio.Event()
+    parts = [asyncio.create_task(gateway.run(way.url, over, way.tls))]
+    if way.listener is not None:
+        parts.append(asyncio.create_task(_serve_http(gateway, workspace, way, over)))
+    stopping = asyncio.create_task(stop.wait())
+    telling = asyncio.create_task(tell())
+    try:
+        done, _ = await asyncio.wait((*parts, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        telling.cancel()
+        stopping.cancel()
+        over.set()
+        await asyncio.gather(*parts, return_exceptions=True)
+        await gateway.close()

@@ -178,6 +178,8 @@ class Committer:
         """Return what a message says, checked under the device's present row."""
         if item.opened is not None and item.opened[1] == device:
             return item.opened[0]
+        if len(item.data) > REPORT_BYTES_MAX:  # whoever sent it: only its beginning is kept
+            raise RefusedError(Reason.TOO_BIG, f"{len(item.data)} bytes")
         return examine(item.data, device, fleet=self._fleet, now=now)
 
     def _knows(self, session: Session, head: bytes | None) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import zlib
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -22,6 +23,7 @@ from gateway.store.engine import Store
 LOCK_FILE: Final = ".leader.lock"
 _SPACE: Final = 0x746F6373  # "tocs": the first of the two numbers of our locks on PostgreSQL
 _LEADER: Final = 0x6C656164  # "lead": the second one
+_NAMES: Final = 0x6E616D65  # "name": the first one of locks on workers' names
 _ALIVE: Final = (  # the server finds out about a machine that is gone within seconds, not hours
     "SET tcp_keepalives_idle = 5",
     "SET tcp_keepalives_interval = 2",
@@ -47,7 +49,14 @@ def leader_lock(store: Store) -> Lock:
     """Return the lock that whoever leads on this store holds."""
     if store.path is not None:
         return FileLock(store.path.parent / LOCK_FILE)
-    return SessionLock(store, _LEADER)
+    return SessionLock(store, _SPACE, _LEADER)
+
+
+def name_lock(store: Store, name: str) -> Lock | None:
+    """Return the lock that the worker of a name holds; None on SQLite: there a file of the workspace does."""
+    if store.path is not None:
+        return None
+    return SessionLock(store, _NAMES, zlib.crc32(name.encode()) & 0x7FFFFFFF)
 
 
 class FileLock:
@@ -93,8 +102,8 @@ class FileLock:
 class SessionLock:
     """An advisory lock of PostgreSQL on a connection that is used for nothing else."""
 
-    def __init__(self, store: Store, number: int) -> None:
-        self._store, self._number = store, number
+    def __init__(self, store: Store, space: int, number: int) -> None:
+        self._store, self._space, self._number = store, space, number
         self._connection: Connection | None = None
         self._held = False
 
@@ -108,7 +117,7 @@ class SessionLock:
             if self._held:
                 self._connection.exec_driver_sql("SELECT 1")
                 return True
-            query = sa.select(sa.func.pg_try_advisory_lock(_SPACE, self._number))
+            query = sa.select(sa.func.pg_try_advisory_lock(self._space, self._number))
             self._held = bool(self._connection.execute(query).scalar())
         except (exc.SQLAlchemyError, OSError):
             self.release()

@@ -95,7 +95,7 @@ class Gateway:
                 mend="Use the gateway's key, or publish a root that names this one.",
             )
         self.store, self.topics, self.worker = store, topics, worker
-        self._share, self._clock = share, clock
+        self._clock = clock
         self._committing = ThreadPoolExecutor(1, "ingest")
         self._reading = ThreadPoolExecutor(1, "store")
         self.troubles = Troubles()
@@ -120,7 +120,11 @@ class Gateway:
             entropy,
         )
         name = f"tocsin-gateway-{signer.public.thumbprint.hex()[:16]}"
-        self._client_id = name if worker == WORKER else f"{name}-{worker}"
+        self.client_id = name if worker == WORKER else f"{name}-{worker}"
+        """Under which the broker keeps this worker's session."""
+        find = topics.shared if share else lambda leaf: topics.device("+", leaf)
+        self.filters = [find(leaf) for leaf in LEAVES]
+        """What this worker subscribes to."""
         self._started = clock()
         self.ready = self._publisher.ready
         """Set once subscribed and, where this worker leads, with everything retained at the broker."""
@@ -267,14 +271,13 @@ class Gateway:
             for link in found:
                 link.close()
 
-        link = await Link.open(url, self._client_id, lambda m: self._arrivals.take(m, full), tls)
+        link = await Link.open(url, self.client_id, lambda m: self._arrivals.take(m, full), tls)
         found.append(link)
         return link
 
     async def _converse(self, link: Link) -> None:
-        find = self.topics.shared if self._share else lambda leaf: self.topics.device("+", leaf)
         try:
-            await link.subscribe([find(leaf) for leaf in LEAVES])
+            await link.subscribe(self.filters)
             self.troubles.over("broker")
             await self._racing(link.closed.wait(), *self._publisher.work(link))
         except UnavailableError as error:

@@ -34,6 +34,11 @@ class Poison:
     id: int = 0
     """Number of its row; 0 before it has one."""
 
+    @property
+    def cut(self) -> bool:
+        """Whether only its beginning was kept: it is longer than any report."""
+        return self.reason is Reason.TOO_BIG
+
 
 def keep(session: Session, messages: Sequence[Poison]) -> int:
     """Write messages, as far as there is room; the same one again takes no more. Return how many were new."""
