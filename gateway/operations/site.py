@@ -139,7 +139,7 @@ def _editions(workspace: Workspace, now: int) -> tuple[list[Edition], dict[str, 
                 "SITE_DAMAGED",
                 f"{advisory} revision {revision} is not stored as it was signed.",
                 mend="Restore the store from a copy.",
-                where=str(workspace.store_path),
+                where=store.where,
             )
         listed = _listed(folder, peek(document, Notice))
         try:

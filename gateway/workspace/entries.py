@@ -6,7 +6,7 @@ import ipaddress
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 from typing import Any, Final
@@ -15,6 +15,7 @@ from advisories.limits import PAYLOAD_BYTES_MAX
 from advisories.topics import DEFAULT_PREFIX, is_id
 from advisories.versions import parse_version
 from gateway import files, values
+from gateway.core import retention
 from gateway.core.rate import (
     HTTP_BYTES_PER_SECOND,
     MQTT_BYTES_PER_SECOND,
@@ -22,7 +23,9 @@ from gateway.core.rate import (
     REPORT_RATES,
     REPORTS_PER_MINUTE,
 )
+from gateway.core.retention import RULES
 from gateway.files import Field
+from gateway.store import address
 from keys.algorithms import PublicKey
 from keys.cbor import decode, encode
 from keys.errors import InputError, RefusedError
@@ -30,6 +33,7 @@ from keys.limits import NAME_BYTES_MAX
 
 FORMAT: Final = 1
 POLICY_FILE: Final = "policy.toml"
+STORE_FILE: Final = "store.sqlite"
 PRODUCT_LETTERS_MAX: Final = 200  # of a product's name, and of its vendor's
 PUBLIC_KEY_BYTES_MAX: Final = 4_096  # of an encoded COSE_Key; ML-DSA-65 takes 1,966
 ADDRESS_LETTERS_MAX: Final = 254  # of a mail address (RFC 5321, errata 1690)
@@ -84,6 +88,10 @@ class Settings:
     """File with the password, readable by its owner only; TOCSIN_MAIL_PASSWORD wins."""
     mail_ca: str | None = None
     """PEM file of the CA that vouches for the mail server; None: the system's."""
+    store: str | None = None
+    """Address of the store's database, or path of its file; None: ``store.sqlite``. TOCSIN_STORE wins."""
+    keep: Mapping[str, int] = field(default_factory=dict)
+    """Rule of :data:`gateway.core.retention.RULES` -> days; what has no rule is kept."""
     log_format: str = "text"
     """``text`` or ``json``: how ``serve`` writes its log."""
 
@@ -166,6 +174,19 @@ def read_versions(value: Any) -> tuple[str, ...]:
     return found
 
 
+def read_store(place: str) -> str:
+    """Return where a store lies, as it was written.
+
+    Raises:
+        ValueError: saying what is wrong; a password in it is not repeated.
+    """
+    try:
+        address.read(place)
+    except InputError as error:
+        raise ValueError(f"{error.message} {error.mend}".removesuffix(".")) from None
+    return place
+
+
 def read_day(value: Any) -> str:
     """Return a day as ``2030-01-31``.
 
@@ -229,8 +250,17 @@ SETTINGS: Mapping[str, Field] = {
     "mail_user": Field(values.a_text, required=False),
     "mail_password_file": Field(values.a_text, required=False),
     "mail_ca": Field(values.a_text, required=False),
+    "store": Field(lambda value: read_store(values.a_text(value)), required=False),
+    **{retention.setting(rule): Field(values.an_int(*retention.DAYS), required=False) for rule in RULES},
     "log_format": Field(values.one_of("text", "json"), required=False, default="text"),
 }
+
+
+def settings_of(found: Mapping[str, Any]) -> Settings:
+    """Return the settings of which :data:`SETTINGS` has read each value."""
+    kept = {rule: found[retention.setting(rule)] for rule in RULES}
+    rest = {name: found[name] for name in found.keys() - {"format"} - set(map(retention.setting, RULES))}
+    return Settings(keep={rule: days for rule, days in kept.items() if days is not None}, **rest)
 
 
 def _short(value: Any) -> str:

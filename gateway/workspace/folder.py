@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,12 +31,14 @@ from gateway.workspace.entries import (
     POLICY_FILE,
     PRODUCT,
     SETTINGS,
+    STORE_FILE,
     KeyEntry,
     Product,
     Settings,
     check_prefix,
     key_fields,
     public_values,
+    settings_of,
 )
 from keys.document import digest, peek
 from keys.errors import DamagedError, InputError, RefusedError, UnavailableError
@@ -104,8 +107,8 @@ class Workspace:
             for folder in ("roots", "keys", "advisories", "patches", "artefacts", "devices"):
                 (path / folder).mkdir(parents=True, exist_ok=True)
             (path / "keys").chmod(0o700)
-        if not (path / "store.sqlite").exists():
-            Store.create(path / "store.sqlite").close()
+        if not (path / STORE_FILE).exists():
+            Store.create(path / STORE_FILE).close()
         for name, text in (
             (".gitignore", _GITIGNORE),
             ("products.toml", _PRODUCTS),
@@ -141,9 +144,7 @@ class Workspace:
                 mend="Use the newer program that made it.",
                 where=table.where("", "format"),
             )
-        found = table.fields("", SETTINGS)
-        settings = Settings(**{name: value for name, value in found.items() if name != "format"})
-        return Workspace(path, settings)
+        return Workspace(path, settings_of(table.fields("", SETTINGS)))
 
     @property
     def topics(self) -> Topics:
@@ -157,13 +158,19 @@ class Workspace:
 
     @property
     def store_path(self) -> Path:
-        """The SQLite file of the store."""
-        return self.path / "store.sqlite"
+        """The SQLite file of the store, where it is one here."""
+        return self.path / STORE_FILE
+
+    @property
+    def store_place(self) -> Path | str:
+        """Where the store lies: path of its file, or address of its database."""
+        given = os.environ.get("TOCSIN_STORE") or self.settings.store or STORE_FILE
+        return given if "://" in given else self.path / given
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
         """Open the store and close it afterwards (errors of :meth:`Store.open`)."""
-        store = Store.open(self.store_path)
+        store = Store.open(self.store_place)
         try:
             yield store
         finally:

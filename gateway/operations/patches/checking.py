@@ -79,7 +79,8 @@ def refuse(checked: Iterable[Checked]) -> None:
 
 def counter_floor(workspace: Workspace, product: str) -> int:
     """Return the security counter of a product's newest published patch; 0 where none is known."""
-    if not workspace.store_path.is_file():
+    place = workspace.store_place
+    if isinstance(place, Path) and not place.is_file():
         return 0
     with workspace.store() as store, store.read() as session:
         last = session.document("patch", product)
