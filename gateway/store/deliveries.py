@@ -157,6 +157,13 @@ def disabled(session: Session) -> list[Webhook]:
     return [_webhook(row) for row in session.connection.execute(query).mappings()]
 
 
+def _served() -> sa.ColumnElement[bool]:
+    """Return the condition on webhooks that they are told: neither disabled nor of a closed account."""
+    w, a = schema.webhooks, schema.accounts
+    closed = sa.select(a.c.id).where(a.c.closed.is_not(None))
+    return sa.and_(w.c.disabled.is_(None), sa.or_(w.c.account.is_(None), w.c.account.not_in(closed)))
+
+
 def of_kinds(kinds: Iterable[str]) -> sa.ColumnElement[bool]:
     """Return the condition on audit rows that their kind begins like one of these."""
     column = schema.audit.c.kind
@@ -167,7 +174,7 @@ def lagging(session: Session) -> list[str]:
     """Return the ids of webhooks that have something to come, sorted."""
     t, a = schema.webhooks, schema.audit
     head = audit.last(session)[0]
-    query = sa.select(t).where(t.c.disabled.is_(None), t.c.after < head).order_by(t.c.id)
+    query = sa.select(t).where(_served(), t.c.after < head).order_by(t.c.id)
     found = []
     for row in session.connection.execute(query).mappings().all():
         hook = _webhook(row)
@@ -186,7 +193,7 @@ def queue_rows(session: Session, name: str, now: float) -> bool:
         now: UTC seconds.
     """
     a, w = schema.audit, schema.webhooks
-    found = sa.select(w).where(w.c.id == name, w.c.disabled.is_(None)).with_for_update()
+    found = sa.select(w).where(w.c.id == name, _served()).with_for_update(of=w)
     row = session.connection.execute(found).mappings().first()
     if row is None:
         return False
@@ -235,7 +242,7 @@ def due_webhooks(session: Session, now: float) -> list[str]:
     query = (
         sa.select(d.c.target)
         .join(w, w.c.id == d.c.target)
-        .where(d.c.id.in_(heads), d.c.due <= now, w.c.disabled.is_(None))
+        .where(d.c.id.in_(heads), d.c.due <= now, _served())
         .order_by(d.c.due, d.c.id)
     )
     return list(session.connection.execute(query).scalars())
