@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 import sqlalchemy as sa
 
 from advisories.notice import check_code
 from advisories.states import PATCH_FAILED, PATCH_PROVEN
-from gateway.core.funnel import Funnel, total
+from gateway.core.funnel import Funnel, Kind, percents
+from gateway.operations.afar import operation
 from gateway.operations.rollouts import RolloutView
 from gateway.operations.rollouts import status as rollout_status
 from gateway.store import funnel, schema
 from gateway.store.engine import COUNTS, Session
 from gateway.workspace.folder import Workspace
+from keys.errors import InputError
 
-_PROVEN = frozenset(state.name for state in PATCH_PROVEN)
-_FAILED = frozenset(state.name for state in PATCH_FAILED)
+SLICES_MAX: Final = 10_000  # parts that one answer tells apart
+_PROVEN: Final = frozenset(state.name for state in PATCH_PROVEN)
+_FAILED: Final = frozenset(state.name for state in PATCH_FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One part of the devices that an advisory concerns; None where it was not told apart."""
+
+    product: str | None
+    language: str | None
+    """Empty for devices that never reported; region and account where the inventory says nothing."""
+    region: str | None
+    account: str | None
+    counts: Funnel
+    percents: dict[str, float]
+    """Step -> per cent of the affected (of the sent: delivered; of the affected or possibly so: not_told)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +49,14 @@ class AdvisoryStatus:
     exercise: bool
     published: float
     """UTC seconds."""
+    total: Slice
+    slices: tuple[Slice, ...]
+    """Told apart as was asked."""
     products: dict[str, Funnel]
     languages: dict[str, dict[str, Funnel]]
     """Product -> language -> devices that speak it; a hyphen stands for those that never reported."""
     seconds_p50: float | None
-    """From publishing to shown, for half of the devices that were shown it."""
+    """From publishing to shown, for half of the devices that were shown it; at most 2.5 % too much."""
     seconds_p99: float | None
 
 
@@ -57,68 +79,96 @@ class PatchStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything that ``tocsin status`` shows."""
+    """Everything that ``tocsin status`` shows; of one account only what concerns its devices."""
 
     devices: int
     """Registered and not revoked."""
     reporting: int
-    """Devices that have ever reported."""
+    """Of those, devices that have ever reported."""
+    unreachable: int
+    """In the inventory and not registered: told by letter or call only."""
     advisories: tuple[AdvisoryStatus, ...]
     patches: tuple[PatchStatus, ...]
     rollouts: tuple[RolloutView, ...]
     refused: dict[str, int]
     """Reason -> how often devices refused a document."""
-    quarantined: dict[str, int]
+    quarantined: dict[str, int] = field(default_factory=dict)
     """Reason -> messages to the gateway that were no reports."""
-    anomalies: dict[str, int]
+    anomalies: dict[str, int] = field(default_factory=dict)
     """Kind -> how often evidence did not fit together."""
-    served: dict[str, int]
+    served: dict[str, int] = field(default_factory=dict)
     """What the gateway counted since its last start, as it was kept last: reports, wants, blocks, bytes."""
 
 
-def status(workspace: Workspace, advisory: str | None = None) -> Status:
+@operation("GET", "/status", right="status:read")
+def status(
+    workspace: Workspace,
+    advisory: str | None = None,
+    *,
+    split: Sequence[str] = (),
+    account: str | None = None,
+) -> Status:
     """Read the whole state, or that of one advisory.
 
+    Args:
+        workspace: where.
+        advisory: its id; None means every published one.
+        split: what is told apart: some of ``product``, ``language``, ``region`` and ``account``.
+        account: whose devices alone are meant.
+
     Raises:
-        InputError: ADVISORY_UNKNOWN, when it was never published.
+        InputError: ADVISORY_UNKNOWN, when it was never published; BAD_VALUE; TOO_MANY_PARTS.
     """
+    if unknown := [name for name in split if name not in funnel.SPLITS]:
+        mend = f"Choose from {', '.join(funnel.SPLITS)}."
+        raise InputError("BAD_VALUE", f"Nothing can be told apart by '{unknown[0]}'.", mend=mend)
     with workspace.store() as store, store.read() as session:
-        d, s = schema.devices, schema.device_states
-        devices = sa.select(sa.func.count()).select_from(d).where(d.c.revoked.is_(False))
-        reporting = sa.select(sa.func.count()).select_from(s)
-        wanted = (
-            funnel.advisory_funnels(session)
-            if advisory is None
-            else [funnel.advisory_funnel(session, advisory)]
-        )
+        ids = funnel.published(session) if advisory is None else [advisory]
+        kinds = funnel.devices(session, account=account)
         return Status(
-            devices=int(session.connection.execute(devices).scalar() or 0),
-            reporting=int(session.connection.execute(reporting).scalar() or 0),
-            advisories=tuple(_advisory(found) for found in wanted),
-            patches=_patches(session),
-            rollouts=tuple(rollout_status(workspace)),
-            refused=funnel.refusals(session),
-            quarantined=funnel.quarantined(session),
-            anomalies=funnel.anomalies(session),
-            served=json.loads(session.meta(COUNTS) or "{}"),
+            devices=kinds[Kind.REPORTS] + kinds[Kind.NEVER_REPORTED],
+            reporting=kinds[Kind.REPORTS],
+            unreachable=kinds[Kind.UNREACHABLE],
+            advisories=tuple(_advisory(session, id_, split, account) for id_ in ids),
+            patches=_patches(session, account),
+            rollouts=() if account is not None else tuple(rollout_status(workspace)),
+            refused=funnel.refusals(session, account=account),
+            **({} if account is not None else _house(session)),
         )
 
 
-def _advisory(found: funnel.AdvisoryFunnel) -> AdvisoryStatus:
+def _house(session: Session) -> dict[str, dict[str, int]]:
+    """Return what is no account's business."""
+    return {
+        "quarantined": funnel.quarantined(session),
+        "anomalies": funnel.anomalies(session),
+        "served": json.loads(session.meta(COUNTS) or "{}"),
+    }
+
+
+def _advisory(session: Session, advisory: str, split: Sequence[str], account: str | None) -> AdvisoryStatus:
+    found = funnel.advisory_funnel(session, advisory, account=account, split={"language", *split})
     notice = found.notice
+    parts = found.by(*split) if split else {}
+    if len(parts) > SLICES_MAX:
+        raise InputError(
+            "TOO_MANY_PARTS",
+            f"{advisory} would be told apart in {len(parts)} parts.",
+            mend="Tell fewer things apart at once, or ask for one account.",
+        )
+    products, languages = found.by("product"), found.by("product", "language")
     return AdvisoryStatus(
         id=notice.id,
         revision=notice.revision,
         check_code=check_code(found.digest),
         exercise=notice.exercise,
         published=found.published,
-        products={
-            product: total(cell for key, cell in found.cells.items() if key[0] == product)
-            for product in notice.subject
-        },
+        total=_slice((), (), found.total),
+        slices=tuple(_slice(split, key, counts) for key, counts in parts.items()),
+        products={product: products.get((product,), Funnel()) for product in notice.subject},
         languages={
             product: {
-                language or "-": cell for (name, language), cell in found.cells.items() if name == product
+                language or "-": cell for (name, language), cell in languages.items() if name == product
             }
             for product in notice.subject
         },
@@ -127,22 +177,35 @@ def _advisory(found: funnel.AdvisoryFunnel) -> AdvisoryStatus:
     )
 
 
-def _patches(session: Session) -> tuple[PatchStatus, ...]:
+def _slice(names: Sequence[str], key: Sequence[str], counts: Funnel) -> Slice:
+    apart = dict(zip(names, key, strict=True))
+    return Slice(
+        apart.get("product"),
+        apart.get("language"),
+        apart.get("region"),
+        apart.get("account"),
+        counts,
+        percents(counts),
+    )
+
+
+def _patches(session: Session, account: str | None) -> tuple[PatchStatus, ...]:
     p = schema.patches
     query = sa.select(p.c.digest, p.c.product, p.c.sequence, p.c.version).order_by(p.c.product, p.c.sequence)
+    known = funnel.patch_funnels(session, account=account)
     found = []
-    for digest, product, sequence, version in session.connection.execute(query).all():
-        states = funnel.patch_funnel(session, digest)
+    for digest, product, sequence, version in session.connection.execute(query):
+        patch = known.get(digest) or funnel.PatchFunnel({}, {}, {})
         found.append(
             PatchStatus(
                 product=product,
                 sequence=sequence,
                 version=version,
-                states=states,
-                patched=sum(count for state, count in states.items() if state in _PROVEN),
-                patched_by_language=funnel.patched_by_language(session, digest),
-                failed=sum(count for state, count in states.items() if state in _FAILED),
-                agreed=funnel.agreed(session, digest),
+                states=patch.states,
+                patched=sum(count for state, count in patch.states.items() if state in _PROVEN),
+                patched_by_language=patch.proven,
+                failed=sum(count for state, count in patch.states.items() if state in _FAILED),
+                agreed=patch.agreed,
             )
         )
     return tuple(found)

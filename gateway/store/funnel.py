@@ -1,28 +1,37 @@
 """The funnel from the store: what the status command, the demonstration and the dashboard show.
 
-Seconds from publishing to shown are on the gateway's clock on both ends: from the commit of the
+Everything is read from cells (``gateway.store.cells``), so it takes as long for a million devices as for a
+thousand. Seconds from publishing to shown are on the gateway's clock on both ends: from the commit of the
 publication to the receipt of the report that first said SHOWN. So they are upper bounds, finer than the
-journal's whole seconds, and a device with a wrong clock cannot colour them.
+journal's whole seconds, and a device with a wrong clock cannot colour them; a histogram keeps them to
+2.5 per cent (:func:`gateway.core.funnel.bucket`).
+
+``account`` narrows everything to the devices of one account; None means all.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from advisories.notice import Notice
 from advisories.report import Agreed
-from advisories.states import PATCH_PROVEN, Surface
+from advisories.states import PATCH_PROVEN, NoticeState, Surface
 from advisories.versions import parse_version
 from gateway.core import funnel as core
-from gateway.core.funnel import Funnel, Told
+from gateway.core.funnel import Funnel, Kind, Reached, Stands, Told
 from gateway.store import schema
 from gateway.store.engine import Session
-from gateway.store.standings import notice_row
 from keys.document import peek
 from keys.errors import InputError
 from keys.reasons import Reason
+
+SPLITS: Final = ("product", "language", "region", "account")
+"""What a funnel can be told apart by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +42,61 @@ class AdvisoryFunnel:
     digest: bytes
     published: float
     """UTC seconds."""
-    cells: dict[tuple[str, str | None], Funnel]
-    """By (product, language)."""
+    told: tuple[Told, ...]
+    """Every device of its products, in cells; what was not asked for apart is left empty."""
     seconds_p50: float | None
     """From publishing to shown, half of the devices that were shown it; None when none was."""
     seconds_p99: float | None
 
+    def by(self, *names: str) -> dict[tuple[str, ...], Funnel]:
+        """Count apart by some of ``product``, ``language``, ``region`` and ``account``."""
+        return core.fold(self.notice, self.told, lambda told: tuple(getattr(told, name) for name in names))
+
     @property
     def total(self) -> Funnel:
-        """All products and languages together."""
-        return core.total(self.cells.values())
+        """All of them together."""
+        return self.by().get((), Funnel())
 
 
-def advisory_funnel(session: Session, advisory: str) -> AdvisoryFunnel:
+@dataclass(frozen=True, slots=True)
+class PatchFunnel:
+    """How far one patch has come."""
+
+    states: dict[str, int]
+    """Name of the state -> devices."""
+    proven: dict[str, int]
+    """Language -> devices that run it, measured and confirmed."""
+    agreed: dict[str, int]
+    """How owners agreed to it -> devices; DEFERRED: put it off so far."""
+
+
+def advisory_funnel(
+    session: Session, advisory: str, *, account: str | None = None, split: Collection[str] = ("language",)
+) -> AdvisoryFunnel:
     """Return the funnel of an advisory's newest revision.
+
+    Args:
+        session: which reads.
+        advisory: its id.
+        account: see above.
+        split: what has to be told apart beside the product: some of :data:`SPLITS`.
+
+    Raises:
+        InputError: ADVISORY_UNKNOWN.
+    """
+    row = newest(session, advisory)
+    notice = peek(row.document, Notice)
+    return AdvisoryFunnel(
+        notice,
+        row.digest,
+        row.published,
+        tuple(_told(session, notice, account, split)),
+        *_quantiles(session, notice, account),
+    )
+
+
+def newest(session: Session, advisory: str) -> Any:
+    """Return document, digest and time of publication of an advisory's newest revision.
 
     Raises:
         InputError: ADVISORY_UNKNOWN.
@@ -60,97 +110,112 @@ def advisory_funnel(session: Session, advisory: str) -> AdvisoryFunnel:
     ).first()
     if row is None:
         raise InputError("ADVISORY_UNKNOWN", f"'{advisory}' is not published.", mend="Publish it first.")
-    notice = peek(row.document, Notice)
-    devices = _told(session, notice)
-    waits = [
-        told.row.shown_received - row.published
-        for told in devices
-        if told.row is not None
-        and told.row.shown_received is not None
-        and told.row.revision == notice.revision
-        and told.row.surface not in {Surface.LED, Surface.NONE}
-    ]
-    return AdvisoryFunnel(
-        notice,
-        row.digest,
-        row.published,
-        core.fold(notice, devices),
-        core.percentile(waits, 0.5),
-        core.percentile(waits, 0.99),
-    )
+    return row
 
 
-def advisory_funnels(session: Session) -> list[AdvisoryFunnel]:
-    """Return the funnel of every published advisory, by id."""
+def published(session: Session) -> list[str]:
+    """Return the ids of all published advisories, in order."""
     a = schema.advisories
-    ids = session.connection.execute(sa.select(a.c.id).distinct().order_by(a.c.id)).scalars()
-    return [advisory_funnel(session, id_) for id_ in list(ids)]
+    return list(session.connection.execute(sa.select(a.c.id).distinct().order_by(a.c.id)).scalars())
 
 
-def _told(session: Session, notice: Notice) -> list[Told]:
-    d, s, n = schema.devices, schema.device_states, schema.notice_states
-    query = (
-        sa.select(d.c.product, s.c.language.label("speaks"), s.c.installed, n)
-        .select_from(
-            d.outerjoin(s, s.c.device == d.c.id).outerjoin(
-                n, sa.and_(n.c.device == d.c.id, n.c.advisory == notice.id)
-            )
-        )
-        .where(d.c.product.in_(notice.subject), d.c.revoked.is_(False))
+def _told(session: Session, notice: Notice, account: str | None, split: Collection[str]) -> list[Told]:
+    """Return what is known of the products' devices: those that spoke of the notice, and the rest."""
+    fine = account is not None or not {"region", "account"}.isdisjoint(split)
+    c = schema.device_cells if fine else schema.device_sums
+    n = schema.notice_cells if fine else schema.notice_sums
+    apart = ("product", *(name for name in SPLITS[1:] if name in split), "installed")
+    rest: Counter[tuple[Any, ...]] = Counter()
+    query = _grouped(c, (*apart, "kind")).where(c.c.product.in_(notice.subject))
+    for *key, many in _read(session, query, c, account):
+        rest[tuple(key)] = int(many)
+    spoke = _grouped(n, (*apart, "revision", "state", "surface", "reached")).where(
+        n.c.advisory == notice.id, n.c.product.in_(notice.subject)
     )
-    return [
-        Told(
-            product=row.product,
-            language=(row.language if row.state is not None else None) or row.speaks,
-            installed=None if row.installed is None else parse_version(row.installed),
-            row=None if row.state is None else notice_row(row),
+    found = []
+    for *key, revision, state, surface, reached, many in _read(session, spoke, n, account):
+        whole = (*key, int(Kind.REPORTS))
+        rest[whole] -= int(many)
+        stands = Stands(state=NoticeState(state), surface=Surface(surface), reached=Reached(reached))
+        patched = Reached.PATCHED in stands.reached
+        is_newest = revision == notice.revision
+        found.append(_cell(apart, whole, int(many), stands=stands if is_newest else None, patched=patched))
+    return [*found, *(_cell(apart, key, many) for key, many in rest.items() if many)]
+
+
+def _grouped(table: sa.Table, names: Sequence[str]) -> sa.Select[Any]:
+    columns = [table.c[name] for name in names]
+    return sa.select(*columns, sa.func.sum(table.c["count"])).group_by(*columns)
+
+
+def _read(session: Session, query: sa.Select[Any], table: sa.Table, account: str | None) -> Sequence[Any]:
+    if account is not None:
+        query = query.where(table.c.account == account)
+    return session.connection.execute(query).all()
+
+
+def _cell(names: Sequence[str], key: Sequence[Any], count: int, **fields: Any) -> Told:
+    known = dict(zip((*names, "kind"), key, strict=True))
+    installed = known.pop("installed")
+    return Told(
+        **{"language": "", **known, "kind": Kind(known["kind"])},
+        installed=parse_version(installed) if installed else None,
+        count=count,
+        **fields,
+    )
+
+
+def _quantiles(session: Session, notice: Notice, account: str | None) -> tuple[float | None, float | None]:
+    w = schema.wait_sums if account is None else schema.wait_cells
+    query = _grouped(w, ["wait"]).where(w.c.advisory == notice.id, w.c.revision == notice.revision)
+    waits = [(wait, int(many)) for wait, many in _read(session, query, w, account)]
+    return core.quantile(waits, 0.5), core.quantile(waits, 0.99)
+
+
+def devices(session: Session, *, account: str | None = None) -> dict[Kind, int]:
+    """Return how well known -> how many devices, revoked ones left out."""
+    c = schema.device_sums if account is None else schema.device_cells
+    found = {Kind(kind): int(many) for kind, many in _read(session, _grouped(c, ["kind"]), c, account)}
+    return {kind: found.get(kind, 0) for kind in Kind}
+
+
+def patch_funnels(session: Session, *, account: str | None = None) -> dict[bytes, PatchFunnel]:
+    """Return digest -> how far it has come, for each patch that any device has spoken of."""
+    p = schema.patch_sums if account is None else schema.patch_cells
+    query = _grouped(p, ("digest", "language", "state", "agreed", "deferred"))
+    states: dict[bytes, Counter[int]] = {}
+    proven: dict[bytes, Counter[str]] = {}
+    agreed: dict[bytes, Counter[int]] = {}
+    deferred: Counter[bytes] = Counter()
+    for digest, language, state, how, put_off, total in _read(session, query, p, account):
+        many = int(total)
+        states.setdefault(digest, Counter())[state] += many
+        proven.setdefault(digest, Counter())[language] += many if state in PATCH_PROVEN else 0
+        agreed.setdefault(digest, Counter())[how] += many if how >= 0 else 0
+        deferred[digest] += many if put_off else 0
+    return {
+        digest: PatchFunnel(
+            core.patch_counts(counts),
+            {language: many for language, many in sorted(proven[digest].items()) if many},
+            {Agreed(how).name: many for how, many in sorted(agreed[digest].items()) if many}
+            | ({"DEFERRED": deferred[digest]} if deferred[digest] else {}),
         )
-        for row in session.connection.execute(query)
-    ]
+        for digest, counts in states.items()
+    }
 
 
 def patch_funnel(session: Session, digest: bytes) -> dict[str, int]:
     """Return state name -> devices of one patch."""
-    p = schema.patch_states
-    query = sa.select(p.c.state, sa.func.count()).where(p.c.digest == digest).group_by(p.c.state)
-    return core.patch_counts({row[0]: row[1] for row in session.connection.execute(query)})
+    found = patch_funnels(session).get(digest)
+    return found.states if found is not None else {}
 
 
-def patched_by_language(session: Session, digest: bytes) -> dict[str, int]:
-    """Return language -> devices that run one patch, measured and confirmed."""
-    p, d = schema.patch_states, schema.device_states
-    query = (
-        sa.select(d.c.language, sa.func.count())
-        .select_from(p.join(d, d.c.device == p.c.device))
-        .where(p.c.digest == digest, p.c.state.in_([int(state) for state in PATCH_PROVEN]))
-        .group_by(d.c.language)
-        .order_by(d.c.language)
-    )
-    return {row[0]: row[1] for row in session.connection.execute(query)}
-
-
-def agreed(session: Session, digest: bytes) -> dict[str, int]:
-    """Return how owners agreed to a patch -> how many devices, and how many put it off so far."""
-    p = schema.patch_states
-    query = (
-        sa.select(p.c.consent_how, sa.func.count())
-        .where(p.c.digest == digest, p.c.consent_how.is_not(None))
-        .group_by(p.c.consent_how)
-        .order_by(p.c.consent_how)
-    )
-    found = {Agreed(how).name: many for how, many in session.connection.execute(query)}
-    deferred = sa.select(sa.func.count()).where(p.c.digest == digest, p.c.deferrals.is_not(None))
-    many = session.connection.execute(deferred).scalar_one()
-    return found | ({"DEFERRED": many} if many else {})
-
-
-def refusals(session: Session) -> dict[str, int]:
+def refusals(session: Session, *, account: str | None = None) -> dict[str, int]:
     """Return reason name -> how often devices refused something, from their journals."""
-    j = schema.journal
-    query = sa.select(j.c.track, j.c.new, j.c.reason, sa.func.count()).group_by(
-        j.c.track, j.c.new, j.c.reason
-    )
-    return core.refusals(tuple(row) for row in session.connection.execute(query))
+    r = schema.refusal_cells
+    query = _grouped(r, ["reason"])
+    found = {Reason(reason).name: int(many) for reason, many in _read(session, query, r, account)}
+    return dict(sorted(found.items()))
 
 
 def anomalies(session: Session) -> dict[str, int]:

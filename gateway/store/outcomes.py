@@ -99,6 +99,12 @@ def outcomes(session: Session, devices: Iterable[str]) -> Iterable[tuple[str, in
             yield rollout, group, Outcome(number), many
 
 
+def all_outcomes(session: Session) -> Iterable[tuple[str, int, Outcome, int]]:
+    """Yield the same of every device that is part of a rollout; each key comes once."""
+    for rollout, group, number, many in session.connection.execute(_counted()):
+        yield rollout, group, Outcome(number), many
+
+
 def recount(session: Session, rollout: str) -> None:
     """Count all devices of one rollout anew, whatever its cells said."""
     c = schema.rollout_cells

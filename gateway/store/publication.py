@@ -19,7 +19,7 @@ from advisories.notice import Notice
 from advisories.topics import Topics, is_id
 from gateway.core import publication as core
 from gateway.core.ingest import NO_REPORT
-from gateway.store import audit, readers, schema
+from gateway.store import audit, cells, readers, schema
 from gateway.store.engine import Session, Store, Stored
 from gateway.store.trust import load_trusted, publish_root
 from keys.algorithms import VERIFIED, Algorithm
@@ -152,6 +152,7 @@ def publish_advisory(
                     published=now,
                 )
             )
+            cells.name_patches(session, notice)
             for product in notice.subject:
                 session.retain(topics.notice(product, notice.id), header, notice.expires)
                 _retain_pages(session, topics, product, notice, pages)
@@ -270,7 +271,8 @@ def _register(
     if not core.check_order("devices", "", newest, body.version, genuine.digest):
         return Published(genuine.digest, body.version, changed=False)
     session.add_document(Devices.TYPE, "", Stored(body.version, genuine.digest, document), trust.now)
-    _put_devices(session, body, topics)
+    with cells.counted(session, [record.id for record in body.records]):
+        _put_devices(session, body, topics)
     readers.require_root(session, trust.now, devices=[record.id for record in body.records])
     facts = {"count": len(body.records), "digest": genuine.digest.hex(), "version": body.version, **why}
     audit.append(session, "devices.registered", facts, trust.now)

@@ -13,10 +13,13 @@ from advisories.notice import Notice
 from advisories.report import Agreed, Consented, JournalEntry, Report, Track
 from advisories.states import NoticeState, PatchState, Surface
 from advisories.versions import format_version
+from gateway.core.funnel import is_refusal
 from gateway.core.ingest import Committed, Device, Standing
 from gateway.core.tracks import Anomaly, NoticeRow, PatchRow, Texts, takes_back
-from gateway.store import schema
+from gateway.store import cells, schema
 from gateway.store.engine import Session
+from gateway.store.moves import Place, Rows, Said, Turn, moved
+from gateway.store.values import notice_values, patch_values
 from keys.algorithms import PublicKey
 from keys.cbor import decode
 from keys.document import peek
@@ -36,11 +39,15 @@ class Evidence:
     """
 
     def __init__(self, session: Session, devices: Iterable[str]) -> None:
+        self._session = session
         self._connection = session.connection
         self._ids = sorted(set(devices))
+        self._places: dict[str, Place] = {}
         self.devices = self._read_devices()
+        self._said: dict[str, Said] = {}
         self.standings: dict[str, Standing] = self._read_standings()
-        self._new_reports: dict[tuple[str, tuple[int, int]], tuple[bytes, float]] = {}
+        self._before = dict(self.standings)
+        self._new_reports: dict[tuple[str, tuple[int, int]], tuple[bytes, bytes, float]] = {}
         self._new_journal: dict[tuple[str, int, int], JournalEntry] = {}
         self._newest: dict[str, tuple[Report, float]] = {}
         self._notices: dict[tuple[str, str], NoticeRow] = {}
@@ -48,8 +55,19 @@ class Evidence:
         self._published: dict[bytes, Notice] = {}
 
     def _read_devices(self) -> dict[str, Device]:
-        t = schema.devices
-        query = sa.select(t.c.id, t.c.product, t.c.key, t.c.valid_from, t.c.valid_to, t.c.revoked)
+        t, i = schema.devices, schema.inventory
+        query = (
+            sa.select(t.c.id, t.c.product, t.c.key, t.c.valid_from, t.c.valid_to, t.c.revoked)
+            .add_columns(i.c.region, i.c.account, i.c.version)
+            .select_from(t.outerjoin(i, i.c.id == t.c.id))
+            .where(t.c.id.in_(self._ids))
+            .order_by(t.c.id)
+            .with_for_update(of=t)
+        )
+        rows = self._connection.execute(query).all()
+        self._places = {
+            row.id: Place(row.product, row.region or "", row.account or "", row.version or "") for row in rows
+        }
         return {
             row.id: Device(
                 row.id,
@@ -59,7 +77,7 @@ class Evidence:
                 row.valid_to,
                 row.revoked,
             )
-            for row in self._connection.execute(query.where(t.c.id.in_(self._ids)))
+            for row in rows
         }
 
     def _read_standings(self) -> dict[str, Standing]:
@@ -72,6 +90,8 @@ class Evidence:
         for row in self._connection.execute(sa.select(p).where(p.c.device.in_(self._ids))):
             patches.setdefault(row.device, {})[row.digest] = patch_row(row)
         d = schema.device_states
+        rows = self._connection.execute(sa.select(d).where(d.c.device.in_(self._ids))).all()
+        self._said = {row.device: Said(row.language, row.installed) for row in rows}
         return {
             row.device: Standing(
                 order=(row.epoch, row.sequence),
@@ -83,7 +103,7 @@ class Evidence:
                 notices=notices.get(row.device, {}),
                 patches=patches.get(row.device, {}),
             )
-            for row in self._connection.execute(sa.select(d).where(d.c.device.in_(self._ids)))
+            for row in rows
         }
 
     def stored(self, device: str, order: tuple[int, int]) -> bytes | None:
@@ -91,6 +111,9 @@ class Evidence:
         fresh = self._new_reports.get((device, order))
         if fresh is not None:
             return fresh[0]
+        standing = self.standings.get(device)
+        if standing is None or order > standing.order:
+            return None  # nothing is stored above the newest: the usual case needs no query
         values = {"device": device, "epoch": order[0], "sequence": order[1]}
         found: bytes | None = self._connection.execute(_STORED, values).scalar()
         return found
@@ -131,9 +154,17 @@ class Evidence:
             and patch in (found.patches or {}).get(report.product, ())
         }
 
-    def take(self, device: str, data: bytes, decision: Committed, received: float) -> None:
-        """Remember what a report changes; the next one of this batch is judged against it."""
-        self._new_reports[device, decision.report.order] = (data, received)
+    def take(self, device: str, data: bytes, decision: Committed, received: float, salt: bytes) -> None:
+        """Remember what a report changes; the next one of this batch is judged against it.
+
+        Args:
+            device: its id.
+            data: the report, byte for byte.
+            decision: what is believed of it.
+            received: UTC seconds.
+            salt: 16 random bytes, see :func:`gateway.core.chain.receipt_digest`.
+        """
+        self._new_reports[device, decision.report.order] = (data, salt, received)
         for entry in decision.journal:
             self._new_journal[device, decision.standing.life, entry.index] = entry
         if decision.newest:
@@ -142,13 +173,25 @@ class Evidence:
             self._notices.update({(device, name): row for name, row in decision.notices.items()})
             self._patches.update({(device, digest): row for digest, row in decision.patches.items()})
 
-    def write(self) -> None:
-        """Write everything that was taken."""
+    def write(self, entry: int) -> None:
+        """Write everything that was taken, and what it moves from one cell to another.
+
+        Args:
+            entry: index of the audit row that vouches for these reports.
+        """
         self._insert(
             schema.reports,
             [
-                {"device": device, "epoch": order[0], "sequence": order[1], "bytes": data, "received": at}
-                for (device, order), (data, at) in self._new_reports.items()
+                {
+                    "device": device,
+                    "epoch": order[0],
+                    "sequence": order[1],
+                    "bytes": data,
+                    "received": at,
+                    "salt": salt,
+                    "entry": entry,
+                }
+                for (device, order), (data, salt, at) in self._new_reports.items()
             ],
         )
         self._insert(
@@ -169,17 +212,62 @@ class Evidence:
                 for (device, life, index), entry in self._new_journal.items()
             ],
         )
-        self._replace(schema.device_states, ("device",), [self._state_row(d) for d in self._newest])
-        self._replace(
-            schema.notice_states,
-            ("device", "advisory"),
-            [_notice_values(device, name, row) for (device, name), row in self._notices.items()],
-        )
-        self._replace(
-            schema.patch_states,
-            ("device", "digest"),
-            [_patch_values(device, digest, row) for (device, digest), row in self._patches.items()],
-        )
+        with cells.counted_rollouts(self._session, self._moving()):
+            self._replace(schema.device_states, ("device",), [self._state_row(d) for d in self._newest])
+            self._replace(
+                schema.notice_states,
+                ("device", "advisory"),
+                [notice_values(device, name, row) for (device, name), row in self._notices.items()],
+            )
+            self._replace(
+                schema.patch_states,
+                ("device", "digest"),
+                [patch_values(device, digest, row) for (device, digest), row in self._patches.items()],
+            )
+        counts = moved(self._session, self._turns())
+        for (device, _, _), told in self._new_journal.items():
+            if is_refusal(told.track, told.new):
+                counts[schema.refusal_cells][self._places[device].account, int(told.reason)] += 1
+        cells.move(self._session, counts)
+        if fresh := self._newest.keys() - self._said.keys():
+            cells.heard(self._session, fresh)
+
+    def _moving(self) -> list[str]:
+        """Return the devices that may stand elsewhere in a rollout now: a patch moved, or the version did."""
+        found = {
+            device
+            for device, (report, _) in self._newest.items()
+            if device in self._said and self._said[device].installed != format_version(report.installed)
+        }
+        for (device, digest), row in self._patches.items():
+            standing = self._before.get(device)
+            old = None if standing is None else standing.patches.get(digest)
+            if old is None or (old.state, old.changed, old.reason) != (row.state, row.changed, row.reason):
+                found.add(device)
+        return sorted(found)
+
+    def _turns(self) -> list[Turn]:
+        notices: dict[str, dict[str, NoticeRow]] = {device: {} for device in self._newest}
+        for (device, name), notice in self._notices.items():
+            notices[device][name] = notice
+        patches: dict[str, dict[bytes, PatchRow]] = {device: {} for device in self._newest}
+        for (device, digest), patch in self._patches.items():
+            patches[device][digest] = patch
+        turns = []
+        for device, (report, _) in self._newest.items():
+            standing = self._before.get(device)
+            before = Rows(
+                self._said.get(device),
+                {} if standing is None else standing.notices,
+                {} if standing is None else standing.patches,
+            )
+            after = Rows(
+                Said(report.language, format_version(report.installed)),
+                {**before.notices, **notices[device]},  # rows of a former memory stay where they are
+                {**before.patches, **patches[device]},
+            )
+            turns.append(Turn(self._places[device], before, after))
+        return turns
 
     def _state_row(self, device: str) -> dict[str, Any]:
         report, received = self._newest[device]
@@ -288,41 +376,3 @@ def _entry(row: Any) -> JournalEntry:
         reason=Reason(row.reason),
         digest=row.digest,
     )
-
-
-def _notice_values(device: str, advisory: str, row: NoticeRow) -> dict[str, Any]:
-    return {
-        "device": device,
-        "advisory": advisory,
-        "revision": row.revision,
-        "digest": row.digest,
-        "state": int(row.state),
-        "reason": int(row.reason),
-        "surface": int(row.surface),
-        "language": row.language,
-        "verified": row.verified,
-        "shown": row.shown,
-        "acknowledged": row.acknowledged,
-        "confirmed": row.confirmed,
-        "shown_received": row.shown_received,
-    }
-
-
-def _patch_values(device: str, digest: bytes, row: PatchRow) -> dict[str, Any]:
-    return {
-        "device": device,
-        "digest": digest,
-        "sequence": row.sequence,
-        "state": int(row.state),
-        "reason": int(row.reason),
-        "time": row.time,
-        "changed": row.changed,
-        "consent_how": None if row.consent is None else int(row.consent.how),
-        "consent_time": None if row.consent is None else row.consent.time,
-        "consent_question": None if row.consent is None else row.consent.question,
-        "consent_notice": None if row.consent is None else row.consent.notice,
-        "consent_language": None if row.consent is None else row.consent.language,
-        "done": row.done,
-        "deferrals": row.deferrals,
-        "suit": row.suit,
-    }

@@ -1,4 +1,4 @@
-"""Chain, rates, funnel, versions and the bodies that the gateway says: small pure parts."""
+"""Chain, rates, versions and the bodies that the gateway says: small pure parts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ from hypothesis import strategies as st
 from advisories import limits
 from advisories.catalogue import Catalogue, Timestamp
 from advisories.offer import Consent
-from advisories.report import Track
-from advisories.states import NoticeState, PatchState, Surface
-from gateway.core import funnel, publication
-from gateway.core.funnel import Funnel, Told, fold, percentile, total
+from gateway.core import publication
 from gateway.core.rate import Rates
 from gateway.core.speech import build_answer, build_offer
-from gateway.core.tracks import NoticeRow
 from keys.codec import dump
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason
@@ -26,7 +22,7 @@ from tests.gateway.scene import header, texts
 from tests.helpers import NOW, PRODUCT, make_fleet, text, timestamp
 
 FLEET = make_fleet()
-N = NoticeState
+
 
 @given(st.integers(0, 2**40) | st.none(), st.floats(0, 2**33))
 def test_versions_rise_and_follow_the_clock(last: int | None, now: float) -> None:
@@ -116,86 +112,3 @@ def test_answers_and_offers_state_what_they_are_asked_to() -> None:
         FLEET.id, "d", PRODUCT, (7, bytes(32)), deadline=NOW - 90, ask=False, cancel=True, **common
     )
     assert (back.consent, back.expires, back.cancel) == (Consent.AS_OWNER_SET, NOW + 60, True)
-
-
-def row(state: NoticeState, **fields: Any) -> NoticeRow:
-    base: dict[str, Any] = {
-        "revision": 1,
-        "digest": bytes(32),
-        "reason": Reason.OK,
-        "surface": Surface.SCREEN,
-        "language": "en",
-    }
-    return NoticeRow(**{**base, "state": state, **fields})
-
-
-SHOWN = {"verified": 1.0, "shown": 2.0}
-FOLDED: list[tuple[str, Any, NoticeRow | None, set[str]]] = [
-    ("never reported", None, None, {"silent"}),
-    ("affected and not yet told", (1, 2, 0, 0), None, {"affected"}),
-    ("not affected and not yet told", (2, 0, 0, 0), None, set()),
-    ("an older revision is not this one", (1, 2, 0, 0), row(N.SHOWN, revision=0, **SHOWN), {"affected"}),
-    ("does not concern it", (2, 0, 0, 0), row(N.NOT_APPLICABLE), {"not_applicable"}),
-    (
-        "fixed after it was shown",
-        (2, 0, 0, 0),
-        row(N.NOT_APPLICABLE, **SHOWN, confirmed=3.0),
-        {"affected", "delivered", "verified", "shown", "confirmed"},
-    ),
-    ("refused", (1, 2, 0, 0), row(N.REJECTED), {"affected", "delivered", "rejected"}),
-    ("delivered", (1, 2, 0, 0), row(N.DELIVERED, surface=Surface.NONE), {"affected", "delivered"}),
-    ("queued", (1, 2, 0, 0), row(N.QUEUED, surface=Surface.NONE), {"affected"}),
-    (
-        "acknowledged",
-        (1, 2, 0, 0),
-        row(N.ACKNOWLEDGED, **SHOWN, acknowledged=4.0),
-        {"affected", "delivered", "verified", "shown", "acknowledged"},
-    ),
-    (
-        "an LED is no text",
-        (1, 2, 0, 0),
-        row(N.SHOWN, surface=Surface.LED, **SHOWN),
-        {"affected", "delivered", "verified", "led"},
-    ),
-    (
-        "expired unseen",
-        (1, 2, 0, 0),
-        row(N.EXPIRED, verified=1.0),
-        {"affected", "delivered", "verified", "untold"},
-    ),
-]
-
-
-@pytest.mark.parametrize(("case", "installed", "stands", "steps"), FOLDED, ids=[r[0] for r in FOLDED])
-def test_where_a_device_counts(case: str, installed: Any, stands: NoticeRow | None, steps: set[str]) -> None:
-    told = Told(product=PRODUCT, language="en", installed=installed, row=stands)
-    cells = fold(header(FLEET), [told])
-    assert cells == {(PRODUCT, "en"): Funnel(**dict.fromkeys({"devices", *steps}, 1))}
-
-
-def test_cells_add_up() -> None:
-    people = [
-        Told(product=PRODUCT, language=lang, installed=None, row=None) for lang in ("en", "de", "en", None)
-    ]
-    cells = fold(header(FLEET), people)
-    assert {key[1]: cell.devices for key, cell in cells.items()} == {"en": 2, "de": 1, None: 1}
-    assert total(cells.values()) == Funnel(devices=4, silent=4)
-
-
-def test_refusals_count_rejected_notices_and_documents() -> None:
-    entries = [
-        (Track.NOTICE, N.REJECTED, Reason.BAD_SIGNATURE, 2),
-        (Track.NOTICE, N.SHOWN, Reason.OK, 9),
-        (Track.REFUSAL, 0, Reason.REPLAYED, 1),
-        (Track.PATCH, PatchState.REJECTED, Reason.EXPIRED, 5),
-        (Track.REFUSAL, 1, Reason.BAD_SIGNATURE, 1),
-    ]
-    assert funnel.refusals(entries) == {"BAD_SIGNATURE": 3, "REPLAYED": 1}
-    assert funnel.patch_counts({12: 3, 1: 4}) == {"OFFERED": 4, "SUCCEEDED": 3}
-
-
-def test_percentiles_are_values_that_occurred() -> None:
-    assert percentile([], 0.5) is None
-    assert percentile([5.0], 0.99) == 5.0
-    values = [float(i) for i in range(1, 101)]
-    assert (percentile(values, 0.5), percentile(values, 0.99), percentile(values, 0.0)) == (50.0, 99.0, 1.0)

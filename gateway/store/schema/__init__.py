@@ -10,13 +10,17 @@ from gateway.store.schema.base import (
 )
 from gateway.store.schema.cells import (
     device_cells,
+    device_sums,
     named_patches,
     notice_cells,
+    notice_sums,
     patch_cells,
+    patch_sums,
     refusal_cells,
     rollout_cells,
     unheard,
     wait_cells,
+    wait_sums,
 )
 from gateway.store.schema.devices import (
     devices,
@@ -73,6 +77,7 @@ __all__ = [
     "deliveries",
     "device_cells",
     "device_states",
+    "device_sums",
     "devices",
     "documents",
     "events",
@@ -86,8 +91,10 @@ __all__ = [
     "named_patches",
     "notice_cells",
     "notice_states",
+    "notice_sums",
     "patch_cells",
     "patch_states",
+    "patch_sums",
     "patches",
     "quarantine",
     "refusal_cells",
@@ -101,6 +108,7 @@ __all__ = [
     "tokens",
     "unheard",
     "wait_cells",
+    "wait_sums",
     "webhooks",
     "workers",
 ]

@@ -1,7 +1,8 @@
 """How many devices stand where: counted as it happens, so that a page over a million is quick.
 
 Only devices that are registered and not revoked count, and those of the inventory that are not registered.
-``gateway.store.cells`` keeps every table here with each change; text is "" wherever nothing is known.
+``gateway.store.cells`` keeps every table here with each change; text is "" wherever nothing is known. What is
+called sums are cells with all regions and accounts together: there are far fewer of them.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from gateway.store.schema.base import metadata
 device_cells = Table(  # how many devices are alike
     "device_cells",
     metadata,
+    Column("account", String(64), primary_key=True),
     Column("product", String(64), primary_key=True),
     Column("region", String(35), primary_key=True),
-    Column("account", String(64), primary_key=True),
     Column("language", String(35), primary_key=True),  # that the device speaks, here and below
     Column("installed", String(32), primary_key=True),  # as reported last, or else as the inventory says
     Column("kind", Integer, primary_key=True),  # 0 reports, 1 never reported, 2 not reachable by us
@@ -26,10 +27,10 @@ notice_cells = Table(  # devices that reported an advisory, or run a patch that 
     "notice_cells",
     metadata,
     Column("advisory", String(64), primary_key=True),
+    Column("account", String(64), primary_key=True),
     Column("revision", Integer, primary_key=True),  # that the device speaks of; -1: of none
     Column("product", String(64), primary_key=True),
     Column("region", String(35), primary_key=True),
-    Column("account", String(64), primary_key=True),
     Column("language", String(35), primary_key=True),
     Column("installed", String(32), primary_key=True),
     Column("state", Integer, primary_key=True),
@@ -42,8 +43,8 @@ wait_cells = Table(  # how long it took from publishing until a text was shown: 
     "wait_cells",
     metadata,
     Column("advisory", String(64), primary_key=True),
-    Column("revision", Integer, primary_key=True),
     Column("account", String(64), primary_key=True),
+    Column("revision", Integer, primary_key=True),
     Column("wait", BigInteger, primary_key=True),  # milliseconds: the upper end of gateway.core.funnel.bucket
     Column("count", BigInteger, nullable=False),
 )
@@ -51,9 +52,8 @@ wait_cells = Table(  # how long it took from publishing until a text was shown: 
 patch_cells = Table(
     "patch_cells",
     metadata,
-    Column("digest", LargeBinary(32), primary_key=True),
-    Column("region", String(35), primary_key=True),
     Column("account", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
     Column("language", String(35), primary_key=True),
     Column("state", Integer, primary_key=True),
     Column("agreed", Integer, primary_key=True),  # how the owner agreed; -1: did not
@@ -77,6 +77,23 @@ rollout_cells = Table(
     Column("outcome", Integer, primary_key=True),  # gateway.core.rollout.Outcome
     Column("count", BigInteger, nullable=False),
 )
+
+
+def _sums(cells: Table) -> Table:
+    """Return the table of the same cells with all regions and accounts together."""
+    kept = [column for column in cells.primary_key if column.name not in {"region", "account"}]
+    return Table(
+        f"{cells.name.removesuffix('_cells')}_sums",
+        metadata,
+        *(Column(column.name, column.type, primary_key=True, autoincrement=False) for column in kept),
+        Column("count", BigInteger, nullable=False),
+    )
+
+
+device_sums = _sums(device_cells)
+notice_sums = _sums(notice_cells)
+wait_sums = _sums(wait_cells)
+patch_sums = _sums(patch_cells)
 
 named_patches = Table(  # the patches that an advisory's newest revision names
     "named_patches",
