@@ -4,7 +4,8 @@
     POST /tocsin/v1/device/<id>/report        a report; the signed answer comes back after its commit
     GET  /artefact/<sha256>                   a payload, whole or in ranges
 
-Nothing here is secret and nothing is believed: what counts is signed inside.
+Nothing of this is secret and nothing is believed: what counts is signed inside. Beside it, under ``/api/v1``,
+lies what people and their programs ask, and there a token decides (``gateway.web.api``).
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from gateway.core.rate import HTTP_BYTES_PER_SECOND
 from gateway.service.ingest import Refusal
 from gateway.service.runtime import Gateway
 from gateway.store.engine import Retained
+from gateway.web.api.access import Access
+from gateway.web.api.routes import add_api
+from gateway.web.api.served import Served
 from gateway.web.artefacts import Artefacts
 from gateway.web.artefacts import add as add_artefacts
-from gateway.web.problems import Problem, document
+from gateway.web.problems import Problem, document, of_error
 from keys.errors import DamagedError, UnavailableError
 from keys.reasons import Reason
 
@@ -45,7 +49,11 @@ _STATUS: Final = {
 
 
 def create_app(
-    gateway: Gateway, artefacts: Path, *, per_second: int | None = HTTP_BYTES_PER_SECOND
+    gateway: Gateway,
+    artefacts: Path,
+    *,
+    per_second: int | None = HTTP_BYTES_PER_SECOND,
+    served: Served | None = None,
 ) -> FastAPI:
     """Return the application that serves what ``gateway`` holds.
 
@@ -53,33 +61,48 @@ def create_app(
         gateway: takes the reports; its store is what is read.
         artefacts: folder of payloads by hexadecimal SHA-256.
         per_second: bytes of payloads to all together; None: as fast as it goes.
+        served: the workspace that is asked about under ``/api/v1``; None: there is no such thing.
     """
-    app = FastAPI(title="Tocsin gateway", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
-    _add_problems(app)
+    app = new_app()
+    if served is not None:
+        add_api(app, served, Access(served.opened))
     _add_reports(app, gateway)
     _add_retained(app, gateway)
     add_artefacts(app, Artefacts(artefacts, per_second=per_second))
     return app
 
 
+def new_app() -> FastAPI:
+    """Return an application without a route; whatever it refuses, it refuses with a problem document."""
+    app = FastAPI(
+        title="Tocsin gateway",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    _add_problems(app)
+    return app
+
+
 def _add_problems(app: FastAPI) -> None:
     @app.exception_handler(Problem)
     async def _on_problem(_request: Request, problem: Problem) -> Response:
-        return document(problem.status, problem.code, problem.detail, problem.headers)
+        extra = {"mend": problem.mend, "where": problem.where}
+        return document(problem.status, problem.code, problem.detail, problem.headers, **extra)
 
     @app.exception_handler(HTTPException)
     async def _on_http(_request: Request, error: HTTPException) -> Response:
-        return document(error.status_code, HTTPStatus(error.status_code).name, str(error.detail))
+        name = HTTPStatus(error.status_code).name
+        return document(error.status_code, name, str(error.detail), error.headers)
 
     @app.exception_handler(DamagedError)
     async def _on_damaged(_request: Request, error: DamagedError) -> Response:
-        return document(HTTPStatus.INTERNAL_SERVER_ERROR, error.code, error.message)
+        return of_error(error, "")
 
     @app.exception_handler(UnavailableError)
     async def _on_unavailable(_request: Request, error: UnavailableError) -> Response:
-        response = document(HTTPStatus.SERVICE_UNAVAILABLE, error.code, error.message)
-        response.headers["Retry-After"] = "5"
-        return response
+        return of_error(error, "")
 
 
 def _add_reports(app: FastAPI, gateway: Gateway) -> None:
