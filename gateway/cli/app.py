@@ -36,6 +36,8 @@ COMMANDS: Final = {
     "patch": "patch",
     "status": "status",
     "rollout": "rollout",
+    "webhook": "webhook",
+    "alerts": "alerts",
     "serve": "serve",
     "quarantine": "quarantine",
     "broker": "broker",
