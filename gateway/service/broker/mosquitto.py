@@ -156,10 +156,10 @@ def ready(folder: Path) -> list[str]:
         mend = "Write one with 'tocsin broker config'."
         raise InputError("NO_BROKER_CONFIG", "There is no configuration.", mend=mend, where=str(config))
     program = find()
-    for line in config.read_text(encoding="utf-8").splitlines():
-        word, *rest = line.split()
-        if word == "listener" and rest:
-            _require_free(rest[1] if len(rest) > 1 else "", int(rest[0]))
+    for line in config.read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split()
+        if words[:1] == ["listener"] and words[1:] and words[1].isdecimal():
+            _require_free(words[2] if len(words) > 2 else "", int(words[1]))
     return [str(program), "-c", str(config)]
 
 

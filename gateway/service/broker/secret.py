@@ -1,4 +1,4 @@
-"""What only gateways know at a broker: a part of their client ids and of the name of their shared subscription.
+"""What only gateways know at a broker: a part of their client ids and of their shared subscription's name.
 
 Whoever may connect may join any shared subscription at Mosquitto and take its turn: what it may not read, it
 is not given, but it is gone for the others. And who knows a client id can take the session. So neither can be
