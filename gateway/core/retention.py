@@ -116,7 +116,7 @@ class _Ledger:
                 self._gone[digest] = row.index
 
     def meet(self, digest: str) -> None:
-        if not digest.startswith(self._beginning) or self._open.pop(digest, None):
+        if not digest.startswith(self._beginning) or self._open.pop(digest, None) is not None:
             return
         erased = self._gone.get(digest, 0)
         why = (

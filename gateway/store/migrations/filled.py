@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from gateway.core.rollout.table import RolloutState
-from gateway.store import cells, outcomes, schema
+from gateway.store import cells, schema
 from gateway.store.engine import Session
 
 _OVER = (RolloutState.STOPPED, RolloutState.FINISHED)
@@ -14,12 +14,9 @@ _OVER = (RolloutState.STOPPED, RolloutState.FINISHED)
 
 def fill(connection: Connection) -> None:
     """Count devices into the cells, and let no device of a rollout that is over wait for its deadline."""
-    session = Session(connection)
     r, d = schema.rollouts, schema.rollout_devices
     over = sa.select(r.c.id).where(r.c.state.in_([int(state) for state in _OVER]))
     connection.execute(
         d.update().where(d.c.rollout.in_(over), d.c.offered.is_not(None)).values(failed=d.c.offered)
     )
-    cells.recount(session)
-    for rollout in connection.execute(sa.select(r.c.id)).scalars().all():
-        outcomes.recount(session, rollout)
+    cells.recount(Session(connection))

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gateway.store import audit, schema
-from gateway.store import connecting
+from gateway.store import audit, connecting, schema
 from gateway.store.engine import Store, Stored
 from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 

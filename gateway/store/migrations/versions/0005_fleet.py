@@ -18,18 +18,22 @@ def upgrade() -> None:
     _audit_threads()
     _deliveries()
     _device_cells()
+    _device_sums()
     _filters()
     _followups()
     _inventory()
     _labels()
     _named_patches()
     _notice_cells()
+    _notice_sums()
     _patch_cells()
+    _patch_sums()
     _refusal_cells()
     _requests()
     _rollout_cells()
     _unheard()
     _wait_cells()
+    _wait_sums()
     _workers()
     _tokens()
     _webhooks()
@@ -92,14 +96,26 @@ def _deliveries() -> None:
 def _device_cells() -> None:
     op.create_table(
         "device_cells",
+        sa.Column("account", letters(64), nullable=False),
         sa.Column("product", letters(64), nullable=False),
         sa.Column("region", letters(35), nullable=False),
-        sa.Column("account", letters(64), nullable=False),
         sa.Column("language", letters(35), nullable=False),
         sa.Column("installed", letters(32), nullable=False),
         sa.Column("kind", sa.Integer(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("product", "region", "account", "language", "installed", "kind"),
+        sa.PrimaryKeyConstraint("account", "product", "region", "language", "installed", "kind"),
+    )
+
+
+def _device_sums() -> None:
+    op.create_table(
+        "device_sums",
+        sa.Column("product", letters(64), autoincrement=False, nullable=False),
+        sa.Column("language", letters(35), autoincrement=False, nullable=False),
+        sa.Column("installed", letters(32), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("product", "language", "installed", "kind"),
     )
 
 
@@ -170,10 +186,10 @@ def _notice_cells() -> None:
     op.create_table(
         "notice_cells",
         sa.Column("advisory", letters(64), nullable=False),
+        sa.Column("account", letters(64), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("product", letters(64), nullable=False),
         sa.Column("region", letters(35), nullable=False),
-        sa.Column("account", letters(64), nullable=False),
         sa.Column("language", letters(35), nullable=False),
         sa.Column("installed", letters(32), nullable=False),
         sa.Column("state", sa.Integer(), nullable=False),
@@ -182,10 +198,10 @@ def _notice_cells() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
             "advisory",
+            "account",
             "revision",
             "product",
             "region",
-            "account",
             "language",
             "installed",
             "state",
@@ -195,18 +211,48 @@ def _notice_cells() -> None:
     )
 
 
+def _notice_sums() -> None:
+    op.create_table(
+        "notice_sums",
+        sa.Column("advisory", letters(64), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("product", letters(64), autoincrement=False, nullable=False),
+        sa.Column("language", letters(35), autoincrement=False, nullable=False),
+        sa.Column("installed", letters(32), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("surface", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("reached", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "advisory", "revision", "product", "language", "installed", "state", "surface", "reached"
+        ),
+    )
+
+
 def _patch_cells() -> None:
     op.create_table(
         "patch_cells",
-        sa.Column("digest", sa.LargeBinary(32), nullable=False),
-        sa.Column("region", letters(35), nullable=False),
         sa.Column("account", letters(64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.Column("language", letters(35), nullable=False),
         sa.Column("state", sa.Integer(), nullable=False),
         sa.Column("agreed", sa.Integer(), nullable=False),
         sa.Column("deferred", sa.Integer(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("digest", "region", "account", "language", "state", "agreed", "deferred"),
+        sa.PrimaryKeyConstraint("account", "digest", "language", "state", "agreed", "deferred"),
+    )
+
+
+def _patch_sums() -> None:
+    op.create_table(
+        "patch_sums",
+        sa.Column("digest", sa.LargeBinary(32), autoincrement=False, nullable=False),
+        sa.Column("language", letters(35), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("agreed", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("deferred", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", "language", "state", "agreed", "deferred"),
     )
 
 
@@ -261,11 +307,22 @@ def _wait_cells() -> None:
     op.create_table(
         "wait_cells",
         sa.Column("advisory", letters(64), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("account", letters(64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("wait", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("advisory", "revision", "account", "wait"),
+        sa.PrimaryKeyConstraint("advisory", "account", "revision", "wait"),
+    )
+
+
+def _wait_sums() -> None:
+    op.create_table(
+        "wait_sums",
+        sa.Column("advisory", letters(64), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("wait", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("advisory", "revision", "wait"),
     )
 
 
@@ -338,14 +395,17 @@ def _reports() -> None:
 
 
 def _rollout_devices() -> None:
+    op.add_column("rollout_devices", sa.Column("sent", sa.Float(), nullable=True))
     op.add_column("rollout_devices", sa.Column("tries", sa.Integer(), nullable=True))
     op.add_column("rollout_devices", sa.Column("due", sa.Float(), nullable=True))
+    op.add_column("rollout_devices", sa.Column("retry", sa.Float(), nullable=True))
     op.add_column("rollout_devices", sa.Column("failed", sa.Float(), nullable=True))
     op.add_column("rollout_devices", sa.Column("silent", sa.Float(), nullable=True))
     op.drop_index("ix_rollout_devices_group", table_name="rollout_devices")
     op.create_index("ix_rollout_devices_device", "rollout_devices", ["device"])
     op.create_index("ix_rollout_devices_due", "rollout_devices", ["rollout", "due"])
-    op.create_index("ix_rollout_devices_turn", "rollout_devices", ["rollout", "group", "offered"])
+    op.create_index("ix_rollout_devices_sent", "rollout_devices", ["rollout", "sent"])
+    op.create_index("ix_rollout_devices_turn", "rollout_devices", ["rollout", "group", "offered", "device"])
 
 
 def _rollout_groups() -> None:
