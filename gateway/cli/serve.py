@@ -47,12 +47,19 @@ def _listen(address: str, port: int) -> socket.socket:
 
 
 async def _serve_http(gateway: Gateway, workspace: Workspace, way: _Way, over: asyncio.Event) -> None:
+    from gateway.web.api.served import Served  # noqa: PLC0415 - the same
     from gateway.web.app import create_app  # noqa: PLC0415 - the same
+    from gateway.web.server import is_loopback  # noqa: PLC0415 - the same
     from gateway.web.server import serve as serve_http  # noqa: PLC0415 - the same
 
-    app = create_app(gateway, workspace.artefacts, per_second=workspace.settings.http_payload_rate)
     assert way.listener is not None
-    await serve_http(app, way.listener, over, way.https)
+    rate = workspace.settings.http_payload_rate
+    with workspace.store() as opened:  # of its own: what people ask does not wait for what devices report
+        # A token must not cross a network where all can read it; what devices fetch is signed, and may.
+        safe = way.https is not None or is_loopback(way.listener)
+        served = Served(workspace.path, workspace.settings, opened) if safe else None
+        app = create_app(gateway, workspace.artefacts, per_second=rate, served=served)
+        await serve_http(app, way.listener, over, way.https)
 
 
 def serve(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator
@@ -45,6 +46,11 @@ def listen(host: str, port: int) -> socket.socket:
             where=f"{host}:{port}",
         ) from None
     return listener
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Say whether only this machine reaches a listening socket."""
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
 async def serve(
