@@ -68,7 +68,7 @@ def _put(
     session: Session, before: tuple[int, bytes], kind: str, data: Mapping[str, Any], now: float
 ) -> chain.Link:
     a, t = schema.audit, schema.audit_threads
-    nth = {name: _length(session, name) + 1 for name in chain.threads(kind, data)}
+    nth = {name: length(session, name) + 1 for name in chain.threads(kind, data)}
     facts = {**data, chain.NTH: nth} if nth else data
     row = chain.link(before[1], before[0] + 1, float(now), kind, facts)
     session.connection.execute(
@@ -80,9 +80,12 @@ def _put(
     return row
 
 
-def _length(session: Session, thread: str) -> int:
+def length(session: Session, thread: str, through: int | None = None) -> int:
+    """Return how many rows a thread has, or had at row ``through``."""
     t = schema.audit_threads
     query = sa.select(t.c.nth).where(t.c.thread == thread).order_by(t.c.nth.desc()).limit(1)
+    if through is not None:
+        query = query.where(t.c.row <= through)
     return session.connection.execute(query).scalar() or 0
 
 

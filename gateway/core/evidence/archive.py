@@ -14,7 +14,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, Final
 
 from keys.errors import InputError
@@ -261,7 +261,7 @@ class Writer:
         self._zip = zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=6)
         self._members: dict[str, dict[str, int | str]] = {}
 
-    def add(self, name: str, pieces: Iterator[bytes] | bytes) -> None:
+    def add(self, name: str, pieces: Iterable[bytes] | bytes) -> None:
         """Write a member, whole or piece by piece."""
         assert is_name(name) and name not in self._members, name  # noqa: PT018 - one thought
         digest, size = hashlib.sha256(), 0
@@ -273,6 +273,11 @@ class Writer:
                 size += len(piece)
                 stream.write(piece)
         self._members[name] = {"bytes": size, "sha256": digest.hexdigest()}
+
+    def measured(self) -> Iterator[tuple[str, int, str]]:
+        """Yield name, length and SHA-256 of what was written so far."""
+        for name, found in self._members.items():
+            yield name, int(found["bytes"]), str(found["sha256"])
 
     def index(self) -> bytes:
         """Write the index of everything written so far and return its bytes: what a signature is over."""

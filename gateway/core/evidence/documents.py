@@ -56,6 +56,17 @@ class Known:
             for digest in digests
         )
 
+    def take(self, body: Devices) -> None:
+        """Take records of the advisory's products; call it in the order of their documents' versions."""
+        products = self.products
+        for record in body.records:
+            if record.product in products:
+                self.records[record.key.thumbprint] = record
+            if record.product in products and not record.revoked:
+                self.registered[record.id] = record.product
+            else:
+                self.registered.pop(record.id, None)
+
 
 def walk_roots(archive: Archive, pinned: bytes, verdict: Verdict) -> Known:
     """Walk from root 1, which the reader trusts, to the newest that the file holds.
@@ -284,17 +295,8 @@ class Documents:
             )
             if found is not None:
                 opened.append((found[0].body.version, found[0].body))
-        newest: dict[str, DeviceRecord] = {}
         for _, body in sorted(opened, key=lambda item: item[0]):
-            for record in body.records:
-                self._known.records[record.key.thumbprint] = record
-                newest[record.id] = record
-        products = self._known.products
-        self._known.registered = {
-            record.id: record.product
-            for record in newest.values()
-            if record.product in products and not record.revoked
-        }
+            self._known.take(body)
 
     def require_all(self, *, whole: bool) -> None:
         """Find documents that rows speak of and that are not there.

@@ -76,7 +76,7 @@ def receipts(archive: Archive) -> Iterator[Receipt]:
         yield Receipt(place, entry, salt, data)
 
 
-def _said(data: bytes) -> Report:
+def said(data: bytes) -> Report:
     """Decode a report WITHOUT verifying it."""
     return unpack(Report, decode(cose.parse(data, cose.TAG_SIGN1).payload or b""))
 
@@ -86,7 +86,7 @@ def echoes(found: Iterable[Receipt]) -> frozenset[bytes]:
     heads: set[bytes] = set()
     for receipt in found:
         try:
-            head = _said(receipt.data).audit_head
+            head = said(receipt.data).audit_head
         except RefusedError:
             continue  # told with its place when it is verified
         if head is not None:

@@ -109,11 +109,13 @@ def _threads(trail: rows.Trail, known: Known, verdict: Verdict) -> None:
     """Rows about the advisory are numbered; none may be missing among those shown, nor at their end."""
     fixed = {"roots", "devices", "retention", *(f"catalogue:{name}" for name in known.products)}
     about = {f"advisory:{verdict.advisory}", *(f"patch:{digest.hex()}" for digest in known.patches)}
+    found = set()
     for row in trail.facts:
         numbers = row.data.get(chain.NTH)
         named = set(numbers) if isinstance(numbers, dict) else set()
         if named & about:
-            about |= {name for name in named if name.startswith(("incident:", "rollout:"))}
+            found |= {name for name in named if name.startswith(("incident:", "rollout:"))}
+    about |= found
     whole = verdict.account is None
     ended = trail.exported.data.get("threads") if trail.exported is not None else None
     stated = ended if isinstance(ended, dict) else {}
