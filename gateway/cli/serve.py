@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -24,8 +25,9 @@ from gateway.cli.output import (
 )
 from gateway.cli.running import announced, only_one, run
 from gateway.operations.trust.keys import signer_for
-from gateway.service import tls
+from gateway.service import logs, tls
 from gateway.service.broker import DemoBroker
+from gateway.service.chores import Chore
 from gateway.service.election import name_lock
 from gateway.service.runtime import WORKER, Gateway
 from gateway.store.engine import Store
@@ -33,6 +35,13 @@ from gateway.store.workers import NAME_MAX
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError, UnavailableError
 from keys.signer import Signer
+
+
+class LogFormat(Enum):
+    """How the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def register(parent: typer.Typer) -> None:
@@ -87,6 +96,9 @@ def serve(
     key: Annotated[
         str | None, typer.Option("--key", help="Name of the gateway key; needed where there are several.")
     ] = None,
+    log_format: Annotated[
+        LogFormat | None, typer.Option(help="How the log is written; as tocsin.toml says if left out.")
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,6 +108,7 @@ def serve(
     publishes and moves rollouts on; where it ends, another one takes the lead within seconds.
     """
     opened = open_workspace(workspace)
+    logs.setup(log_format.value if log_format else opened.settings.log_format, worker or WORKER)
     url = broker or opened.settings.broker
     if worker is not None:
         _require_worker(worker, url)
@@ -188,6 +201,15 @@ class _Way:
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+def _chores(workspace: Workspace, store: Store) -> list[Chore]:
+    """Return what the worker that leads does beside: it tells others."""
+    from gateway.operations.alerts import Alerts  # noqa: PLC0415 - nobody else needs what it imports
+    from gateway.service.deliveries import make  # noqa: PLC0415 - the same
+    from gateway.web.api.served import Served  # noqa: PLC0415 - the same
+
+    return [make(workspace, store), Alerts(Served(workspace.path, workspace.settings, store))]
+
+
 async def _serve(
     workspace: Workspace, store: Store, signer: Signer, way: _Way, stop: asyncio.Event, *, as_json: bool
 ) -> None:
@@ -204,6 +226,7 @@ async def _serve(
         share=way.kind != IN_PROCESS,
         payload_rate=workspace.settings.mqtt_payload_rate,
         report_rate=workspace.settings.report_rate,
+        chores=_chores(workspace, store),
     )
 
     async def tell() -> None:

@@ -179,13 +179,17 @@ class Alerts:
 
     def __init__(self, workspace: Workspace, *, clock: Callable[[], float] = time.time) -> None:
         self._workspace, self._clock = workspace, clock
+        self._settled = False
 
     async def round(self) -> bool:
-        """Look once.
+        """Look once; not yet the first time, for a gateway that starts mends some things by itself.
 
         Raises:
             UnavailableError: the store cannot be used.
         """
+        if not self._settled:
+            self._settled = True
+            return False
         await asyncio.to_thread(tell, self._workspace, now=int(self._clock()))
         return False
 

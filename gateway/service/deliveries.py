@@ -7,19 +7,21 @@ receiver said so. One whose answer was not written down is sent again under the 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
 from typing import Final
 
 from gateway.core import delivery as core
-from gateway.service.mail import Mailer
+from gateway.service.mail import Mailer, mailer
 from gateway.service.posting import Answer, Poster, keys_of, master, networks, trust
 from gateway.store import audit
 from gateway.store import deliveries as outbox
 from gateway.store.deliveries import Delivery, Webhook
 from gateway.store.engine import Session, Store
 from gateway.workspace.folder import Workspace
+from keys.errors import InputError
 
 AT_ONCE: Final = 16  # receivers that are spoken to at a time, each with one message
 RUN: Final = 50  # deliveries in a row to one webhook before others have their turn
@@ -29,6 +31,7 @@ FORGET_SECONDS: Final = 3_600.0  # how often what ended long ago is removed
 GONE: Final = "its receiver answered HTTP 410: it wants no more"
 GIVEN_UP: Final = f"{FAILURES_MAX} deliveries in a row were given up after 3 days each"
 
+log = logging.getLogger("tocsin.gateway")
 Share = Callable[[], float]
 
 
@@ -39,7 +42,7 @@ class Deliveries:
         workspace: its secret signs.
         store: the outbox.
         poster: for webhooks.
-        mailer: for alerts; None: mails wait.
+        sender: for alerts; None: mails wait.
         clock: UTC seconds.
         share: random numbers from 0 to 1, which spread out attempts.
     """
@@ -51,13 +54,13 @@ class Deliveries:
         workspace: Workspace,
         store: Store,
         poster: Poster,
-        mailer: Mailer | None,
+        sender: Mailer | None,
         *,
         clock: Callable[[], float] = time.time,
         share: Share = random.random,
         seconds: float = 1.0,
     ) -> None:
-        self._workspace, self._store, self._poster, self._mailer = workspace, store, poster, mailer
+        self._workspace, self._store, self._poster, self._mailer = workspace, store, poster, sender
         self._clock, self._share = clock, share
         self.seconds = seconds
         self._forgot = float("-inf")
@@ -187,11 +190,16 @@ def disable(session: Session, webhook: str, why: str, now: float) -> None:
         audit.append(session, "webhook.disabled", {"id": webhook, "why": why}, now)
 
 
-def make(workspace: Workspace, store: Store, mailer: Mailer | None) -> Deliveries:
-    """Return the chore as a workspace's settings want it.
+def make(workspace: Workspace, store: Store) -> Deliveries:
+    """Return the chore as a workspace's settings want it; where mail is set up wrongly, mails wait.
 
     Raises:
         InputError: CA_FILE.
     """
     poster = Poster(trust(workspace, workspace.settings.webhook_ca), networks(workspace))
-    return Deliveries(workspace, store, poster, mailer)
+    try:
+        sender = mailer(workspace)
+    except InputError as error:
+        log.warning("No alert is mailed: %s", error)
+        sender = None
+    return Deliveries(workspace, store, poster, sender)

@@ -5,7 +5,8 @@
     GET  /artefact/<sha256>                   a payload, whole or in ranges
 
 Nothing of this is secret and nothing is believed: what counts is signed inside. Beside it, under ``/api/v1``,
-lies what people and their programs ask, and there a token decides (``gateway.web.api``).
+lies what people and their programs ask, and there a token decides (``gateway.web.api``). Health, metrics and
+the stream of events are in ``gateway.web.signals``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from gateway.web.api.served import Served
 from gateway.web.artefacts import Artefacts
 from gateway.web.artefacts import add as add_artefacts
 from gateway.web.problems import Problem, document, of_error
+from gateway.web.signals import add_signals
 from keys.errors import DamagedError, UnavailableError
 from keys.reasons import Reason
 
@@ -66,6 +68,7 @@ def create_app(
     app = new_app()
     if served is not None:
         add_api(app, served, Access(served.opened))
+    add_signals(app, gateway, served)
     _add_reports(app, gateway)
     _add_retained(app, gateway)
     add_artefacts(app, Artefacts(artefacts, per_second=per_second))

@@ -66,6 +66,7 @@ async def serve(
     """
     config = uvicorn.Config(
         app,
+        log_config=None,  # what it logs leaves by our way (gateway.service.logs)
         log_level="warning",
         access_log=False,
         server_header=False,
