@@ -23,8 +23,7 @@ from keys.limits import DOCUMENT_BYTES_MAX
 DEVICES_PORT: Final = 8883
 GATEWAYS_PORT: Final = 8884
 CONFIG: Final = "mosquitto.conf"
-PAYLOAD_BYTES_MAX: Final = 131_072  # above our largest document (keys.limits.DOCUMENT_BYTES_MAX)
-PACKET_BYTES_MAX: Final = PAYLOAD_BYTES_MAX + 4_096  # and its topic, properties and header
+PACKET_BYTES_MAX: Final = 131_072  # our largest document, its topic, properties and header
 INFLIGHT_MAX: Final = 500  # a gateway's reports in hand; every client is held to what it says it can take
 QUEUED_MAX: Final = 20_000  # messages for one client that is away: reports, while the gateway restarts
 QUEUED_BYTES_MAX: Final = 256 * 1024 * 1024  # of them
@@ -32,7 +31,7 @@ AUTOSAVE_SECONDS: Final = 15  # of retained and queued messages that a crash los
 SESSION_DAYS: Final = 14  # a session that nobody took up again is forgotten
 KEEPALIVE_SECONDS_MAX: Final = 600
 
-assert PAYLOAD_BYTES_MAX > DOCUMENT_BYTES_MAX
+assert PACKET_BYTES_MAX > DOCUMENT_BYTES_MAX + 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,6 @@ def _config(plan: Plan) -> str:
             f"persistent_client_expiration {SESSION_DAYS}d",
             "",
             "# No client can fill the broker.",
-            f"message_size_limit {PAYLOAD_BYTES_MAX}",
             f"max_packet_size {PACKET_BYTES_MAX}",
             f"max_inflight_messages {INFLIGHT_MAX}",
             f"max_queued_messages {QUEUED_MAX}",
