@@ -36,11 +36,14 @@ COMMANDS: Final = {
     "patch": "patch",
     "status": "status",
     "rollout": "rollout",
+    "account": "account",
+    "token": "token",
     "webhook": "webhook",
     "alerts": "alerts",
     "serve": "serve",
     "quarantine": "quarantine",
     "broker": "broker",
+    "audit": "audit",
     "verify": "verify",
     "demo": "demo",
     "drill": "drill",
@@ -75,5 +78,19 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            help="Work through the API of a gateway, e.g. https://gateway.example.com:8080 (TOCSIN_SERVER), "
+            "with the token in TOCSIN_TOKEN or a file; it may stand anywhere on the line."
+        ),
+    ] = None,
+    server_ca: Annotated[
+        str | None, typer.Option(help="PEM file of the CA of its certificate (TOCSIN_SERVER_CA).")
+    ] = None,
+    token_file: Annotated[
+        str | None,
+        typer.Option(help="File that holds the token (TOCSIN_TOKEN_FILE); ~/.config/tocsin/token otherwise."),
+    ] = None,
 ) -> None:
-    """Take the options of the whole program."""
+    """Take the options of the whole program; those of a server were taken from the line before."""

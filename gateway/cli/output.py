@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway import files
+from gateway.cli import server
 from gateway.cli.run import to_json
 from gateway.operations.trust import expiry
 from gateway.workspace.folder import Workspace
@@ -112,8 +113,12 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
 def open_workspace(path: Path | None, *, quiet: bool = False) -> Workspace:
     """Open the workspace named by option or environment, or the current folder.
 
-    On stderr, one line warns of a root that ends soon or has ended, unless ``quiet``.
+    On stderr, one line warns of a root that ends soon or has ended, unless ``quiet``. A server that is
+    named stands in the place of the workspace: what is marked as an operation works, all else is refused.
     """
+    place = server.named()
+    if place is not None:
+        return cast("Workspace", server.Server(place))
     opened = Workspace.open(path or Path())
     root = None if quiet else opened.newest_root()
     for check in expiry.of_root(root, now()) if root else ():

@@ -10,6 +10,7 @@ import sys
 from functools import cache
 from typing import Any
 
+from gateway.cli import server
 from hil.errors import BenchError
 from keys.errors import InputError, TocsinError, UnavailableError
 
@@ -89,6 +90,37 @@ def _is_real_device(arguments: list[str]) -> bool:
 
 
 def _invoke(arguments: list[str], program: str) -> int:
+    """Run the application, here or through a server; a real device and a bench know of none."""
+    if program != "tocsin":
+        return _run(arguments, program)
+    rest, place = server.taken(arguments)
+    typed = {"-w", "--workspace"} & {word.partition("=")[0] for word in rest}
+    if place is not None and not place.typed and typed:
+        place = None  # who names a folder means it, whatever the environment says
+    if place is not None and place.typed:
+        _require_remote(rest)
+    with server.used(place):
+        return _run(rest, program)
+
+
+def _require_remote(arguments: list[str]) -> None:
+    """Refuse a command that looks at no workspace at all: a server would change nothing about it.
+
+    Raises:
+        InputError: NOT_REMOTE.
+    """
+    command = None if _is_real_device(arguments) else _command("tocsin", arguments)
+    for word in arguments:
+        children = getattr(command, "commands", {})
+        if word in children:
+            command = children[word]
+    if "--help" in arguments or getattr(command, "commands", None):
+        return
+    if command is None or all(param.name != "workspace" for param in command.params):
+        raise server.not_remote()
+
+
+def _run(arguments: list[str], program: str) -> int:
     """Import the application and run it; what typer raises becomes ours."""
     if program == "tocsin" and _is_real_device(arguments):
         from device_sim.main import main  # noqa: PLC0415 - a device has no room for what the others import

@@ -144,7 +144,9 @@ class _Api:
         arguments |= self._given(binding, caller)
         work = partial(self._carry_out, request, binding, arguments)
         repeat = repeat_of(request, caller, body, secret=row.secret) if row.changes else None
-        return await (work() if repeat is None else self._repeats.once(repeat, work))
+        response = await (work() if repeat is None else self._repeats.once(repeat, work))
+        response.headers["Tocsin-Token-Expires"] = str(int(caller.expires))
+        return response
 
     def _given(self, binding: Binding, caller: Caller) -> dict[str, Any]:
         given = {"now": int(self._door.clock()), "by": caller.name, "asker": caller}
