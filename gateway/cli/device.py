@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ from gateway.cli.output import (
 )
 from gateway.operations.identity import devices
 from gateway.operations.trust.keys import signer_for
+from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError
 
@@ -97,7 +99,7 @@ def add(
 @app.command("list", epilog=example("device list"))
 def list_(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
     """List the registered devices, until when each counts, and what they reported last."""
-    rows = devices.rows(open_workspace(workspace))
+    rows = sorted(_every(open_workspace(workspace)), key=lambda row: (row.product, row.id))
     at = now()
     cells = [
         (
@@ -118,6 +120,17 @@ def list_(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> 
             table(("device", "product", "runs", "language", "seen", "record", "certificate until"), cells)
         ),
     )
+
+
+def _every(workspace: Workspace) -> Iterator[devices.DeviceRow]:
+    """Yield all devices, as many at a time as one answer of a server holds."""
+    after = ""
+    while True:
+        found = devices.page(workspace, limit=1_000, after=after)
+        yield from found.items
+        after = found.next
+        if not after:
+            return
 
 
 def _standing(row: devices.DeviceRow, at: int) -> str:

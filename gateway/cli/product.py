@@ -65,7 +65,7 @@ def product_add(
 @app.command("list", epilog=example("product list"))
 def product_list(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
     """List the products."""
-    found = open_workspace(workspace).products().values()
+    found = products.list_(open_workspace(workspace))
     rows = [(p.id, p.name, " ".join(p.languages), p.surface, p.consent) for p in found]
     emit(
         as_json,
@@ -79,7 +79,7 @@ def product_show(
     product: ProductArgument, workspace: WorkspaceOption = None, *, as_json: JsonOption = False
 ) -> None:
     """Show a product: languages, versions and the end of its support."""
-    found = open_workspace(workspace).product(product)
+    found = products.show(open_workspace(workspace), product)
 
     def human(out: Console) -> None:
         rows = (

@@ -9,11 +9,28 @@ from typing import Any
 
 from advisories.versions import format_version, parse_version
 from gateway import files
+from gateway.operations.afar import operation
 from gateway.workspace.entries import PRODUCT, Product, read_day, require_id
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
 _FILE = "products.toml"
+
+
+@operation("GET", "/products", right="product:read")
+def list_(workspace: Workspace) -> tuple[Product, ...]:
+    """Return the products, as they stand in the file."""
+    return tuple(workspace.products().values())
+
+
+@operation("GET", "/products/{product}", right="product:read")
+def show(workspace: Workspace, product: str) -> Product:
+    """Return one product.
+
+    Raises:
+        InputError: NO_PRODUCT.
+    """
+    return workspace.product(product)
 
 
 def add(workspace: Workspace, product: Product) -> Product:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -12,6 +12,7 @@ from advisories.catalogue import DeviceRecord, Devices
 from advisories.limits import DEVICE_RECORDS_MAX
 from gateway import values
 from gateway.core.publication import next_version
+from gateway.operations.afar import operation
 from gateway.operations.identity import certificates
 from gateway.store import publication, schema
 from gateway.store.engine import Session
@@ -118,25 +119,66 @@ def _shares(records: Sequence[DeviceRecord]) -> Iterator[tuple[DeviceRecord, ...
         yield tuple(share)
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceRows:
+    """Some of the registered devices, in the order of their ids."""
+
+    items: tuple[DeviceRow, ...]
+    next: str
+    """What ``after`` has to be for those behind them; empty: there are no more."""
+
+
 def rows(workspace: Workspace) -> list[DeviceRow]:
     """Return all registered devices, by product and id."""
-    d, s = schema.devices, schema.device_states
-    query = (
-        sa.select(
-            *(d.c.id, d.c.product, d.c.revoked, d.c.valid_from, d.c.valid_to, d.c.kid),
-            *(s.c.installed, s.c.language, s.c.seen),
-        )
-        .select_from(d.outerjoin(s, d.c.id == s.c.device))
-        .order_by(d.c.product, d.c.id)
-    )
+    d = schema.devices
     with workspace.store() as store, store.read() as session:
-        have = certificates.current(session)
-        found = [DeviceRow(*row) for row in session.connection.execute(query)]
+        return _rows(session, _devices().order_by(d.c.product, d.c.id))
+
+
+@operation("GET", "/devices", right="device:read")
+def page(
+    workspace: Workspace,
+    *,
+    product: str | None = None,
+    account: str | None = None,
+    limit: int = 100,
+    after: str = "",
+) -> DeviceRows:
+    """Return registered devices, in the order of their ids.
+
+    Args:
+        workspace: where.
+        product: of this product only.
+        account: of this account only.
+        limit: how many at most.
+        after: only those behind this id.
+    """
+    d, i = schema.devices, schema.inventory
+    query = _devices().where(d.c.id > after)
+    if product is not None:
+        query = query.where(d.c.product == product)
+    if account is not None:
+        query = query.where(d.c.id.in_(sa.select(i.c.id).where(i.c.account == account)))
+    with workspace.store() as store, store.read() as session:
+        found = _rows(session, query.order_by(d.c.id).limit(limit + 1))
+    return DeviceRows(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else "")
+
+
+def _devices() -> sa.Select[Any]:
+    d, s = schema.devices, schema.device_states
+    return sa.select(
+        *(d.c.id, d.c.product, d.c.revoked, d.c.valid_from, d.c.valid_to, d.c.kid),
+        *(s.c.installed, s.c.language, s.c.seen),
+    ).select_from(d.outerjoin(s, d.c.id == s.c.device))
+
+
+def _rows(session: Session, query: sa.Select[Any]) -> list[DeviceRow]:
+    have = certificates.current(session)
     return [
         replace(row, certificate_end=have[row.id].end, certificate_serial=f"{have[row.id].serial:x}")
         if row.id in have
         else row
-        for row in found
+        for row in (DeviceRow(*each) for each in session.connection.execute(query))
     ]
 
 
