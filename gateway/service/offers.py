@@ -1,30 +1,50 @@
 """What the gateway itself signs and retains: timestamps for products, offers for devices.
 
-Each is stored and retained in the transaction that decided on it; the runtime publishes it afterwards.
+Each is stored and retained in the transaction that decided on it; the runtime publishes it afterwards. Two
+may tend the same store: whoever moves a rollout holds its row, and looks again before writing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
-import sqlalchemy as sa
-
-from advisories.catalogue import Catalogue, Timestamp
 from advisories.offer import Offer
-from advisories.states import PATCH_ENDED
 from advisories.topics import Topics
-from gateway.core.publication import build_timestamp, timestamp_is_due
-from gateway.core.rollout import OPENED, RolloutState, advance
+from gateway.core.rollout import Outcome, RolloutEvent, RolloutState, Step
+from gateway.core.rollout.schedule import Turn, due, turn
+from gateway.core.rollout.table import OVER
 from gateway.core.speech import build_offer
-from gateway.store import audit, schema
-from gateway.store.engine import Session, Store, Stored
-from gateway.store.rollouts import Rollout, count_groups, current_catalogue, list_rollouts, move_on
-from keys.document import digest, peek, seal
-from keys.root import Body, Root
+from gateway.service.timestamps import Timestamps, issue
+from gateway.store import audit, turns
+from gateway.store.cells import counted
+from gateway.store.engine import Session, Store
+from gateway.store.planning import bring_back, child_of
+from gateway.store.rolling import SCHEDULER, apply_steps, due_steps, move_on, returned, returning, set_rows
+from gateway.store.rollouts import Rollout, current_catalogue, get_rollout, sequence_of, state_of
+from keys.document import peek
 from keys.signer import Signer
 
 OFFERS_MAX: Final = 200  # signed in one transaction
+
+
+@dataclass(slots=True)
+class _Offers:
+    """Whom one transaction speaks to."""
+
+    new: list[tuple[str, int, int]] = field(default_factory=list)
+    """(device, group, how often it was tried again): offered for the first time, or anew."""
+    renewed: list[tuple[str, int, int]] = field(default_factory=list)
+    """Offered other terms."""
+    needless: list[str] = field(default_factory=list)
+    """Their turn came, and they run the patch already."""
+    cancelled: list[str] = field(default_factory=list)
+
+    @property
+    def devices(self) -> list[str]:
+        """Everybody whose row changes."""
+        return [*(each[0] for each in (*self.new, *self.renewed)), *self.needless, *self.cancelled]
 
 
 class Speaker:
@@ -34,7 +54,10 @@ class Speaker:
         self, store: Store, topics: Topics, fleet: bytes, signer: Signer, clock: Callable[[], float]
     ) -> None:
         self._store, self._topics, self._fleet, self._signer = store, topics, fleet, signer
+        self._timestamps = Timestamps(store, topics, signer)
         self._clock = clock
+        self._taken_back: dict[str, str] = {}
+        """Rollout that is being stopped -> the last device whose offer was looked at."""
 
     def tend(self) -> bool:
         """Do what is due: timestamps, gates of rollouts, offers. Return True when more is left to do.
@@ -43,126 +66,193 @@ class Speaker:
             UnavailableError: the store is locked or full; nothing is lost.
         """
         now = self._clock()
+        self._timestamps.tend(now)
         with self._store.read() as session:
-            due = self._due(session, now)
-            rollouts = list_rollouts(session, RolloutState.RUNNING, RolloutState.STOPPED)
-        if due:
-            with self._store.write() as session:
-                for product in self._due(session, now):
-                    self._timestamp(session, product, now)
+            ids = turns.tended(session)
         more = False
-        for rollout in rollouts:
-            more = self._tend(rollout, now) or more
+        for id_ in ids:
+            more = self._tend(id_, now) or more
         return more
 
-    def _due(self, session: Session, now: float) -> list[str]:
-        return [
-            product
-            for product in session.document_names(Catalogue.TYPE)
-            if self._is_due(session, product, now)
-        ]
+    def _tend(self, id_: str, now: float) -> bool:
+        """Judge what devices said, move the rollout, then speak: each a transaction that stands by itself."""
+        done = self._judge(id_, now)
+        done = self._move(id_, now) or done
+        done = self._bring_back(id_, now) or done
+        return self._speak(id_, now) or done
 
-    def _is_due(self, session: Session, product: str, now: float) -> bool:
-        catalogue = session.document(Catalogue.TYPE, product)
-        stored = session.document(Timestamp.TYPE, product)
-        newest = None if stored is None else peek(stored.bytes, Timestamp)
-        assert catalogue is not None
-        root = _root_version(session)
-        return timestamp_is_due(newest, catalogue.digest, root_version=root, now=now)
+    def _judge(self, id_: str, now: float) -> bool:
+        """Say of failures whether they are final, and of devices whether they are silent."""
+        with self._store.read() as session:
+            rollout = get_rollout(session, id_)
+            if rollout.state is not RolloutState.RUNNING or not _notes(session, rollout, now):
+                return False
+        with self._store.write() as session:
+            rollout = get_rollout(session, id_, hold=True)
+            notes = _notes(session, rollout, now)
+            if rollout.state is not RolloutState.RUNNING or not notes:
+                return False
+            with counted(session, [device for device, _ in notes]):
+                for device, values in notes:
+                    set_rows(session, id_, [device], **values)
+            found = {
+                name: [device for device, values in notes if values.get(name) is not None]
+                for name in ("failed", "retry", "silent")
+            }
+            if any(found.values()):
+                facts = {"by": SCHEDULER, "id": id_, **{name: each for name, each in found.items() if each}}
+                audit.append(session, "rollout.judged", facts, now)
+        return True
 
-    def _timestamp(self, session: Session, product: str, now: float) -> None:
-        stored = session.document(Catalogue.TYPE, product)
-        before = session.document(Timestamp.TYPE, product)
-        assert stored is not None
-        body = build_timestamp(
-            peek(stored.bytes, Catalogue),
-            stored.digest,
-            root_version=_root_version(session),
-            audit_head=audit.head(session),
+    def _move(self, id_: str, now: float) -> bool:
+        with self._store.read() as session:
+            rollout = get_rollout(session, id_)
+            if not due_steps(session, rollout, now) or _waits_for_parent(session, rollout, now):
+                return False
+        with self._store.write() as session:
+            move_on(session, get_rollout(session, id_, hold=True), now)
+        return True
+
+    def _bring_back(self, id_: str, now: float) -> bool:
+        with self._store.read() as session:
+            rollout = get_rollout(session, id_)
+            groups = returning(rollout)
+            if not groups:
+                return False
+            child = child_of(rollout)
+            made = state_of(session, child)
+            devices = turns.to_bring_back(session, rollout, child, groups, OFFERS_MAX)
+            over = not devices and made in OVER and not turns.may_become_proven(session, rollout, groups)
+            if made is not None and not devices and not over:
+                return False
+        with self._store.write() as session:
+            rollout = get_rollout(session, id_, hold=True)
+            groups = returning(rollout)
+            if over and groups:
+                returned(session, rollout, now)
+            elif groups:
+                devices = turns.to_bring_back(session, rollout, child, groups, OFFERS_MAX)
+                bring_back(session, rollout, devices, now)
+        return True
+
+    def _speak(self, id_: str, now: float) -> bool:
+        """Make the offers whose turn it is, or take back those of a rollout that was stopped."""
+        with self._store.read() as session:
+            rollout = get_rollout(session, id_)
+            stopping = rollout.state is RolloutState.STOPPING
+            if not stopping and not self._turn_of(session, rollout, now).devices:
+                return False
+        with self._store.write() as session:
+            rollout = get_rollout(session, id_, hold=True)
+            found = self._turn_of(session, rollout, now)
+            if rollout.state is RolloutState.STOPPING and not found.devices:
+                step = Step(RolloutEvent.EMPTIED, why="no offer is left to be taken back")
+                apply_steps(session, rollout, [step], now, by=SCHEDULER)
+            else:
+                self._write(session, rollout, found, now)
+        if found.cancelled:
+            self._taken_back[id_] = found.cancelled[-1]
+        elif stopping:
+            self._taken_back.pop(id_, None)
+        return True
+
+    def _turn_of(self, session: Session, rollout: Rollout, now: float) -> _Offers:
+        if rollout.state is RolloutState.STOPPING:
+            after = self._taken_back.get(rollout.id, "")
+            return _Offers(cancelled=turns.open_offers(session, rollout, after, OFFERS_MAX))
+        found = _Offers()
+        if rollout.state is not RolloutState.RUNNING or not turns.has_window(rollout.plan, now):
+            return found
+        room = turns.room(session, rollout, now, OFFERS_MAX)
+        for failed in turns.failing(session, rollout, now, room, again=True):
+            found.new.append((failed.device, failed.group, failed.tries + failed.counts))
+        for looked in turns.look(session, rollout, now, room - len(found.new)):
+            if looked.renew:
+                found.renewed.append((looked.device, looked.group, 0))
+        left = room - len(found.new) - len(found.renewed)
+        for device, group, outcome in turns.waiting(session, rollout, left):
+            if outcome is Outcome.PROVEN:
+                found.needless.append(device)
+            else:
+                found.new.append((device, group, 0))
+        return found
+
+    def _write(self, session: Session, rollout: Rollout, found: _Offers, now: float) -> None:
+        """Write the rows first, then sign and retain: from there on the transaction is alone in the store."""
+        zone, plan = turns.zone_of(rollout.plan), rollout.plan
+        terms: dict[str, Turn] = {}
+        with counted(session, found.devices):
+            for device, group, tries in (*found.new, *found.renewed):
+                made = turn(plan, zone, rollout.id, device, now)
+                assert made is not None  # a window is left: that was asked before
+                terms[device] = made
+                values = {"sent": now, "due": due(plan, group, now, made.lapses)}
+                if (device, group, tries) in found.new:
+                    values |= {"offered": now, "tries": tries, "retry": None, "silent": None}
+                set_rows(session, rollout.id, [device], **values)
+            set_rows(session, rollout.id, found.needless, offered=now)
+            set_rows(session, rollout.id, found.cancelled, cancelled=now, due=None)
+        sequence = sequence_of(session, rollout.digest)
+        version = current_catalogue(session, rollout.product).version
+        for device in (*terms, *found.cancelled):
+            self._offer(session, rollout, device, terms.get(device), (sequence, version), now)
+        facts = {
+            "by": SCHEDULER,
+            "cancelled": len(found.cancelled),
+            "id": rollout.id,
+            "needless": len(found.needless),
+            "offered": len(found.new),
+            "renewed": len(found.renewed),
+        }
+        audit.append(session, "rollout.offered", {k: v for k, v in facts.items() if v}, now)
+
+    def _offer(  # noqa: PLR0917 - everything that an offer says
+        self,
+        session: Session,
+        rollout: Rollout,
+        device: str,
+        terms: Turn | None,
+        numbers: tuple[int, int],
+        now: float,
+    ) -> None:
+        """Sign an offer; without terms the one that takes it back, unless a later one is of another patch."""
+        before = session.document(Offer.TYPE, device)
+        if terms is None and (before is None or peek(before.bytes, Offer).digest != rollout.digest):
+            return
+        body = build_offer(
+            self._fleet,
+            device,
+            rollout.product,
+            (numbers[0], rollout.digest),
+            catalogue_version=numbers[1],
+            deadline=rollout.plan.deadline,
+            window=None if terms is None else terms.window,
+            ask=rollout.plan.ask,
+            cancel=terms is None,
             last=None if before is None else before.version,
             now=now,
         )
-        self._issue(session, body, product, self._topics.timestamp(product), now)
-
-    def _issue(self, session: Session, body: Body, name: str, topic: str, now: float) -> None:
-        document = seal(body, [self._signer])
-        session.add_document(body.type, name, Stored(body.version, digest(document), document), now)
-        session.retain(topic, document, body.expires)
-
-    def _tend(self, rollout: Rollout, now: float) -> bool:
-        with self._store.read() as session:
-            moved = rollout.state is RolloutState.RUNNING and _would_move(session, rollout, now)
-            waiting = _waiting(session, rollout)
-        if not moved and not waiting:
-            return False
-        with self._store.write() as session:
-            if moved:
-                rollout = move_on(session, rollout, now)
-            waiting = _waiting(session, rollout)
-            for device in waiting:
-                self._offer(session, rollout, device, now)
-        return moved or len(waiting) == OFFERS_MAX
-
-    def _offer(self, session: Session, rollout: Rollout, device: str, now: float) -> None:
-        cancel = rollout.state is RolloutState.STOPPED
-        before = session.document(Offer.TYPE, device)
-        if not cancel or _is_about(before, rollout.digest):
-            p = schema.patches
-            sequence: int = session.connection.execute(
-                sa.select(p.c.sequence).where(p.c.digest == rollout.digest)
-            ).scalar_one()
-            body = build_offer(
-                self._fleet,
-                device,
-                rollout.product,
-                (sequence, rollout.digest),
-                catalogue_version=current_catalogue(session, rollout.product).version,
-                deadline=rollout.plan.deadline,
-                window=rollout.plan.window,
-                ask=rollout.plan.ask,
-                cancel=cancel,
-                last=None if before is None else before.version,
-                now=now,
-            )
-            self._issue(session, body, device, self._topics.device(device, "offer"), now)
-        t = schema.rollout_devices
-        session.connection.execute(
-            t.update()
-            .where(t.c.rollout == rollout.id, t.c.device == device)
-            .values({"cancelled" if cancel else "offered": now})
-        )
+        issue(session, body, [self._signer], device, self._topics.device(device, "offer"), now=now)
 
 
-def _is_about(offer: Stored | None, patch: bytes) -> bool:
-    """Say whether the newest offer is still about this patch: a later one is not taken back with it."""
-    return offer is not None and peek(offer.bytes, Offer).digest == patch
+def _notes(session: Session, rollout: Rollout, now: float) -> list[tuple[str, dict[str, float | None]]]:
+    """Return what is to be written of devices that failed, fell silent, or need no further look."""
+    zone = turns.zone_of(rollout.plan)
+    notes = [
+        (failed.device, turns.judged(rollout.plan, zone, failed, now))
+        for failed in turns.failing(session, rollout, now, OFFERS_MAX, again=False)
+    ]
+    looks = turns.look(session, rollout, now, OFFERS_MAX)
+    return [*notes, *((each.device, each.values) for each in looks if not each.renew)]
 
 
-def _root_version(session: Session) -> int:
-    stored = session.document(Root.TYPE, "")
-    return 0 if stored is None else stored.version
-
-
-def _would_move(session: Session, rollout: Rollout, now: float) -> bool:
-    return bool(advance(rollout.plan, rollout.groups, count_groups(session, rollout), now))
-
-
-def _waiting(session: Session, rollout: Rollout) -> list[str]:
-    """Return devices of opened groups without an offer; of a stopped rollout, offers to take back."""
-    d, g, p = schema.rollout_devices, schema.rollout_groups, schema.patch_states
-    revoked = sa.select(schema.devices.c.id).where(schema.devices.c.revoked.is_(True))
-    query = sa.select(d.c.device).where(d.c.rollout == rollout.id, d.c.device.not_in(revoked))
-    query = query.order_by(d.c.device).limit(OFFERS_MAX)
-    if rollout.state is RolloutState.STOPPED:
-        ended = sa.select(p.c.device).where(
-            p.c.digest == rollout.digest, p.c.state.in_([int(state) for state in PATCH_ENDED])
-        )
-        query = query.where(d.c.offered.is_not(None), d.c.cancelled.is_(None), d.c.device.not_in(ended))
-    else:
-        opened = sa.select(g.c.index).where(
-            g.c.rollout == rollout.id, g.c.state.in_([int(state) for state in OPENED])
-        )
-        query = query.where(d.c.offered.is_(None), d.c.group.in_(opened))
-    if rollout.state not in {RolloutState.STOPPED, RolloutState.RUNNING}:
-        return []
-    return list(session.connection.execute(query).scalars())
+def _waits_for_parent(session: Session, rollout: Rollout, now: float) -> bool:
+    """Say whether devices may still be added to a rollout that brings others back."""
+    if rollout.parent is None or now >= rollout.plan.deadline:
+        return False
+    parent = get_rollout(session, rollout.parent)
+    groups = returning(parent)
+    return bool(groups) and (
+        turns.may_become_proven(session, parent, groups)
+        or bool(turns.to_bring_back(session, parent, rollout.id, groups, 1))
+    )

@@ -40,13 +40,16 @@ rollout_devices = Table(
     Column("rollout", String(64), ForeignKey("rollouts.id"), primary_key=True),
     Column("device", String(64), ForeignKey("devices.id"), primary_key=True),
     Column("group", Integer, nullable=False),
-    Column("offered", Float),  # UTC seconds of the newest offer, or when none was needed
+    Column("offered", Float),  # UTC seconds of the first offer of its newest try, or when none was needed
+    Column("sent", Float),  # UTC seconds of the newest offer: terms may change within a try
     Column("cancelled", Float),  # UTC seconds of the offer that took it back
     Column("tries", Integer),  # how often it was offered anew after a failure; null: never
-    Column("due", Float),  # UTC seconds at which the scheduler has to look at it again
+    Column("due", Float),  # UTC seconds at which the scheduler looks at an open offer again
+    Column("retry", Float),  # UTC seconds at which it is offered the patch anew after a failure
     Column("failed", Float),  # UTC seconds at which its failure was judged final
     Column("silent", Float),  # UTC seconds at which it had said nothing for too long
-    Index("ix_rollout_devices_turn", "rollout", "group", "offered"),
+    Index("ix_rollout_devices_turn", "rollout", "group", "offered", "device"),
+    Index("ix_rollout_devices_sent", "rollout", "sent"),
     Index("ix_rollout_devices_due", "rollout", "due"),
     Index("ix_rollout_devices_device", "device"),
 )

@@ -172,23 +172,21 @@ class Month:
                 office.start(
                     now,
                     1,
-                    rollout.Plan(percents=(5, 20, 75), success_percent=20, deadline=int(now) + 12 * DAY),
+                    rollout.by_percent((5, 20, 75), success=20, deadline=int(now) + 12 * DAY),
                 )
             case "second matter":
                 office.warn(now, two, 1, affected=below[two], severity=Severity.MEDIUM)
             case "bad patch":
                 office.make(2, BAD, 5_000)
                 office.list_all(now)
-                office.start(now, 2, rollout.Plan(percents=(4, 26, 70), deadline=int(now) + 12 * DAY))
+                office.start(now, 2, rollout.by_percent((4, 26, 70), deadline=int(now) + 12 * DAY))
             case "second patch":
                 patch = office.make(3, SECOND, 9_000)
                 office.warn(
                     now, two, 2, affected=below[two], severity=Severity.MEDIUM, phase=Phase.UPDATE,
                     patches={PRODUCT: (patch,)},
                 )  # fmt: skip
-                office.start(
-                    now, 3, rollout.Plan(percents=(10, 90), success_percent=10, deadline=int(now) + 8 * DAY)
-                )
+                office.start(now, 3, rollout.by_percent((10, 90), success=10, deadline=int(now) + 8 * DAY))
             case "first resolved":
                 office.warn(now, one, 3, affected=below[one], severity=Severity.HIGH, phase=Phase.RESOLVED)
             case "second resolved":

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from advisories import suit
 from advisories.catalogue import Catalogue, Timestamp
 from advisories.notice import Notice
 from advisories.report import Block, open_want
-from advisories.states import PATCH_ENDED, PATCH_FAILED, PatchState
+from advisories.states import PATCH_ENDED, PATCH_FAILED
 from advisories.topics import Topics
 from gateway.core import publication, rollout, speech
+from gateway.core.rollout.outcome import Row, outcome
 from keys.codec import dump
 from tests.device_sim.core.firmware import CLASS, VENDOR, image
 from tests.device_sim.core.gateway_side import Desk
@@ -152,8 +153,9 @@ class Office:
             if each.state is rollout.RolloutState.RUNNING:
                 each.state = rollout.RolloutState.STOPPED
         patch = next(found for found in self.patches if found[0] == sequence)
-        groups = rollout.assign(f"rollout-{sequence}", self.units, plan.percents)
-        states = [rollout.GroupState.SCHEDULED] * len(plan.percents)
+        shares = [group.percent or 0 for group in plan.groups]
+        groups = rollout.assign(f"rollout-{sequence}", self.units, shares)
+        states = [rollout.GroupState.SCHEDULED] * len(plan.groups)
         self.rollouts.append(Rollout(patch, plan, groups, states))
         self.tick(now)
 
@@ -172,29 +174,31 @@ class Office:
 
     def _advance(self, each: Rollout, now: float) -> None:
         while each.state is rollout.RolloutState.RUNNING:
-            steps = rollout.advance(each.plan, each.states, self._counts(each), now)
+            groups = [(state, now) for state in each.states]
+            steps = rollout.advance(each.plan, groups, self._counts(each), now)
             if not steps:
                 return
             for step in steps:
-                if isinstance(step, tuple):
-                    index, event = step
-                    each.states[index] = rollout.GROUP_TABLE[each.states[index], event]
-                    if event is rollout.GroupEvent.OPEN:
-                        self._open(each, index, now)
-                else:
-                    each.state = rollout.ROLLOUT_TABLE[each.state, step]
-                    if step is rollout.RolloutEvent.TRIP:
+                if isinstance(step.event, rollout.RolloutEvent):
+                    each.state = rollout.ROLLOUT_TABLE[each.state, step.event]
+                    if step.event is rollout.RolloutEvent.TRIP:
                         self._stop(each, now)
+                else:
+                    index = step.group
+                    assert index is not None
+                    each.states[index] = rollout.GROUP_TABLE[each.states[index], step.event]
+                    if step.event is rollout.GroupEvent.OPEN:
+                        self._open(each, index, now)
 
     def _counts(self, each: Rollout) -> list[rollout.Counts]:
-        seen: list[list[PatchState]] = [[] for _ in each.states]
-        totals = Counter(each.group.values())
-        for name in each.offered:
+        seen: list[Counter[rollout.Outcome]] = [Counter() for _ in each.states]
+        for name, group in each.group.items():
             standing = self.desks[name].standing
             row = standing.patches.get(each.patch[1]) if standing else None
-            if row is not None:
-                seen[each.group[name]].append(row.state)
-        return [rollout.count(totals[index], states) for index, states in enumerate(seen)]
+            known = Row() if row is None else Row(state=row.state, reason=row.reason, changed=row.changed)
+            offered = 0.0 if name in each.offered else None  # a failure is final here: nobody tries again
+            seen[group][outcome(replace(known, offered=offered, failed=offered))] += 1
+        return [rollout.tally(cells) for cells in seen]
 
     def _open(self, each: Rollout, index: int, now: float) -> None:
         for name, group in each.group.items():

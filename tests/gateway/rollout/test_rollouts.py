@@ -13,19 +13,16 @@ from advisories import mcuboot, suit
 from advisories.offer import Consent, Offer
 from advisories.states import PatchState
 from advisories.topics import Topics
-from gateway.core.rollout import GroupState, Plan, RolloutEvent, RolloutState
+from gateway.core.rollout import GroupState, Plan, RolloutEvent, RolloutState, by_percent
 from gateway.service.offers import Speaker
 from gateway.store import audit, schema
+from gateway.store.cells import counted
 from gateway.store.engine import Store
 from gateway.store.funnel import patch_funnel
 from gateway.store.patches import publish_patch
-from gateway.store.rollouts import (
-    change_rollout,
-    count_groups,
-    create_rollout,
-    get_rollout,
-    list_rollouts,
-)
+from gateway.store.planning import create_rollout
+from gateway.store.rolling import change_rollout
+from gateway.store.rollouts import count_groups, get_rollout, list_rollouts
 from keys.document import open_document
 from keys.errors import InputError, RefusedError, UnavailableError
 from keys.reasons import Reason
@@ -85,10 +82,11 @@ class Scene:
         return found
 
     def report(self, digest: bytes, *devices: str, state: PatchState = PatchState.SUCCEEDED) -> None:
-        with self.store.write() as session:
-            t = schema.patch_states
+        t, d = schema.patch_states, schema.device_states
+        with self.store.write() as session, counted(session, devices):
             for device in devices:
-                session.connection.execute(t.delete().where(t.c.device == device))
+                for table in (t, d):
+                    session.connection.execute(table.delete().where(table.c.device == device))
                 session.connection.execute(
                     t.insert().values(
                         device=device,
@@ -98,6 +96,21 @@ class Scene:
                         reason=0,
                         time=0,
                         changed=self.now,
+                    )
+                )
+                session.connection.execute(
+                    d.insert().values(
+                        device=device,
+                        epoch=1,
+                        sequence=1,
+                        installed="1.4.2" if state is PatchState.SUCCEEDED else "1.4.1",
+                        language="en",
+                        root_version=1,
+                        journal_count=0,
+                        journal_head=b"",
+                        journal_life=0,
+                        next_nonce=bytes(16),
+                        seen=self.now,
                     )
                 )
 
@@ -128,7 +141,7 @@ def scene(tmp_path: Path):
 
 
 def plan(scene: Scene, **fields: Any) -> Plan:
-    return Plan(**{"percents": (20, 80), "deadline": int(scene.now) + 86_400, **fields})
+    return by_percent(fields.pop("percents", (20, 80)), **{"deadline": int(scene.now) + 86_400, **fields})
 
 
 def test_a_patch_is_published_once_and_never_goes_back(scene: Scene) -> None:

@@ -1,0 +1,197 @@
+"""When a group has passed and when it has failed: how its devices stand, held against the plan. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.core.rollout.outcome import ASIDE, ENDED, FAILED, FAILED_AS, Failure, Outcome
+from gateway.core.rollout.plan import Gates, Plan, Then
+from gateway.core.rollout.table import SETTLED, GroupEvent, GroupState, RolloutEvent
+
+_G: Final = GroupState
+_WORST: Final = (Then.STOP, Then.RETURN, Then.PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the devices of one group stand."""
+
+    total: int
+    """All but those whose record was revoked."""
+    proven: int = 0
+    failed: int = 0
+    """For good."""
+    not_applicable: int = 0
+    """Or gone over to another patch."""
+    ended: int = 0
+    """All that reached an end, the three above included."""
+    planned: int = 0
+    """Not offered yet."""
+    waiting: int = 0
+    """For their owners, or a window."""
+    failing: int = 0
+    """Failed, and to be tried again."""
+    silent: int = 0
+    declined: int = 0
+    failures: Mapping[Failure, int] = field(default_factory=dict)
+
+    @property
+    def applicable(self) -> int:
+        """Devices that count for the gates."""
+        return self.total - self.not_applicable
+
+
+def tally(cells: Mapping[Outcome, int]) -> Counts:
+    """Return the counts of a group from how many devices have each outcome."""
+
+    def many(*wanted: Outcome) -> int:
+        return sum(cells.get(each, 0) for each in wanted)
+
+    return Counts(
+        total=sum(cells.values()) - many(Outcome.REVOKED),
+        proven=many(Outcome.PROVEN),
+        failed=many(*FAILED),
+        not_applicable=many(*ASIDE),
+        ended=many(*ENDED),
+        planned=many(Outcome.PLANNED),
+        waiting=many(Outcome.WAITING),
+        failing=many(Outcome.FAILING),
+        silent=many(Outcome.SILENT),
+        declined=many(Outcome.DECLINED),
+        failures={each: count for each, end in FAILED_AS.items() if (count := cells.get(end, 0))},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A gate that said no."""
+
+    then: Then
+    why: str
+
+
+def verdict(gates: Gates, state: GroupState, seen: Counts) -> Verdict | None:
+    """Return what the worst tripped gate of an opened group demands, None while none has tripped."""
+    found = list(_tripped(gates, seen)) if state in {_G.RUNNING, _G.SOAKING, _G.FINISHED} else []
+    if state is not _G.FINISHED and found == [] and _silent(gates, seen) and gates.silence is not None:
+        found.append(Verdict(gates.silence.then, f"{seen.silent} of {seen.applicable} said nothing"))
+    if state is _G.RUNNING and not found and seen.ended >= seen.total and not passing(gates, seen):
+        then = gates.failure[0].then if gates.failure else Then.PAUSE
+        found.append(Verdict(then, f"all have ended, {seen.proven} of {seen.applicable} run it"))
+    return min(found, key=lambda each: _WORST.index(each.then), default=None)
+
+
+def _tripped(gates: Gates, seen: Counts) -> list[Verdict]:
+    found = []
+    for trip in gates.failure:
+        many = sum(seen.failures.get(each, 0) for each in trip.failures) if trip.failures else seen.failed
+        base = seen.ended - seen.not_applicable if trip.ended else seen.applicable
+        if seen.ended < trip.ended or many < trip.minimum or many * 100 <= trip.percent * base:
+            continue
+        kinds = ", ".join(trip.failures) or "all kinds"
+        found.append(Verdict(trip.then, f"{many} of {base} failed ({kinds})"))
+    return found
+
+
+def _silent(gates: Gates, seen: Counts) -> bool:
+    gate = gates.silence
+    return (
+        gate is not None
+        and seen.silent >= gate.minimum
+        and seen.silent * 100 > gate.percent * seen.applicable
+    )
+
+
+def passing(gates: Gates, seen: Counts) -> bool:
+    """Say whether enough is proven; a group to which nothing applies passes when every device has said so."""
+    if seen.applicable == 0:
+        return seen.ended >= seen.total
+    least = min(gates.success.minimum, seen.applicable)
+    return seen.proven >= least and seen.proven * 100 >= gates.success.percent * seen.applicable
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happens: to a group, or (``group`` None) to the rollout itself."""
+
+    event: GroupEvent | RolloutEvent
+    group: int | None = None
+    why: str = ""
+
+
+def advance(
+    plan: Plan,
+    groups: Sequence[tuple[GroupState, float]],
+    counts: Sequence[Counts],
+    now: float,
+    *,
+    started: float = 0.0,
+) -> list[Step]:
+    """Return what happens next to a RUNNING rollout, in order; apply it and call again until nothing does.
+
+    Args:
+        plan: the plan.
+        groups: state of each group, and UTC seconds since when.
+        counts: of each group.
+        now: UTC seconds.
+        started: UTC seconds at which the rollout started.
+    """
+    rows = list(zip(groups, counts, strict=True))
+    failed = [
+        (index, found)
+        for index, ((state, _), seen) in enumerate(rows)
+        if (found := verdict(plan.gates_of(index), state, seen)) is not None
+    ]
+    if failed:
+        return _trip(failed)
+    if now >= plan.deadline:
+        return [Step(RolloutEvent.END, why="the deadline has passed")]
+    if all(seen.ended >= seen.total and state in SETTLED for (state, _), seen in rows):
+        return [Step(RolloutEvent.END, why="every device has ended")]
+    for index, ((state, since), seen) in enumerate(rows):
+        if state is _G.SCHEDULED:
+            due = now >= started + plan.groups[index].opens
+            return [Step(GroupEvent.OPEN, index, "the groups before have passed")] if due else []
+        if state in {_G.RUNNING, _G.SOAKING}:
+            return _prove(plan, index, (state, since), seen, now)
+    return []
+
+
+def _trip(failed: Sequence[tuple[int, Verdict]]) -> list[Step]:
+    steps = [Step(GroupEvent.FAIL, index, found.why) for index, found in failed]
+    worst = min((found for _, found in failed), key=lambda found: _WORST.index(found.then))
+    if worst.then is Then.PAUSE:
+        return [*steps, Step(RolloutEvent.TRIP, why=worst.why)]
+    steps += [
+        Step(GroupEvent.RETURN, index, found.why) for index, found in failed if found.then is Then.RETURN
+    ]
+    return [*steps, Step(RolloutEvent.STOP, why=worst.why)]
+
+
+def _prove(plan: Plan, index: int, group: tuple[GroupState, float], seen: Counts, now: float) -> list[Step]:
+    gates, (state, since) = plan.gates_of(index), group
+    why = f"{seen.proven} of {seen.applicable} run it"
+    if state is _G.RUNNING:
+        if not passing(gates, seen):
+            return []
+        if gates.success.soak:
+            return [Step(GroupEvent.PROVE, index, why)]
+    elif now < since + gates.success.soak:
+        return []
+    steps = [Step(GroupEvent.PASS, index, why)]
+    if gates.success.then is Then.PAUSE and index + 1 < len(plan.groups):
+        steps.append(Step(RolloutEvent.HOLD, why=f"group {index + 1} has passed"))
+    return steps
+
+
+def override(groups: Sequence[GroupState]) -> list[Step]:
+    """Return what resuming does: groups that failed are let pass on an operator's word."""
+    return [Step(GroupEvent.OVERRIDE, index) for index, state in enumerate(groups) if state is _G.ERROR]
+
+
+def open_next(groups: Sequence[GroupState]) -> list[Step]:
+    """Return what an operator's "next" does: the first group that is still closed opens at once."""
+    closed = [index for index, state in enumerate(groups) if state is _G.SCHEDULED]
+    return [Step(GroupEvent.OPEN, index) for index in closed[:1]]

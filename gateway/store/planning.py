@@ -1,0 +1,314 @@
+"""Rollouts made: which devices go into which group, worked out in pages, written in one transaction."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from advisories.topics import is_id
+from gateway.core import rollout as core
+from gateway.core.chain import canonical
+from gateway.core.rollout import GroupState, Plan, RolloutEvent, RolloutState, Step
+from gateway.core.rollout.grouping import Cut, cut, keep, rank
+from gateway.core.rollout.plan import Gates, Success, to_data
+from gateway.store import audit, schema
+from gateway.store.engine import Session, Store
+from gateway.store.outcomes import recount
+from gateway.store.rolling import SCHEDULER, apply_steps
+from gateway.store.rollouts import Rollout, current_catalogue, get_rollout, sequence_of, state_of
+from gateway.store.selecting import Found, count, pages
+from keys.errors import InputError
+
+FIRST_IDS: Final = 5  # shown of each group
+_NAMED: Final = 20  # devices named in an error
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Who would be where: of each group, how many devices, and the first of them in the order of offers."""
+
+    sizes: tuple[int, ...]
+    first: tuple[tuple[str, ...], ...]
+    found: Found
+    """What the plan's selection means; more than the sum of the groups where a share is left out."""
+
+
+class Sorting:
+    """Sorts the devices of a plan into its groups, twice the same way: to count and to write."""
+
+    def __init__(self, session: Session, id_: str, product: str, plan: Plan, now: float) -> None:
+        self._session, self._id, self._product = session, id_, product
+        self._plan, self._now = plan, now
+        ranks, free = array("Q"), array("Q")
+        for page in self._pages():
+            for device, group in page:
+                at = rank(id_, device)
+                ranks.append(at)
+                if group is None:
+                    free.append(at)
+        self._end = keep(plan.share, ranks)
+        self._cut: Cut = cut(plan, array("Q", (at for at in free if at < self._end)))
+
+    def _pages(self) -> Iterator[list[tuple[str, int | None]]]:
+        wheres = [group.where for group in self._plan.groups]
+        return pages(self._session, self._product, self._plan.where, wheres, self._now)
+
+    def pages(self) -> Iterator[list[tuple[str, int]]]:
+        """Yield pages of (device, group), in order of ids; devices that are in no group are left out."""
+        for page in self._pages():
+            found = []
+            for device, named in page:
+                at = rank(self._id, device)
+                group = named if named is not None else self._cut.group(at)
+                if group is not None and at < self._end:
+                    found.append((device, group))
+            yield found
+
+
+def preview(session: Session, id_: str, product: str, plan: Plan, now: float) -> Sorted:
+    """Return who would be where.
+
+    Raises:
+        InputError: SELECTION, FILTER_UNKNOWN, FILTER_NESTED, NO_DEVICES.
+    """
+    sizes = [0] * len(plan.groups)
+    first: list[list[str]] = [[] for _ in plan.groups]
+    for page in Sorting(session, id_, product, plan, now).pages():
+        for device, group in page:
+            sizes[group] += 1
+            if len(first[group]) < FIRST_IDS:
+                first[group].append(device)
+    found = count(session, product, plan.where, now)
+    _require_devices(sum(sizes), product)
+    return Sorted(tuple(sizes), tuple(map(tuple, first)), found)
+
+
+def create_rollout(
+    store: Store,
+    id_: str,
+    *,
+    digest: bytes,
+    plan: Plan,
+    now: float,
+    devices: Iterable[str] | None = None,
+    start: bool = False,
+    approval: bool = False,
+    by: str = "",
+) -> Rollout:
+    """Make a rollout of a published patch to its product's devices.
+
+    Args:
+        store: where.
+        id_: a name of letters, digits, dot, underscore and hyphen.
+        digest: patch digest.
+        plan: groups, gates and all.
+        now: UTC seconds.
+        devices: device ids, each a valid one; None takes those that the plan selects.
+        start: True starts it, at once or when the plan says, unless it needs an approval.
+        approval: True: nobody can start it before somebody other than ``by`` approved the plan.
+        by: who made the plan.
+
+    Raises:
+        InputError: ROLLOUT_ID, ROLLOUT_EXISTS, PATCH_UNKNOWN, NOT_LISTED, DEVICE_UNKNOWN, NO_DEVICES,
+            ROLLOUT_PLAN, SELECTION, FILTER_UNKNOWN, FILTER_NESTED.
+    """
+    if devices is not None:
+        plan = replace(plan, where=["devices", *sorted(set(devices))])
+    with store.write() as session:
+        product = require(session, id_, digest, plan, now)
+        if devices is not None:
+            _require_known(session, product, plan.where or [], now)
+        state = RolloutState.WAITING_FOR_APPROVAL if approval else RolloutState.READY
+        sizes = _write(session, id_, product, digest, plan, state=state, now=now, by=by)
+        facts = {
+            "by": by,
+            "devices": sum(sizes),
+            "digest": digest.hex(),
+            "groups": sizes,
+            "id": id_,
+            "plan": to_data(plan),
+        }
+        audit.append(session, "rollout.created", facts, now)
+        rollout = get_rollout(session, id_)
+        if start and not approval:
+            later = plan.starts is not None and now < plan.starts
+            event = RolloutEvent.SCHEDULE if later else RolloutEvent.START
+            rollout = apply_steps(session, rollout, [Step(event, why="made to start")], now, by=by)
+        return rollout
+
+
+def require(session: Session, id_: str, digest: bytes, plan: Plan, now: float) -> str:
+    """Refuse a rollout that could not be made; return the product of its patch.
+
+    Raises:
+        InputError: ROLLOUT_ID, ROLLOUT_EXISTS, PATCH_UNKNOWN, NOT_LISTED, ROLLOUT_PLAN.
+    """
+    if not is_id(id_):
+        raise InputError("ROLLOUT_ID", f"'{id_}' is no name for a rollout.", mend="Use letters and digits.")
+    if not now < plan.deadline <= now + core.DEADLINE_SECONDS_MAX:
+        raise InputError(
+            "ROLLOUT_PLAN", "The plan cannot work: its deadline is not within a year.", mend="Change it."
+        )
+    r = schema.rollouts
+    if session.connection.execute(sa.select(r.c.id).where(r.c.id == id_)).first() is not None:
+        raise InputError(
+            "ROLLOUT_EXISTS", f"There is a rollout '{id_}' already.", mend="Choose another name."
+        )
+    product, sequence = _listed(session, digest)
+    if plan.back is not None:
+        other, back = _listed(session, bytes.fromhex(plan.back))
+        if other != product or back <= sequence:
+            raise InputError(
+                "ROLLOUT_PLAN",
+                "The plan cannot work: what it returns to is no patch of a higher sequence for this product.",
+                mend="Publish the older code under a higher sequence, then name that patch.",
+            )
+    return product
+
+
+def _listed(session: Session, digest: bytes) -> tuple[str, int]:
+    p = schema.patches
+    row = session.connection.execute(sa.select(p.c.product, p.c.sequence).where(p.c.digest == digest)).first()
+    if row is None:
+        raise InputError(
+            "PATCH_UNKNOWN", f"No patch {digest.hex()[:16]} is published.", mend="Publish the patch first."
+        )
+    if (row.sequence, digest) not in current_catalogue(session, row.product).patches:
+        raise InputError(
+            "NOT_LISTED",
+            f"The current catalogue for '{row.product}' does not list this patch.",
+            mend="Roll out a patch that is current: devices refuse any other.",
+        )
+    return str(row.product), int(row.sequence)
+
+
+def _require_known(session: Session, product: str, wanted: list[Any], now: float) -> None:
+    known = {device for page in pages(session, product, wanted, (), now) for device, _ in page}
+    for device in sorted(set(wanted[1:]) - known):
+        raise InputError(
+            "DEVICE_UNKNOWN",
+            f"'{device}' is no valid device of '{product}'.",
+            mend="Check the id, or register the device.",
+        )
+
+
+def _require_devices(many: int, product: str) -> None:
+    if not many:
+        raise InputError(
+            "NO_DEVICES",
+            f"The selection means no valid device of '{product}'.",
+            mend=f"Change it, or register devices with 'tocsin device add --product {product}'.",
+        )
+
+
+def _write(
+    session: Session,
+    id_: str,
+    product: str,
+    digest: bytes,
+    plan: Plan,
+    *,
+    state: RolloutState,
+    now: float,
+    by: str,
+) -> list[int]:
+    execute = session.connection.execute
+    values = {"by": by[:64], "changed": now, "changed_by": by[:64], "created": now}
+    execute(
+        schema.rollouts.insert().values(
+            id=id_, product=product, digest=digest, state=int(state), plan=canonical(to_data(plan)), **values
+        )
+    )
+    groups = range(len(plan.groups))
+    execute(
+        schema.rollout_groups.insert(),
+        [
+            {"rollout": id_, "index": index, "state": int(GroupState.SCHEDULED), "since": now}
+            for index in groups
+        ],
+    )
+    sizes = [0] * len(plan.groups)
+    insert = schema.rollout_devices.insert()
+    for page in Sorting(session, id_, product, plan, now).pages():
+        if page:
+            execute(insert, [{"rollout": id_, "device": device, "group": group} for device, group in page])
+        for _, group in page:
+            sizes[group] += 1
+    _require_devices(sum(sizes), product)
+    session.serialise()  # only now: whoever holds a device's row may be waiting for this lock
+    recount(session, id_)
+    return sizes
+
+
+def child_of(rollout: Rollout) -> str:
+    """Return the name of the rollout that brings devices of another one back."""
+    return f"{rollout.id[:57]}-return"
+
+
+def bring_back(session: Session, parent: Rollout, devices: list[str], now: float) -> str:
+    """Begin to bring devices of a rollout back to the version that its plan names; return the new rollout.
+
+    It goes at the parent's rate, within its windows and by its retries; no gate stops it.
+    """
+    assert parent.plan.back is not None
+    digest = bytes.fromhex(parent.plan.back)
+    id_ = child_of(parent)
+    lasts = parent.plan.deadline - parent.started
+    plan = replace(
+        parent.plan,
+        groups=(core.Group(),),
+        gates=Gates(success=Success(percent=0), failure=()),
+        where=None,
+        share=100,
+        starts=None,
+        back=None,
+        deadline=int(now + min(lasts, core.DEADLINE_SECONDS_MAX)),
+        window=None,
+    )
+    fresh = state_of(session, id_) is None
+    if fresh:
+        _insert_return(session, id_, parent, plan, now)
+    if devices:
+        session.connection.execute(
+            schema.rollout_devices.insert(),
+            [{"rollout": id_, "device": device, "group": 0} for device in devices],
+        )
+        session.serialise()
+        recount(session, id_)
+    if fresh:
+        facts = {
+            "by": SCHEDULER,
+            "digest": digest.hex(),
+            "id": id_,
+            "parent": parent.id,
+            "sequence": sequence_of(session, digest),
+        }
+        audit.append(session, "rollout.returning", facts, now)
+    return id_
+
+
+def _insert_return(session: Session, id_: str, parent: Rollout, plan: Plan, now: float) -> None:
+    session.connection.execute(
+        schema.rollouts.insert().values(
+            id=id_,
+            product=parent.product,
+            digest=bytes.fromhex(parent.plan.back or ""),
+            state=int(RolloutState.RUNNING),
+            plan=canonical(to_data(plan)),
+            created=now,
+            started=now,
+            changed=now,
+            changed_by=SCHEDULER,
+            by=parent.by,
+            approved=parent.approved,
+            why=f"a gate of {parent.id} tripped",
+            parent=parent.id,
+        )
+    )
+    session.connection.execute(
+        schema.rollout_groups.insert().values(rollout=id_, index=0, state=int(GroupState.RUNNING), since=now)
+    )

@@ -1,0 +1,224 @@
+"""Selections of devices in the store: queries as bound expressions, saved filters, ids in pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from advisories.topics import is_id
+from advisories.versions import contains, parse_version
+from gateway.core.chain import canonical
+from gateway.core.selection import Query, checked, describe, version_range
+from gateway.store import audit, schema
+from gateway.store.engine import Session
+from keys.errors import InputError
+
+PAGE: Final = 10_000  # devices read at once
+_NESTED_MAX: Final = 8  # filters that name filters
+_D, _I, _S, _L = schema.devices, schema.inventory, schema.device_states, schema.labels
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A selection with a name."""
+
+    name: str
+    query: Query
+    text: str
+    """The query as people type it."""
+    by: str
+    at: float
+    """UTC seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where the fields of a query stand."""
+
+    id: sa.ColumnElement[str]
+    product: sa.ColumnElement[str]
+    version: sa.ColumnElement[str]
+
+
+_REACHED: Final = _Columns(_D.c.id, _D.c.product, sa.func.coalesce(_S.c.installed, _I.c.version, ""))
+_UNREACHED: Final = _Columns(_I.c.id, _I.c.product, sa.func.coalesce(_I.c.version, ""))
+_FROM: Final = _D.outerjoin(_I, _I.c.id == _D.c.id).outerjoin(_S, _S.c.device == _D.c.id)
+
+
+class Selector:
+    """Turns queries into expressions, within one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._connection = session.connection
+        self._versions: set[str] | None = None
+
+    def reached(self, query: Query | None) -> sa.ColumnElement[bool]:
+        """Return what is true of the devices of the register that a query means."""
+        return sa.true() if query is None else self._of(query, _REACHED, ())
+
+    def unreached(self, query: Query | None) -> sa.ColumnElement[bool]:
+        """Return what is true of the rows of the inventory that a query means."""
+        return sa.true() if query is None else self._of(query, _UNREACHED, ())
+
+    def _of(self, query: Query, at: _Columns, inside: tuple[str, ...]) -> sa.ColumnElement[bool]:
+        name, *operands = query
+        if name in {"and", "or", "not"}:
+            parts = [self._of(operand, at, inside) for operand in operands]
+            return sa.and_(*parts) if name == "and" else sa.or_(*parts) if name == "or" else sa.not_(parts[0])
+        if name == "filter":
+            return self._of(self._saved(operands[0], inside), at, (*inside, operands[0]))
+        return self._leaf(name, operands, at)
+
+    def _leaf(self, name: str, operands: Sequence[str], at: _Columns) -> sa.ColumnElement[bool]:
+        match name:
+            case "all":
+                return sa.true()
+            case "devices":
+                return at.id.in_(operands)
+            case "version":
+                return at.version.in_(self._within(operands[0]))
+            case "label":
+                same = (_L.c.device == at.id, _L.c.name == operands[0], _L.c.value == operands[1])
+                return sa.exists().where(*same)
+            case "product":
+                return at.product == operands[0]
+        return sa.func.coalesce(_I.c[name], "") == operands[0]
+
+    def _within(self, text: str) -> list[str]:
+        """Return the known versions inside a range: SQL cannot compare versions, and there are few."""
+        if self._versions is None:
+            found = [sa.select(_S.c.installed).distinct(), sa.select(_I.c.version).distinct()]
+            self._versions = {
+                each for query in found for each in self._connection.execute(query).scalars() if each
+            }
+        bounds = version_range(text)
+        inside = []
+        for each in sorted(self._versions):
+            try:
+                if contains(bounds, parse_version(each)):
+                    inside.append(each)
+            except ValueError:  # an inventory may say anything
+                continue
+        return inside
+
+    def _saved(self, name: str, inside: tuple[str, ...]) -> Query:
+        if name in inside or len(inside) >= _NESTED_MAX:
+            raise InputError(
+                "FILTER_NESTED", f"The filter '{name}' names itself in the end.", mend="Write it out."
+            )
+        f = schema.filters
+        text = self._connection.execute(sa.select(f.c.query).where(f.c.name == name)).scalar()
+        if text is None:
+            raise InputError(
+                "FILTER_UNKNOWN", f"There is no filter '{name}'.", mend="See 'tocsin rollout filter list'."
+            )
+        query: Query = json.loads(text)
+        return query
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many devices a selection means."""
+
+    devices: int
+    """Valid: they can have an offer."""
+    invalid: int
+    """Revoked, or their records are over or not yet valid."""
+    unreachable: int
+    """In the inventory only: they are without our core, and no offer reaches them."""
+
+
+def valid(now: float) -> sa.ColumnElement[bool]:
+    """Return what is true of a device that may have an offer."""
+    return sa.and_(_D.c.revoked.is_(False), _D.c.valid_from <= now, _D.c.valid_to > now)
+
+
+def count(session: Session, product: str, query: Query | None, now: float) -> Found:
+    """Count what a selection of a product's devices means."""
+    selector = Selector(session)
+    good = sa.func.coalesce(sa.func.sum(sa.case((valid(now), 1), else_=0)), 0)
+    row = session.connection.execute(
+        sa.select(good, sa.func.count())
+        .select_from(_FROM)
+        .where(_D.c.product == product, selector.reached(query))
+    ).one()
+    elsewhere = session.connection.execute(
+        sa.select(sa.func.count())
+        .select_from(_I.outerjoin(_D, _D.c.id == _I.c.id))
+        .where(_D.c.id.is_(None), _I.c.product == product, selector.unreached(query))
+    ).scalar_one()
+    return Found(int(row[0]), int(row[1]) - int(row[0]), int(elsewhere))
+
+
+def pages(
+    session: Session, product: str, query: Query | None, groups: Sequence[Query | None], now: float
+) -> Iterator[list[tuple[str, int | None]]]:
+    """Yield pages of (device id, index of the first of ``groups`` whose query means it) in order of ids."""
+    selector = Selector(session)
+    whens = [(selector.reached(each), index) for index, each in enumerate(groups) if each is not None]
+    group = sa.case(*whens, else_=None) if whens else sa.null()
+    base = sa.select(_D.c.id, group).select_from(_FROM)
+    base = base.where(_D.c.product == product, valid(now), selector.reached(query))
+    base = base.order_by(_D.c.id).limit(PAGE)
+    last = ""
+    while True:
+        page = [(row[0], row[1]) for row in session.connection.execute(base.where(_D.c.id > last))]
+        if page:
+            yield page
+            last = page[-1][0]
+        if len(page) < PAGE:
+            return
+
+
+def add_filter(session: Session, name: str, query: Query, *, by: str, now: float) -> Filter:
+    """Save a selection, in the place of the former one of that name.
+
+    Raises:
+        InputError: FILTER_NAME, SELECTION, FILTER_UNKNOWN, FILTER_NESTED.
+    """
+    if not is_id(name):
+        raise InputError("FILTER_NAME", f"'{name}' is no name for a filter.", mend="Use letters and digits.")
+    made = Filter(name, checked(query), describe(query), by, now)
+    f = schema.filters
+    session.connection.execute(f.delete().where(f.c.name == name))
+    session.connection.execute(f.insert().values(name=name, query=canonical(query), by=by, at=now))
+    Selector(session).reached(["filter", name])
+    audit.append(session, "filter.saved", {"by": by, "name": name, "query": query}, now)
+    return made
+
+
+def remove_filter(session: Session, name: str, *, by: str, now: float) -> None:
+    """Forget a saved selection. Plans that name it have what it meant when they were made.
+
+    Raises:
+        InputError: FILTER_UNKNOWN.
+    """
+    show_filter(session, name)
+    f = schema.filters
+    session.connection.execute(f.delete().where(f.c.name == name))
+    audit.append(session, "filter.removed", {"by": by, "name": name}, now)
+
+
+def show_filter(session: Session, name: str) -> Filter:
+    """Return a saved selection.
+
+    Raises:
+        InputError: FILTER_UNKNOWN.
+    """
+    found = [each for each in filters(session) if each.name == name]
+    if not found:
+        raise InputError(
+            "FILTER_UNKNOWN", f"There is no filter '{name}'.", mend="See 'tocsin rollout filter list'."
+        )
+    return found[0]
+
+
+def filters(session: Session) -> list[Filter]:
+    """Return every saved selection by name."""
+    f = schema.filters
+    rows: Any = session.connection.execute(sa.select(f).order_by(f.c.name))
+    return [Filter(row.name, query := json.loads(row.query), describe(query), row.by, row.at) for row in rows]
