@@ -19,13 +19,12 @@ from gateway.service.answers import Answers
 from gateway.service.blocks import Desk
 from gateway.service.ingest import Ingest, Outcome, Receipt
 from gateway.service.link import Received
-from gateway.service.publishing import Publisher
+from gateway.service.publishing import ANSWER_SECONDS, Publisher
 from gateway.service.scheduler import InStore
 from gateway.store import schema
 from gateway.store.engine import Store
 from keys.errors import RefusedError, TocsinError
 
-ANSWER_SECONDS: Final = 600  # after that the broker forgets an answer that nobody fetched
 LEAVES: Final = ("report", "want", "online")
 
 log = logging.getLogger("tocsin.gateway")
@@ -94,8 +93,7 @@ class Arrivals:
             def done(outcome: Outcome) -> None:
                 message.ack()
                 if isinstance(outcome, Receipt):
-                    answer = self._answers.receipt(outcome)
-                    self._publisher.queue(f"{self._head}{device}/answer", answer, expiry=ANSWER_SECONDS)
+                    self._publisher.committed(outcome)
 
             if not self._ingest.submit(topic, device, message.payload, done):
                 full()

@@ -47,11 +47,17 @@ class Ingest:
         self._waiting: deque[Item] = deque()
         self._some = asyncio.Event()
         self._own: Counter[str] = Counter()
+        self._left = 0
 
     @property
-    def counts(self) -> Counter[str]:
+    def counts(self) -> dict[str, int]:
         """Messages committed, repeated, quarantined and dropped, batches, and retries of the store."""
-        return self._committer.counts + self._own
+        return {**self._committer.counts, **self._own}
+
+    @property
+    def busy(self) -> bool:
+        """Whether reports wait to be committed."""
+        return self._left > 0
 
     def submit(self, topic: str, device: str, data: bytes, done: Callable[[Outcome], None]) -> bool:
         """Queue a message; ``done`` is called in the event loop after its commit.
@@ -62,6 +68,7 @@ class Ingest:
         if len(self._waiting) >= QUEUE_MAX:
             self._own["dropped"] += 1
             return False
+        self._left += 1
         self._waiting.append(Item(topic, device, data, self._clock(), done))
         self._some.set()
         return True
@@ -73,7 +80,9 @@ class Ingest:
         try:
             while True:
                 batch = await opened.get()
-                for item, outcome in zip(batch, await self._commit(batch), strict=True):
+                outcomes = await self._commit(batch)
+                self._left -= len(batch)
+                for item, outcome in zip(batch, outcomes, strict=True):
                     item.done(outcome)
         finally:
             opening.cancel()

@@ -7,9 +7,8 @@ paho queued for a dead connection is ever sent twice: what has to be published s
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.service import tls as secure
+from gateway.service.buffered import BufferedSocket, Client, properties_of
 from keys.errors import InputError, UnavailableError
 
 SESSION_SECONDS: Final = 3_600  # the broker keeps what arrives while the gateway restarts
@@ -32,6 +32,8 @@ KEEPALIVE_SECONDS: Final = 30
 _CONNECT_SECONDS: Final = 10.0
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _EXPIRY_MAX: Final = 2**32 - 1
+_EXPIRIES_MAX: Final = 100  # properties that are kept to be used again
+_READS_MAX: Final = 500  # packets taken before anything else has its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +87,30 @@ class Link:
         self._published: dict[int, asyncio.Future[None]] = {}
         self._subscribed: dict[int, asyncio.Future[None]] = {}
         self._unacked: deque[list[int]] = deque()
+        self._posted: set[int] = set()
         self._window = asyncio.Semaphore(INFLIGHT_MAX)
+        self._expiries: dict[int, Properties] = {}
+        self._thread = threading.get_ident()
         self.closed = asyncio.Event()
         """Set when the connection is gone, for whatever reason."""
-        self._client = client = mqtt.Client(
+        self._client = client = Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True
         )
         if parts.username:
             client.username_pw_set(parts.username, parts.password)
         if parts.scheme == "mqtts":
             client.tls_set_context(tls or secure.client_context(secure.TlsFiles()))
-        self._raw: Any = None
+        self._raw: BufferedSocket | None = None
+        self._waits = False
         client.max_inflight_messages_set(INFLIGHT_MAX)
         client.on_connect, client.on_disconnect = self._did_connect, self._did_disconnect
         client.on_publish, client.on_subscribe = self._did_publish, self._did_subscribe
         client.on_message = self._did_receive
-        client.on_socket_open, client.on_socket_close = self._socket_open, self._socket_close
+        client.on_socket_open, client.on_socket_close = (
+            self._socket_open,
+            lambda *found: self._forget(found[2]),
+        )
         client.on_socket_register_write = self._write_on
-        client.on_socket_unregister_write = self._write_off
         self._ticker: asyncio.Task[None] | None = None
 
     @classmethod
@@ -126,7 +134,7 @@ class Link:
             UnavailableError: BROKER_UNREACHABLE, BROKER_TLS or BROKER_REFUSED, naming host and port.
         """
         link = cls(url, client_id, on_message, tls)
-        properties = _properties(PacketTypes.CONNECT)
+        properties = properties_of(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = SESSION_SECONDS
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         try:
@@ -186,17 +194,43 @@ class Link:
         Raises:
             UnavailableError: BROKER_LOST when the connection went before the PUBACK came.
         """
+        async with self._window:
+            await self._await(self._published, self._start(topic, payload, retain, expiry))
+
+    async def post(
+        self, topic: str, payload: bytes, *, retain: bool = False, expiry: int | None = None
+    ) -> None:
+        """Send a message with QoS 1; wait only for room, not for its PUBACK.
+
+        For what nobody relies on: it is said again where it was lost.
+
+        Raises:
+            UnavailableError: BROKER_LOST.
+        """
+        await self._window.acquire()
+        try:
+            self._posted.add(self._start(topic, payload, retain, expiry))
+        except BaseException:
+            self._window.release()
+            raise
+
+    def _start(self, topic: str, payload: bytes, retain: bool, expiry: int | None) -> int:  # noqa: FBT001 - as paho
+        """Hand a message to paho; return its id."""
+        if self.closed.is_set():
+            raise self._lost()
         properties = None
         if expiry is not None:
-            properties = _properties(PacketTypes.PUBLISH)
-            properties.MessageExpiryInterval = min(max(expiry, 1), _EXPIRY_MAX)
-        async with self._window:
-            if self.closed.is_set():
-                raise self._lost()
-            sent = self._client.publish(topic, payload, 1, retain, properties)
-            if sent.rc != mqtt.MQTT_ERR_SUCCESS:
-                raise self._lost()
-            await self._await(self._published, sent.mid)
+            expiry = min(max(expiry, 1), _EXPIRY_MAX)
+            properties = self._expiries.get(expiry)
+            if properties is None:  # made once: it takes longer than the rest of a message
+                if len(self._expiries) > _EXPIRIES_MAX:
+                    self._expiries.clear()
+                properties = self._expiries[expiry] = properties_of(PacketTypes.PUBLISH)
+                properties.MessageExpiryInterval = expiry
+        sent = self._client.publish(topic, payload, 1, retain, properties)
+        if sent.rc != mqtt.MQTT_ERR_SUCCESS:
+            raise self._lost()
+        return sent.mid
 
     def close(self) -> None:
         """End the connection; the broker keeps the session."""
@@ -225,9 +259,10 @@ class Link:
                 future.set_exception(self._lost())
                 future.exception()  # whoever waited may be gone too
         # paho closes its socket when it is collected, maybe after the loop: part them here.
-        client, raw = self._client, self._client.socket()
+        client: Any = self._client
+        raw = client.socket()
         client.on_socket_open = client.on_socket_close = client.on_disconnect = None
-        client.on_socket_register_write = client.on_socket_unregister_write = None
+        client.on_socket_register_write = None
         if raw is not None:
             self._forget(raw)
             raw.close()
@@ -262,6 +297,10 @@ class Link:
         self._gone()
 
     def _did_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
+        if mid in self._posted:
+            self._posted.discard(mid)
+            self._window.release()
+            return
         future = self._published.get(mid)
         if future is None or future.done():
             return
@@ -308,54 +347,50 @@ class Link:
 
     def _socket_open(self, _client: Any, _data: Any, raw: Any) -> None:
         self._raw = raw
-        with contextlib.suppress(OSError):
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.call_soon_threadsafe(self._read_on, raw)
 
-    def _read_on(self, raw: Any) -> None:
+    def _read_on(self, raw: BufferedSocket) -> None:
         if self.closed.is_set():  # given up while the connection was being made
             raw.close()
         elif raw.fileno() >= 0:
             self._loop.add_reader(raw, self._readable)
 
     def _readable(self) -> None:
-        while True:
+        for _ in range(_READS_MAX):
             if self._client.loop_read() != mqtt.MQTT_ERR_SUCCESS:
                 self._ended("connection lost")
                 return
-            raw: Any = self._client.socket()
-            if raw is None or not hasattr(raw, "pending") or not raw.pending():
-                return  # what TLS has decrypted already would not wake the loop again
+            if self._raw is None or not self._raw.pending():
+                return
+        self._loop.call_soon(self._readable)  # what was read ahead would not wake the loop again
+
+    def _write_on(self, _client: Any, _data: Any, _raw: Any) -> None:
+        """Send once whatever else is to be sent now has been said, too."""
+        here = threading.get_ident() == self._thread  # the first packet comes from the thread that connects
+        (self._loop.call_soon if here else self._loop.call_soon_threadsafe)(self._writable)
 
     def _writable(self) -> None:
-        if self._client.loop_write() != mqtt.MQTT_ERR_SUCCESS:
+        raw = self._raw
+        if self.closed.is_set() or raw is None:
+            return
+        rc = self._client.loop_write()
+        try:
+            waits = raw.fileno() >= 0 and (not raw.flush() or self._client.want_write())
+        except OSError:
+            rc, waits = mqtt.MQTT_ERR_CONN_LOST, False
+        if rc != mqtt.MQTT_ERR_SUCCESS:
             self._ended("connection lost")
+        elif waits != self._waits and raw.fileno() >= 0:
+            self._waits = waits
+            if waits:
+                self._loop.add_writer(raw, self._writable)
+            else:
+                self._loop.remove_writer(raw)
 
-    def _socket_close(self, _client: Any, _data: Any, raw: Any) -> None:
-        self._forget(raw)
-
-    def _forget(self, raw: Any) -> None:
+    def _forget(self, raw: BufferedSocket) -> None:
         if raw.fileno() >= 0:
             self._loop.remove_reader(raw)
             self._loop.remove_writer(raw)
-
-    def _write_on(self, _client: Any, _data: Any, raw: Any) -> None:
-        self._loop.call_soon_threadsafe(self._start_writing, raw)
-
-    def _start_writing(self, raw: Any) -> None:
-        if raw.fileno() >= 0:
-            self._loop.add_writer(raw, self._writable)
-
-    def _write_off(self, _client: Any, _data: Any, raw: Any) -> None:
-        self._loop.call_soon_threadsafe(self._stop_writing, raw)
-
-    def _stop_writing(self, raw: Any) -> None:
-        if raw.fileno() >= 0:
-            self._loop.remove_writer(raw)
-
-
-def _properties(packet: int) -> Properties:
-    return Properties(packet)  # type: ignore[no-untyped-call] # paho leaves this one untyped
 
 
 def _why(error: BaseException) -> str:

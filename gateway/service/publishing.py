@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import partial
 from itertools import groupby
@@ -17,7 +17,9 @@ from typing import Final
 
 from advisories.catalogue import Timestamp
 from advisories.topics import Topics
+from gateway.service.answers import Answers
 from gateway.service.blocks import Desk
+from gateway.service.ingest import Receipt
 from gateway.service.link import Link
 from gateway.service.scheduler import POLL_SECONDS, InStore, Scheduler
 from gateway.store.engine import Retained, Store
@@ -25,7 +27,10 @@ from keys.errors import UnavailableError
 
 REASSERT_SECONDS: Final = 300.0  # a timestamp that somebody overwrote at the broker is back after that
 OUTBOX_MAX: Final = 10_000  # answers waiting to be sent; a device repeats what gets none
-_SENDERS: Final = 64
+ANSWER_SECONDS: Final = 600  # after that the broker forgets an answer that nobody fetched
+RECEIPT_SECONDS: Final = 2.0  # a receipt waits no longer for reports that keep coming
+_LOOK_SECONDS: Final = 0.005
+_TURN: Final = 20  # receipts signed before anything else has its turn
 _BLOCK_SENDERS: Final = 32
 
 
@@ -37,6 +42,8 @@ class Publisher:
         topics: the prefix in use.
         desk: blocks and topics that devices asked for.
         scheduler: says whether this worker publishes what is retained; one worker does.
+        answers: signs receipts.
+        busy: says whether reports wait to be committed.
         in_store: runs a function in the thread that reads the store.
         clock: UTC seconds.
     """
@@ -47,9 +54,14 @@ class Publisher:
         topics: Topics,
         desk: Desk,
         scheduler: Scheduler,
+        answers: Answers,
+        busy: Callable[[], bool],
         in_store: InStore,
         clock: Callable[[], float],
     ) -> None:
+        self._answers, self._busy = answers, busy
+        self._receipts: OrderedDict[str, tuple[Receipt, float]] = OrderedDict()
+        self._some = asyncio.Event()
         self._store, self._topics, self._desk = store, topics, desk
         self._scheduler, self._in_store, self._clock = scheduler, in_store, clock
         self._outbox: asyncio.Queue[tuple[str, bytes, bool, int | None]] = asyncio.Queue(OUTBOX_MAX)
@@ -60,8 +72,7 @@ class Publisher:
 
     def work(self, link: Link) -> list[asyncio.Future[None]]:
         """Return what has to run as long as a link is up."""
-        parts = [self._pump(link), self._repeat()]
-        parts += [self._send(link) for _ in range(_SENDERS)]
+        parts = [self._pump(link), self._repeat(), self._send(link), self._receipt(link)]
         parts += [self._send_blocks(link) for _ in range(_BLOCK_SENDERS)]
         return [asyncio.ensure_future(part) for part in parts]
 
@@ -71,6 +82,15 @@ class Publisher:
             self._outbox.put_nowait((topic, payload, retain, expiry))
         except asyncio.QueueFull:
             self.counts["unsent"] += 1
+
+    def committed(self, receipt: Receipt) -> None:
+        """Have a receipt sent; it takes the place of an earlier one to the same device."""
+        _, since = self._receipts.get(receipt.device, (receipt, time.monotonic()))
+        self._receipts[receipt.device] = receipt, since
+        if len(self._receipts) > OUTBOX_MAX:
+            self._receipts.popitem(last=False)
+            self.counts["unsent"] += 1
+        self._some.set()
 
     async def _pump(self, link: Link) -> None:
         """Publish what is retained in its order: all of it on a new link or lead, then what comes."""
@@ -156,7 +176,29 @@ class Publisher:
     async def _send(self, link: Link) -> None:
         while True:
             topic, payload, retain, expiry = await self._outbox.get()
-            await link.publish(topic, payload, retain=retain, expiry=expiry)
+            await link.post(topic, payload, retain=retain, expiry=expiry)
+
+    async def _receipt(self, link: Link) -> None:
+        """Sign and send receipts. While reports keep coming, they go first: none is safe before its commit.
+
+        A device repeats a report after five seconds without a receipt, so none waits for long; and a device
+        that reported more than once meanwhile has one receipt for all of it.
+        """
+        receipts, sent = self._receipts, 0
+        while True:
+            while not receipts:
+                self._some.clear()
+                await self._some.wait()
+            _, since = next(iter(receipts.values()))
+            if self._busy() and time.monotonic() - since < RECEIPT_SECONDS:
+                await asyncio.sleep(_LOOK_SECONDS)
+                continue
+            device, (receipt, _) = receipts.popitem(last=False)
+            topic = self._topics.device(device, "answer")
+            await link.post(topic, self._answers.receipt(receipt), expiry=ANSWER_SECONDS)
+            sent += 1
+            if sent % _TURN == 0:
+                await asyncio.sleep(0)
 
     async def _send_blocks(self, link: Link) -> None:
         while True:

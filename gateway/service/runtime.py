@@ -24,6 +24,7 @@ from gateway.core.rate import MQTT_BYTES_PER_SECOND, REPORTS_PER_MINUTE, Rates
 from gateway.service.answers import Answers
 from gateway.service.arriving import LEAVES, Arrivals
 from gateway.service.blocks import Desk
+from gateway.service.broker.secret import broker_secret
 from gateway.service.chores import Chore
 from gateway.service.election import leader_lock
 from gateway.service.ingest import Ingest, Outcome, Receipt, Refusal
@@ -107,7 +108,16 @@ class Gateway:
         self._scheduler = Scheduler(
             store, leader_lock(store), speaker, chores, self.troubles, self._in_store, clock
         )
-        self._publisher = Publisher(store, topics, self._desk, self._scheduler, self._in_store, clock)
+        self._publisher = Publisher(
+            store,
+            topics,
+            self._desk,
+            self._scheduler,
+            self._answers,
+            lambda: self._ingest.busy,
+            self._in_store,
+            clock,
+        )
         self._arrivals = Arrivals(
             store,
             topics,
@@ -119,12 +129,16 @@ class Gateway:
             Rates(report_rate, report_rate / 60),
             entropy,
         )
-        name = f"tocsin-gateway-{signer.public.thumbprint.hex()[:16]}"
-        self.client_id = name if worker == WORKER else f"{name}-{worker}"
-        """Under which the broker keeps this worker's session."""
-        find = topics.shared if share else lambda leaf: topics.device("+", leaf)
-        self.filters = [find(leaf) for leaf in LEAVES]
+        parts = ["tocsin", "gateway", signer.public.thumbprint.hex()[:16]]
+        parts += [] if worker == WORKER else [worker]
+        self.filters = [topics.device("+", leaf) for leaf in LEAVES]
         """What this worker subscribes to."""
+        if share:
+            secret = broker_secret(store, entropy)
+            parts.append(secret)
+            self.filters = [topics.shared(leaf, f"tocsin-{secret}") for leaf in LEAVES]
+        self.client_id = "-".join(parts)
+        """Under which the broker keeps this worker's session."""
         self._started = clock()
         self.ready = self._publisher.ready
         """Set once subscribed and, where this worker leads, with everything retained at the broker."""
