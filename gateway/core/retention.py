@@ -110,7 +110,7 @@ class _Ledger:
         elif row.kind == ERASED:
             data = json.loads(row.data)
             for digest in self._mine(data.get("reports", ())):
-                why = _not_allowed(data, row, self._rules, self._open.pop(digest, None))
+                why = not_allowed(data, row.time, self._rules, self._open.pop(digest, None))
                 if why:
                     self._found.append(Finding(digest, row.index, why))
                 self._gone[digest] = row.index
@@ -131,16 +131,23 @@ class _Ledger:
         return sorted([*self._found, *missing], key=lambda each: (each.row, each.digest))
 
 
-def _not_allowed(
-    data: Mapping[str, Any], row: Link, rules: Mapping[str, Any], known: tuple[int, float] | None
+def not_allowed(
+    data: Mapping[str, Any], time: float, rules: Mapping[str, Any], known: tuple[int, float] | None
 ) -> str | None:
-    """Say why a rule did not let a report go at that time, or None."""
+    """Say why a rule did not let a report go at that time, or None.
+
+    Args:
+        data: of the row :data:`ERASED`.
+        time: of that row, UTC seconds.
+        rules: data of the newest row :data:`RULED` before it.
+        known: index and time of the row that committed the report; None: there is none.
+    """
     rule, days, before = data.get("rule"), data.get("days"), data.get("before")
     if rule not in OF_REPORTS or type(days) is not int or not isinstance(before, int | float):
         return "it was erased by no rule that there is"
     if rules.get(rule) != days:
         return f"it was erased by the rule '{rule}' of {days} days, which was not in force"
-    if before > row.time - days * DAY:
+    if before > time - days * DAY:
         return f"it was erased before its {days} days were over"
     if known is None:
         return "it was erased, and was never committed"

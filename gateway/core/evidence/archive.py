@@ -36,6 +36,13 @@ TOLD_CSV: Final = "told.csv"
 TOLD_JSON: Final = "told.json"
 SUMMARY: Final = "summary.json"
 
+FOLDERS: Final = ("advisory/", "catalogues/", "devices/", "patches/", "roots/")
+SINGLE: Final = frozenset(
+    {
+        ABOUT, AUDIT, CLOCKS, EVENTS, INDEX, OFFERS, REPORTS, SIGNATURE, STATED, SUMMARY, TIMESTAMPS,
+        TOLD_CSV, TOLD_JSON,
+    }
+)  # fmt: skip
 MEMBERS_MAX: Final = 50_000
 DIRECTORY_BYTES_MAX: Final = 32 * 1024 * 1024  # of the ZIP's own list of members
 NAME_BYTES_MAX: Final = 400
@@ -267,7 +274,7 @@ class Writer:
         digest, size = hashlib.sha256(), 0
         info = zipfile.ZipInfo(name, _DATE)
         info.compress_type, info.external_attr, info.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
-        with self._zip.open(info, "w", force_zip64=not isinstance(pieces, bytes)) as stream:
+        with self._zip.open(info, "w", force_zip64=True) as stream:
             for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
                 digest.update(piece)
                 size += len(piece)

@@ -262,8 +262,12 @@ class Documents:
         for name in self._archive.under("catalogues/"):
             data = self._archive.read(name, limits.DEVICES_BYTES_MAX)
             found = self._open(name, data, Catalogue, "catalogue.published")
-            if found is not None and not set(found[0].body.subject) <= self._known.products:
-                self._verdict.find(Fault.ADDED, name, "it is about another product")
+            body = None if found is None else found[0].body
+            if body is not None and (
+                not set(body.subject) <= self._known.products
+                or name != f"catalogues/{''.join(body.subject)}/{body.version}.cose"
+            ):
+                self._verdict.find(Fault.ADDED, name, "it does not belong here")
 
     def patches(self) -> None:
         """Read every patch that the advisory names."""
@@ -273,6 +277,8 @@ class Documents:
             row = None if patch is None else self._recorded(name, "patch.published", patch.digest)
             if patch is None or row is None:
                 continue
+            if name != f"patches/{patch.digest.hex()}.suit" or patch.digest not in self._known.patches:
+                self._verdict.find(Fault.ADDED, name, "it does not belong here")
             product = str(row.data.get("product"))
             # Renewed with other signatures after a change of roots, it stays the same patch.
             if not any(self._opens(data, root, product) for root in self._known.roots):
@@ -294,7 +300,10 @@ class Documents:
                 name, self._archive.read(name, limits.DEVICES_BYTES_MAX), Devices, "devices.registered"
             )
             if found is not None:
-                opened.append((found[0].body.version, found[0].body))
+                version = found[0].body.version
+                opened.append((version, found[0].body))
+                if name != f"devices/{version}.cose":
+                    self._verdict.find(Fault.ADDED, name, "it does not belong here")
         for _, body in sorted(opened, key=lambda item: item[0]):
             self._known.take(body)
 
@@ -320,13 +329,16 @@ class Documents:
     def offers(self) -> int:
         """Check the gateway's offers and return how many there are."""
         count = 0
+        before: dict[tuple[str, ...], int] = {}
         for count, data in enumerate(self._archive.items(OFFERS), start=1):
-            body = self._genuine(f"{OFFERS}, item {count}", partial(peek, data, Offer))
+            name = f"{OFFERS}, item {count}"
+            body = self._genuine(name, partial(peek, data, Offer))
             if body is None:
                 continue
-            self._signed_by_gateway(f"{OFFERS}, item {count}", data, Offer, body.issued, body.product)
-            if body.digest not in self._known.patches:
-                self._verdict.find(Fault.ADDED, f"{OFFERS}, item {count}", "it offers another patch")
+            self._signed_by_gateway(name, data, Offer, body.issued, body.product)
+            if body.digest not in self._known.patches or body.version <= before.get(body.subject, -1):
+                self._verdict.find(Fault.ADDED, name, "it does not belong here")
+            before[body.subject] = body.version
         return count
 
     def _signed_by_gateway(

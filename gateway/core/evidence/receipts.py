@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -109,6 +110,7 @@ class Receiving:
     _threads: frozenset[str] = field(init=False)
     _anomalies: Counter[str] = field(default_factory=Counter)
     _uncounted: int = 0
+    _last: str = ""
 
     def __post_init__(self) -> None:
         """Know what the reports have to be about."""
@@ -145,6 +147,7 @@ class Receiving:
         plain = {one[-1] for one in listed if isinstance(one, list) and one}
         digests = {one for one in listed if isinstance(one, str)} | plain
         seen: set[str] = set()
+        self._last = ""
         counts: Counter[str] = Counter()
         for receipt in batch:
             digest = receipt.digest
@@ -154,7 +157,9 @@ class Receiving:
                 continue
             seen.add(digest)
             counts.update(self._report(receipt, row) & self._threads)
-        self._require_all(row, counts, len(digests & self.trail.erased - seen))
+        erased = self.trail.erased
+        gone = sum(1 for one in digests - seen if row.time < erased.get(one, -math.inf))
+        self._require_all(row, counts, gone)
 
     def _require_all(self, row: Row, counts: Counter[str], erased: int) -> None:
         """Compare how many reports speak about the advisory with the number that the row states."""
@@ -195,6 +200,9 @@ class Receiving:
             return frozenset()
         if not record.valid_from <= row.time < record.valid_to:
             verdict.find(Fault.ADDED, where, f"the key of {record.id} was not valid then")
+        if report.device < self._last:
+            verdict.find(Fault.CHANGED, where, "reports of one row are in the order of their devices")
+        self._last = report.device
         verdict.reports += 1
         head = report.audit_head
         if head is not None:

@@ -12,10 +12,10 @@ from typing import Any, Final
 from gateway.core import chain
 from gateway.core.evidence.archive import refused
 from gateway.core.evidence.verdict import Fault, Verdict
+from gateway.core.retention import ERASED, RULED, not_allowed
 
 EXPORTED: Final = "evidence.exported"
 """Kind of the row with which an export ends: what it holds, and through which row."""
-ERASED: Final = "retention.erased"
 HASH_BYTES: Final = 32
 FACTS_MAX: Final = 2_000_000  # rows in full, beside batches of reports
 THREADS_MAX: Final = 500_000
@@ -93,9 +93,12 @@ class Trail:
     shown: int = 0
     facts: list[Row] = field(default_factory=list)
     """Rows in full, without batches of reports."""
-    erased: set[str] = field(default_factory=set)
-    """Digests of what rules erased."""
+    erased: dict[str, float] = field(default_factory=dict)
+    """Digest of a report that a rule erased -> it took only what was committed before then, UTC seconds."""
     rules: dict[str, int] = field(default_factory=dict)
+    """Rule -> how much it erased."""
+    in_force: Mapping[str, Any] = field(default_factory=dict)
+    """Rule -> days, by the last row that says so."""
     counted: dict[str, int] = field(default_factory=dict)
     """Thread -> number of its last row that is shown."""
     gaps: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -138,14 +141,14 @@ def walk(shown: Iterable[Shown], wanted: frozenset[bytes], verdict: Verdict) -> 
         if one.hash in wanted:
             trail.heads[one.hash] = index
         if one.row is not None:
-            _gather(trail, one.row)
+            _gather(trail, one.row, verdict)
     last = trail.facts[-1] if trail.facts else None
     if last is not None and last.kind == EXPORTED and last.index == trail.rows:
         trail.exported = last
     return trail
 
 
-def _gather(trail: Trail, row: Row) -> None:
+def _gather(trail: Trail, row: Row, verdict: Verdict) -> None:
     trail.shown += 1
     numbers = row.data.get(chain.NTH)
     for thread, nth in numbers.items() if isinstance(numbers, dict) else ():
@@ -160,11 +163,19 @@ def _gather(trail: Trail, row: Row) -> None:
     if len(trail.facts) >= FACTS_MAX:
         raise refused(f"it shows more than {FACTS_MAX} rows")
     trail.facts.append(row)
+    if row.kind == RULED:
+        trail.in_force = row.data
     if row.kind == ERASED:
         gone = [one for one in _list(row.data.get("reports")) if isinstance(one, str)]
-        trail.erased.update(gone)
+        why = not_allowed(row.data, row.time, trail.in_force, (0, -math.inf)) if gone else None
+        if why is not None:
+            verdict.find(Fault.REMOVED, f"row {row.index}", why)
+            return
         rule = str(row.data.get("rule"))
-        trail.rules[rule] = trail.rules.get(rule, 0) + len(gone)
+        until = row.data.get("before") if rule == "reports" else None
+        trail.erased.update(dict.fromkeys(gone, until if isinstance(until, int | float) else math.inf))
+        if gone:
+            trail.rules[rule] = trail.rules.get(rule, 0) + len(gone)
 
 
 def _list(value: Any) -> list[Any]:

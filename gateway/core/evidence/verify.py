@@ -153,6 +153,7 @@ def _events(archive: Archive, trail: rows.Trail, verdict: Verdict) -> None:
         for row in trail.facts
         if isinstance(row.data.get("seq"), int) and isinstance(row.data.get("digest"), str)
     }
+    last = 0
     for number, line in enumerate(archive.lines(form.EVENTS), start=1):
         where = f"{form.EVENTS}, line {number}"
         said = line if isinstance(line, dict) else {}
@@ -160,6 +161,9 @@ def _events(archive: Archive, trail: rows.Trail, verdict: Verdict) -> None:
         if row is None:
             verdict.find(Fault.ADDED, where, "no row speaks of it")
             continue
+        if row.index < last:
+            verdict.find(Fault.CHANGED, where, "it is not in the order of the rows")
+        last = row.index
         text = said.get("data")
         digest = hashlib.sha256(text.encode()).hexdigest() if isinstance(text, str) else ""
         wanted = {"digest": digest, "by": said.get("by")} | {
@@ -179,19 +183,19 @@ def stated_of(lines: Iterable[Any]) -> dict[str, Stated]:
     Raises:
         InputError: NOT_EVIDENCE.
     """
-    found = {}
+    found: dict[str, Stated] = {}
+    last = ""
     for number, line in enumerate(lines, start=1):
         try:
             device = line.pop("device")
             said = Stated(**line)
-            fits = isinstance(device, str) and all(
-                isinstance(getattr(said, name), str) for name in Stated.__slots__
-            )
+            fits = device > last and all(isinstance(getattr(said, name), str) for name in Stated.__slots__)
         except (TypeError, AttributeError, KeyError):
             fits = False
         if not fits:
             raise refused(f"{form.STATED}, line {number} states nothing about a device")
         found[device] = said
+        last = device
     return found
 
 
@@ -235,7 +239,9 @@ def _index(archive: Archive, known: Known, verdict: Verdict) -> None:
         verdict.find(Fault.REMOVED, name, "the index lists it")
     for name in there:
         size, digest = archive.measured(name)
-        if name not in members:
+        if name not in form.SINGLE and not name.startswith(form.FOLDERS):
+            verdict.find(Fault.ADDED, name, "nothing of this name belongs into an export")
+        elif name not in members:
             verdict.find(Fault.ADDED, name, "the index does not list it")
         elif members[name] != {"bytes": size, "sha256": digest}:
             verdict.find(Fault.CHANGED, name, "it is not what the index lists")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -255,8 +256,10 @@ def _each(session: Session, scope: Scope) -> Iterator[tuple[str, int, bytes | No
         .order_by(r.c.entry, r.c.device, r.c.epoch, r.c.sequence)
         .execution_options(yield_per=_PAGE)
     )
-    for row in session.connection.execute(query):
-        yield row.device, row.entry, row.salt, row.bytes
+    # Sorted once more, for databases differ in what comes before what.
+    for _, rows in groupby(session.connection.execute(query), key=lambda row: row.entry):
+        for row in sorted(rows, key=lambda row: row.device):
+            yield row.device, row.entry, row.salt, row.bytes
 
 
 def _old(session: Session, scope: Scope) -> Iterator[tuple[str, int, bytes | None, bytes]]:
@@ -269,7 +272,7 @@ def _old(session: Session, scope: Scope) -> Iterator[tuple[str, int, bytes | Non
             return
         if row.kind != chain.COMMITTED:
             continue
-        for device, _, sequence, digest in json.loads(row.data)["reports"]:
+        for device, _, sequence, digest in sorted(json.loads(row.data)["reports"]):
             if device not in products:
                 continue
             same = sa.select(r.c.bytes).where(
