@@ -202,12 +202,14 @@ class _Way:
 
 
 def _chores(workspace: Workspace, store: Store) -> list[Chore]:
-    """Return what the worker that leads does beside: it tells others."""
+    """Return what the worker that leads does beside: it tells others, and erases by rule."""
     from gateway.operations.alerts import Alerts  # noqa: PLC0415 - nobody else needs what it imports
+    from gateway.operations.stores import Expiry  # noqa: PLC0415 - the same
     from gateway.service.deliveries import make  # noqa: PLC0415 - the same
     from gateway.web.api.served import Served  # noqa: PLC0415 - the same
 
-    return [make(workspace, store), Alerts(Served(workspace.path, workspace.settings, store))]
+    served = Served(workspace.path, workspace.settings, store)
+    return [make(workspace, store), Alerts(served), Expiry(store, workspace.settings.keep)]
 
 
 async def _serve(

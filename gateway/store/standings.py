@@ -49,6 +49,7 @@ class Evidence:
         self._before = dict(self.standings)
         self._new_reports: dict[tuple[str, tuple[int, int]], tuple[bytes, bytes, float]] = {}
         self._new_journal: dict[tuple[str, int, int], JournalEntry] = {}
+        self._entered: dict[tuple[str, int, int], float] = {}
         self._newest: dict[str, tuple[Report, float]] = {}
         self._notices: dict[tuple[str, str], NoticeRow] = {}
         self._patches: dict[tuple[str, bytes], PatchRow] = {}
@@ -167,6 +168,7 @@ class Evidence:
         self._new_reports[device, decision.report.order] = (data, salt, received)
         for entry in decision.journal:
             self._new_journal[device, decision.standing.life, entry.index] = entry
+            self._entered[device, decision.standing.life, entry.index] = received
         if decision.newest:
             self.standings[device] = decision.standing
             self._newest[device] = (decision.report, received)
@@ -208,6 +210,7 @@ class Evidence:
                     "new": entry.new,
                     "reason": int(entry.reason),
                     "digest": entry.digest,
+                    "received": self._entered[device, life, index],
                 }
                 for (device, life, index), entry in self._new_journal.items()
             ],

@@ -90,6 +90,7 @@ journal = Table(  # every transition, in each device's own order
     Column("new", Integer, nullable=False),
     Column("reason", Integer, nullable=False),
     Column("digest", LargeBinary(32)),
+    Column("received", Float),  # the gateway's clock when a report first carried it; null: not noted
     Index("ix_journal_name", "track", "name"),
 )
 

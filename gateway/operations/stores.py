@@ -1,0 +1,210 @@
+"""``tocsin store``: what lies in the store, whether it is whole, copies of it, and what is erased by rule."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from gateway.core.retention import RULES
+from gateway.operations.afar import operation
+from gateway.store import audit, backup, cells, retention, schema
+from gateway.store.backup import Backup
+from gateway.store.engine import Store
+from gateway.store.retention import Erased
+from gateway.workspace.folder import Workspace
+from keys.errors import DamagedError, InputError
+
+FINDINGS_MAX: Final = 100  # of one kind, in an answer
+EXPIRE_SECONDS: Final = 6 * 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a store is, and how much lies in it."""
+
+    where: str
+    engine: str
+    schema: int
+    fleet: str | None
+    """Digest of root 1, in hex; None before it is published."""
+    audit_index: int
+    audit_head: str
+    rows: Mapping[str, int]
+    """Table -> rows."""
+    keep: Mapping[str, int]
+    """Rule -> days; what has no rule is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing in a store that is not as it has to be."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of the whole store found."""
+
+    reports: int
+    """Reports that were held against the audit chain."""
+    faults: tuple[Fault, ...]
+    more: int
+    """Faults that are not listed."""
+
+
+def create(workspace: Workspace) -> str:
+    """Make the store that the settings name, where there is none; return where.
+
+    Raises:
+        InputError: STORE_EXISTS; STORE_NEEDED, when this workspace has published: an empty store would begin
+            to count versions anew, and devices refuse what is older than what they have.
+    """
+    if workspace.root_documents():
+        raise InputError(
+            "STORE_NEEDED",
+            "This workspace has published already: an empty store would not know what.",
+            mend="Bring the store back with 'tocsin store restore FILE'.",
+            where=str(workspace.path),
+        )
+    store = Store.create(workspace.store_place)
+    store.close()
+    return store.where
+
+
+@operation("GET", "/store", right="store:read")
+def info(workspace: Workspace) -> Info:
+    """Say what the store is, and how much lies in it."""
+    with workspace.store() as store, store.read() as session:
+        count = sa.func.count()
+        index, head = audit.last(session)
+        return Info(
+            where=store.where,
+            engine=store.dialect,
+            schema=schema.SCHEMA_VERSION,
+            fleet=session.meta("fleet"),
+            audit_index=index,
+            audit_head=head.hex(),
+            rows={
+                table.name: session.connection.execute(sa.select(count).select_from(table)).scalar_one()
+                for table in backup.tables()
+            },
+            keep=dict(workspace.settings.keep),
+        )
+
+
+@operation("GET", "/store/check", right="store:read")
+def check(workspace: Workspace) -> Checked:
+    """Read the whole store: its pages, the audit chain, the counts, and every report against the chain."""
+    with workspace.store() as store:
+        faults = [Fault("STORE_DAMAGED", f"The file is damaged: {each}.") for each in _pages(store)]
+        try:
+            audit.verify_chain(store)
+        except DamagedError as error:
+            faults.append(Fault(error.code, error.message))
+        with store.read() as session:
+            faults += [Fault("CELLS_WRONG", f"A count is wrong: {each}.") for each in cells.faults(session)]
+            faults += [
+                Fault("REPORT_UNEXPLAINED", f"Report {each.digest}: {each.why}{_row(each.row)}.")
+                for each in retention.unexplained(session)
+            ]
+            many = session.connection.execute(sa.select(sa.func.count()).select_from(schema.reports))
+            return Checked(
+                many.scalar_one(), tuple(faults[:FINDINGS_MAX]), max(0, len(faults) - FINDINGS_MAX)
+            )
+
+
+def _row(index: int) -> str:
+    return f" (audit row {index})" if index else ""
+
+
+def _pages(store: Store) -> list[str]:
+    if store.path is None:
+        return []
+    with store.read() as session:
+        said = [row[0] for row in session.connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+        lost = session.connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    found = [str(each).replace("\n", " ") for each in said if each != "ok"]
+    return found + [f"a row of {row[0]} refers to one of {row[2]} that is gone" for row in lost[:20]]
+
+
+def write_backup(workspace: Workspace, file: Path, *, now: float) -> Backup:
+    """Write every row of the store into one file (:func:`gateway.store.backup.write`)."""
+    with workspace.store() as store:
+        return backup.write(store, file, now)
+
+
+def restore(workspace: Workspace, file: Path, *, now: float, dry_run: bool = False) -> Backup:
+    """Put a backup into the store that the settings name: a new one, or one that is empty.
+
+    Raises:
+        InputError, DamagedError, UnavailableError: of :func:`gateway.store.backup.restore`; FLEET_OTHER, when
+            the backup is of another fleet than this workspace.
+    """
+    found = backup.examine(file)
+    documents = workspace.root_documents()
+    if documents and found.fleet is not None and found.fleet != workspace.fleet().hex():
+        raise InputError(
+            "FLEET_OTHER",
+            "The backup is of another fleet than this workspace.",
+            mend="Restore it in the workspace that it was taken in.",
+            where=str(file),
+        )
+    if dry_run:
+        return found
+    place = workspace.store_place
+    if isinstance(place, Path) and not place.exists():
+        Store.create(place).close()
+    elif isinstance(place, str):
+        _create_if_empty(place)
+    with workspace.store() as store:
+        return backup.restore(store, file, now)
+
+
+def _create_if_empty(place: str) -> None:
+    try:
+        Store.create(place).close()
+    except InputError as error:
+        if error.code != "STORE_EXISTS":
+            raise
+
+
+@operation("POST", "/store/expire", right="store:manage")
+def expire(workspace: Workspace, *, now: float, dry_run: bool = False) -> list[Erased]:
+    """Erase what the rules in tocsin.toml let go, all of it; or only count it."""
+    keep = workspace.settings.keep
+    with workspace.store() as store:
+        if dry_run:
+            return retention.due(store, keep, now)
+        rows: dict[str, dict[str, int]] = {rule: {} for rule in RULES if rule in keep}
+        more = True
+        while more:
+            found, more = retention.expire(store, keep, now)
+            for each in found:
+                for name, many in each.rows.items():
+                    rows[each.rule][name] = rows[each.rule].get(name, 0) + many
+    return [Erased(rule, keep[rule], dict(sorted(each.items()))) for rule, each in rows.items()]
+
+
+class Expiry:
+    """The chore of the leading worker that obeys the rules, a batch a round."""
+
+    name = "retention"
+    seconds = EXPIRE_SECONDS
+
+    def __init__(self, store: Store, keep: Mapping[str, int], clock: Callable[[], float] = time.time) -> None:
+        self._store, self._keep, self._clock = store, keep, clock
+
+    async def round(self) -> bool:
+        """Erase some of what is due; True when there may be more."""
+        if not self._keep:
+            return False
+        _, more = await asyncio.to_thread(retention.expire, self._store, self._keep, self._clock())
+        return more
