@@ -40,8 +40,7 @@ _READS_MAX: Final = 500  # packets taken before anything else has its turn
 class Received:
     """A message that arrived; ``ack`` releases it, and does nothing once its connection is gone.
 
-    PUBACKs leave in the order in which the messages came (MQTT 5, 4.6.0-2), whatever order they are
-    released in: rumqttd closes the connection otherwise.
+    PUBACKs leave in the order of the messages (MQTT 5, 4.6.0-2): rumqttd closes the connection otherwise.
     """
 
     topic: str
@@ -106,10 +105,8 @@ class Link:
         client.on_connect, client.on_disconnect = self._did_connect, self._did_disconnect
         client.on_publish, client.on_subscribe = self._did_publish, self._did_subscribe
         client.on_message = self._did_receive
-        client.on_socket_open, client.on_socket_close = (
-            self._socket_open,
-            lambda *found: self._forget(found[2]),
-        )
+        client.on_socket_open = self._socket_open
+        client.on_socket_close = lambda *found: self._forget(found[2])
         client.on_socket_register_write = self._write_on
         self._ticker: asyncio.Task[None] | None = None
 
