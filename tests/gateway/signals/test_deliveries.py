@@ -1,0 +1,251 @@
+"""Webhooks to a real receiver that fails, hangs, redirects and goes; nothing is lost, nothing overtakes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.core import delivery as core
+from gateway.operations import webhooks
+from gateway.service.deliveries import FAILURES_MAX, Deliveries
+from gateway.service.posting import Poster, networks, secret_path, trust
+from gateway.store import audit
+from gateway.store import deliveries as outbox
+from gateway.store.engine import Store
+from gateway.workspace.folder import Workspace
+from keys.errors import UnavailableError
+from tests.gateway.signals.receiver import Receiver, receiving, verified, workspace_in
+
+NOW = 1_700_000_000.0
+
+
+class Scene:
+    """A workspace with a clock of its own, and the chore that sends."""
+
+    def __init__(self, workspace: Workspace, store: Store, *, seconds: float = 5.0) -> None:
+        self.workspace, self.store, self.now = workspace, store, NOW
+        self.poster = Poster(trust(workspace, None), networks(workspace), seconds=seconds)
+        self.chore = Deliveries(
+            workspace, store, self.poster, None, clock=lambda: self.now, share=lambda: 0.5, seconds=0.01
+        )
+
+    def add(self, receiver: Receiver, *kinds: str) -> webhooks.Secret:
+        return webhooks.add(
+            self.workspace, receiver.url, kinds=kinds or ("rollout.",), now=int(NOW), by="operator"
+        )
+
+    def say(self, *numbers: int) -> None:
+        with self.store.write() as session:
+            for number in numbers:
+                audit.append(session, "rollout.changed", {"id": f"r{number}"}, self.now)
+
+    def listed(self, webhook: str) -> list[webhooks.DeliveryView]:
+        return list(webhooks.deliveries(self.workspace, webhook).items)[::-1]
+
+
+@contextlib.asynccontextmanager
+async def scene(folder: Path, *, seconds: float = 5.0) -> AsyncIterator[tuple[Scene, Receiver]]:
+    workspace = workspace_in(folder)
+    async with receiving() as receiver:
+        with workspace.store() as store:
+            made = Scene(workspace, store, seconds=seconds)
+            try:
+                yield made, receiver
+            finally:
+                made.poster.close()
+
+
+def subjects(receiver: Receiver) -> list[str]:
+    return [json.loads(body)["data"]["id"] for _, body in receiver.came]
+
+
+async def test_what_happens_arrives_signed_in_order_and_once(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        made = one.add(receiver)
+        one.say(*range(5))
+        await one.chore.round()
+        await one.chore.round()
+        assert subjects(receiver) == ["r0", "r1", "r2", "r3", "r4"]
+        for headers, body in receiver.came:
+            assert verified(made.secret, headers, body)
+            assert not verified(made.secret, headers, body + b" ")
+            assert headers["webhook-timestamp"] == str(int(NOW))
+            assert headers["content-type"] == "application/json"
+            assert headers["host"] == f"127.0.0.1:{receiver.port}"
+        assert len(set(receiver.ids)) == 5
+        assert [row.answer for row in one.listed(made.webhook.id)] == ["HTTP 204"] * 5
+
+
+async def test_the_secret_is_in_neither_store_nor_chain(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        made = one.add(receiver)
+        again = webhooks.secret(one.workspace, made.webhook.id, now=int(NOW), by="operator")
+        assert again.secret == made.secret
+        with one.store.read() as session:
+            rows = [row.data for row in audit.rows(session)]
+        assert not any("whsec" in row or "/hook" in row for row in rows)
+        data = b"".join(path.read_bytes() for path in one.workspace.path.glob("store.sqlite*"))
+        assert made.secret.removeprefix("whsec_").encode() not in data
+        assert core.secret(secret_path(one.workspace).read_bytes(), made.webhook.id) not in data
+        assert secret_path(one.workspace).stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_receiver_that_fails_gets_it_again_under_the_same_id_before_what_follows(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        one.add(receiver)
+        receiver.replies = [500, 503, (429, {"retry-after": "900"})]
+        one.say(1, 2)
+        await one.chore.round()
+        assert subjects(receiver) == ["r1"]
+        for attempts, pause in enumerate((5, 20, 900), 1):
+            one.now += pause - 1
+            await one.chore.round()
+            assert len(receiver.came) == attempts
+            one.now += 1
+            await one.chore.round()
+        assert subjects(receiver) == ["r1", "r1", "r1", "r1", "r2"]
+        assert len(set(receiver.ids)) == 2
+
+
+async def test_a_receiver_that_hangs_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    async with scene(tmp_path, seconds=0.3) as (one, slow), receiving() as quick:
+        hung = one.add(slow)
+        one.add(quick)
+        slow.hold.clear()
+        one.say(1, 2, 3)
+        await one.chore.round()
+        assert subjects(quick) == ["r1", "r2", "r3"]
+        assert one.listed(hung.webhook.id)[0].answer == "no answer within 0.3 s"
+        assert one.listed(hung.webhook.id)[1].attempts == 0
+        slow.hold.set()
+        one.now += 60
+        await one.chore.round()
+        assert subjects(slow)[-3:] == ["r1", "r2", "r3"]
+
+
+async def test_what_comes_while_one_hangs_is_sent_to_the_others(tmp_path: Path) -> None:
+    async with scene(tmp_path, seconds=30) as (one, slow), receiving() as quick:
+        one.add(slow)
+        one.add(quick)
+        slow.hold.clear()
+        one.say(1)
+        running = asyncio.ensure_future(one.chore.round())
+        async with asyncio.timeout(20):
+            await slow.some.wait()
+            await quick.some.wait()
+            quick.some.clear()
+            one.say(2)
+            await quick.some.wait()
+        assert subjects(quick) == ["r1", "r2"]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        slow.hold.set()
+        await one.chore.round()
+        assert subjects(slow) == ["r1", "r1", "r2"]  # cut off in the midst: again, under its id
+        assert slow.ids[0] == slow.ids[1]
+
+
+async def test_redirects_are_not_followed(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver), receiving() as other:
+        made = one.add(receiver)
+        receiver.always = (307, {"location": other.url})
+        one.say(1)
+        await one.chore.round()
+        assert other.came == []
+        assert one.listed(made.webhook.id)[0].answer == "HTTP 307: redirects are not followed"
+
+
+async def test_a_receiver_that_is_gone_for_good_is_told_no_more(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        made = one.add(receiver)
+        receiver.replies = [410]
+        one.say(1, 2)
+        await one.chore.round()
+        await one.chore.round()
+        assert len(receiver.came) == 1
+        shown = webhooks.show(one.workspace, made.webhook.id)
+        assert shown.disabled == NOW
+        one.say(3)
+        await one.chore.round()
+        done = webhooks.retry(one.workspace, made.webhook.id, now=int(one.now), by="operator")
+        assert done.webhook.disabled is None
+        await one.chore.round()
+        assert subjects(receiver) == ["r1", "r1", "r2", "r3"]  # what happened meanwhile comes, too
+
+
+async def test_after_three_days_each_some_in_a_row_disable_it(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        made = one.add(receiver)
+        receiver.always = 500
+        one.say(*range(FAILURES_MAX + 1))
+        for _ in range(40):
+            await one.chore.round()
+            one.now += core.LONGEST_PAUSE
+        shown = webhooks.show(one.workspace, made.webhook.id)
+        assert shown.disabled is not None
+        rows = one.listed(made.webhook.id)
+        assert [row.state for row in rows] == ["failed"] * FAILURES_MAX + ["waiting"]
+        assert rows[0].attempts > 10
+        with one.store.read() as session:
+            told = audit.find(session, limit=9, kind="webhook.disabled")
+        assert [json.loads(row.data)["id"] for row in told] == [made.webhook.id]
+
+
+async def test_a_rotated_secret_signs_for_a_day_beside_the_new_one(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        old = one.add(receiver)
+        name = old.webhook.id
+        new = webhooks.secret(one.workspace, name, now=int(NOW), by="operator", rotate=True)
+        assert new.secret != old.secret
+        one.say(1)
+        await one.chore.round()
+        one.now += core.OVERLAP_SECONDS
+        one.say(2)
+        await one.chore.round()
+        checks = [[verified(each.secret, *came) for each in (old, new)] for came in receiver.came]
+        assert checks == [[True, True], [False, True]]
+
+
+async def test_without_the_right_secret_nothing_is_sent(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        one.add(receiver)
+        one.say(1)
+        kept = secret_path(one.workspace).read_bytes()
+        secret_path(one.workspace).write_bytes(bytes(32))
+        with pytest.raises(UnavailableError, match="not the secret"):
+            await one.chore.round()
+        secret_path(one.workspace).unlink()
+        with pytest.raises(UnavailableError, match="missing"):
+            await one.chore.round()
+        with pytest.raises(UnavailableError, match="missing"):
+            one.add(receiver)
+        secret_path(one.workspace).write_bytes(kept)
+        secret_path(one.workspace).chmod(0o644)
+        with pytest.raises(UnavailableError, match="readable by others"):
+            await one.chore.round()
+        secret_path(one.workspace).chmod(0o600)
+        assert receiver.came == []
+        await one.chore.round()
+        assert subjects(receiver) == ["r1"]
+
+
+async def test_a_test_is_sent_at_once_and_signed(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        made = one.add(receiver)
+        sent = await asyncio.to_thread(webhooks.probe, one.workspace, made.webhook.id, now=int(NOW))
+        assert (sent.state, sent.answer) == ("done", "HTTP 204")
+        headers, body = receiver.came[0]
+        assert verified(made.secret, headers, body)
+        assert json.loads(body)["kind"] == "webhook.test"
+        receiver.always = 500
+        sent = await asyncio.to_thread(webhooks.probe, one.workspace, made.webhook.id, now=int(NOW))
+        assert (sent.state, sent.answer) == ("failed", "HTTP 500")
+        with one.store.read() as session:
+            assert outbox.counts(session) == {}

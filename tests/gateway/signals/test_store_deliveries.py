@@ -1,0 +1,178 @@
+"""The outbox on both engines: rows become deliveries once, in order, and only for who may see them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway.store import access, audit
+from gateway.store import deliveries as outbox
+from gateway.store.access import Account, Contact
+from gateway.store.deliveries import Message, Webhook
+from gateway.store.engine import Session, Store
+from keys.errors import InputError
+
+NOW = 1_700_000_000.0
+HOOK = Webhook("wh_1", "https://hooks.example.com/", ("rollout.", "advisory."), None, 0, "operator", NOW)
+
+
+def add(store: Store, *hooks: Webhook) -> None:
+    with store.write() as session:
+        for hook in hooks:
+            outbox.add_webhook(session, hook)
+
+
+def say(store: Store, *kinds: str) -> None:
+    with store.write() as session:
+        for kind in kinds:
+            audit.append(session, kind, {"id": "x", "devices": 3}, NOW)
+
+
+def queue(store: Store, name: str = "wh_1") -> bool:
+    with store.write() as session:
+        return outbox.queue_rows(session, name, NOW)
+
+
+def waiting(session: Session, name: str = "wh_1") -> list[outbox.Delivery]:
+    return outbox.list_deliveries(session, name, limit=1_000, before=None, state="waiting")[::-1]
+
+
+def test_rows_become_deliveries_once_and_in_order(any_store: Store) -> None:
+    add(any_store, HOOK)
+    say(
+        any_store, "rollout.created", "reports.committed", "advisory.published", "rolloutx", "rollout.changed"
+    )
+    with any_store.read() as session:
+        assert outbox.lagging(session) == ["wh_1"]
+    assert not queue(any_store)
+    assert not queue(any_store)
+    with any_store.read() as session:
+        assert outbox.lagging(session) == []
+        found = waiting(session)
+        assert [one.kind for one in found] == ["rollout.created", "advisory.published", "rollout.changed"]
+        body = json.loads(found[0].body)
+        assert body["kind"] == "rollout.created"
+        assert body["data"]["devices"] == 3
+        assert found[0].once == f"wh_1_{body['index']}"
+        assert outbox.get_webhook(session, "wh_1").after == audit.last(session)[0]
+    say(any_store, "reports.committed")
+    with any_store.read() as session:
+        assert outbox.lagging(session) == []  # nothing to send: nothing to write, either
+
+
+def test_many_rows_are_taken_in_batches(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "BATCH", 3)
+    add(any_store, HOOK)
+    say(any_store, *["rollout.changed"] * 7)
+    assert [queue(any_store), queue(any_store), queue(any_store)] == [True, True, False]
+    with any_store.read() as session:
+        indices = [json.loads(one.body)["index"] for one in waiting(session)]
+    assert len(indices) == 7
+    assert indices == sorted(set(indices))
+
+
+def test_a_cursor_that_lags_far_is_moved(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "_FAR", 5)
+    add(any_store, HOOK)
+    say(any_store, *["reports.committed"] * 5)
+    with any_store.read() as session:
+        assert outbox.lagging(session) == ["wh_1"]
+    assert not queue(any_store)
+    with any_store.read() as session:
+        assert waiting(session) == []
+        assert outbox.get_webhook(session, "wh_1").after >= 5
+
+
+def test_an_account_is_told_of_public_rows_only(any_store: Store) -> None:
+    with any_store.write() as session:
+        access.put_account(session, Account("north", "North", "en", Contact(), NOW, None))
+    hook = Webhook("wh_2", "https://hooks.example.com/", ("advisory.", "rollout.", "a"), "north", 0, "o", NOW)
+    add(any_store, hook)
+    say(any_store, "rollout.changed", "advisory.published", "advisory.commented", "alert.raised")
+    queue(any_store, "wh_2")
+    with any_store.read() as session:
+        found = waiting(session, "wh_2")
+        assert [(one.kind, json.loads(one.body)["data"]) for one in found] == [
+            ("advisory.published", {"id": "x"})
+        ]
+        with pytest.raises(InputError, match="no such webhook"):
+            outbox.get_webhook(session, "wh_2", "south")
+        assert outbox.get_webhook(session, "wh_2", "north").account == "north"
+        assert [each.id for each in outbox.list_webhooks(session, account="south", limit=9, after="")] == []
+    with any_store.write() as session:
+        access.close_account(session, "north", NOW)
+        assert outbox.due_webhooks(session, NOW) == []  # what waits for a closed account is not sent
+        audit.append(session, "advisory.published", {"id": "y"}, NOW)
+    assert not queue(any_store, "wh_2")
+
+
+def test_the_first_that_waits_holds_up_those_behind_it(any_store: Store) -> None:
+    add(any_store, HOOK, Webhook("wh_3", "https://x.example.com/", ("rollout.",), None, 0, "o", NOW))
+    say(any_store, "rollout.created", "rollout.changed")
+    queue(any_store)
+    queue(any_store, "wh_3")
+    with any_store.write() as session:
+        assert outbox.due_webhooks(session, NOW) == ["wh_1", "wh_3"]
+        first = outbox.head_of(session, "wh_1", NOW)
+        assert first is not None
+        outbox.settle(session, first, NOW, "HTTP 500", due=NOW + 5)
+        assert outbox.due_webhooks(session, NOW) == ["wh_3"]
+        assert outbox.head_of(session, "wh_1", NOW) is None
+        again = outbox.head_of(session, "wh_1", NOW + 5)
+        assert again is not None
+        assert (again.once, again.attempts, again.answer) == (first.once, 1, "HTTP 500")
+        outbox.finish(session, again, NOW, "HTTP 204")
+        second = outbox.head_of(session, "wh_1", NOW)
+        assert second is not None
+        assert second.kind == "rollout.changed"
+        outbox.settle(session, second, NOW, "HTTP 500")
+        assert outbox.head_of(session, "wh_1", NOW + 1e9) is None
+        assert outbox.failed_in_a_row(session, "wh_1") == 1
+        assert outbox.counts(session) == {
+            ("webhook", "done"): 1,
+            ("webhook", "failed"): 1,
+            ("webhook", "waiting"): 2,
+        }
+
+
+def test_what_was_given_up_is_sent_again_when_asked(any_store: Store) -> None:
+    add(any_store, HOOK)
+    say(any_store, "rollout.created", "rollout.changed")
+    queue(any_store)
+    with any_store.write() as session:
+        for _ in range(2):
+            head = outbox.head_of(session, "wh_1", NOW)
+            assert head is not None
+            outbox.settle(session, head, NOW, "HTTP 500")
+        assert outbox.again(session, "wh_1", NOW + 9) == 2
+        head = outbox.head_of(session, "wh_1", NOW + 9)
+        assert head is not None
+        assert (head.attempts, head.since, head.state) == (0, NOW + 9, "waiting")
+        outbox.finish(session, head, NOW, "HTTP 204")
+        assert outbox.again(session, "wh_1", NOW, head.once) == 1
+        assert outbox.again(session, "wh_1", NOW, "wh_1_999") == 0
+
+
+def test_a_message_is_queued_once_and_forgotten_long_after_its_end(any_store: Store) -> None:
+    message = Message("mail", "security@example.com", "alert.gate", "alert-1", "{}")
+    with any_store.write() as session:
+        assert outbox.queue(session, message, NOW)
+        assert not outbox.queue(session, message, NOW)
+        one = outbox.due_mails(session, NOW, 5)[0]
+        outbox.finish(session, one, NOW, "taken")
+        assert outbox.due_mails(session, NOW, 5) == []
+        assert outbox.forget(session, NOW + outbox.KEEP_SECONDS) == 0
+        assert outbox.forget(session, NOW + outbox.KEEP_SECONDS + 1) == 1
+
+
+def test_a_removed_webhook_takes_what_waits_with_it(any_store: Store) -> None:
+    add(any_store, HOOK)
+    say(any_store, "rollout.created")
+    queue(any_store)
+    with any_store.write() as session:
+        outbox.remove_webhook(session, "wh_1")
+        assert outbox.counts(session) == {}
+        assert not outbox.queue_rows(session, "wh_1", NOW)
+        assert not outbox.set_webhook(session, "wh_1", why="x")
+        assert outbox.count_webhooks(session) == 0
