@@ -32,7 +32,11 @@ from gateway.cli.output import (
 )
 from gateway.operations.identity import device_ca, device_import, devices, enrolment, revocation
 from gateway.operations.identity.certificates import DeviceCa, Issued
+from gateway.operations.inventory import importing
+from gateway.operations.inventory.facts import read_labels
+from gateway.operations.inventory.mapping import Source, Ways, read_paths, read_products
 from gateway.operations.trust.keys import signer_for
+from gateway.store.inventory import OPERATOR, Put
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError, TocsinError
 from keys.signer import generate
@@ -56,49 +60,96 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The list, as CSV or JSON.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The list, as CSV or JSON, or an export.")],
     *,
+    source: Annotated[
+        Source | None, typer.Option("--from", help="Who made the list; it shows if left out.")
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="NAME=PATH", help="Where NAME stands, as region=attributes.country."),
+    ] = None,
+    product: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[THEIRS=]OURS", help="Product of rows that say none; or ours for theirs."),
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Whose they are, where the list is silent.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Label for all of them; repeat it.")
+    ] = None,
+    skip_others: Annotated[
+        bool, typer.Option("--skip-others", help="Pass over rows of products that are not ours.")
+    ] = False,
     dry_run: DryRunOption = False,
     key: OperatorKeyOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Register a maker's list of devices, all of it or nothing.
+    """Take in a list of devices, all of it or nothing: register those with a key, note facts of all.
 
-    Columns: product and key, and if wanted id, valid_from, valid_to and algorithms. A key is a COSE_Key in
-    hexadecimal, a public key in PEM, or the 32 bytes of an Ed25519 key in base64. Devices that are
-    registered just so already are passed over.
+    Columns: product, and for devices that run our core a key: a COSE_Key in hexadecimal, a public key in PEM,
+    or the 32 bytes of an Ed25519 key in base64; if wanted id, valid_from, valid_to, algorithms; for all of
+    them version, region, account, external (the name elsewhere) and label.NAME. Devices without a key run
+    nothing of ours: they count as not reachable by device. What stands there already is passed over.
+
+    hawkBit's targets and things of AWS IoT are known by their shape; --map says where the rest stands.
     """
     opened = open_workspace(workspace)
     at = now()
+    alone, products = read_products(product or [])
+    ways = Ways(
+        source=source,
+        paths=read_paths(mapping or []),
+        products=products,
+        product=alone,
+        account=account,
+        labels=read_labels(label or []),
+        skip_others=skip_others,
+    )
     with _progress() as progress:
         reading = progress.add_task("reading", total=None)
-        found = device_import.read_list(opened, file, now=at, step=lambda: progress.advance(reading))
+        step = lambda: progress.advance(reading)  # noqa: E731 - shorter than a function
+        found = device_import.read_list(opened, file, now=at, ways=ways, step=step)
         if found.faults:
             progress.stop()
             _show_faults(found, str(file), as_json=as_json)
-        operator = signer_for(opened, "operator", _quiet(progress), key)
-        signing: TaskID = progress.add_task("signing", total=len(found.fresh))
-        why = {"list": file.name}
-        devices.register(
-            opened,
-            found.fresh,
-            operator,
-            now=at,
-            why=why,
-            rehearse=dry_run,
-            step=lambda many: progress.advance(signing, many),
-        )
+        if found.fresh or not found.entries:
+            operator = signer_for(opened, "operator", _quiet(progress), key)
+            signing: TaskID = progress.add_task("signing", total=len(found.fresh))
+            devices.register(
+                opened,
+                found.fresh,
+                operator,
+                now=at,
+                why={"list": file.name},
+                rehearse=dry_run,
+                step=lambda many: progress.advance(signing, many),
+            )
+        done = importing.take(opened, found, file.name, by=OPERATOR, now=at, rehearse=dry_run)
     data = {
         "rows": found.rows,
         "registered": 0 if dry_run else len(found.fresh),
         "known": found.known,
         "dry_run": dry_run,
         "devices": [record.id for record in found.fresh],
+        "unreachable": found.keyless,
+        "skipped": found.skipped,
+        "inventory": done,
     }
+    emit(as_json, data, lambda out: _print_import(out, file.name, found, done, dry_run=dry_run))
+
+
+def _print_import(out: Console, name: str, found: device_import.Read, done: Put, *, dry_run: bool) -> None:
     verb = "Would register" if dry_run else "Registered"
-    told = f"{verb} {len(found.fresh)} devices of {file.name}; {found.known} were registered already."
-    emit(as_json, data, say(told))
+    say(f"{verb} {len(found.fresh)} devices of {name}; {found.known} were registered already.")(out)
+    if found.keyless:
+        say(f"{found.keyless} have no key: they run nothing of ours, and are told by letter.")(out)
+    if found.skipped:
+        say(f"{found.skipped} are of other products: passed over.")(out)
+    if found.entries:
+        verb = "would be" if dry_run else "were"
+        told = f"{done.fresh} {verb} added, {done.changed} {verb} changed, {done.same} said nothing new."
+        say(f"Inventory: {told}")(out)
 
 
 def _progress() -> Progress:

@@ -1,8 +1,12 @@
-"""``tocsin device import``: a maker's list of devices, as CSV or JSON, read strictly; all of it or nothing.
+"""``tocsin device import``: a list of devices, read strictly; all of it or nothing.
 
-Columns ``product`` and ``key`` are required; ``id`` (random if left out), ``valid_from``, ``valid_to`` and
-``algorithms`` are not. A key is a COSE_Key in hexadecimal, a SubjectPublicKeyInfo in PEM, or the 32 bytes
-of an Ed25519 key in base64. A row that is registered just so is passed over: a list can be given again.
+A maker's list has a ``product`` and a ``key`` for each device: it becomes a record that the operator signs.
+``id`` (random if left out), ``valid_from``, ``valid_to`` and ``algorithms`` may stand there too. A key is a
+COSE_Key in hexadecimal, a SubjectPublicKeyInfo in PEM, or the 32 bytes of an Ed25519 key in base64.
+
+``version``, ``region``, ``account``, ``external`` and ``label.NAME`` go to the inventory. A row without a key
+is a device that runs nothing of ours: it stands in the inventory only, and no key of ours is needed. A row
+that says nothing new is passed over: a list can be given again.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -25,9 +30,12 @@ from advisories.catalogue import DeviceRecord
 from advisories.limits import ALGORITHMS_MAX
 from advisories.topics import is_id
 from gateway import files, values
-from gateway.operations.identity import certificates, devices
-from gateway.operations.identity.device_list import COLUMNS, REQUIRED, bad, read_rows
+from gateway.operations.identity import certificates, device_list, devices
+from gateway.operations.identity.device_list import COLUMNS, LABEL, bad, is_known
+from gateway.operations.inventory import facts
+from gateway.operations.inventory.mapping import Source, Ways, translated
 from gateway.store import schema
+from gateway.store.inventory import Entry
 from gateway.workspace.folder import Workspace
 from keys.algorithms import VERIFIED, Algorithm, PublicKey
 from keys.cbor import decode
@@ -37,6 +45,7 @@ ROWS_MAX: Final = 100_000
 FIELD_CHARACTERS_MAX: Final = 4_096  # a key in PEM has 200
 _COSE_BYTES_MAX: Final = 256
 _NAMES: Final = {a.name.lower().replace("_", "-"): a for a in sorted(VERIFIED, reverse=True)}
+_INVENTED: Final = "x-"  # what an id begins with that we make of a name that is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +63,22 @@ class Fault:
 
 @dataclass(slots=True)
 class Read:
-    """What a list comes to; it is registered only when there is no fault."""
+    """What a list comes to; nothing of it is done when there is a fault."""
 
+    digest: str
+    """SHA-256 of the file."""
     rows: int = 0
     fresh: list[DeviceRecord] = field(default_factory=list)
+    """To be registered."""
+    known: int = 0
+    """Rows of devices that are registered already."""
+    keyless: int = 0
+    """Rows of devices that run nothing of ours."""
+    skipped: int = 0
+    """Rows of products that are not ours."""
+    entries: list[Entry] = field(default_factory=list)
+    """For the inventory."""
     faults: list[Fault] = field(default_factory=list)
-
-    @property
-    def known(self) -> int:
-        """Rows that are registered already."""
-        return self.rows - len(self.fresh)
 
 
 def read_list(
@@ -71,6 +86,7 @@ def read_list(
     path: Path,
     *,
     now: int,
+    ways: Ways | None = None,
     entropy: Callable[[int], bytes] = os.urandom,
     step: Callable[[], object] = lambda: None,
 ) -> Read:
@@ -80,87 +96,133 @@ def read_list(
         workspace: whose products and devices count.
         path: the list.
         now: UTC seconds.
+        ways: how it is to be understood.
         entropy: where random ids come from.
         step: called after each row.
 
     Raises:
         InputError: FILE_MISSING, FILE_TOO_BIG, NOT_UTF8, BAD_LIST; a list that cannot be read as rows.
     """
-    checker = _Checker(workspace, str(path), now, entropy)
-    for line, row in read_rows(path):
-        checker.take(line, row)
+    data = device_list.read_file(path)
+    return read_data(workspace, data, str(path), now=now, ways=ways, entropy=entropy, step=step)
+
+
+def read_data(
+    workspace: Workspace,
+    data: bytes,
+    where: str,
+    *,
+    now: int,
+    ways: Ways | None = None,
+    entropy: Callable[[int], bytes] = os.urandom,
+    step: Callable[[], object] = lambda: None,
+) -> Read:
+    """Read a list that came in another way than a file; see :func:`read_list`."""
+    ways = ways or Ways()
+    checker = _Checker(workspace, where, now, entropy, ways)
+    checker.read.digest = hashlib.sha256(data).hexdigest()
+    plain, rows = device_list.rows_of(data, where, loose=ways.loose, implied=ways.product is not None)
+    for source, (line, row) in translated(rows, ways, Source(plain)):
+        checker.take(source, line, row)
         step()
     if not checker.read.rows:
-        raise bad(f"{path}:1", "The list holds no device.", "Write one device a line.")
+        raise bad(f"{where}:1", "The list holds no device.", "Write one device a line.")
     return checker.read
 
 
 class _Checker:
     """Reads rows one by one; knows what the rows before and the register hold."""
 
-    def __init__(self, workspace: Workspace, where: str, now: int, entropy: Callable[[int], bytes]) -> None:
-        self.read = Read()
-        self._where, self._now, self._entropy = where, now, entropy
+    def __init__(
+        self, workspace: Workspace, where: str, now: int, entropy: Callable[[int], bytes], ways: Ways
+    ) -> None:
+        self.read = Read("")
+        self._where, self._now, self._entropy, self._ways = where, now, entropy, ways
         self._products = workspace.products()
         t = schema.devices
         query = sa.select(t.c.id, t.c.product, t.c.kid, t.c.valid_from, t.c.valid_to, t.c.revoked)
         with workspace.store() as store, store.read() as session:
             self._known = {row.id: row for row in session.connection.execute(query)}
         self._owners = {row.kid: row.id for row in self._known.values()}
-        self._ids: dict[str, int] = {}
-        self._kids: dict[bytes, int] = {}
+        self._seen: dict[tuple[str, str | bytes], int] = {}
 
-    def take(self, line: int, row: Mapping[str, Any]) -> None:
+    def take(self, source: Source, line: int, row: Mapping[str, Any]) -> None:
         """Read one row; what is wrong with it becomes a fault."""
         self.read.rows += 1
         if self.read.rows > ROWS_MAX:
             message = f"The list has more than {ROWS_MAX} devices."
             raise bad(f"{self._where}:{line}", message, "Give it in several lists.")
         try:
-            record = self._record(line, row)
+            if self._ways.skip_others and row.get("product") not in self._products:
+                self.read.skipped += 1
+            else:
+                self._take(source, line, {name: _value(name, value) for name, value in row.items()})
         except _Wrong as wrong:
             self.read.faults.append(Fault(f"{self._where}:{line}", wrong.message, wrong.mend))
-        else:
-            if record is not None:
-                self.read.fresh.append(record)
 
-    def _record(self, line: int, row: Mapping[str, Any]) -> DeviceRecord | None:
-        """Return the record, None when it is registered just so already."""
-        values = {name: _value(name, value) for name, value in row.items()}
-        for name in REQUIRED:
-            if name not in values:
-                raise _Wrong(f"The {name} is missing.", "Write it.")
-        product = values["product"]
+    def _take(self, source: Source, line: int, said: Mapping[str, Any]) -> None:
+        product = said.get("product")
+        if product is None:
+            raise _Wrong("The product is missing.", "Write it, or give --product.")
         if product not in self._products:
             mend = files.near(product, list(self._products)) if self._products else "Add it first."
             raise _Wrong(f"There is no product '{product}'.", mend)
-        kid = values["key"].thumbprint
-        self._once(line, values, kid)
-        if self._is_known(values, kid):
-            return None
-        start = values.get("valid_from", self._now - devices.BACKDATE_SECONDS)
-        end = values.get("valid_to", self._now + devices.VALID_SECONDS)
+        id_ = self._with_key(line, product, said) if "key" in said else self._without(line, product, said)
+        entry = facts.entry(id_, product, source.value, said)
+        if entry is not None or "key" not in said:
+            self.read.entries.append(entry or Entry(id_, product, source.value))
+
+    def _with_key(self, line: int, product: str, said: Mapping[str, Any]) -> str:
+        """Return the id under which a device with a key is registered, or will be."""
+        kid = said["key"].thumbprint
+        self._once(line, "key", kid)
+        if "id" in said:
+            self._once(line, "id", said["id"])
+        if self._is_known(said, kid):
+            self.read.known += 1
+            return str(self._owners[kid])
+        start = said.get("valid_from", self._now - devices.BACKDATE_SECONDS)
+        end = said.get("valid_to", self._now + devices.VALID_SECONDS)
         if not start < end or end <= self._now:
             raise _Wrong("It is valid at no time to come.", "Mend valid_from and valid_to.")
-        return DeviceRecord(
-            id=values.get("id") or self._entropy(8).hex(),
+        record = DeviceRecord(
+            id=said.get("id") or self._entropy(8).hex(),
             product=product,
-            key=values["key"],
+            key=said["key"],
             valid_from=start,
             valid_to=end,
             revoked=False,
-            algorithms=values.get("algorithms"),
+            algorithms=said.get("algorithms"),
         )
+        self.read.fresh.append(record)
+        return record.id
 
-    def _once(self, line: int, values: Mapping[str, Any], kid: bytes) -> None:
+    def _without(self, line: int, product: str, said: Mapping[str, Any]) -> str:
+        """Return the id of a device without a key: its own, or one made of its name elsewhere."""
+        name: str | None = said.get("id") or said.get("external")
+        if name is None:
+            message = "It has neither id nor key, nor a name elsewhere."
+            raise _Wrong(message, "Write its id, or its serial number as external.")
+        made = hashlib.sha256(name.encode()).hexdigest()[:20]
+        id_ = name if is_id(name) else f"{_INVENTED}{made}"
+        self._once(line, "id", id_)
+        known = self._known.get(id_)
+        if known is None:
+            self.read.keyless += 1
+            return id_
+        if known.product != product:
+            message = f"The device '{id_}' is registered as a {known.product}."
+            raise _Wrong(message, "Mend the product, or give it another id.")
+        self.read.known += 1
+        return id_
+
+    def _once(self, line: int, what: str, value: str | bytes) -> None:
         """Refuse an id or key that a row before has."""
-        before = self._kids.setdefault(kid, line)
-        if before != line:
+        before = self._seen.setdefault((what, value), line)
+        if before != line and what == "key":
             raise _Wrong(f"The key stands on line {before} already.", "Give each device a key of its own.")
-        if "id" in values:
-            before = self._ids.setdefault(values["id"], line)
-            if before != line:
-                raise _Wrong(f"The id '{values['id']}' stands on line {before} already.", "Use each id once.")
+        if before != line:
+            raise _Wrong(f"The id '{value!s}' stands on line {before} already.", "Use each id once.")
 
     def _is_known(self, values: Mapping[str, Any], kid: bytes) -> bool:
         """Say whether the register holds this very device; refuse what contradicts it."""
@@ -192,17 +254,20 @@ class _Wrong(Exception):  # noqa: N818 - it never leaves this module
 
 
 def _value(name: str, value: Any) -> Any:
-    if name not in COLUMNS:
+    if not is_known(name):
         raise _Wrong(f"'{name[:64]}' is not a known name.", files.near(name, COLUMNS))
     if isinstance(value, str) and len(value) > FIELD_CHARACTERS_MAX:
         raise _Wrong(f"The {name} has more than {FIELD_CHARACTERS_MAX} characters.", "Shorten it.")
     if isinstance(value, str):
         value = value.strip()
+    kind = LABEL if name.startswith(LABEL) else name
     try:
-        return _READ[name](value)
+        if kind == LABEL:
+            facts.check_label(name.removeprefix(LABEL))
+        return _READ[kind](value)
     except (ValueError, RefusedError) as error:
         why = error.reason.means if isinstance(error, RefusedError) else str(error)
-        raise _Wrong(f"The {name} is wrong: {why}.", _MEND[name]) from None
+        raise _Wrong(f"The {name} is wrong: {why}.", _MEND[kind]) from None
 
 
 def _id(value: Any) -> str:
@@ -271,6 +336,11 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "valid_from": _time,
     "valid_to": _time,
     "algorithms": _algorithms,
+    "version": facts.version,
+    "region": facts.region,
+    "account": facts.account,
+    "external": facts.external,
+    LABEL: facts.label,
 }
 _MEND: Final = {
     "id": "Use 1 to 64 letters, digits, dots, underscores or hyphens, a letter or digit first.",
@@ -279,4 +349,6 @@ _MEND: Final = {
     "valid_from": "Write a date such as 2026-11-22, or UTC seconds.",
     "valid_to": "Write a date such as 2046-11-22, or UTC seconds.",
     "algorithms": f"Write names such as {', '.join(_NAMES)}.",
+    **facts.MEND,
+    LABEL: facts.LABEL_MEND,
 }
