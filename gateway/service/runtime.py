@@ -31,7 +31,7 @@ from gateway.service.ingest import Ingest, Outcome, Receipt, Refusal
 from gateway.service.link import Link
 from gateway.service.offers import Speaker
 from gateway.service.publishing import Publisher
-from gateway.service.scheduler import Scheduler
+from gateway.service.scheduler import ELECT_SECONDS, Scheduler
 from gateway.service.troubles import Troubles
 from gateway.store import workers
 from gateway.store.engine import Store
@@ -239,10 +239,16 @@ class Gateway:
     async def _be_seen(self) -> None:
         """Let others know that this worker is there, once it has spoken to a broker."""
         await self.ready.wait()
+        said: tuple[bool, list[str]] | None = None
+        at = 0.0
         while True:
-            with contextlib.suppress(UnavailableError):  # whoever waits for the store says so
-                await self._in_store(self._keep)
-            await asyncio.sleep(workers.SEEN_SECONDS)
+            what = self.leads, self.degraded
+            if what != said or time.monotonic() - at >= workers.SEEN_SECONDS:
+                at = time.monotonic()
+                with contextlib.suppress(UnavailableError):  # whoever waits for the store says so
+                    await self._in_store(self._keep)
+                    said = what
+            await asyncio.sleep(ELECT_SECONDS / 2)
 
     def _keep(self, *, ended: bool = False) -> None:
         """Let ``tocsin status`` see what was counted."""
