@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "quarantine": "quarantine",
     "broker": "broker",
     "audit": "audit",
+    "evidence": "evidence",
     "verify": "verify",
     "demo": "demo",
     "drill": "drill",

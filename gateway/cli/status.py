@@ -1,13 +1,15 @@
-"""``tocsin status``: seeing how far the news and the patch have come."""
+"""``tocsin status``: how far the news and the patch have come, and whom no device has told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from gateway.cli import untold
 from gateway.cli.output import (
     JsonOption,
     WorkspaceOption,
@@ -19,14 +21,23 @@ from gateway.cli.output import (
     utc,
 )
 from gateway.cli.rollout import print_rollout
-from gateway.operations.status import AdvisoryStatus, Status
+from gateway.core.followup import HOURS
+from gateway.operations import afar
+from gateway.operations.status import AdvisoryStatus, Slice, Status
 from gateway.operations.status import status as read_status
 from gateway.operations.trust import expiry
+from keys.errors import InputError
+
+_STEPS = ("devices", "affected", "sent", "delivered", "verified", "shown", "acknowledged", "confirmed")
+_RARE = ("patched", "patched_before", "possible", "not_applicable")
+_SURFACES = ("screen", "console", "companion", "led")
+_NOT_TOLD = ("unreachable", "silent", "rejected", "led", "untold", "waiting")
+_WORDS = {"untold": "over before it was shown", "led": "LED only", "silent": "never reported"}
 
 
 def register(parent: typer.Typer) -> None:
     """Add this module's commands to the application."""
-    parent.command("status", epilog=example("status EX-2026-0001"))(status)
+    parent.command("status", epilog=example("status EX-2026-0001 --by language,region"))(status)
 
 
 def _print_advisory(found: AdvisoryStatus, out: Console) -> None:
@@ -36,13 +47,62 @@ def _print_advisory(found: AdvisoryStatus, out: Console) -> None:
         f"published {utc(found.published)}",
         markup=False,
     )
-    steps = ("devices", "affected", "delivered", "verified", "shown", "acknowledged", "confirmed")
+    counts = found.total.counts
     # What is rarely needed gets a column only where there is something to count.
-    rare = ("silent", "led", "untold", "rejected", "not_applicable")
-    shown = (*steps, *(name for name in rare if any(getattr(f, name) for f in found.products.values())))
-    columns = ("product", *(name.replace("_", " ") for name in shown))
+    shown = (*_STEPS, *(name for name in (*_RARE, "not_told") if getattr(counts, name)))
     rows = [(name, *(getattr(f, step) for step in shown)) for name, f in found.products.items()]
-    out.print(table(columns, rows))
+    out.print(table(("product", *(name.replace("_", " ") for name in shown)), rows))
+    if found.slices:
+        _print_slices(found.slices, out)
+    for line in (*_shares(found.total), *_shown_where(found), *_why_not(found.total)):
+        out.print(line, markup=False)
+
+
+def _print_slices(slices: tuple[Slice, ...], out: Console) -> None:
+    apart = [
+        name for name in ("product", "language", "region", "account") if getattr(slices[0], name) is not None
+    ]
+    columns = ("affected", "delivered", "shown", "acknowledged", "patched", "not_told")
+    rows = []
+    for part in slices:
+        cells = [f"{getattr(part.counts, name)}{_percent(part, name)}" for name in columns]
+        rows.append([*(getattr(part, name) or "-" for name in apart), *cells])
+    out.print(table((*apart, *(name.replace("_", " ") for name in columns)), rows))
+
+
+def _percent(part: Slice, name: str) -> str:
+    share = part.percents.get(name)
+    return f" ({share:g} %)" if share is not None else ""
+
+
+def _shares(total: Slice) -> Iterable[str]:
+    names = ("delivered", "shown", "acknowledged", "patched", "not_told")
+    said = [
+        f"{name.replace('_', ' ')} {total.percents[name]:g} %" for name in names if name in total.percents
+    ]
+    if said:
+        yield f"in per cent: {', '.join(said)}"
+
+
+def _shown_where(found: AdvisoryStatus) -> Iterable[str]:
+    yield from _counts(
+        "shown on", {name: many for name in _SURFACES if (many := getattr(found.total.counts, name))}
+    )
+    if found.seconds_p50 is not None and found.seconds_p99 is not None:
+        half, most = _wait(found.seconds_p50), _wait(found.seconds_p99)
+        yield f"from publishing to shown: half within {half}, 99 % within {most}"
+
+
+def _wait(seconds: float) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:g} s"
+
+
+def _why_not(total: Slice) -> Iterable[str]:
+    many = {_WORDS.get(name, name): getattr(total.counts, name) for name in _NOT_TOLD}
+    yield from _counts("not told by their device", {name: count for name, count in many.items() if count})
 
 
 def _counts(title: str, counts: Mapping[str, int]) -> Iterable[str]:
@@ -51,7 +111,8 @@ def _counts(title: str, counts: Mapping[str, int]) -> Iterable[str]:
 
 
 def _print_status(found: Status, out: Console) -> None:
-    out.print(f"{found.devices} devices, {found.reporting} have reported")
+    more = f", {found.unreachable} more are out of our reach" if found.unreachable else ""
+    out.print(f"{found.devices} devices, {found.reporting} have reported{more}")
     for advisory in found.advisories:
         _print_advisory(advisory, out)
     if found.patches:
@@ -82,12 +143,46 @@ def _print_status(found: Status, out: Console) -> None:
 def status(
     advisory: Annotated[str | None, typer.Argument(help="Advisory id; all of them if left out.")] = None,
     *,
+    split: Annotated[
+        str, typer.Option("--by", metavar="NAMES", help="Tell apart by product, language, region, account.")
+    ] = "",
+    account: Annotated[str | None, typer.Option(help="Only this account's devices.")] = None,
+    silent: Annotated[
+        bool, typer.Option("--silent", help="List affected devices with no report since publication.")
+    ] = False,
+    letters: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the list for letters and calls, as CSV, to this file."),
+    ] = None,
+    hours: Annotated[
+        int, typer.Option(help="After publication that a device has, before it is listed.")
+    ] = HOURS,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write all that --silent lists to this file.")
+    ] = None,
+    limit: untold.LimitOption = 100,
+    after: untold.AfterOption = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show who was told, what is fixed and what was refused, from the gateway's store."""
     opened = open_workspace(workspace, quiet=True)
-    found, warnings = read_status(opened, advisory), expiry.warnings(opened, now())
+    if letters is not None:
+        if advisory is None:
+            mend = "Name it: tocsin status ADVISORY --letters FILE."
+            raise InputError("NO_ADVISORY", "Letters are about one advisory.", mend=mend)
+        untold.write_letters(opened, advisory, letters, hours=hours, account=account, as_json=as_json)
+        return
+    if silent:
+        wanted = untold.Wanted(advisory, hours, account)
+        if csv is not None:
+            untold.write_silent(opened, wanted, csv, as_json=as_json)
+        else:
+            untold.show_silent(opened, wanted, limit=limit, after=after, as_json=as_json)
+        return
+    names = tuple(name.strip() for name in split.split(",") if name.strip())
+    found = read_status(opened, advisory, split=names, account=account)
+    warnings = () if isinstance(opened, afar.Server) else expiry.warnings(opened, now())
 
     def human(out: Console) -> None:
         _print_status(found, out)

@@ -143,14 +143,15 @@ def fold(notice: Notice, devices: Iterable[Told], key: Callable[[Told], K]) -> d
     counts: dict[K, Counter[str]] = {}
     for told in devices:
         counter = counts.setdefault(key(told), Counter())
-        for step in _steps(notice, told):
+        for step in steps(notice, told):
             counter[step] += told.count
     return {
         name: Funnel(**counter) for name, counter in sorted(counts.items(), key=lambda item: repr(item[0]))
     }
 
 
-def _steps(notice: Notice, told: Told) -> list[str]:
+def steps(notice: Notice, told: Told) -> list[str]:
+    """Return where devices count: names of fields of :class:`Funnel`."""
     patched = "patched_before" if told.patched else ""
     if told.stands is not None:
         return ["devices", *_reported(told.stands, patched=told.patched)]
@@ -161,12 +162,12 @@ def _steps(notice: Notice, told: Told) -> list[str]:
     else:
         return ["devices", patched] if patched else ["devices"]
     why = {Kind.REPORTS: "waiting", Kind.NEVER_REPORTED: "silent", Kind.UNREACHABLE: "unreachable"}[told.kind]
-    steps = ["devices", sure, "not_told", why]
+    found = ["devices", sure, "not_told", why]
     if sure == "affected" and told.kind is not Kind.UNREACHABLE:
-        steps.append("sent")
+        found.append("sent")
     if told.patched:
-        steps.append("patched" if sure == "affected" else patched)
-    return steps
+        found.append("patched" if sure == "affected" else patched)
+    return found
 
 
 def _reported(stands: Stands, *, patched: bool) -> list[str]:
@@ -178,7 +179,7 @@ def _reported(stands: Stands, *, patched: bool) -> list[str]:
         return ["affected", "sent", "delivered", "rejected", "not_told", *fixed]
     seen = Reached.SHOWN in reached
     text = seen and stands.surface in _SURFACES
-    steps = {
+    reaches = {
         "delivered": state not in {NoticeState.QUEUED, NoticeState.SENT},
         "verified": Reached.VERIFIED in reached,
         "shown": text,
@@ -186,7 +187,7 @@ def _reported(stands: Stands, *, patched: bool) -> list[str]:
         "acknowledged": Reached.ACKNOWLEDGED in reached,
         "confirmed": Reached.CONFIRMED in reached,
     }
-    return ["affected", "sent", *(step for step, is_so in steps.items() if is_so), *fixed] + (
+    return ["affected", "sent", *(step for step, is_so in reaches.items() if is_so), *fixed] + (
         [] if text else ["not_told", _why(stands, seen=seen)]
     )
 

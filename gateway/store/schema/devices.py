@@ -31,7 +31,7 @@ inventory = Table(  # what is known of a device from elsewhere; we cannot reach 
     Column("external", String(256)),  # its name there
     Column("updated", Float, nullable=False),  # UTC seconds
     Index("ix_inventory_product", "product"),
-    Index("ix_inventory_account", "account"),
+    Index("ix_inventory_account", "account", "id"),
 )
 
 labels = Table(  # what an operator sorts devices by
