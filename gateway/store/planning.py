@@ -159,6 +159,12 @@ def require(session: Session, id_: str, digest: bytes, plan: Plan, now: float) -
             "ROLLOUT_EXISTS", f"There is a rollout '{id_}' already.", mend="Choose another name."
         )
     product, sequence = _listed(session, digest)
+    if plan.returns and plan.back is None:
+        raise InputError(
+            "ROLLOUT_PLAN",
+            "The plan cannot work: a gate returns a group, and no version is named.",
+            mend="Name a published patch that carries the older code under a higher sequence.",
+        )
     if plan.back is not None:
         other, back = _listed(session, bytes.fromhex(plan.back))
         if other != product or back <= sequence:

@@ -180,6 +180,13 @@ class Plan:
             if wrong:
                 raise InputError("ROLLOUT_PLAN", f"The plan cannot work: {what}.", mend="Change the plan.")
 
+    @property
+    def returns(self) -> bool:
+        """Whether a gate may return a group: then a version must be named."""
+        opened = [self.gates, *(group.gates for group in self.groups if group.gates is not None)]
+        silent = [gates.silence.then for gates in opened if gates.silence is not None]
+        return Then.RETURN in {*silent, *(trip.then for gates in opened for trip in gates.failure)}
+
     def gates_of(self, group: int) -> Gates:
         """Return the gates that hold for a group."""
         return self.groups[group].gates or self.gates
@@ -188,8 +195,6 @@ class Plan:
 def _faults(plan: Plan) -> list[tuple[bool, str]]:
     shares = [group.percent for group in plan.groups if group.percent is not None]
     opened = [plan.gates, *(group.gates for group in plan.groups if group.gates is not None)]
-    trips = [trip.then for gates in opened for trip in gates.failure]
-    trips += [gates.silence.then for gates in opened if gates.silence is not None]
     return [
         (not 1 <= len(plan.groups) <= GROUPS_MAX, f"it needs 1 to {GROUPS_MAX} groups"),
         (any(share < 1 for share in shares), "a group has no share"),
@@ -202,7 +207,6 @@ def _faults(plan: Plan) -> list[tuple[bool, str]]:
         (any((group.count or 1) < 1 for group in plan.groups), "a group has no devices"),
         (any(group.opens < 0 for group in plan.groups), "a group opens before the rollout starts"),
         *(fault for gates in opened for fault in _gate_faults(gates)),
-        (Then.RETURN in trips and plan.back is None, "a gate returns a group, and no version is named"),
         (plan.back is not None and not _HEX.fullmatch(plan.back), "what it returns to is no patch digest"),
         (plan.window is not None and not 0 <= plan.window[0] < plan.window[1], "its window is empty"),
         (bool(plan.window) and bool(plan.windows), "it has one window and also some that come back"),
@@ -285,6 +289,10 @@ def by_percent(
     return Plan(groups=groups, gates=gates, deadline=deadline, **others)
 
 
+_FORMER: Final = {
+    *("percents", "success_percent", "failure_percent", "failure_minimum", "deadline", "window", "ask")
+}
+"""What a plan said before its groups had gates."""
 _PLAN: Final = TypeAdapter(Plan)
 
 
@@ -299,7 +307,7 @@ def from_data(data: Mapping[str, Any]) -> Plan:
     Raises:
         InputError: ROLLOUT_PLAN, saying where.
     """
-    if "percents" in data:
+    if data.keys() == _FORMER:
         window = data.get("window")
         return by_percent(
             data["percents"],

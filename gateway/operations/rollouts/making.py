@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -107,6 +107,7 @@ def create(
     now: int,
     by: str,
     name: str | None = None,
+    back: str | None = None,
     start: bool = False,
 ) -> RolloutView:
     """Make a plan for a published patch.
@@ -118,13 +119,14 @@ def create(
         now: UTC seconds.
         by: who makes it.
         name: of the rollout; made of product and version if left out.
+        back: the patch that gates return groups to, if one does: sequence number or ``PRODUCT@VERSION``.
         start: start it, unless it needs an approval first.
 
     Raises:
         InputError: NO_PATCH, PATCH_UNPUBLISHED, ROLLOUT_PLAN, NO_DEVICES, ROLLOUT_EXISTS, SELECTION.
     """
     found = patches.find(workspace, reference)
-    zone_of(plan)
+    plan = _with_return(workspace, plan, back)
     with workspace.lock(), workspace.store() as store:
         with store.read() as session:
             _require_published(session, found.patch.digest, reference)
@@ -146,10 +148,18 @@ def create(
 
 @operation("POST", "/rollouts/rehearsal", right="rollout:write")
 def rehearse(
-    workspace: Workspace, reference: str, plan: Plan, *, now: int, by: str, name: str | None = None
+    workspace: Workspace,
+    reference: str,
+    plan: Plan,
+    *,
+    now: int,
+    by: str,
+    name: str | None = None,
+    back: str | None = None,
 ) -> Rehearsal:
     """Say who would get what and when, and change nothing. Arguments and errors: see :func:`create`."""
     found = patches.find(workspace, reference)
+    plan = _with_return(workspace, plan, back)
     zone = zone_of(plan)
     with workspace.store() as store, store.read() as session:
         _require_published(session, found.patch.digest, reference)
@@ -170,6 +180,12 @@ def rehearse(
         window=next_window(plan, zone, begins),
         approval=needs_approval(workspace),
     )
+
+
+def _with_return(workspace: Workspace, plan: Plan, back: str | None) -> Plan:
+    """Name what the plan returns to; refuse a zone that is none."""
+    zone_of(plan)
+    return plan if back is None else replace(plan, back=patches.find(workspace, back).patch.digest.hex())
 
 
 def _when(plan: Plan, who: Sorted, begins: int) -> tuple[GroupRehearsal, ...]:
