@@ -31,6 +31,7 @@ from gateway.web.problems import Problem, document, of_error
 from keys.errors import DamagedError, TocsinError
 
 THREADS: Final = 6  # operations that run at a time; the others wait
+_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 _HEADERS: Final[Mapping[str, str]] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
@@ -69,7 +70,7 @@ def add_api(app: FastAPI, workspace: Served, door: Access, *, body_seconds: floa
     app.add_route(PREFIX, _told(partial(_who, door)), methods=["GET"], include_in_schema=False)
     for path in sorted(paths, key=lambda name: name.replace("{", "~")):  # names before what stands for any
         handler = _told(partial(api.answer, paths[path]))
-        app.add_route(PREFIX + path, handler, methods=list(paths[path]), include_in_schema=False)
+        app.add_route(PREFIX + path, handler, methods=_METHODS, include_in_schema=False)
 
 
 def _told(handler: Handler) -> Handler:
@@ -126,7 +127,11 @@ class _Api:
 
     async def answer(self, methods: Mapping[str, Binding], request: Request) -> Response:
         """Answer one request: who asks comes first, what for after that."""
-        binding = methods["GET" if request.method == "HEAD" else request.method]
+        binding = methods.get("GET" if request.method == "HEAD" else request.method)
+        if binding is None:
+            allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
+            detail = "There is no such operation here."
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail, {"Allow": allowed})
         row = binding.operation
         caller = await self._door.caller(request, row.right)
         body = await read_body(request, binding.kind, row.body_max, self._body_seconds)
