@@ -13,13 +13,16 @@ from gateway.cli.output import (
     emit,
     example,
     group,
+    now,
     open_workspace,
     say,
     table,
     utc,
 )
+from gateway.cli.times import moment
 from gateway.core.chain import canonical
 from gateway.operations import audit
+from keys.errors import InputError
 
 app = group("What was decided and received, in one chain that nobody can change unseen.")
 
@@ -33,13 +36,21 @@ def register(parent: typer.Typer) -> None:
 def list_(
     *,
     kind: Annotated[str, typer.Option(help="Only kinds that begin so.")] = "",
+    since: Annotated[
+        str | None, typer.Option(help="Only rows since then: 2026-11-24T09:00:00Z, or 24h, 7d ago.")
+    ] = None,
+    about: Annotated[
+        str, typer.Option(help="Only rows about one matter: advisory:ID, patch:DIGEST, incident:ID, roots.")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="Show at most so many.")] = 100,
     after: Annotated[str, typer.Option(help="Go on behind this row: what 'next' said.")] = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List rows of the audit chain, oldest first."""
-    found = audit.rows(open_workspace(workspace), kind=kind, limit=limit, after=after)
+    found = audit.rows(
+        open_workspace(workspace), kind=kind, since=_since(since), about=about, limit=limit, after=after
+    )
 
     def human(out: Console) -> None:
         rows = [(row.index, utc(row.time), row.kind, canonical(row.data)) for row in found.items]
@@ -50,6 +61,50 @@ def list_(
     emit(as_json, {"rows": found.items, "next": found.next}, human)
 
 
-@app.callback()
-def _group() -> None:
-    """Keep ``audit`` a group, although it has one command."""
+def _since(typed: str | None) -> float | None:
+    """Return UTC seconds of what was typed; a span counts back from now."""
+    if typed is None:
+        return None
+    at = now()
+    try:
+        found = moment(typed, now=at).timestamp()
+    except ValueError as error:
+        mend = "Write 2026-11-24T09:00:00Z, 24h or 7d."
+        raise InputError("BAD_VALUE", f"--since: {error}.", mend=mend) from None
+    return 2 * at - found if found > at else found
+
+
+@app.command("show", epilog=example("audit show 12"))
+def show(
+    index: Annotated[int, typer.Argument(metavar="ROW", help="Its number, from 'tocsin audit list'.")],
+    *,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one row whole."""
+    found = audit.show(open_workspace(workspace), index)
+
+    def human(out: Console) -> None:
+        say(f"Row {found.index} of {utc(found.time)}: {found.kind}")(out)
+        for name, value in sorted(found.data.items()):
+            say(f"  {name}: {value if isinstance(value, str) else canonical(value)}")(out)
+        say(f"Hash {found.hash}")(out)
+
+    emit(as_json, {"row": found}, human)
+
+
+@app.command("check", epilog=example("audit check"))
+def check(*, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Check every hash of the chain, and that no head which was signed for the fleet is missing."""
+    found = audit.check(open_workspace(workspace))
+
+    def human(out: Console) -> None:
+        say(f"The chain is whole: {found.rows} rows, head {found.head}.")(out)
+        say(f"Signed timestamps vouch for rows 1 to {found.signed}.")(out)
+        if found.strangers:
+            say(
+                f"{found.strangers} reports echo a head that is not in it: this gateway was set back, or its "
+                "chain was changed. Compare it with a copy."
+            )(out)
+
+    emit(as_json, {"check": found}, human)

@@ -1,7 +1,8 @@
-"""``tocsin verify``: is this file genuine?"""
+"""``tocsin verify``: is this file genuine, and does this evidence prove what it says?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,11 @@ import typer
 from rich.console import Console
 
 from gateway import files
-from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, utc
-from gateway.operations.trust.verify import Verdict, Verified, verify
-from keys.errors import RefusedError
+from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, say, utc
+from gateway.core.evidence.verdict import Verdict
+from gateway.operations.trust.verify import Verdict as Genuine
+from gateway.operations.trust.verify import Verified, verify
+from keys.errors import InputError, RefusedError
 from keys.trusted import TrustedSet
 
 
@@ -38,16 +41,28 @@ def _roots(paths: list[Path]) -> TrustedSet:
 
 
 def verify_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A signed document or a SUIT envelope.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A signed document, a SUIT envelope, or evidence.")
+    ],
     *,
     root: Annotated[
         list[Path] | None,
         typer.Option("--root", help="Root 1, and its successors in order; the workspace's if left out."),
     ] = None,
+    fleet: Annotated[
+        str | None,
+        typer.Option(help="For evidence: digest of root 1 in hexadecimal, in the place of --root."),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether a file is genuine, who signed it, in which role and when; exit status 1 if it is not."""
+    """Say whether a file is genuine, who signed it, in which role and when; exit status 1 if it is not.
+
+    Evidence ('tocsin evidence export') is proved from the file alone: no workspace, no network.
+    """
+    if _is_evidence(file):
+        _evidence(file, _pinned(root, fleet, workspace), as_json=as_json)
+        return
     data = files.read_bytes(file, what="file", mend="Check the path.")
     classes: dict[bytes, str] = {}
     if root:
@@ -62,12 +77,93 @@ def verify_(
         {"file": file, "root": trusted.root.version, "result": found},
         lambda out: _print(file, found, out),
     )
-    if found.verdict is not Verdict.GENUINE:
+    if found.verdict is not Genuine.GENUINE:
         raise typer.Exit(1)
 
 
+def _is_evidence(file: Path) -> bool:
+    """Say whether a file begins as a ZIP does: no signed document can."""
+    with files.os_errors(file, "read"), file.open("rb") as stream:
+        return stream.read(4) == b"PK\x03\x04"
+
+
+def _pinned(root: list[Path] | None, fleet: str | None, workspace: Path | None) -> bytes:
+    """Return the digest of the root 1 that the reader trusts."""
+    if root:
+        return _roots(root).fleet
+    if fleet is None:
+        return open_workspace(workspace).fleet()
+    try:
+        pinned = bytes.fromhex(fleet)
+    except ValueError:
+        pinned = b""
+    if len(pinned) != 32:
+        message = "--fleet: a digest has 64 hexadecimal digits."
+        raise InputError("BAD_VALUE", message, mend="'tocsin root show' of the fleet's workspace says it.")
+    return pinned
+
+
+def _evidence(file: Path, pinned: bytes, *, as_json: bool) -> None:
+    from gateway.core.evidence import verify as evidence  # noqa: PLC0415 - only this kind of file needs it
+
+    try:
+        with files.os_errors(file, "read"), file.open("rb") as stream:
+            found = evidence.verify(stream, pinned)
+    except InputError as error:
+        error.where = str(file)
+        raise
+    emit(
+        as_json,
+        {"file": file, "proved": found.proved, "evidence": found},
+        lambda out: _print_evidence(file, found, out),
+    )
+    if not found.proved:
+        raise typer.Exit(1)
+
+
+def _print_evidence(file: Path, found: Verdict, out: Console) -> None:
+    whose = "" if found.account is None else f", account {found.account}"
+    say(f"{file}: {'proved' if found.proved else 'NOT proved'} ({found.advisory}{whose})")(out)
+    for one in found.findings:
+        say(f"  {one.fault.value}: {one.where}: {one.detail}")(out)
+    if found.more:
+        say(f"  and {found.more} more")(out)
+    for text in (*_people(found), *_sums(found)):
+        say(text)(out)
+
+
+def _people(found: Verdict) -> Iterator[str]:
+    for revision in found.revisions:
+        published = utc(revision["published"])
+        yield f"Revision {revision['revision']}, check code {revision['check_code']}, published {published}"
+        for given in found.approvals:
+            if given.revision == revision["revision"]:
+                when = "" if given.at is None else f", {utc(given.at)}"
+                yield f"  signed by {given.holder} ({', '.join(given.roles)}), key {given.kid}{when}"
+
+
+def _sums(found: Verdict) -> Iterator[str]:
+    for outcome, many in sorted(found.summary.items()):
+        yield f"{outcome}: {many}"
+    yield f"{found.reports} reports by devices' own keys; rows 1 to {found.rows} of the audit chain"
+    for rule, many in sorted(found.erased.items()):
+        yield f"erased by rule '{rule}': {many} reports"
+    for kind, many in found.anomalies.items():
+        yield f"anomaly {kind}: {many}"
+    for who, row, seconds in (
+        ("the gateway's signature", found.vouched_by_gateway, found.vouched_by_gateway_at),
+        ("devices' echoes", found.vouched_by_devices, found.vouched_by_devices_at),
+    ):
+        yield f"vouched for by {who}: rows 1 to {row}, {utc(seconds)}"
+    for note in found.notes:
+        yield f"note: {note}"
+    yield f"digest {found.digest}"
+    for holder in found.signed_by:
+        yield f"signed as a whole by {holder} (operator)"
+
+
 def _print(file: Path, found: Verified, out: Console) -> None:
-    detail = f" ({found.reason.name}: {found.detail})" if found.verdict is not Verdict.GENUINE else ""
+    detail = f" ({found.reason.name}: {found.detail})" if found.verdict is not Genuine.GENUINE else ""
     out.print(f"{file}: {found.verdict.value}{detail}", markup=False)
     about = " ".join(part for part in (found.type, found.name, ", ".join(found.subject)) if part)
     out.print(about, markup=False)
