@@ -18,6 +18,7 @@ memory but one frame.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import os
@@ -34,7 +35,7 @@ from gateway import files
 from gateway.store import audit, migrations, schema
 from gateway.store.engine import Session, Store
 from gateway.store.schema import SCHEMA_VERSION
-from keys.errors import DamagedError, InputError
+from keys.errors import DamagedError, InputError, UnavailableError
 
 FORMAT: Final = 1
 LEFT_OUT: Final = frozenset({"workers"})
@@ -42,7 +43,7 @@ LEFT_OUT: Final = frozenset({"workers"})
 RESTORED: Final = "store.restored"
 _MAGIC: Final = b"tocsin-store-backup "
 _FIRST_SCHEMA: Final = 5  # older stores were never written so
-_FRAME_BYTES: Final = 512 * 1024  # about so many bytes of rows in one frame
+_FRAME_BYTES: Final = 128 * 1024  # about so many bytes of rows in one frame
 _FRAME_BYTES_MAX: Final = 256 * 1024 * 1024
 _ROWS_AT_ONCE: Final = 1_000
 _OWN_KEYS: Final = frozenset({"schema", "counts"})  # single values that an empty store may have
@@ -85,27 +86,37 @@ def write(store: Store, path: Path, now: float) -> Backup:
 
     Raises:
         InputError: FILE_EXISTS.
-        UnavailableError: FILE, when there is no room or no right; or of the store.
+        UnavailableError: FILE, when there is no room or no right; FILE_BUSY; or of the store.
     """
     with files.os_errors(path, "written"):
         if path.exists():
             raise _exists(path)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as stream:
+        # Always the same name beside it: what a kill leaves is taken over by the next.
+        fresh = path.with_name(f".{path.name}.new")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            _only_one(stream, path)
+            try:
+                stream.truncate()
                 with store.read() as session:
                     made = _write(session, _Out(stream), store.dialect, now)
                 stream.flush()
                 os.fsync(stream.fileno())
-            try:
                 os.link(fresh, path)  # unlike a rename, this never takes the place of another file
             except FileExistsError:
                 raise _exists(path) from None
-        finally:
-            fresh.unlink(missing_ok=True)
+            finally:
+                fresh.unlink(missing_ok=True)
         files.sync_folder(path.parent)
     return made
+
+
+def _only_one(stream: BinaryIO, path: Path) -> None:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        message = "Another process is writing this file."
+        raise UnavailableError("FILE_BUSY", message, mend="Let it finish.", where=str(path)) from None
 
 
 def _exists(path: Path) -> InputError:
@@ -264,11 +275,20 @@ def _opened(path: Path) -> Iterator[_Reading]:
         with files.os_errors(path, "read"):
             raise
     with stream:
-        reading = _Reading(stream, str(path))
         try:
-            yield reading
+            yield _Reading(stream, str(path))
         except (cbor2.CBORError, TypeError, ValueError, KeyError, IndexError, RecursionError, OverflowError):
-            raise reading.damaged("what stands in it is not what a backup holds") from None
+            raise damaged(str(path), "what stands in it is not what a backup holds") from None
+
+
+def damaged(where: str, how: str) -> DamagedError:
+    """Return the error for a backup that is not whole."""
+    return DamagedError(
+        "BACKUP_DAMAGED",
+        f"The backup is damaged: {how}.",
+        mend="Take another one; nothing was changed.",
+        where=where,
+    )
 
 
 class _Reading:
@@ -307,13 +327,8 @@ class _Reading:
             )
 
     def damaged(self, how: str) -> DamagedError:
-        """Return the error for a backup that is not whole."""
-        return DamagedError(
-            "BACKUP_DAMAGED",
-            f"The backup is damaged: {how}.",
-            mend="Take another one; nothing was changed.",
-            where=self._where,
-        )
+        """Return the error for this backup, which is not whole."""
+        return damaged(self._where, how)
 
     def _exactly(self, size: int) -> bytes:
         data = self._stream.read(size)

@@ -25,6 +25,8 @@ import pytest
 from gateway.store.engine import Store
 
 ENGINES: Final = ("sqlite", "postgresql")
+ENGINE: Final = os.environ.get("TOCSIN_TEST_ENGINE", "sqlite")
+"""Where stores lie in tests that are about something else; ``postgresql`` runs all of them there."""
 PROGRAMS: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 _USER: Final = "postgres"  # the server refuses to run as root
 _FAST: Final = ("fsync=off", "full_page_writes=off", "max_connections=60", "listen_addresses=")

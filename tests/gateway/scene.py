@@ -13,7 +13,7 @@ from gateway.core.publication import build_catalogue
 from gateway.store.engine import Store
 from gateway.store.publication import Published, publish_advisory, publish_root, register_devices
 from keys.codec import dump
-from tests.gateway.databases import fresh_place
+from tests.gateway.databases import ENGINE, fresh_place
 from tests.helpers import Fleet, device_record, devices, make_fleet, notice, text
 
 OUTPUTS: Mapping[str, bytes] = {"en/console.txt": b"words", "de/console.txt": "Wörter".encode()}
@@ -47,7 +47,7 @@ def publish(store: Store, fleet: Fleet, body: Notice, *, now: float | None = Non
 
 
 def make_store(
-    path: Path, fleet: Fleet | None = None, records: tuple[DeviceRecord, ...] = (), *, engine: str = "sqlite"
+    path: Path, fleet: Fleet | None = None, records: tuple[DeviceRecord, ...] = (), *, engine: str = ENGINE
 ) -> tuple[Store, Fleet]:
     fleet = fleet or make_fleet()
     store = Store.open(fresh_place(engine, path))
