@@ -86,8 +86,8 @@ def export(
     fresh = path.with_name(f".{path.name}.new")
     try:
         with files.os_errors(path, "written"), fresh.open("w+b") as stream, workspace.store() as store:
-            made = _Export(workspace, store, Writer(stream), now)
-            found = made.write(advisory, account, by, operator)
+            with contextlib.closing(Writer(stream)) as writer:
+                found = _Export(workspace, store, writer, now).write(advisory, account, by, operator)
             stream.flush()
             os.fsync(stream.fileno())
             size = stream.seek(0, os.SEEK_END)
@@ -133,7 +133,6 @@ class _Export:
             self._writer.add(
                 form.SIGNATURE, cose.sign1(payload, operator[1], typ=TYP, external_aad=EXTERNAL_AAD)
             )
-        self._writer.close()
         return {
             "digest": hashlib.sha256(index).hexdigest(),
             "advisory": advisory,
