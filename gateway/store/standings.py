@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from advisories.versions import format_version
 from gateway.core.funnel import is_refusal
 from gateway.core.ingest import Committed, Device, Standing
 from gateway.core.tracks import Anomaly, NoticeRow, PatchRow, Texts, takes_back
-from gateway.store import cells, schema
+from gateway.store import bulk, cells, schema
 from gateway.store.engine import Session
 from gateway.store.moves import Place, Rows, Said, Turn, moved
 from gateway.store.values import notice_values, patch_values
@@ -25,6 +26,7 @@ from keys.cbor import decode
 from keys.document import peek
 from keys.reasons import Reason
 
+KEYS_MAX: Final = 20_000  # public keys of devices that are remembered in their decoded form
 _STORED: Final = sa.select(schema.reports.c.bytes).where(  # built once: it is asked for each report
     schema.reports.c.device == sa.bindparam("device"),
     schema.reports.c.epoch == sa.bindparam("epoch"),
@@ -73,7 +75,7 @@ class Evidence:
             row.id: Device(
                 row.id,
                 row.product,
-                PublicKey.from_cose(decode(row.key)),
+                _public_key(row.key),
                 row.valid_from,
                 row.valid_to,
                 row.revoked,
@@ -181,7 +183,8 @@ class Evidence:
         Args:
             entry: index of the audit row that vouches for these reports.
         """
-        self._insert(
+        bulk.insert(
+            self._connection,
             schema.reports,
             [
                 {
@@ -196,7 +199,8 @@ class Evidence:
                 for (device, order), (data, salt, at) in self._new_reports.items()
             ],
         )
-        self._insert(
+        bulk.insert(
+            self._connection,
             schema.journal,
             [
                 {
@@ -216,15 +220,15 @@ class Evidence:
             ],
         )
         with cells.counted_rollouts(self._session, self._moving()):
-            self._replace(schema.device_states, ("device",), [self._state_row(d) for d in self._newest])
-            self._replace(
+            bulk.put(self._connection, schema.device_states, [self._state_row(d) for d in self._newest])
+            bulk.put(
+                self._connection,
                 schema.notice_states,
-                ("device", "advisory"),
                 [notice_values(device, name, row) for (device, name), row in self._notices.items()],
             )
-            self._replace(
+            bulk.put(
+                self._connection,
                 schema.patch_states,
-                ("device", "digest"),
                 [patch_values(device, digest, row) for (device, digest), row in self._patches.items()],
             )
         counts = moved(self._session, self._turns())
@@ -291,40 +295,18 @@ class Evidence:
             "algorithms": format_algorithms(standing.algorithms) if standing.algorithms else None,
         }
 
-    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(table.insert(), rows)
-
-    def _replace(self, table: sa.Table, key: Sequence[str], rows: list[dict[str, Any]]) -> None:
-        """Delete and insert: the one form of upsert that every SQL engine has."""
-        if rows:
-            same = [table.c[name] == sa.bindparam(f"key_{name}") for name in key]
-            old = [{f"key_{name}": row[name] for name in key} for row in rows]
-            self._connection.execute(table.delete().where(*same), old)
-            self._connection.execute(table.insert(), rows)
-
     def keep_anomalies(self, anomalies: Sequence[tuple[str, Anomaly]], now: float) -> None:
         """Write anomalies."""
-        self._insert(
+        bulk.insert(
+            self._connection,
             schema.anomalies,
             [{"device": d, "time": now, "kind": a.kind, "detail": a.detail} for d, a in anomalies],
         )
 
-    def quarantined(self) -> int:
-        """Return how many messages lie in the quarantine."""
-        return (
-            self._connection.execute(sa.select(sa.func.count()).select_from(schema.quarantine)).scalar() or 0
-        )
 
-    def quarantine(self, messages: Sequence[tuple[str, Reason, str, bytes, float]]) -> None:
-        """Write messages (topic, reason, detail, bytes, UTC seconds) that were no reports."""
-        self._insert(
-            schema.quarantine,
-            [
-                {"topic": topic[:256], "reason": int(reason), "detail": detail, "bytes": data, "time": at}
-                for topic, reason, detail, data, at in messages
-            ],
-        )
+@lru_cache(KEYS_MAX)
+def _public_key(encoded: bytes) -> PublicKey:
+    return PublicKey.from_cose(decode(encoded))
 
 
 def notice_row(row: Any) -> NoticeRow:
