@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,16 @@ import typer
 
 from advisories.versions import Version, parse_version
 from gateway import files
-from gateway.cli import device_ca, device_real, device_report, device_show, enrolment, fleet, homes
+from gateway.cli import (
+    device_ca,
+    device_facts,
+    device_real,
+    device_report,
+    device_show,
+    enrolment,
+    fleet,
+    homes,
+)
 from gateway.cli.output import (
     JsonOption,
     OperatorKeyOption,
@@ -23,12 +31,8 @@ from gateway.cli.output import (
     now,
     open_workspace,
     say,
-    table,
-    utc,
 )
-from gateway.operations.identity import devices
 from gateway.operations.trust.keys import signer_for
-from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError
 
@@ -52,6 +56,7 @@ def register(parent: typer.Typer) -> None:
     """Add this module's commands to the application."""
     app.command("run", epilog=example("device run 3f9a"))(fleet.device_run)
     device_real.register(app)
+    device_facts.register(app)
     app.command("show", epilog=example("device show 3f9a"))(device_show.show)
     enrolment.register(app)
     app.command("certificate", epilog=example("device certificate 3f9a"))(device_ca.certificate)
@@ -94,53 +99,6 @@ def add(
         {"product": product, "version": version, "devices": [home.profile.id for home in made]},
         say(f"Made {count} {many} of {product} {version}, registered by the operator."),
     )
-
-
-@app.command("list", epilog=example("device list"))
-def list_(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
-    """List the registered devices, until when each counts, and what they reported last."""
-    rows = sorted(_every(open_workspace(workspace)), key=lambda row: (row.product, row.id))
-    at = now()
-    cells = [
-        (
-            r.id,
-            r.product,
-            r.installed or "-",
-            r.language or "-",
-            utc(r.seen),
-            _standing(r, at),
-            utc(r.certificate_end),
-        )
-        for r in rows
-    ]
-    emit(
-        as_json,
-        {"devices": rows},
-        lambda out: out.print(
-            table(("device", "product", "runs", "language", "seen", "record", "certificate until"), cells)
-        ),
-    )
-
-
-def _every(workspace: Workspace) -> Iterator[devices.DeviceRow]:
-    """Yield all devices, as many at a time as one answer of a server holds."""
-    after = ""
-    while True:
-        found = devices.page(workspace, limit=1_000, after=after)
-        yield from found.items
-        after = found.next
-        if not after:
-            return
-
-
-def _standing(row: devices.DeviceRow, at: int) -> str:
-    """Say whether a record counts, for people."""
-    if row.revoked:
-        return "revoked"
-    if row.valid_to <= at:
-        return "over"
-    day = utc(row.valid_to if row.valid_from <= at else row.valid_from)[:10]
-    return f"{'until' if row.valid_from <= at else 'from'} {day}"
 
 
 @app.command(

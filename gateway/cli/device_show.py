@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from gateway.cli import device_facts
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, open_workspace, table, utc
 from gateway.cli.show import line
 from gateway.core.tracks import PatchRow
 from gateway.operations.identity.standing import DeviceStanding, standing
+from gateway.operations.inventory import listing
+from keys.errors import InputError
 
 
 def show(
@@ -20,8 +23,21 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show where a device stands: notices, patches with their consent, and what did not fit together."""
-    found = standing(open_workspace(workspace, quiet=True), device)
-    emit(as_json, {"standing": found}, lambda out: _print(found, out))
+    opened = open_workspace(workspace, quiet=True)
+    try:
+        found = standing(opened, device)
+    except InputError:
+        known = listing.show(opened, device)  # maybe it runs nothing of ours
+        emit(as_json, {"standing": None, "facts": known}, lambda out: line(out, device_facts.line(known)))
+        return
+    facts = listing.show(opened, found.device.id)
+
+    def human(out: Console) -> None:
+        _print(found, out)
+        if facts.source:
+            line(out, device_facts.line(facts))
+
+    emit(as_json, {"standing": found, "facts": facts}, human)
 
 
 def _print(found: DeviceStanding, out: Console) -> None:

@@ -336,10 +336,7 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "valid_from": _time,
     "valid_to": _time,
     "algorithms": _algorithms,
-    "version": facts.version,
-    "region": facts.region,
-    "account": facts.account,
-    "external": facts.external,
+    **facts.READ,
     LABEL: facts.label,
 }
 _MEND: Final = {

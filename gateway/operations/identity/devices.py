@@ -12,7 +12,6 @@ from advisories.catalogue import DeviceRecord, Devices
 from advisories.limits import DEVICE_RECORDS_MAX
 from gateway import values
 from gateway.core.publication import next_version
-from gateway.operations.afar import operation
 from gateway.operations.identity import certificates
 from gateway.store import publication, schema
 from gateway.store.engine import Session
@@ -119,49 +118,11 @@ def _shares(records: Sequence[DeviceRecord]) -> Iterator[tuple[DeviceRecord, ...
         yield tuple(share)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRows:
-    """Some of the registered devices, in the order of their ids."""
-
-    items: tuple[DeviceRow, ...]
-    next: str
-    """What ``after`` has to be for those behind them; empty: there are no more."""
-
-
 def rows(workspace: Workspace) -> list[DeviceRow]:
     """Return all registered devices, by product and id."""
     d = schema.devices
     with workspace.store() as store, store.read() as session:
         return _rows(session, _devices().order_by(d.c.product, d.c.id))
-
-
-@operation("GET", "/devices", right="device:read")
-def page(
-    workspace: Workspace,
-    *,
-    product: str | None = None,
-    account: str | None = None,
-    limit: int = 100,
-    after: str = "",
-) -> DeviceRows:
-    """Return registered devices, in the order of their ids.
-
-    Args:
-        workspace: where.
-        product: of this product only.
-        account: of this account only.
-        limit: how many at most.
-        after: only those behind this id.
-    """
-    d, i = schema.devices, schema.inventory
-    query = _devices().where(d.c.id > after)
-    if product is not None:
-        query = query.where(d.c.product == product)
-    if account is not None:
-        query = query.where(d.c.id.in_(sa.select(i.c.id).where(i.c.account == account)))
-    with workspace.store() as store, store.read() as session:
-        found = _rows(session, query.order_by(d.c.id).limit(limit + 1))
-    return DeviceRows(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else "")
 
 
 def _devices() -> sa.Select[Any]:

@@ -6,7 +6,7 @@ terminal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from advisories.topics import is_id
@@ -58,6 +58,15 @@ def label(value: Any) -> str:
     return _plain(value, LABEL_LETTERS_MAX)
 
 
+READ: Final[Mapping[str, Callable[[Any], str]]] = {
+    "version": version,
+    "region": region,
+    "account": account,
+    "external": external,
+}
+"""Name of a fact -> what reads it; ValueError says what is wrong."""
+
+
 def check_label(name: str) -> None:
     """Raise ValueError for what is no name of a label."""
     if not is_id(name):
@@ -82,7 +91,7 @@ def entry(id_: str, product: str, source: str, said: Mapping[str, Any]) -> Entry
     return Entry(id_, product, source, labels=labels, **told)
 
 
-def read_labels(words: list[str]) -> dict[str, str]:
+def read_labels(words: Iterable[str]) -> dict[str, str]:
     """Read labels such as ``site=north``; ``site=`` takes one away.
 
     Raises:
@@ -91,6 +100,7 @@ def read_labels(words: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for word in words:
         name, sign, value = word.partition("=")
+        value = value.strip()
         try:
             check_label(name)
             found[name] = label(value) if value else ""
