@@ -1,9 +1,9 @@
-"""Rollouts made: which devices go into which group, worked out in pages, written in one transaction."""
+"""Rollouts made: which devices go into which group, worked out and written page by page."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,12 +19,18 @@ from gateway.store import audit, schema
 from gateway.store.engine import Session, Store
 from gateway.store.outcomes import recount
 from gateway.store.rolling import SCHEDULER, apply_steps
-from gateway.store.rollouts import Rollout, current_catalogue, get_rollout, sequence_of, state_of
-from gateway.store.selecting import Found, count, pages
+from gateway.store.rollouts import (
+    Rollout,
+    count_groups,
+    current_catalogue,
+    get_rollout,
+    sequence_of,
+    state_of,
+)
+from gateway.store.selecting import PAGE, Found, Pages, count
 from keys.errors import InputError
 
 FIRST_IDS: Final = 5  # shown of each group
-_NAMED: Final = 20  # devices named in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +47,36 @@ class Sorting:
     """Sorts the devices of a plan into its groups, twice the same way: to count and to write."""
 
     def __init__(self, session: Session, id_: str, product: str, plan: Plan, now: float) -> None:
-        self._session, self._id, self._product = session, id_, product
-        self._plan, self._now = plan, now
+        self._id = id_
+        self._pages = Pages(session, product, plan.where, [group.where for group in plan.groups], now)
         ranks, free = array("Q"), array("Q")
-        for page in self._pages():
-            for device, group in page:
-                at = rank(id_, device)
-                ranks.append(at)
-                if group is None:
-                    free.append(at)
+        for device, group in self._pages.every(session):
+            at = rank(id_, device)
+            ranks.append(at)
+            if group is None:
+                free.append(at)
         self._end = keep(plan.share, ranks)
         self._cut: Cut = cut(plan, array("Q", (at for at in free if at < self._end)))
+        if not ranks:
+            raise InputError(
+                "NO_DEVICES",
+                f"The selection means no valid device of '{product}'.",
+                mend=f"Change it, or register devices with 'tocsin device add --product {product}'.",
+            )
 
-    def _pages(self) -> Iterator[list[tuple[str, int | None]]]:
-        wheres = [group.where for group in self._plan.groups]
-        return pages(self._session, self._product, self._plan.where, wheres, self._now)
+    def page(self, session: Session, after: str) -> tuple[list[tuple[str, int]], str]:
+        """Return the next (device, group) behind ``after``, and the id to go on behind; "": all.
 
-    def pages(self) -> Iterator[list[tuple[str, int]]]:
-        """Yield pages of (device, group), in order of ids; devices that are in no group are left out."""
-        for page in self._pages():
-            found = []
-            for device, named in page:
-                at = rank(self._id, device)
-                group = named if named is not None else self._cut.group(at)
-                if group is not None and at < self._end:
-                    found.append((device, group))
-            yield found
+        Devices that are in no group are left out.
+        """
+        found = []
+        page = self._pages.page(session, after)
+        for device, named in page:
+            at = rank(self._id, device)
+            group = named if named is not None else self._cut.group(at)
+            if group is not None and at < self._end:
+                found.append((device, group))
+        return found, page[-1][0] if len(page) == PAGE else ""
 
 
 def preview(session: Session, id_: str, product: str, plan: Plan, now: float) -> Sorted:
@@ -77,13 +87,16 @@ def preview(session: Session, id_: str, product: str, plan: Plan, now: float) ->
     """
     sizes = [0] * len(plan.groups)
     first: list[list[str]] = [[] for _ in plan.groups]
-    for page in Sorting(session, id_, product, plan, now).pages():
+    sorting, last = Sorting(session, id_, product, plan, now), ""
+    while True:
+        page, last = sorting.page(session, last)
         for device, group in page:
             sizes[group] += 1
             if len(first[group]) < FIRST_IDS:
                 first[group].append(device)
+        if not last:
+            break
     found = count(session, product, plan.where, now)
-    _require_devices(sum(sizes), product)
     return Sorted(tuple(sizes), tuple(map(tuple, first)), found)
 
 
@@ -122,23 +135,46 @@ def create_rollout(
         product = require(session, id_, digest, plan, now)
         if devices is not None:
             _require_known(session, product, plan.where or [], now)
-        state = RolloutState.WAITING_FOR_APPROVAL if approval else RolloutState.READY
-        sizes = _write(session, id_, product, digest, plan, state=state, now=now, by=by)
-        facts = {
-            "by": by,
-            "devices": sum(sizes),
-            "digest": digest.hex(),
-            "groups": sizes,
-            "id": id_,
-            "plan": to_data(plan),
-        }
-        audit.append(session, "rollout.created", facts, now)
-        rollout = get_rollout(session, id_)
-        if start and not approval:
-            later = plan.starts is not None and now < plan.starts
-            event = RolloutEvent.SCHEDULE if later else RolloutEvent.START
-            rollout = apply_steps(session, rollout, [Step(event, why="made to start")], now, by=by)
-        return rollout
+        sorting = Sorting(session, id_, product, plan, now)
+        _insert(session, id_, product, digest, plan, now=now, by=by)
+        last = _write(session, id_, sorting, "")
+        if not last:
+            return _finish(session, id_, now, start=start, approval=approval)
+    while last:  # in transactions of their own: others write meanwhile
+        with store.write() as session:
+            if get_rollout(session, id_, hold=True).state is not RolloutState.CREATING:
+                raise InputError("ROLLOUT_STATE", f"Rollout '{id_}' was stopped.", mend="Make another one.")
+            last = _write(session, id_, sorting, last)
+    with store.write() as session:
+        return _finish(session, id_, now, start=start, approval=approval)
+
+
+def _write(session: Session, id_: str, sorting: Sorting, after: str) -> str:
+    """Write the next page of devices; return the id behind which to go on."""
+    page, last = sorting.page(session, after)
+    if page:
+        rows = [{"rollout": id_, "device": device, "group": group} for device, group in page]
+        session.connection.execute(schema.rollout_devices.insert(), rows)
+    return last
+
+
+def _finish(session: Session, id_: str, now: float, *, start: bool, approval: bool) -> Rollout:
+    session.serialise()  # only now: whoever holds a device's row may be waiting for this lock
+    recount(session, id_)
+    rollout = get_rollout(session, id_, hold=True)
+    facts = {
+        "by": rollout.by,
+        "devices": sum(seen.total for seen in count_groups(session, rollout)),
+        "digest": rollout.digest.hex(),
+        "id": id_,
+        "plan": to_data(rollout.plan),
+    }
+    audit.append(session, "rollout.created", facts, now)
+    steps = [Step(RolloutEvent.SUBMIT if approval else RolloutEvent.MADE)]
+    if start and not approval:
+        later = rollout.plan.starts is not None and now < rollout.plan.starts
+        steps.append(Step(RolloutEvent.SCHEDULE if later else RolloutEvent.START))
+    return apply_steps(session, rollout, steps, now, by=rollout.by)
 
 
 def require(session: Session, id_: str, digest: bytes, plan: Plan, now: float) -> str:
@@ -193,7 +229,7 @@ def _listed(session: Session, digest: bytes) -> tuple[str, int]:
 
 
 def _require_known(session: Session, product: str, wanted: list[Any], now: float) -> None:
-    known = {device for page in pages(session, product, wanted, (), now) for device, _ in page}
+    known = {device for device, _ in Pages(session, product, wanted, (), now).every(session)}
     for device in sorted(set(wanted[1:]) - known):
         raise InputError(
             "DEVICE_UNKNOWN",
@@ -202,52 +238,29 @@ def _require_known(session: Session, product: str, wanted: list[Any], now: float
         )
 
 
-def _require_devices(many: int, product: str) -> None:
-    if not many:
-        raise InputError(
-            "NO_DEVICES",
-            f"The selection means no valid device of '{product}'.",
-            mend=f"Change it, or register devices with 'tocsin device add --product {product}'.",
-        )
-
-
-def _write(
-    session: Session,
-    id_: str,
-    product: str,
-    digest: bytes,
-    plan: Plan,
-    *,
-    state: RolloutState,
-    now: float,
-    by: str,
-) -> list[int]:
-    execute = session.connection.execute
-    values = {"by": by[:64], "changed": now, "changed_by": by[:64], "created": now}
-    execute(
+def _insert(
+    session: Session, id_: str, product: str, digest: bytes, plan: Plan, *, now: float, by: str
+) -> None:
+    session.connection.execute(
         schema.rollouts.insert().values(
-            id=id_, product=product, digest=digest, state=int(state), plan=canonical(to_data(plan)), **values
+            id=id_,
+            product=product,
+            digest=digest,
+            state=int(RolloutState.CREATING),
+            plan=canonical(to_data(plan)),
+            created=now,
+            by=by[:64],
+            changed=now,
+            changed_by=by[:64],
         )
     )
-    groups = range(len(plan.groups))
-    execute(
+    session.connection.execute(
         schema.rollout_groups.insert(),
         [
             {"rollout": id_, "index": index, "state": int(GroupState.SCHEDULED), "since": now}
-            for index in groups
+            for index in range(len(plan.groups))
         ],
     )
-    sizes = [0] * len(plan.groups)
-    insert = schema.rollout_devices.insert()
-    for page in Sorting(session, id_, product, plan, now).pages():
-        if page:
-            execute(insert, [{"rollout": id_, "device": device, "group": group} for device, group in page])
-        for _, group in page:
-            sizes[group] += 1
-    _require_devices(sum(sizes), product)
-    session.serialise()  # only now: whoever holds a device's row may be waiting for this lock
-    recount(session, id_)
-    return sizes
 
 
 def child_of(rollout: Rollout) -> str:

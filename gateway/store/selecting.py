@@ -154,24 +154,40 @@ def count(session: Session, product: str, query: Query | None, now: float) -> Fo
     return Found(int(row[0]), int(row[1]) - int(row[0]), int(elsewhere))
 
 
-def pages(
-    session: Session, product: str, query: Query | None, groups: Sequence[Query | None], now: float
-) -> Iterator[list[tuple[str, int | None]]]:
-    """Yield pages of (device id, index of the first of ``groups`` whose query means it) in order of ids."""
-    selector = Selector(session)
-    whens = [(selector.reached(each), index) for index, each in enumerate(groups) if each is not None]
-    group = sa.case(*whens, else_=None) if whens else sa.null()
-    base = sa.select(_D.c.id, group).select_from(_FROM)
-    base = base.where(_D.c.product == product, valid(now), selector.reached(query))
-    base = base.order_by(_D.c.id).limit(PAGE)
-    last = ""
-    while True:
-        page = [(row[0], row[1]) for row in session.connection.execute(base.where(_D.c.id > last))]
-        if page:
-            yield page
+class Pages:
+    """Reads a selection of a product's devices page by page, in order of ids.
+
+    Args:
+        session: finds out what the queries mean; pages may be read in others.
+        product: whose devices.
+        query: which of them.
+        groups: a device belongs to the first of these that means it.
+        now: UTC seconds.
+    """
+
+    def __init__(
+        self, session: Session, product: str, query: Query | None, groups: Sequence[Query | None], now: float
+    ) -> None:
+        selector = Selector(session)
+        whens = [(selector.reached(each), index) for index, each in enumerate(groups) if each is not None]
+        group = sa.case(*whens, else_=None) if whens else sa.null()
+        base = sa.select(_D.c.id, group).select_from(_FROM)
+        base = base.where(_D.c.product == product, valid(now), selector.reached(query))
+        self._query = base.where(_D.c.id > sa.bindparam("after")).order_by(_D.c.id).limit(PAGE)
+
+    def page(self, session: Session, after: str) -> list[tuple[str, int | None]]:
+        """Return the next devices behind ``after``, with their group; fewer than PAGE are the last."""
+        return [(row[0], row[1]) for row in session.connection.execute(self._query, {"after": after})]
+
+    def every(self, session: Session) -> Iterator[tuple[str, int | None]]:
+        """Yield all of them."""
+        last = ""
+        while True:
+            page = self.page(session, last)
+            yield from page
+            if len(page) < PAGE:
+                return
             last = page[-1][0]
-        if len(page) < PAGE:
-            return
 
 
 def add_filter(session: Session, name: str, query: Query, *, by: str, now: float) -> Filter:

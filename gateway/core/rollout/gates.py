@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.core.rollout.outcome import ASIDE, ENDED, FAILED, FAILED_AS, Failure, Outcome
-from gateway.core.rollout.plan import Gates, Plan, Then
+from gateway.core.rollout.plan import Gates, Plan, Silence, Then
 from gateway.core.rollout.table import SETTLED, GroupEvent, GroupState, RolloutEvent
 
 _G: Final = GroupState
@@ -74,8 +74,10 @@ class Verdict:
 
 def verdict(gates: Gates, state: GroupState, seen: Counts) -> Verdict | None:
     """Return what the worst tripped gate of an opened group demands, None while none has tripped."""
-    found = list(_tripped(gates, seen)) if state in {_G.RUNNING, _G.SOAKING, _G.FINISHED} else []
-    if state is not _G.FINISHED and found == [] and _silent(gates, seen) and gates.silence is not None:
+    if state not in {_G.RUNNING, _G.SOAKING, _G.FINISHED}:
+        return None
+    found = _tripped(gates, seen)
+    if state is not _G.FINISHED and not found and gates.silence is not None and _silent(gates.silence, seen):
         found.append(Verdict(gates.silence.then, f"{seen.silent} of {seen.applicable} said nothing"))
     if state is _G.RUNNING and not found and seen.ended >= seen.total and not passing(gates, seen):
         then = gates.failure[0].then if gates.failure else Then.PAUSE
@@ -95,13 +97,8 @@ def _tripped(gates: Gates, seen: Counts) -> list[Verdict]:
     return found
 
 
-def _silent(gates: Gates, seen: Counts) -> bool:
-    gate = gates.silence
-    return (
-        gate is not None
-        and seen.silent >= gate.minimum
-        and seen.silent * 100 > gate.percent * seen.applicable
-    )
+def _silent(gate: Silence, seen: Counts) -> bool:
+    return seen.silent >= gate.minimum and seen.silent * 100 > gate.percent * seen.applicable
 
 
 def passing(gates: Gates, seen: Counts) -> bool:

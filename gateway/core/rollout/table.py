@@ -12,7 +12,7 @@ from typing import Final
 
 
 class RolloutState(IntEnum):
-    """Where a rollout stands; numbers never change. A plan is made, and started, in one transaction."""
+    """Where a rollout stands; numbers never change."""
 
     READY = 0
     RUNNING = 1
@@ -25,6 +25,8 @@ class RolloutState(IntEnum):
     """Started by a person; its time has not come."""
     STOPPING = 8
     """Offers that devices have not acted on are being taken back."""
+    CREATING = 9
+    """Its devices are being written down; whoever does it was interrupted if it stays so."""
 
 
 class GroupState(IntEnum):
@@ -46,6 +48,10 @@ class GroupState(IntEnum):
 class RolloutEvent(Enum):
     """What can happen to a rollout."""
 
+    SUBMIT = auto()
+    """Its devices are there, and another person has to approve it."""
+    MADE = auto()
+    """Its devices are there, and nobody has to."""
     APPROVE = auto()
     DENY = auto()
     SCHEDULE = auto()
@@ -79,6 +85,9 @@ class GroupEvent(Enum):
 _R, _RE, _G, _GE = RolloutState, RolloutEvent, GroupState, GroupEvent
 
 ROLLOUT_TABLE: Final[Mapping[tuple[RolloutState, RolloutEvent], RolloutState]] = {
+    (_R.CREATING, _RE.SUBMIT): _R.WAITING_FOR_APPROVAL,
+    (_R.CREATING, _RE.MADE): _R.READY,
+    (_R.CREATING, _RE.STOP): _R.STOPPING,
     (_R.WAITING_FOR_APPROVAL, _RE.APPROVE): _R.READY,
     (_R.WAITING_FOR_APPROVAL, _RE.DENY): _R.APPROVAL_DENIED,
     (_R.WAITING_FOR_APPROVAL, _RE.STOP): _R.STOPPING,

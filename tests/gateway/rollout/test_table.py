@@ -24,16 +24,17 @@ from gateway.core.rollout.table import (
 
 # One row a state, one column an event in the order of its enumeration; a dot: it cannot happen.
 ROLLOUTS = """
-                      APPROVE DENY            SCHEDULE  START   PAUSE  HOLD   TRIP   RESUME  STOP     EMPTIED END
-READY                 .       APPROVAL_DENIED SCHEDULED RUNNING .      .      .      .       STOPPING .       .
-RUNNING               .       .               .         .       PAUSED PAUSED PAUSED .       STOPPING .       FINISHED
-PAUSED                .       .               .         .       .      .      .      RUNNING STOPPING .       FINISHED
-STOPPED               .       .               .         .       .      .      .      .       .        .       .
-FINISHED              .       .               .         .       .      .      .      .       .        .       .
-WAITING_FOR_APPROVAL  READY   APPROVAL_DENIED .         .       .      .      .      .       STOPPING .       .
-APPROVAL_DENIED       .       .               .         .       .      .      .      .       .        .       .
-SCHEDULED             .       .               .         RUNNING .      .      .      .       STOPPING .       .
-STOPPING              .       .               .         .       .      .      .      .       .        STOPPED .
+                      SUBMIT               MADE  APPROVE DENY            SCHEDULE  START   PAUSE  HOLD   TRIP   RESUME  STOP     EMPTIED END
+READY                 .                    .     .       APPROVAL_DENIED SCHEDULED RUNNING .      .      .      .       STOPPING .       .
+RUNNING               .                    .     .       .               .         .       PAUSED PAUSED PAUSED .       STOPPING .       FINISHED
+PAUSED                .                    .     .       .               .         .       .      .      .      RUNNING STOPPING .       FINISHED
+STOPPED               .                    .     .       .               .         .       .      .      .      .       .        .       .
+FINISHED              .                    .     .       .               .         .       .      .      .      .       .        .       .
+WAITING_FOR_APPROVAL  .                    .     READY   APPROVAL_DENIED .         .       .      .      .      .       STOPPING .       .
+APPROVAL_DENIED       .                    .     .       .               .         .       .      .      .      .       .        .       .
+SCHEDULED             .                    .     .       .               .         RUNNING .      .      .      .       STOPPING .       .
+STOPPING              .                    .     .       .               .         .       .      .      .      .       .        STOPPED .
+CREATING              WAITING_FOR_APPROVAL READY .       .               .         .       .      .      .      .       STOPPING .       .
 """
 GROUPS = """
              OPEN    PROVE   PASS     FAIL  OVERRIDE   RETURN    RETURNED
@@ -86,7 +87,7 @@ def reachable(table: Mapping[tuple[Any, Any], Any], first: Any) -> set[Any]:
 def test_nothing_leads_out_of_an_end_and_everything_can_be_reached() -> None:
     for over in OVER:
         assert reachable(ROLLOUT_TABLE, over) == {over}
-    assert reachable(ROLLOUT_TABLE, RolloutState.WAITING_FOR_APPROVAL) == set(RolloutState)
+    assert reachable(ROLLOUT_TABLE, RolloutState.CREATING) == set(RolloutState)
     assert reachable(GROUP_TABLE, GroupState.SCHEDULED) == set(GroupState)
     assert not OVER & ACTIVE
 
