@@ -156,15 +156,20 @@ def letters(
     _check(hours, limit)
     with workspace.store() as store, store.read() as session:
         matter = Matter.of(session, advisory)
-        counts = funnel.advisory_funnel(session, advisory, account=account, split=("account",)).by("account")
-        accounts = [name for (name,), count in sorted(counts.items()) if count.not_told]
         early = now < matter.published + hours * 3_600
         found = (
             (where, advisory, device)
-            for where, device in untold.untold(session, matter, accounts, after)
+            for where, device in untold.untold(session, matter, _owing(session, advisory, account), after)
             if is_due(device.why, published=matter.published, now=now, hours=hours)
         )
         return _page(session, found, limit, not_yet=[advisory] if early else [])
+
+
+def _owing(session: Session, advisory: str, account: str | None) -> Iterator[str]:
+    """Yield the accounts that have somebody to be told, as they are asked for."""
+    for name in funnel.accounts(session) if account is None else [account]:
+        if funnel.advisory_funnel(session, advisory, account=name, split=()).total.not_told:
+            yield name
 
 
 def _check(hours: int, limit: int) -> None:

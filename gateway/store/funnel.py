@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -159,10 +160,13 @@ def _cell(names: Sequence[str], key: Sequence[Any], count: int, **fields: Any) -
     installed = known.pop("installed")
     return Told(
         **{"language": "", **known, "kind": Kind(known["kind"])},
-        installed=parse_version(installed) if installed else None,
+        installed=_version(installed) if installed else None,
         count=count,
         **fields,
     )
+
+
+_version = lru_cache(4_096)(parse_version)  # a fleet runs few of them
 
 
 def _quantiles(session: Session, notice: Notice, account: str | None) -> tuple[float | None, float | None]:
@@ -170,6 +174,12 @@ def _quantiles(session: Session, notice: Notice, account: str | None) -> tuple[f
     query = _grouped(w, ["wait"]).where(w.c.advisory == notice.id, w.c.revision == notice.revision)
     waits = [(wait, int(many)) for wait, many in _read(session, query, w, account)]
     return core.quantile(waits, 0.5), core.quantile(waits, 0.99)
+
+
+def accounts(session: Session) -> list[str]:
+    """Return the accounts that have devices, in order; "" where some are nobody's in particular."""
+    c = schema.device_cells
+    return list(session.connection.execute(sa.select(c.c.account).distinct().order_by(c.c.account)).scalars())
 
 
 def devices(session: Session, *, account: str | None = None) -> dict[Kind, int]:

@@ -6,7 +6,7 @@ Candidates are read in the order of an index, some hundred at a time, and judged
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -109,7 +109,7 @@ def _gone_silent(session: Session, matter: Matter, after: tuple[float, str]) -> 
 
 
 def untold(
-    session: Session, matter: Matter, accounts: Sequence[str], after: str
+    session: Session, matter: Matter, accounts: Iterable[str], after: str
 ) -> Iterator[tuple[str, Untold]]:
     """Yield every device whose owner was not told by it, account by account.
 
