@@ -110,6 +110,18 @@ def _counts(title: str, counts: Mapping[str, int]) -> Iterable[str]:
         yield f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
+def _workers(found: Status) -> Iterable[str]:
+    """Say which workers there are, where there is more than one, and what does not go well with them."""
+    if len(found.workers) > 1:
+        said = (
+            f"{worker.name} {'ended' if worker.ended else 'leads' if worker.leads else 'works'}"
+            for worker in found.workers
+        )
+        yield f"workers: {', '.join(said)}"
+    if found.degraded:
+        yield f"not well: {', '.join(found.degraded)}"
+
+
 def _print_status(found: Status, out: Console) -> None:
     more = f", {found.unreachable} more are out of our reach" if found.unreachable else ""
     out.print(f"{found.devices} devices, {found.reporting} have reported{more}")
@@ -136,6 +148,7 @@ def _print_status(found: Status, out: Console) -> None:
         *_counts("quarantined", found.quarantined),
         *_counts("anomalies", found.anomalies),
         *_counts("served since the gateway's start", found.served),
+        *_workers(found),
     ):
         out.print(line, markup=False)
 
@@ -181,7 +194,7 @@ def status(
             untold.show_silent(opened, wanted, limit=limit, after=after, as_json=as_json)
         return
     names = tuple(name.strip() for name in split.split(",") if name.strip())
-    found = read_status(opened, advisory, split=names, account=account)
+    found = read_status(opened, advisory, split=names, account=account, now=now())
     warnings = () if isinstance(opened, afar.Server) else expiry.warnings(opened, now())
 
     def human(out: Console) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from advisories.notice import check_code
 from advisories.states import PATCH_FAILED, PATCH_PROVEN
-from gateway.core.funnel import Funnel, Kind, percents
+from gateway.core.funnel import Funnel, Kind, percents, total
 from gateway.operations.afar import operation
-from gateway.operations.rollouts import RolloutView
-from gateway.operations.rollouts import status as rollout_status
-from gateway.store import funnel, schema
-from gateway.store.engine import COUNTS, Session
+from gateway.operations.rollouts.views import RolloutView, view
+from gateway.store import funnel, schema, workers
+from gateway.store.engine import Session
+from gateway.store.rollouts import count_groups, list_rollouts
+from gateway.store.workers import Worker
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
@@ -97,7 +97,11 @@ class Status:
     anomalies: dict[str, int] = field(default_factory=dict)
     """Kind -> how often evidence did not fit together."""
     served: dict[str, int] = field(default_factory=dict)
-    """What the gateway counted since its last start, as it was kept last: reports, wants, blocks, bytes."""
+    """What all workers counted since each one's start, as it was kept last: reports, wants, blocks, bytes."""
+    workers: tuple[Worker, ...] = ()
+    """Processes of the gateway, as each was heard of last."""
+    degraded: tuple[str, ...] = ()
+    """Codes of what does not go well with them now, such as STORE_FULL, BROKER_LOST or WORKER_SILENT."""
 
 
 @operation("GET", "/status", right="status:read")
@@ -107,6 +111,7 @@ def status(
     *,
     split: Sequence[str] = (),
     account: str | None = None,
+    now: int | None = None,
 ) -> Status:
     """Read the whole state, or that of one advisory.
 
@@ -115,6 +120,8 @@ def status(
         advisory: its id; None means every published one.
         split: what is told apart: some of ``product``, ``language``, ``region`` and ``account``.
         account: whose devices alone are meant.
+        now: UTC seconds, to know which workers are silent; as if the last of them had just been heard of
+            where it is left out.
 
     Raises:
         InputError: ADVISORY_UNKNOWN, when it was never published; BAD_VALUE; TOO_MANY_PARTS.
@@ -131,18 +138,26 @@ def status(
             unreachable=kinds[Kind.UNREACHABLE],
             advisories=tuple(_advisory(session, id_, split, account) for id_ in ids),
             patches=_patches(session, account),
-            rollouts=() if account is not None else tuple(rollout_status(workspace)),
+            rollouts=() if account is not None else _rollouts(session),
             refused=funnel.refusals(session, account=account),
-            **({} if account is not None else _house(session)),
+            **({} if account is not None else _house(session, now)),
         )
 
 
-def _house(session: Session) -> dict[str, dict[str, int]]:
+def _rollouts(session: Session) -> tuple[RolloutView, ...]:
+    return tuple(view(rollout, count_groups(session, rollout)) for rollout in list_rollouts(session))
+
+
+def _house(session: Session, now: int | None) -> dict[str, Any]:
     """Return what is no account's business."""
+    found = workers.workers(session)
+    at = max((worker.seen for worker in found), default=0.0) if now is None else now
     return {
         "quarantined": funnel.quarantined(session),
         "anomalies": funnel.anomalies(session),
-        "served": json.loads(session.meta(COUNTS) or "{}"),
+        "served": workers.served(found),
+        "workers": tuple(found),
+        "degraded": tuple(workers.degraded(found, at)),
     }
 
 
@@ -156,21 +171,23 @@ def _advisory(session: Session, advisory: str, split: Sequence[str], account: st
             f"{advisory} would be told apart in {len(parts)} parts.",
             mend="Tell fewer things apart at once, or ask for one account.",
         )
-    products, languages = found.by("product"), found.by("product", "language")
+    spoken = found.by("product", "language")
+    products = {
+        product: {language: cell for (name, language), cell in spoken.items() if name == product}
+        for product in notice.subject
+    }
     return AdvisoryStatus(
         id=notice.id,
         revision=notice.revision,
         check_code=check_code(found.digest),
         exercise=notice.exercise,
         published=found.published,
-        total=_slice((), (), found.total),
+        total=_slice((), (), total(spoken.values())),
         slices=tuple(_slice(split, key, counts) for key, counts in parts.items()),
-        products={product: products.get((product,), Funnel()) for product in notice.subject},
+        products={product: total(cells.values()) for product, cells in products.items()},
         languages={
-            product: {
-                language or "-": cell for (name, language), cell in languages.items() if name == product
-            }
-            for product in notice.subject
+            product: {language or "-": cell for language, cell in cells.items()}
+            for product, cells in products.items()
         },
         seconds_p50=found.seconds_p50,
         seconds_p99=found.seconds_p99,

@@ -21,7 +21,6 @@ from gateway.store.trouble import damaged, translate
 from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 
 _READABLE: Final = frozenset(map(str, range(1, SCHEMA_VERSION + 1)))  # schema versions
-COUNTS: Final = "counts"  # single value: what the running gateway counted, as JSON
 _SERIAL: Final = 0x746F6373  # advisory lock of PostgreSQL: "tocs"
 _CHECK_BYTES_MAX: Final = 64 * 1024 * 1024  # larger files are not read through at every opening
 _ANY_WRITE: Final = sa.text("SELECT hashtextextended(pg_current_snapshot()::text, 0)")

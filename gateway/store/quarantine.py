@@ -16,6 +16,7 @@ from keys.reasons import Reason
 ROWS_MAX: Final = 10_000  # what was quarantined first is kept; later ones are only counted
 TOPIC_ROWS_MAX: Final = 64  # of one topic: a device that goes wild leaves room for others
 _TOPIC_BYTES_MAX: Final = 256
+_DETAIL_LETTERS_MAX: Final = 1_000
 
 _T = schema.quarantine
 
@@ -58,7 +59,7 @@ def keep(session: Session, messages: Sequence[Poison]) -> int:
             {
                 "topic": topic,
                 "reason": int(message.reason),
-                "detail": message.detail,
+                "detail": _plain(message.detail),
                 "bytes": message.data,
                 "time": message.time,
             }
@@ -93,8 +94,15 @@ def remove(session: Session, numbers: Collection[int]) -> int:
 
 def refused_again(session: Session, number: int, reason: Reason, detail: str) -> None:
     """Note why a message is no report even now."""
-    session.connection.execute(_T.update().where(_T.c.id == number).values(reason=int(reason), detail=detail))
+    session.connection.execute(
+        _T.update().where(_T.c.id == number).values(reason=int(reason), detail=_plain(detail))
+    )
 
 
 def _poison(found: Any) -> Poison:
     return Poison(found.topic, Reason(found.reason), found.detail, found.bytes, found.time, found.id)
+
+
+def _plain(detail: str) -> str:
+    """Return words of whoever sent it as every engine takes them; PostgreSQL has no NUL in texts."""
+    return detail[:_DETAIL_LETTERS_MAX].replace("\0", "\N{SYMBOL FOR NULL}")

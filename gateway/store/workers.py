@@ -37,7 +37,7 @@ class Worker:
     """It ended as it was asked to."""
     degraded: tuple[str, ...]
     """Codes of what did not go well, such as STORE_FULL or BROKER_UNREACHABLE."""
-    counts: Mapping[str, int]
+    counts: dict[str, int]
     """What it counted since it started."""
 
     def silent(self, now: float) -> bool:
