@@ -6,10 +6,6 @@ gets nothing. A message that everybody may have, sent last, tells that all befor
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +13,11 @@ from pathlib import Path
 import pytest
 
 from advisories.topics import Topics
-from gateway.cli import homes
-from gateway.operations import broker
-from gateway.operations.identity import device_ca
-from gateway.service import tls
 from gateway.service.asking.visitor import Door, Message, NoAnswer, Visitor
-from gateway.service.broker import mosquitto
 from gateway.service.broker.secret import broker_secret
-from gateway.workspace.folder import Workspace
-from keys.algorithms import Algorithm
 from keys.errors import UnavailableError
 from tests.cli.conftest import no_passphrase, template  # noqa: F401 - a fixture
-from tests.gateway.brokers import MOSQUITTO
+from tests.gateway.broker.stage import Running, certified, name_of, running
 
 pytestmark = pytest.mark.mosquitto
 T = Topics()
@@ -38,77 +27,35 @@ PRODUCT = "thermostat"
 
 @dataclass(frozen=True)
 class Stage:
-    """A running broker, a gateway's certificate, and two devices: one tries, the other is to be harmed."""
+    """A running broker, and two devices: one tries, the other is to be harmed."""
 
-    workspace: Workspace
-    devices: Door
-    gateways: Door
+    broker: Running
     attacker: str
     victim: str
 
-    def door(self, device: str, place: Door | None = None) -> Door:
-        home = self.workspace.path / "devices" / device
-        files = tls.TlsFiles(self.workspace.path / "tls" / "ca.pem", home / "cert.pem", home / "key.pem")
-        return Door((place or self.devices).url, tls.client_context(files))
+    @property
+    def gateways(self) -> Door:
+        return self.broker.gateways
 
     def attack(self, client_id: str = "", **options: object) -> Visitor:
-        return Visitor(self.door(self.attacker), client_id or self.attacker, **options)  # type: ignore[arg-type]
+        return Visitor(self.broker.door(self.attacker), client_id or self.attacker, **options)  # type: ignore[arg-type]
 
     def suffer(self) -> Visitor:
-        return Visitor(self.door(self.victim), self.victim)
+        return self.broker.visit(self.victim)
 
     def watch(self) -> Visitor:
-        return Visitor(self.gateways, "watch")
+        return self.broker.watch()
 
     def own(self, device: str, *leaves: str) -> list[str]:
         return [T.device(device, leaf) for leaf in leaves]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def stage(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:  # noqa: F811 - the fixture
-    if MOSQUITTO is None:
-        pytest.skip("the mosquitto program is not installed (apt-get install mosquitto)")
-    path = tmp_path_factory.mktemp("acl") / "fleet"
-    shutil.copytree(template, path)
-    workspace, now = Workspace.open(path), int(time.time())
-    ca = device_ca.new(workspace, passphrase=b"", algorithm=Algorithm.ESP256, days=30, now=now)
-    device_ca.issue_gateway(workspace, ca, now=now)
-    device_ca.issue_broker(workspace, ca, ["127.0.0.1"], now=now)
-    names = homes.names(workspace)
-    for one in device_ca.issue(workspace, ca, names, now=now):
-        homes.give_certificate(workspace, homes.open_home(workspace, one.name), one)
-    folder = path.parent / "broker"
-    listeners = [mosquitto.Listener("127.0.0.1", free_port()) for _ in range(2)]
-    plan = mosquitto.Plan(folder, workspace.settings.prefix, *listeners, user="root", crl=True)
-    broker.write_mosquitto(workspace, plan, folder, dry_run=False)
-    process = subprocess.Popen(mosquitto.ready(folder), stderr=subprocess.DEVNULL)
-    urls = [f"mqtts://127.0.0.1:{each.port}" for each in listeners]
-    try:
-        await_ports(*(each.port for each in listeners))
-        gateways = Door(urls[1], tls.context_for(workspace, urls[1]))
-        yield Stage(workspace, Door(urls[0], None), gateways, names[0], names[1])
-    finally:
-        process.terminate()
-        assert process.wait(10) == 0
-
-
-def await_ports(*ports: int) -> None:
-    """Wait for listeners; the limit is only for a hang."""
-    end = time.monotonic() + 10
-    for port in ports:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < end, "the broker does not listen"
-                time.sleep(0.02)
+    path = tmp_path_factory.mktemp("acl")
+    workspace = certified(template, path / "fleet")
+    with running(workspace, path / "broker") as broker:
+        yield Stage(broker, name_of(workspace, 0), name_of(workspace, 1))
 
 
 def topics(messages: list[Message]) -> list[str]:
@@ -313,7 +260,7 @@ def test_anothers_session_is_not_to_be_had(stage: Stage) -> None:
 
 
 def test_the_gateways_door_gives_a_device_nothing(stage: Stage) -> None:
-    inner = stage.door(stage.attacker, stage.gateways)
+    inner = stage.broker.door(stage.attacker, inner=True)
     own = T.device(stage.attacker, "report")
     with stage.watch() as gateway, Visitor(inner, "anything") as attacker:
         gateway.subscribe(f"{T.prefix}/#")
@@ -329,7 +276,7 @@ def test_the_gateways_door_gives_a_device_nothing(stage: Stage) -> None:
 def test_a_gateway_is_found_by_nothing_that_is_public(stage: Stage) -> None:
     from gateway.service.runtime import Gateway
 
-    workspace = stage.workspace
+    workspace = stage.broker.workspace
     with workspace.store() as store:
         secret = broker_secret(store)
         trusted = workspace.trusted()

@@ -72,12 +72,14 @@ class Asking:
         self.kept.append(topic)
         visitor.publish(topic, payload, retain=True, expiry=expiry)
 
-    def clear(self) -> None:
-        """Take back everything that was retained."""
-        if self.kept:
+    def clear(self) -> bool:
+        """Take back everything that was retained; say whether the broker took it."""
+        try:
             with self.visitor("clear") as visitor:
-                for topic in self.kept:
-                    visitor.publish(topic, b"", retain=True)
+                taken = [visitor.publish(topic, b"", retain=True) for topic in self.kept]
+                return all(taken)
+        except (NoAnswer, UnavailableError):
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +318,10 @@ def ask(asking: Asking, *, thorough: bool = False) -> Iterator[Answer]:
         with ThreadPoolExecutor(_AT_ONCE, "question") as pool:
             yield from pool.map(lambda question: _asked(question, asking), chosen)
     finally:
-        asking.clear()
+        cleared = asking.clear()
+    if not cleared:
+        message = f"Test messages may be left below {asking.topic()}."
+        yield Answer("tidying", Grade.WARN, message, "BROKER_NOT_CLEARED", "Take them back there.")
     yield _UNASKED
 
 

@@ -233,21 +233,21 @@ class Visitor:
         for each in messages:
             self._client.ack(each.mid, each.qos)
 
-    def receive(self, seconds: float = PATIENCE_SECONDS) -> Message | None:
+    def receive(self, seconds: float | None = None) -> Message | None:
         """Return the next message, or None when none comes in time."""
         try:
-            return self._arrived.get(timeout=seconds)
+            return self._arrived.get(timeout=PATIENCE_SECONDS if seconds is None else seconds)
         except queue.Empty:
             return None
 
-    def take(self, count: int, seconds: float = PATIENCE_SECONDS) -> list[Message]:
+    def take(self, count: int, seconds: float | None = None) -> list[Message]:
         """Return so many messages, or fewer when the next does not come in time."""
         found: list[Message] = []
         while len(found) < count and (got := self.receive(seconds)) is not None:
             found.append(got)
         return found
 
-    def until(self, topic: str, seconds: float = PATIENCE_SECONDS) -> list[Message]:
+    def until(self, topic: str, seconds: float | None = None) -> list[Message]:
         """Return everything that comes before a message on a topic.
 
         Raises:
