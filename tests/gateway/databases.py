@@ -29,7 +29,13 @@ ENGINE: Final = os.environ.get("TOCSIN_TEST_ENGINE", "sqlite")
 """Where stores lie in tests that are about something else; ``postgresql`` runs all of them there."""
 PROGRAMS: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 _USER: Final = "postgres"  # the server refuses to run as root
-_FAST: Final = ("fsync=off", "full_page_writes=off", "max_connections=60", "listen_addresses=")
+_FAST: Final = (
+    "fsync=off",
+    "full_page_writes=off",
+    "max_connections=60",
+    "listen_addresses=",
+    "deadlock_timeout=100ms",
+)
 _WAIT_SECONDS: Final = 30.0  # a failure, not a measurement
 
 
