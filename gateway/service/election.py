@@ -125,7 +125,12 @@ class SessionLock:
 
     def release(self) -> None:
         """See :meth:`Lock.release`."""
-        connection, self._connection, self._held = self._connection, None, False
+        connection, held = self._connection, self._held
+        self._connection, self._held = None, False
         if connection is not None:
+            with contextlib.suppress(exc.SQLAlchemyError, OSError):
+                if held:  # the server takes a moment to notice that a connection is closed
+                    query = sa.select(sa.func.pg_advisory_unlock(self._space, self._number))
+                    connection.execute(query)
             with contextlib.suppress(exc.SQLAlchemyError, OSError):
                 connection.close()

@@ -94,10 +94,8 @@ def served(found: Collection[Worker]) -> dict[str, int]:
 
 def degraded(found: Collection[Worker], now: float) -> list[str]:
     """Return the codes of what does not go well now; empty when all is well, or nothing runs."""
-    codes = {
-        code for worker in found if not worker.ended and not worker.silent(now) for code in worker.degraded
-    }
     running = [worker for worker in found if not worker.ended and now - worker.seen < SILENT_SECONDS]
+    codes = {code for worker in running for code in worker.degraded}
     if any(worker.silent(now) for worker in found):
         codes.add(WORKER_SILENT)
     if running and not any(worker.leads for worker in running):
