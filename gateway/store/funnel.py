@@ -125,23 +125,33 @@ def _told(session: Session, notice: Notice, account: str | None, split: Collecti
     fine = account is not None or not {"region", "account"}.isdisjoint(split)
     c = schema.device_cells if fine else schema.device_sums
     n = schema.notice_cells if fine else schema.notice_sums
-    apart = ("product", *(name for name in SPLITS[1:] if name in split), "installed")
+    apart = ["product", *(name for name in SPLITS[1:] if name in split)]
+    ours = n.c.advisory == notice.id, n.c.product.in_(notice.subject)
     rest: Counter[tuple[Any, ...]] = Counter()
-    query = _grouped(c, (*apart, "kind")).where(c.c.product.in_(notice.subject))
-    for *key, many in _read(session, query, c, account):
-        rest[tuple(key)] = int(many)
-    spoke = _grouped(n, (*apart, "revision", "state", "surface", "reached")).where(
-        n.c.advisory == notice.id, n.c.product.in_(notice.subject)
-    )
+    query = _grouped(c, [*apart, "installed", "kind"]).where(c.c.product.in_(notice.subject))
+    for *key, kind, many in _read(session, query, c, account):
+        rest[*key, kind] = int(many)
     found = []
-    for *key, revision, state, surface, reached, many in _read(session, spoke, n, account):
-        whole = (*key, int(Kind.REPORTS))
-        rest[whole] -= int(many)
-        stands = Stands(state=NoticeState(state), surface=Surface(surface), reached=Reached(reached))
-        patched = Reached.PATCHED in stands.reached
-        is_newest = revision == notice.revision
-        found.append(_cell(apart, whole, int(many), stands=stands if is_newest else None, patched=patched))
-    return [*found, *(_cell(apart, key, many) for key, many in rest.items() if many)]
+    is_newest = n.c.revision == notice.revision
+    # Of those that reported this revision the version says nothing more; of all others it says everything.
+    query = _grouped(n, [*apart, "state", "surface", "reached"]).where(*ours, is_newest)
+    for *key, state, surface, bits, many in _read(session, query, n, account):
+        reached = Reached(bits)
+        stands = Stands(state=NoticeState(state), surface=Surface(surface), reached=reached)
+        patched = Reached.PATCHED in reached
+        found.append(_cell(apart, key, int(many), stands=stands, patched=patched, kind=Kind.REPORTS))
+    query = _grouped(n, [*apart, "installed"]).where(*ours, is_newest)
+    for *key, many in _read(session, query, n, account):
+        rest[*key, int(Kind.REPORTS)] -= int(many)
+    query = _grouped(n, [*apart, "installed"]).where(*ours, ~is_newest)
+    query = query.where(n.c.reached.op("&")(int(Reached.PATCHED)) != 0)
+    for *key, many in _read(session, query, n, account):
+        rest[*key, int(Kind.REPORTS)] -= int(many)
+        found.append(_cell([*apart, "installed"], key, int(many), patched=True, kind=Kind.REPORTS))
+    for (*key, kind), many in rest.items():
+        if many:
+            found.append(_cell([*apart, "installed"], key, many, kind=Kind(kind)))
+    return found
 
 
 def _grouped(table: sa.Table, names: Sequence[str]) -> sa.Select[Any]:
@@ -156,13 +166,12 @@ def _read(session: Session, query: sa.Select[Any], table: sa.Table, account: str
 
 
 def _cell(names: Sequence[str], key: Sequence[Any], count: int, **fields: Any) -> Told:
-    known = dict(zip((*names, "kind"), key, strict=True))
-    installed = known.pop("installed")
+    known = dict(zip(names, key, strict=True))
+    installed = known.pop("installed", "")
     return Told(
-        **{"language": "", **known, "kind": Kind(known["kind"])},
+        **{"language": "", **known, **fields},
         installed=_version(installed) if installed else None,
         count=count,
-        **fields,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from advisories.notice import Notice
-from advisories.states import PATCH_PROVEN, NoticeState, Surface
+from advisories.states import NoticeState, Surface
 from advisories.versions import parse_version
 from gateway.core.followup import Why, why_untold
 from gateway.core.funnel import Kind, Reached, Stands, Told
@@ -163,29 +163,23 @@ def _paged(
 def judged(session: Session, matter: Matter, ids: Sequence[str]) -> list[Untold]:
     """Return those of these devices whose owners were not told, in the order that was given."""
     d, i, s, n = schema.devices, schema.inventory, schema.device_states, schema.notice_states
-    advisory = matter.notice.id
 
-    def read(table: sa.Table, key: str, *where: sa.ColumnElement[bool]) -> dict[str, Any]:
-        query = sa.select(table).where(table.c[key].in_(ids), *where)
-        return {getattr(row, key): row for row in session.connection.execute(query)}
+    def read(*columns: sa.Column[Any], where: Sequence[sa.ColumnElement[bool]] = ()) -> dict[str, Any]:
+        found = session.connection.execute(sa.select(*columns).where(columns[0].in_(ids), *where))
+        return {row[0]: row for row in found}
 
-    rows = (read(d, "id"), read(i, "id"), read(s, "device"), read(n, "device", n.c.advisory == advisory))
-    patched = _patched(session, matter, ids)
-    found = (_judge(matter, [table.get(id_) for table in rows], id_ in patched) for id_ in ids)
+    said = (n.c.device, n.c.revision, n.c.state, n.c.surface, n.c.verified, n.c.shown)
+    rows = (
+        read(d.c.id, d.c.product, d.c.revoked),
+        read(i.c.id, i.c.product, i.c.account, i.c.region, i.c.version, i.c.external),
+        read(s.c.device, s.c.installed, s.c.language, s.c.seen),
+        read(*said, where=[n.c.advisory == matter.notice.id]),
+    )
+    found = (_judge(matter, [table.get(id_) for table in rows]) for id_ in ids)
     return [each for each in found if each is not None]
 
 
-def _patched(session: Session, matter: Matter, ids: Sequence[str]) -> set[str]:
-    p = schema.patch_states
-    named = sorted({digest for digests in (matter.notice.patches or {}).values() for digest in digests})
-    if not named:
-        return set()
-    query = sa.select(p.c.device).where(p.c.device.in_(ids), p.c.digest.in_(named))
-    proven = p.c.state.in_(sorted(map(int, PATCH_PROVEN)))
-    return set(session.connection.execute(query.where(proven)).scalars())
-
-
-def _judge(matter: Matter, rows: Sequence[Any], patched: bool) -> Untold | None:  # noqa: FBT001 - one more fact
+def _judge(matter: Matter, rows: Sequence[Any]) -> Untold | None:
     device, place, state, said = rows
     if device is not None and device.revoked:
         return None
@@ -201,7 +195,6 @@ def _judge(matter: Matter, rows: Sequence[Any], patched: bool) -> Untold | None:
         if state is not None
         else Kind.NEVER_REPORTED,
         stands=_stands(said) if said is not None and said.revision == matter.notice.revision else None,
-        patched=patched,
     )
     since = state is not None and state.seen >= matter.published
     if product not in matter.notice.subject or (why := why_untold(matter.notice, told, since=since)) is None:

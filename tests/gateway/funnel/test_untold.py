@@ -9,31 +9,23 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from advisories.states import NoticeState, Surface
 from gateway.core.followup import HOURS, Outcome, Why, is_due
 from gateway.core.funnel import Funnel
 from gateway.core.sheet import sheet
 from gateway.operations import followups, untold
 from gateway.operations.untold import UntoldDevices
-from gateway.service.committing import Committer, Item
-from gateway.store import access, cells, funnel, schema
-from gateway.store.access import Account, Contact
+from gateway.store import funnel, schema
 from gateway.store.engine import Store
-from gateway.store.publication import register_devices
 from gateway.store.untold import Matter, silent
 from gateway.store.untold import untold as all_untold
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
+from tests.gateway.funnel.untold_scene import ID, LEAD, make_scene
 from tests.gateway.funnel.world import World
-from tests.gateway.peer import Peer, status
-from tests.gateway.scene import header, make_store, publish
-from tests.helpers import PRODUCT, device_record, devices, make_fleet
+from tests.helpers import NOW
 
-N = NoticeState
-ID = "EX-2026-0001"
 HOUR = 3_600
-NOW = make_fleet().now
-PUBLISHED = NOW + 100
+PUBLISHED = NOW + LEAD
 LATE = PUBLISHED + HOURS * HOUR
 
 
@@ -73,52 +65,7 @@ def test_lists_and_counts_agree_whatever_happens(any_store: Store, seed: int) ->
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """A fleet in which each way of not being told has a device, and each account one or more of them."""
-    made = Workspace.create(tmp_path / "fleet", exercise=True)
-    made.store_path.unlink()
-    fleet = make_fleet()
-    ids = ["never", "gone", "told", "led", "refused", "waits", "fine", "revoked"]
-    store, _ = make_store(made.path, fleet, tuple(device_record(fleet, id_) for id_ in ids))
-    peers = {id_: Peer(fleet, id_) for id_ in ids}
-    now = fleet.now
-
-    def send(at: float, **reports: bytes) -> None:
-        items = [Item("t", id_, data, at, lambda _: None) for id_, data in reports.items()]
-        Committer(store, fleet.id, clock=lambda: at).commit(items)
-
-    send(now + 50.0, gone=peers["gone"].sign())
-    done = publish(store, fleet, header(fleet), now=PUBLISHED)
-    lit = status(ID, done.digest, N.SHOWN, surface=Surface.LED)
-    send(
-        PUBLISHED + 60.0,
-        told=peers["told"].sign(notices=(status(ID, done.digest, N.SHOWN),)),
-        led=peers["led"].sign(notices=(lit,)),
-        refused=peers["refused"].sign(notices=(status(ID, done.digest, N.REJECTED),)),
-        waits=peers["waits"].sign(notices=(status(ID, done.digest, N.DELIVERED),)),
-        fine=peers["fine"].sign(installed=(2, 0, 0, 0)),
-    )
-    gone = devices(fleet, device_record(fleet, "revoked", revoked=True), issued=now + 9)
-    register_devices(store, fleet.seal(gone), now + 9)
-    known = {"never": "north", "gone": "south", "out": "north", "out-fine": "north", "out-unknown": None}
-    versions = {"out": "1.4.1", "out-fine": "2.0.0"}
-    with store.write() as session:
-        contact = Contact("Facility office", "office@example.com", "+49 30 0000000", "")
-        access.put_account(session, Account("north", "=North", "de", contact, float(now), None))
-        with cells.counted(session, known):
-            for id_, account in known.items():
-                session.connection.execute(
-                    schema.inventory.insert().values(
-                        id=id_,
-                        product=PRODUCT,
-                        account=account,
-                        version=versions.get(id_),
-                        source="csv",
-                        external=f"Shelf {id_}",
-                        updated=1.0,
-                    )
-                )
-    store.close()
-    return made
+    return make_scene(tmp_path, NOW)
 
 
 def pages(ask: object, **arguments: object) -> list[untold.UntoldDevice]:
