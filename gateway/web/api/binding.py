@@ -7,10 +7,9 @@ JSON object; an operation with a raw body into the query, too. Nobody sends what
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from functools import cache
@@ -18,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from gateway.operations.afar import GIVEN, IF_MATCH, Operation
-from gateway.web.api.codec import fields_of, shape_of
+from gateway.web.api.codec import LISTS, fields_of, shape_of
 from gateway.web.api.plain import Schema, Shape
 from gateway.web.api.strict import BadValueError, dumps, loads
 
@@ -27,6 +26,13 @@ LIMIT_MAX: Final = 1_000  # of rows in one answer
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
 KEY_PATTERN: Final = "[!-~]{1,128}"  # of an idempotency key: printable ASCII
+
+
+_WORDS: Final = frozenset({str, int, float, bool, bytes})
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Enum)
 
 
 class Where(StrEnum):
@@ -49,9 +55,21 @@ class Argument:
     """Of one value, where the argument stands in the query several times."""
     kind: Any
     """As annotated, without None."""
-    many: bool
+    made: Callable[[Iterable[Any]], Any] | None
+    """What is made of values that stand in the query several times; None: there is one value."""
     required: bool
     default: Any
+
+    @property
+    def many(self) -> bool:
+        """Say whether it may stand in the query several times."""
+        return self.made is not None
+
+    @property
+    def plain(self) -> bool:
+        """Say whether one value is a word in a path or query; any other stands there as JSON."""
+        kind = self.kind
+        return typing.get_origin(kind) is typing.Literal or kind in _WORDS or _is_enum(kind)
 
     @property
     def schema(self) -> Schema:
@@ -137,17 +155,17 @@ def _argument(operation: Operation, parameter: inspect.Parameter, hint: Any, nam
         where = Where.RAW
     elif parameter.name == IF_MATCH:
         where = Where.HEADER
-    kind, many = hint, False
+    kind, made = hint, None
     if where is not Where.BODY:
         kind = _without_none(hint)
-        if where is Where.QUERY and typing.get_origin(kind) not in {None, typing.Literal}:
-            kind, many = typing.get_args(kind)[0], True
+        if where is Where.QUERY and typing.get_origin(kind) in LISTS:
+            kind, made = typing.get_args(kind)[0], LISTS[typing.get_origin(kind)]
     return Argument(
         parameter.name,
         where,
         shape_of(kind),
         kind,
-        many,
+        made,
         required,
         None if required else parameter.default,
     )
@@ -187,8 +205,8 @@ def ask(operation: Operation, arguments: Mapping[str, Any]) -> Request:
 
 
 def _text(argument: Argument, value: Any) -> str:
-    plain = argument.shape.encode(value)
-    return plain if isinstance(plain, str) else json.dumps(plain)
+    made = argument.shape.encode(value)
+    return made if argument.plain and isinstance(made, str) else dumps(made).decode()
 
 
 def answered(operation: Operation, body: bytes) -> Any:
@@ -245,11 +263,15 @@ def _queried(binding: Binding, query: list[tuple[str, str]]) -> dict[str, Any]:
             raise BadValueError(name, "it stands there twice")
         else:
             found[name] = _value(known[name], said)
-    return found
+    return {
+        name: value if (made := known[name].made) is None else made(value) for name, value in found.items()
+    }
 
 
 def _value(argument: Argument, said: str) -> Any:
     """Read one value of a path or query: numbers and truths as JSON writes them, all others as they stand."""
+    if not argument.plain:
+        return argument.shape.decode(loads(said.encode("utf-8", "surrogatepass")), argument.name)
     plain: Any = said
     if argument.kind in {int, float, bool}:
         if len(said) > 64 or not re.fullmatch(r"-?[0-9.eE+-]+|true|false", said):

@@ -22,13 +22,14 @@ from gateway.web.api.plain import PLAIN, Schema, Shape, read, same
 from gateway.web.api.strict import BadValueError, dumps
 
 _DIGITS: Final = "0|-?[1-9][0-9]{0,18}"
-_LISTS: Final[dict[Any, Callable[[Iterable[Any]], Any]]] = {  # kind of collection -> what is made
+LISTS: Final[dict[Any, Callable[[Iterable[Any]], Any]]] = {  # kind of collection -> what is made
     tuple: tuple,
     Sequence: tuple,
     Iterable: tuple,
     list: list,
     **dict.fromkeys((set, frozenset, AbstractSet), frozenset),
 }
+"""What a collection is read as."""
 
 
 DEFINITIONS: Final[dict[str, Schema]] = {}
@@ -60,9 +61,9 @@ def shape_of(kind: Any) -> Shape:
 def _generic(origin: Any, inner: tuple[Any, ...]) -> Shape:
     if origin in {typing.Union, types.UnionType}:
         return _union(inner)
-    if origin in _LISTS:
+    if origin in LISTS:
         row = origin is tuple and inner[1:] != (Ellipsis,)
-        return _row(inner) if row else _list(inner[0], _LISTS[origin])
+        return _row(inner) if row else _list(inner[0], LISTS[origin])
     if origin in {dict, Mapping}:
         return _mapping(inner[0], inner[1])
     if origin is typing.Literal:
@@ -187,8 +188,8 @@ def _fits(kind: Any) -> type | tuple[type, ...] | None:
     if kind is float:
         return (int, float)
     origin = typing.get_origin(kind)
-    if origin in _LISTS:
-        return (set, frozenset) if _LISTS[origin] is frozenset else (list, tuple)
+    if origin in LISTS:
+        return (set, frozenset) if LISTS[origin] is frozenset else (list, tuple)
     if origin in {typing.Literal, typing.Annotated}:
         return None
     found = origin or kind

@@ -173,7 +173,8 @@ def _parameters(binding: Binding, said: dict[str, str]) -> list[dict[str, Any]]:
         schema = argument.schema
         if argument.where is Where.PATH and schema.get("type") == "string" and "enum" not in schema:
             schema = {"minLength": 1} | schema
-        row = {"name": argument.name, "in": argument.where.value, "schema": schema}
+        typed = {"schema": schema} if argument.plain else {"content": {JSON: {"schema": schema}}}
+        row = {"name": argument.name, "in": argument.where.value, **typed}
         row |= {"description": said[argument.name]} if argument.name in said else {}
         found.append(row | {"required": argument.required or argument.where is Where.PATH})
     for argument in binding.at(Where.HEADER):
