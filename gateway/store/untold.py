@@ -19,6 +19,7 @@ from gateway.core.followup import Why, why_untold
 from gateway.core.funnel import Kind, Reached, Stands, Told
 from gateway.store import funnel, schema
 from gateway.store.engine import Session
+from gateway.store.tallies import TEXTUAL
 from keys.document import peek
 
 _CHUNK: Final = 500  # candidates read at once
@@ -127,11 +128,11 @@ def untold(
         if account < at:
             continue
         part, _, device = (rest if account == at else "").partition("/")
-        for number, query in enumerate(_owned(account, matter.notice.subject)):
+        for number, (column, query) in enumerate(_owned(account, matter.notice.subject)):
             if number < int(part or 0):
                 continue
             start = device if number == int(part or 0) else ""
-            for found in _paged(session, matter, query, start):
+            for found in _paged(session, matter, column, query.where(~_shown(matter, column)), start):
                 yield f"{account}/{number}/{found.device}", found
 
 
@@ -150,10 +151,22 @@ def _owned(account: str, products: Collection[str]) -> Sequence[tuple[sa.ColumnE
     ]
 
 
+def _shown(matter: Matter, device: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Say that a device has shown the text: most have, and need not be read."""
+    n = schema.notice_states
+    return sa.exists().where(
+        n.c.device == device,
+        n.c.advisory == matter.notice.id,
+        n.c.revision == matter.notice.revision,
+        n.c.shown.is_not(None),
+        n.c.surface.in_(sorted(map(int, TEXTUAL))),
+        n.c.state != int(NoticeState.REJECTED),
+    )
+
+
 def _paged(
-    session: Session, matter: Matter, query: tuple[sa.ColumnElement[str], sa.Select[Any]], after: str
+    session: Session, matter: Matter, column: sa.ColumnElement[str], chosen: sa.Select[Any], after: str
 ) -> Iterator[Untold]:
-    column, chosen = query
     chosen = chosen.order_by(column).limit(_CHUNK)
     while ids := session.connection.execute(chosen.where(column > after)).scalars().all():
         yield from judged(session, matter, ids)
