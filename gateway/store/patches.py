@@ -85,9 +85,14 @@ def publish_patch(
             session.add_document("patch", product, stored, now)
             _insert(session, patch, product=product, version=version, envelope=envelope, now=now)
         renewed = _retain(session, topics.patch(product, patch.sequence), patch, envelope)
-        changed = [put_catalogue(session, topics, document, c, now) for document, c in opened]
+        changed = [put_catalogue(trust, topics, document, c, now) for document, c in opened]
         if fresh:
-            facts = {"digest": patch.digest.hex(), "product": product, "sequence": patch.sequence}
+            facts = {
+                "digest": patch.digest.hex(),
+                "product": product,
+                "sequence": patch.sequence,
+                "signed": trust.holders(patch.signed),
+            }
             audit.append(session, "patch.published", facts, now)
     return Published(patch.digest, patch.sequence, renewed or any(changed))
 

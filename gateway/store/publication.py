@@ -58,6 +58,10 @@ class Trust:
         trusted = load_trusted(session, store.where)
         return Trust(session, trusted.root, trusted.fleet, int(now), leave_behind)
 
+    def holders(self, signed: Iterable[bytes]) -> list[str]:
+        """Return who holds these keys: the audit trail says who decided."""
+        return sorted({self.root.by_kid[kid].holder for kid in signed})
+
     def open(self, document: bytes, cls: type[B], product: str, what: str) -> Genuine[B]:
         """Open a document about a product, which every active device of it can verify, or is left behind.
 
@@ -158,9 +162,14 @@ def publish_advisory(
                 _retain_pages(session, topics, product, notice, pages)
                 for language, data in sorted(texts.items()):
                     session.retain(topics.text(product, language, notice.id), data, notice.expires)
-        changed = [put_catalogue(session, topics, document, c, now) for document, c in opened]
+        changed = [put_catalogue(trust, topics, document, c, now) for document, c in opened]
         if fresh:
-            facts = {"digest": genuine.digest.hex(), "id": notice.id, "revision": notice.revision}
+            facts: dict[str, object] = {
+                "digest": genuine.digest.hex(),
+                "id": notice.id,
+                "revision": notice.revision,
+                "signed": trust.holders(genuine.signed),
+            }
             if leave_behind:
                 facts["left_behind"] = "who could not verify it"
             audit.append(session, "advisory.published", facts, now)
@@ -200,16 +209,17 @@ def publish_catalogue(
         InputError: DEVICES_CANNOT_VERIFY, unless ``leave_behind``.
     """
     with store.write() as session:
-        genuine = Trust.of(session, store, now, leave_behind=leave_behind).catalogue(document)
-        changed = put_catalogue(session, topics or Topics(), document, genuine, now)
+        trust = Trust.of(session, store, now, leave_behind=leave_behind)
+        genuine = trust.catalogue(document)
+        changed = put_catalogue(trust, topics or Topics(), document, genuine, now)
     return Published(genuine.digest, genuine.body.version, changed)
 
 
 def put_catalogue(
-    session: Session, topics: Topics, document: bytes, genuine: Genuine[Catalogue], now: float
+    trust: Trust, topics: Topics, document: bytes, genuine: Genuine[Catalogue], now: float
 ) -> bool:
     """Store and retain an opened catalogue; False when this very one was published before."""
-    body = genuine.body
+    session, body = trust.session, genuine.body
     product = body.subject[0]
     last = session.document(Catalogue.TYPE, product)
     newest = None if last is None else (last.version, last.digest)
@@ -217,7 +227,12 @@ def put_catalogue(
         return False
     session.add_document(Catalogue.TYPE, product, Stored(body.version, genuine.digest, document), now)
     session.retain(topics.catalogue(product), document, body.expires)
-    facts = {"digest": genuine.digest.hex(), "product": product, "version": body.version}
+    facts = {
+        "digest": genuine.digest.hex(),
+        "product": product,
+        "signed": trust.holders(genuine.signed),
+        "version": body.version,
+    }
     audit.append(session, "catalogue.published", facts, now)
     return True
 
@@ -274,7 +289,13 @@ def _register(
     with cells.counted(session, [record.id for record in body.records]):
         _put_devices(session, body, topics)
     readers.require_root(session, trust.now, devices=[record.id for record in body.records])
-    facts = {"count": len(body.records), "digest": genuine.digest.hex(), "version": body.version, **why}
+    facts = {
+        "count": len(body.records),
+        "digest": genuine.digest.hex(),
+        "signed": trust.holders(genuine.signed),
+        "version": body.version,
+        **why,
+    }
     audit.append(session, "devices.registered", facts, trust.now)
     return Published(genuine.digest, body.version, changed=True)
 

@@ -6,7 +6,7 @@ from advisories.topics import Topics
 from gateway.core.publication import check_order
 from gateway.store import audit, readers
 from gateway.store.engine import Session, Store, Stored
-from keys.document import digest, peek
+from keys.document import digest, open_document, peek
 from keys.errors import DamagedError, InputError, RefusedError
 from keys.root import Root
 from keys.trusted import TrustedSet
@@ -38,7 +38,14 @@ def publish_root(store: Store, document: bytes, now: float, *, topics: Topics | 
         readers.require_root(session, now, successor=document)
         session.add_document(Root.TYPE, "", Stored(version, digest(document), document), now)
         session.retain(topics.root(version), document)
-        audit.append(session, "root.published", {"digest": digest(document).hex(), "version": version}, now)
+        fleet = b"" if version == 1 else trusted.fleet
+        signed = open_document(document, Root, trusted.root, fleet=fleet).signed
+        facts = {
+            "digest": digest(document).hex(),
+            "signed": sorted({trusted.root.by_kid[kid].holder for kid in signed}),
+            "version": version,
+        }
+        audit.append(session, "root.published", facts, now)
     return True
 
 
