@@ -49,13 +49,13 @@ def digest_of(salt: bytes | None, report: bytes) -> str:
     return hashlib.sha256(report).hexdigest() if salt is None else chain.receipt_digest(salt, report)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Finding:
     """One report for which chain and store do not agree."""
 
-    digest: str
     row: int
     """Index of the audit row that speaks of it; 0: none does."""
+    digest: str
     why: str
 
 
@@ -112,7 +112,7 @@ class _Ledger:
             for digest in self._mine(data.get("reports", ())):
                 why = not_allowed(data, row.time, self._rules, self._open.pop(digest, None))
                 if why:
-                    self._found.append(Finding(digest, row.index, why))
+                    self._found.append(Finding(row.index, digest, why))
                 self._gone[digest] = row.index
 
     def meet(self, digest: str) -> None:
@@ -122,13 +122,13 @@ class _Ledger:
         why = (
             "it is there although it was erased" if erased else "it is there, and no audit row vouches for it"
         )
-        self._found.append(Finding(digest, erased, why))
+        self._found.append(Finding(erased, digest, why))
 
     def close(self) -> list[Finding]:
         missing = (
-            Finding(digest, row, "it was committed and is gone") for digest, (row, _) in self._open.items()
+            Finding(row, digest, "it was committed and is gone") for digest, (row, _) in self._open.items()
         )
-        return sorted([*self._found, *missing], key=lambda each: (each.row, each.digest))
+        return sorted([*self._found, *missing])
 
 
 def not_allowed(

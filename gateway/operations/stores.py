@@ -194,17 +194,34 @@ def expire(workspace: Workspace, *, now: float, dry_run: bool = False) -> list[E
 
 
 class Expiry:
-    """The chore of the leading worker that obeys the rules, a batch a round."""
+    """The chore of the leading worker that obeys the rules, a batch a round.
+
+    Args:
+        store: where.
+        keep: rule -> days.
+        clock: gives UTC seconds.
+        limit: rows, or devices, of each rule in one round.
+    """
 
     name = "retention"
     seconds = EXPIRE_SECONDS
 
-    def __init__(self, store: Store, keep: Mapping[str, int], clock: Callable[[], float] = time.time) -> None:
-        self._store, self._keep, self._clock = store, keep, clock
+    def __init__(
+        self,
+        store: Store,
+        keep: Mapping[str, int],
+        clock: Callable[[], float] = time.time,
+        *,
+        limit: int = retention.BATCH,
+    ) -> None:
+        self._store, self._keep, self._clock, self._limit = store, keep, clock, limit
 
     async def round(self) -> bool:
         """Erase some of what is due; True when there may be more."""
         if not self._keep:
             return False
-        _, more = await asyncio.to_thread(retention.expire, self._store, self._keep, self._clock())
+        _, more = await asyncio.to_thread(self._erase)
         return more
+
+    def _erase(self) -> tuple[list[Erased], bool]:
+        return retention.expire(self._store, self._keep, self._clock(), limit=self._limit)

@@ -291,7 +291,7 @@ def unexplained(session: Session) -> list[Finding]:
         for share in shares
         for finding in core.unexplained(audit.rows(session), _digests(session), share=share)
     ]
-    return sorted(found, key=lambda each: (each.row, each.digest))
+    return sorted(found)
 
 
 def _digests(session: Session) -> Iterator[str]:
