@@ -51,8 +51,8 @@ class Ingest:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Messages committed, repeated, quarantined and dropped, batches, and retries of the store."""
-        return {**self._committer.counts, **self._own}
+        """Messages committed, repeated, quarantined, dropped; batches; retries; how many reports wait."""
+        return {**self._committer.counts, **self._own, "waiting": self._left}
 
     @property
     def busy(self) -> bool:

@@ -32,10 +32,10 @@ class Troubles:
         if self._now.get(what) != code:
             self._now[what] = code
             self.counts[f"degraded_{code}"] += 1
-            log.warning("%s", message)
+            log.warning("%s", message, extra={"code": code})
 
     def over(self, what: str) -> None:
         """Note that all is well again with ``what``."""
         code = self._now.pop(what, None)
         if code is not None:
-            log.warning("The %s is well again (%s is over).", what, code)
+            log.warning("The %s is well again (%s is over).", what, code, extra={"code": "WELL_AGAIN"})
