@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -176,3 +177,21 @@ def test_a_removed_webhook_takes_what_waits_with_it(any_store: Store) -> None:
         assert not outbox.queue_rows(session, "wh_1", NOW)
         assert not outbox.set_webhook(session, "wh_1", why="x")
         assert outbox.count_webhooks(session) == 0
+
+
+def test_two_that_queue_at_a_time_queue_each_row_once(any_store: Store) -> None:
+    add(any_store, HOOK)
+    say(any_store, *["rollout.changed"] * 40)
+    together = threading.Barrier(4)
+
+    def work() -> None:
+        together.wait()
+        queue(any_store)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with any_store.read() as session:
+        assert len(waiting(session)) == 40
