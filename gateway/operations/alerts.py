@@ -33,6 +33,7 @@ from gateway.store import access, audit, schema, workers
 from gateway.store import deliveries as outbox
 from gateway.store.deliveries import Delivery, Message
 from gateway.store.engine import Session, Store
+from gateway.store.rolling import SCHEDULER
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError, TocsinError
 
@@ -44,7 +45,6 @@ CRL_DAYS: Final = 3  # before its end at which a list of revoked certificates is
 LAST: Final = timedelta(hours=1)  # before a deadline at which it is told of once more
 RAISED: Final = "alert.raised"
 _META: Final = "alerts"  # single value of the store: what was told, as JSON
-SCHEDULER: Final = "scheduler"  # who changed a rollout that moved by itself
 _PROMISES: Final = frozenset({"silence", "next-update"})
 _MACHINES: Final = {certificates.GATEWAY: "gateway", certificates.BROKER: "server HOST"}
 _KEPT_SECONDS: Final = core.FORGET_SECONDS / 4  # how old what is remembered may get while nothing changes
