@@ -24,6 +24,8 @@ from gateway.core.chain import canonical
 from gateway.operations import audit
 from keys.errors import InputError
 
+_SPANS = "mhdw"  # how a span ends: 90m, 24h, 7d, 2w
+
 app = group("What was decided and received, in one chain that nobody can change unseen.")
 
 
@@ -71,7 +73,7 @@ def _since(typed: str | None) -> float | None:
     except ValueError as error:
         mend = "Write 2026-11-24T09:00:00Z, 24h or 7d."
         raise InputError("BAD_VALUE", f"--since: {error}.", mend=mend) from None
-    return 2 * at - found if found > at else found
+    return 2 * at - found if typed.strip()[-1] in _SPANS else found
 
 
 @app.command("show", epilog=example("audit show 12"))
