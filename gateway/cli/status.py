@@ -28,11 +28,32 @@ from gateway.operations.status import status as read_status
 from gateway.operations.trust import expiry
 from keys.errors import InputError
 
-_STEPS = ("devices", "affected", "sent", "delivered", "verified", "shown", "acknowledged", "confirmed")
-_RARE = ("patched", "patched_before", "possible", "not_applicable")
-_SURFACES = ("screen", "console", "companion", "led")
-_NOT_TOLD = ("unreachable", "silent", "rejected", "led", "untold", "waiting")
-_WORDS = {"untold": "over before it was shown", "led": "LED only", "silent": "never reported"}
+_STEPS = ("devices", "affected", "delivered", "verified", "shown", "acknowledged", "confirmed")
+_RARE = ("silent", "led", "untold", "rejected", "not_applicable")
+_FUNNEL = {  # step -> what is said of it, in the order of a device's way
+    "affected": "affected",
+    "possible": "possibly affected",
+    "sent": "sent",
+    "delivered": "delivered",
+    "verified": "verified",
+    "shown": "shown",
+    "screen": "  on a screen",
+    "console": "  on a console",
+    "companion": "  on a companion",
+    "acknowledged": "acknowledged",
+    "confirmed": "confirmed as current",
+    "patched": "patched",
+    "not_told": "not told by their device",
+    "unreachable": "  out of our reach",
+    "silent": "  never reported",
+    "rejected": "  rejected",
+    "led": "  on an LED only",
+    "untold": "  over before it was shown",
+    "waiting": "  waiting",
+    "not_applicable": "not concerned",
+    "patched_before": "patched before they were told",
+}
+_ALWAYS = frozenset({"affected", "sent", "delivered", "shown", "acknowledged", "patched", "not_told"})
 
 
 def register(parent: typer.Typer) -> None:
@@ -40,22 +61,31 @@ def register(parent: typer.Typer) -> None:
     parent.command("status", epilog=example("status EX-2026-0001 --by language,region"))(status)
 
 
-def _print_advisory(found: AdvisoryStatus, out: Console) -> None:
+def _print_advisory(found: AdvisoryStatus, out: Console, *, rare: bool) -> None:
     drill = " (exercise)" if found.exercise else ""
     out.print(
         f"{found.id} revision {found.revision}{drill}, check code {found.check_code}, "
         f"published {utc(found.published)}",
         markup=False,
     )
-    counts = found.total.counts
     # What is rarely needed gets a column only where there is something to count.
-    shown = (*_STEPS, *(name for name in (*_RARE, "not_told") if getattr(counts, name)))
+    shown = (*_STEPS, *(name for name in _RARE if rare and getattr(found.total.counts, name)))
     rows = [(name, *(getattr(f, step) for step in shown)) for name, f in found.products.items()]
     out.print(table(("product", *(name.replace("_", " ") for name in shown)), rows))
+
+
+def _print_funnel(found: AdvisoryStatus, out: Console) -> None:
+    counts, shares = found.total.counts, found.total.percents
+    steps = [(step, words) for step, words in _FUNNEL.items() if step in _ALWAYS or getattr(counts, step)]
+    rows = [
+        (words, getattr(counts, step), f"{shares[step]:g}" if step in shares else "") for step, words in steps
+    ]
+    out.print(table(("step", "devices", "per cent"), rows))
+    if found.seconds_p50 is not None and found.seconds_p99 is not None:
+        half, most = _wait(found.seconds_p50), _wait(found.seconds_p99)
+        out.print(f"from publishing to shown: half within {half}, 99 % within {most}", markup=False)
     if found.slices:
         _print_slices(found.slices, out)
-    for line in (*_shares(found.total), *_shown_where(found), *_why_not(found.total)):
-        out.print(line, markup=False)
 
 
 def _print_slices(slices: tuple[Slice, ...], out: Console) -> None:
@@ -75,34 +105,11 @@ def _percent(part: Slice, name: str) -> str:
     return f" ({share:g} %)" if share is not None else ""
 
 
-def _shares(total: Slice) -> Iterable[str]:
-    names = ("delivered", "shown", "acknowledged", "patched", "not_told")
-    said = [
-        f"{name.replace('_', ' ')} {total.percents[name]:g} %" for name in names if name in total.percents
-    ]
-    if said:
-        yield f"in per cent: {', '.join(said)}"
-
-
-def _shown_where(found: AdvisoryStatus) -> Iterable[str]:
-    yield from _counts(
-        "shown on", {name: many for name in _SURFACES if (many := getattr(found.total.counts, name))}
-    )
-    if found.seconds_p50 is not None and found.seconds_p99 is not None:
-        half, most = _wait(found.seconds_p50), _wait(found.seconds_p99)
-        yield f"from publishing to shown: half within {half}, 99 % within {most}"
-
-
 def _wait(seconds: float) -> str:
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"
     return f"{seconds:g} s"
-
-
-def _why_not(total: Slice) -> Iterable[str]:
-    many = {_WORDS.get(name, name): getattr(total.counts, name) for name in _NOT_TOLD}
-    yield from _counts("not told by their device", {name: count for name, count in many.items() if count})
 
 
 def _counts(title: str, counts: Mapping[str, int]) -> Iterable[str]:
@@ -122,11 +129,13 @@ def _workers(found: Status) -> Iterable[str]:
         yield f"not well: {', '.join(found.degraded)}"
 
 
-def _print_status(found: Status, out: Console) -> None:
+def _print_status(found: Status, out: Console, *, whole: bool) -> None:
     more = f", {found.unreachable} more are out of our reach" if found.unreachable else ""
     out.print(f"{found.devices} devices, {found.reporting} have reported{more}")
     for advisory in found.advisories:
-        _print_advisory(advisory, out)
+        _print_advisory(advisory, out, rare=not whole)
+        if whole:
+            _print_funnel(advisory, out)
     if found.patches:
         columns = ("patch", "version", "patched", "failed", "states", "consent")
         rows = [
@@ -198,7 +207,7 @@ def status(
     warnings = () if isinstance(opened, afar.Server) else expiry.warnings(opened, now())
 
     def human(out: Console) -> None:
-        _print_status(found, out)
+        _print_status(found, out, whole=advisory is not None or bool(names))
         for check in warnings:
             out.print(f"warning: {check.message} {check.mend}", markup=False)
 

@@ -118,7 +118,8 @@ def _write(path: Path, page: Callable[[str], UntoldDevices], *, as_json: bool) -
     known = len({row.account for row in devices if row.account in accounts})
 
     def human(out: Console) -> None:
-        out.print(f"{len(devices)} devices of {known} accounts are in {path}.", markup=False)
+        accounts_of = "account" if known == 1 else "accounts"
+        out.print(f"{len(devices)} devices of {known} known {accounts_of} are in {path}.", markup=False)
         for name in not_yet:
             out.print(f"{name} is young: devices that may still report are not listed yet.", markup=False)
 

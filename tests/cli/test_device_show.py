@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,8 @@ from advisories.report import (
 )
 from advisories.states import NoticeState, PatchState, Surface
 from device_sim.home import Home
-from gateway.service.ingest import Ingest, Receipt, _Item
-from gateway.store import schema
-from gateway.store.engine import COUNTS
+from gateway.service.committing import Committer, Item, Receipt
+from gateway.store import schema, workers
 from gateway.workspace.folder import Workspace
 from keys.cbor import encode
 from keys.limits import VERSION_MAX
@@ -58,9 +55,8 @@ def reported(workspace: Workspace, home: Home, **fields: Any) -> None:
         "language": "de",
     }
     data = seal_report(Report(**{**base, **fields}), home.signer)
-    with workspace.store() as store, ThreadPoolExecutor(1) as executor:
-        ingest = Ingest(store, fleet, executor)
-        (outcome,) = ingest.commit([_Item("t", id_, data, float(NOW), lambda _: None)])
+    with workspace.store() as store:
+        (outcome,) = Committer(store, fleet).commit([Item("t", id_, data, float(NOW), lambda _: None)])
     assert isinstance(outcome, Receipt)
 
 
@@ -155,7 +151,8 @@ def test_status_counts_consents_and_what_was_served(
                 published=1.0,
             )
         )
-        session.set_meta(COUNTS, json.dumps({"blocks": 3, "block_bytes": 12_288, "downloading": 1}))
+        counts = {"blocks": 3, "block_bytes": 12_288, "downloading": 1}
+        workers.keep(session, "worker-1", started=1.0, now=2.0, leads=True, counts=counts)
     found = tocsin("status", "--json", "--workspace", workspace.path).json["status"]
     assert found["patches"][0]["agreed"] == {"ASKED": 1, "DEFERRED": 1}
     assert found["served"] == {"blocks": 3, "block_bytes": 12_288, "downloading": 1}

@@ -16,6 +16,7 @@ from advisories.states import PatchState
 from gateway.operations import advisories
 from gateway.operations.learning.preparedness import notice_roles
 from gateway.store import schema
+from gateway.store.cells import counted
 from gateway.workspace.folder import Workspace
 from gateway.workspace.policy import DEFAULT_ROWS
 from keys.codec import load
@@ -185,14 +186,16 @@ def test_the_status_counts_by_product_and_language_to_the_patch(at: Tocsin, work
         run = session.connection.execute
         run(t.patches.insert().values(**patch, envelope=b"", payload=bytes(32), size=0, published=1.0))
         wanted = t.devices.select().where(t.devices.c.product == "thermostat")
-        for device, language, state in zip(
-            run(wanted).all(), ("de", "ja"), (PatchState.SUCCEEDED, PatchState.OFFERED), strict=True
-        ):
-            known = {"device": device.id, "epoch": 1, "sequence": 1, "installed": "1.4.1+0", "seen": 1.0}
-            known |= {"root_version": 1, "journal_count": 0, "journal_head": b"", "journal_life": 1}
-            run(t.device_states.insert().values(**known, language=language, next_nonce=bytes(16)))
-            done = {"device": device.id, "digest": digest_of_patch, "sequence": 1, "state": int(state)}
-            run(t.patch_states.insert().values(**done, reason=0, time=1, changed=1.0))
+        devices = run(wanted).all()
+        with counted(session, [device.id for device in devices]):
+            for device, language, state in zip(
+                devices, ("de", "ja"), (PatchState.SUCCEEDED, PatchState.OFFERED), strict=True
+            ):
+                known = {"device": device.id, "epoch": 1, "sequence": 1, "installed": "1.4.1+0", "seen": 1.0}
+                known |= {"root_version": 1, "journal_count": 0, "journal_head": b"", "journal_life": 1}
+                run(t.device_states.insert().values(**known, language=language, next_nonce=bytes(16)))
+                done = {"device": device.id, "digest": digest_of_patch, "sequence": 1, "state": int(state)}
+                run(t.patch_states.insert().values(**done, reason=0, time=1, changed=1.0))
     found = at("status", ADVISORY, "--json").json["status"]
     cells = found["advisories"][0]["languages"]["thermostat"]
     assert {tag: (cell["devices"], cell["affected"]) for tag, cell in cells.items()} == {
