@@ -15,6 +15,7 @@ from hil.errors import BenchError
 from keys.errors import InputError, TocsinError, UnavailableError
 
 EXIT_INTERRUPTED = 130
+_PLAYED_HERE = frozenset({"demo", "drill"})  # commands whose fleet is made on this machine
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -116,7 +117,8 @@ def _require_remote(arguments: list[str]) -> None:
             command = children[word]
     if "--help" in arguments or getattr(command, "commands", None):
         return
-    if command is None or all(param.name != "workspace" for param in command.params):
+    named = command is not None and any(param.name == "workspace" for param in command.params)
+    if not named or arguments[0] in _PLAYED_HERE:
         raise server.not_remote()
 
 

@@ -52,6 +52,8 @@ class Place:
 
 
 _place: ContextVar[Place | None] = ContextVar("place", default=None)
+_ends: ContextVar[contextlib.ExitStack | None] = ContextVar("ends", default=None)
+"""What is closed when the command ends."""
 
 
 def taken(arguments: Sequence[str]) -> tuple[list[str], Place | None]:
@@ -85,11 +87,10 @@ def taken(arguments: Sequence[str]) -> tuple[list[str], Place | None]:
 @contextlib.contextmanager
 def used(place: Place | None) -> Iterator[None]:
     """Let a command work there for as long as the block lasts."""
-    before = _place.set(place)
-    try:
+    with contextlib.ExitStack() as ends:
+        for variable, value in ((_place, place), (_ends, ends)):
+            ends.callback(variable.reset, variable.set(value))  # type: ignore[arg-type]
         yield
-    finally:
-        _place.reset(before)
 
 
 def named() -> Place | None:
@@ -129,6 +130,9 @@ class Server:
             trust_env=not plain,  # what goes to this machine goes past no proxy
         )
         self._warned = False
+        ends = _ends.get()
+        if ends is not None:
+            ends.callback(self._client.close)
 
     def __getattr__(self, name: str) -> NoReturn:
         """Say that whatever else a workspace has is not here."""
