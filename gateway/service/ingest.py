@@ -48,6 +48,9 @@ class Ingest:
         self._some = asyncio.Event()
         self._own: Counter[str] = Counter()
         self._left = 0
+        self.idle = asyncio.Event()
+        """Set while nothing waits to be committed."""
+        self.idle.set()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -57,7 +60,7 @@ class Ingest:
     @property
     def busy(self) -> bool:
         """Whether reports wait to be committed."""
-        return self._left > 0
+        return not self.idle.is_set()
 
     def submit(self, topic: str, device: str, data: bytes, done: Callable[[Outcome], None]) -> bool:
         """Queue a message; ``done`` is called in the event loop after its commit.
@@ -69,6 +72,7 @@ class Ingest:
             self._own["dropped"] += 1
             return False
         self._left += 1
+        self.idle.clear()
         self._waiting.append(Item(topic, device, data, self._clock(), done))
         self._some.set()
         return True
@@ -84,6 +88,8 @@ class Ingest:
                 self._left -= len(batch)
                 for item, outcome in zip(batch, outcomes, strict=True):
                     item.done(outcome)
+                if not self._left:
+                    self.idle.set()
         finally:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -22,15 +21,17 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.service import tls as secure
+from gateway.service.address import PORTS, parse_url
 from gateway.service.buffered import BufferedSocket, Client, properties_of
-from keys.errors import InputError, UnavailableError
+from keys.errors import UnavailableError
+
+__all__ = ["SESSION_SECONDS", "Link", "Received", "parse_url"]
 
 SESSION_SECONDS: Final = 3_600  # the broker keeps what arrives while the gateway restarts
 RECEIVE_MAXIMUM: Final = 500  # unacknowledged reports in hand
 INFLIGHT_MAX: Final = 200  # publications without their PUBACK
 KEEPALIVE_SECONDS: Final = 30
 _CONNECT_SECONDS: Final = 10.0
-_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _EXPIRY_MAX: Final = 2**32 - 1
 _EXPIRIES_MAX: Final = 100  # properties that are kept to be used again
 _READS_MAX: Final = 500  # packets taken before anything else has its turn
@@ -48,26 +49,6 @@ class Received:
     ack: Callable[[], None]
 
 
-def parse_url(url: str) -> SplitResult:
-    """Read ``mqtt://host[:port]`` or ``mqtts://[user:password@]host[:port]``.
-
-    Raises:
-        InputError: BROKER_URL.
-    """
-    parts = urlsplit(url)
-    try:
-        good = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise InputError(
-            "BROKER_URL",
-            "This is not the address of a broker.",
-            mend="Write it like mqtt://127.0.0.1:1883 or mqtts://broker.example.com.",
-        )
-    return parts
-
-
 class Link:
     """A connection that is up; made by :meth:`open`."""
 
@@ -79,7 +60,7 @@ class Link:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         parts = parse_url(url)
-        self._host, self._port = str(parts.hostname), parts.port or _PORTS[parts.scheme]
+        self._host, self._port = str(parts.hostname), parts.port or PORTS[parts.scheme]
         self._loop = asyncio.get_running_loop()
         self._on_message = on_message
         self._connected: asyncio.Future[None] = self._loop.create_future()
@@ -104,6 +85,7 @@ class Link:
         client.max_inflight_messages_set(INFLIGHT_MAX)
         client.on_connect, client.on_disconnect = self._did_connect, self._did_disconnect
         client.on_publish, client.on_subscribe = self._did_publish, self._did_subscribe
+        client.on_unsubscribe = self._did_subscribe
         client.on_message = self._did_receive
         client.on_socket_open = self._socket_open
         client.on_socket_close = lambda *found: self._forget(found[2])
@@ -117,6 +99,7 @@ class Link:
         client_id: str,
         on_message: Callable[[Received], None],
         tls: ssl.SSLContext | None = None,
+        session_seconds: int = SESSION_SECONDS,
     ) -> Link:
         """Connect, keeping the session of ``client_id`` that the broker may have.
 
@@ -125,6 +108,7 @@ class Link:
             client_id: whose session it is.
             on_message: called with what arrives.
             tls: for ``mqtts``; TLS 1.3 with the system's CAs and no certificate if left out.
+            session_seconds: how long the broker keeps the session after the connection.
 
         Raises:
             InputError: BROKER_URL.
@@ -132,7 +116,7 @@ class Link:
         """
         link = cls(url, client_id, on_message, tls)
         properties = properties_of(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = SESSION_SECONDS
+        properties.SessionExpiryInterval = session_seconds
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         try:
             await asyncio.to_thread(
@@ -173,6 +157,17 @@ class Link:
         if self.closed.is_set():
             raise self._lost()
         code, mid = self._client.subscribe([(f, SubscribeOptions(qos=1)) for f in filters])
+        if code != mqtt.MQTT_ERR_SUCCESS or mid is None:
+            raise self._lost()
+        await self._await(self._subscribed, mid)
+
+    async def unsubscribe(self, filters: list[str]) -> None:
+        """Take filters back, so that others get what comes from now on.
+
+        Raises:
+            UnavailableError: BROKER_LOST, BROKER_REFUSED.
+        """
+        code, mid = self._client.unsubscribe(filters)
         if code != mqtt.MQTT_ERR_SUCCESS or mid is None:
             raise self._lost()
         await self._await(self._subscribed, mid)
@@ -233,6 +228,7 @@ class Link:
         """End the connection; the broker keeps the session."""
         if not self.closed.is_set():
             self._client.disconnect()
+            self._client.loop_write()  # the goodbye, and what was acknowledged before it
             self._gone()
         if self._ticker is not None:
             self._ticker.cancel()

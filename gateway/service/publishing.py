@@ -62,6 +62,9 @@ class Publisher:
         self._answers, self._busy = answers, busy
         self._receipts: OrderedDict[str, tuple[Receipt, float]] = OrderedDict()
         self._some = asyncio.Event()
+        self.receipted = asyncio.Event()
+        """Set while no receipt waits to be sent."""
+        self.receipted.set()
         self._store, self._topics, self._desk = store, topics, desk
         self._scheduler, self._in_store, self._clock = scheduler, in_store, clock
         self._outbox: asyncio.Queue[tuple[str, bytes, bool, int | None]] = asyncio.Queue(OUTBOX_MAX)
@@ -90,6 +93,7 @@ class Publisher:
         if len(self._receipts) > OUTBOX_MAX:
             self._receipts.popitem(last=False)
             self.counts["unsent"] += 1
+        self.receipted.clear()
         self._some.set()
 
     async def _pump(self, link: Link) -> None:
@@ -187,6 +191,7 @@ class Publisher:
         receipts, sent = self._receipts, 0
         while True:
             while not receipts:
+                self.receipted.set()
                 self._some.clear()
                 await self._some.wait()
             _, since = next(iter(receipts.values()))

@@ -28,7 +28,7 @@ from gateway.service.broker.secret import broker_secret
 from gateway.service.chores import Chore
 from gateway.service.election import leader_lock
 from gateway.service.ingest import Ingest, Outcome, Receipt, Refusal
-from gateway.service.link import Link
+from gateway.service.link import SESSION_SECONDS, Link
 from gateway.service.offers import Speaker
 from gateway.service.publishing import Publisher
 from gateway.service.scheduler import ELECT_SECONDS, Scheduler
@@ -41,6 +41,8 @@ from keys.signer import Signer
 from keys.trusted import TrustedSet
 
 RECONNECT_SECONDS: Final = (0.2, 10.0)  # first and longest pause
+WORKER_SESSION_SECONDS: Final = 300  # a worker that is gone for longer has no share of the reports
+LEAVE_SECONDS: Final = 3.0  # for what is in hand at the end
 WORKER: Final = "gateway"  # name of the one that was given none
 
 log = logging.getLogger("tocsin.gateway")
@@ -139,6 +141,8 @@ class Gateway:
             self.filters = [topics.shared(leaf, f"tocsin-{secret}") for leaf in LEAVES]
         self.client_id = "-".join(parts)
         """Under which the broker keeps this worker's session."""
+        self._session_seconds = SESSION_SECONDS if worker == WORKER else WORKER_SESSION_SECONDS
+        self._link: Link | None = None
         self._started = clock()
         self.ready = self._publisher.ready
         """Set once subscribed and, where this worker leads, with everything retained at the broker."""
@@ -186,8 +190,23 @@ class Gateway:
             DamagedError: the store turned out to be damaged.
         """
         await self._racing(
-            self._ingest.run(), self._scheduler.run(), self._talk(url, tls), self._be_seen(), stop.wait()
+            self._ingest.run(),
+            self._scheduler.run(),
+            self._talk(url, tls),
+            self._be_seen(),
+            self._until(stop),
         )
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        """Wait for the end, and finish what is in hand; a worker leaves its share to the others."""
+        await stop.wait()
+        with contextlib.suppress(TimeoutError, UnavailableError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                if self._link is not None and self.worker != WORKER:
+                    await self._link.unsubscribe(self.filters)
+                if self._link is not None:
+                    await self._ingest.idle.wait()
+                    await self._publisher.receipted.wait()
 
     async def close(self) -> None:
         """Wait for the last transaction; the store itself stays open."""
@@ -291,11 +310,14 @@ class Gateway:
             for link in found:
                 link.close()
 
-        link = await Link.open(url, self.client_id, lambda m: self._arrivals.take(m, full), tls)
+        link = await Link.open(
+            url, self.client_id, lambda m: self._arrivals.take(m, full), tls, self._session_seconds
+        )
         found.append(link)
         return link
 
     async def _converse(self, link: Link) -> None:
+        self._link = link
         try:
             await link.subscribe(self.filters)
             self.troubles.over("broker")
@@ -303,6 +325,7 @@ class Gateway:
         except UnavailableError as error:
             log.warning("%s", error)
         finally:
+            self._link = None
             self.ready.clear()
             self.online.clear()
             link.close()

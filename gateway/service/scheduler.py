@@ -86,6 +86,7 @@ class Scheduler:
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
+            self._leading = False
             await self._chores.stop()
             self._lock.release()
 

@@ -51,14 +51,14 @@ def mosquitto_tls(folder: Path, workspace: Path, *, prefix: str = "tocsin/v1") -
 
 
 @contextmanager
-def mosquitto(folder: Path, lines: str = _PLAIN) -> Iterator[str]:
+def mosquitto(folder: Path, lines: str = _PLAIN, *, port: int = 0) -> Iterator[str]:
     if MOSQUITTO is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI needs the mosquitto program (apt-get install mosquitto)")
         pytest.skip("the mosquitto program is not installed (apt-get install mosquitto)")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port = port or probe.getsockname()[1]
     config = folder / "mosquitto.conf"
     config.write_text(
         f"listener {port} 127.0.0.1\n{lines}\nset_tcp_nodelay true\n"
