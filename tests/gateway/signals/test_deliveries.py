@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from advisories.topics import Topics
 from gateway.core import delivery as core
 from gateway.operations import webhooks
-from gateway.service.deliveries import FAILURES_MAX, Deliveries
+from gateway.service.deliveries import FAILURES_MAX, Deliveries, make
 from gateway.service.posting import Poster, networks, secret_path, trust
+from gateway.service.runtime import Gateway
 from gateway.store import audit
 from gateway.store import deliveries as outbox
 from gateway.store.engine import Store
+from gateway.web.api.served import Served
 from gateway.workspace.folder import Workspace
 from keys.errors import UnavailableError
+from tests.gateway.brokers import iotcore
+from tests.gateway.scene import header, make_store, publish
 from tests.gateway.signals.receiver import Receiver, receiving, verified, workspace_in
+from tests.helpers import make_fleet
 
 NOW = 1_700_000_000.0
 
@@ -249,3 +256,32 @@ async def test_a_test_is_sent_at_once_and_signed(tmp_path: Path) -> None:
         assert (sent.state, sent.answer) == ("failed", "HTTP 500")
         with one.store.read() as session:
             assert outbox.counts(session) == {}
+
+
+async def test_a_gateway_that_leads_sends_what_happens(tmp_path: Path) -> None:
+    fleet = make_fleet(now=int(time.time()) - 10)
+    store, _ = make_store(tmp_path, fleet)
+    local = workspace_in(tmp_path)
+    workspace = Served(local.path, local.settings, store)
+    async with receiving() as receiver:
+        made = webhooks.add(
+            workspace, receiver.url, kinds=("advisory.",), now=int(time.time()), by="operator"
+        )
+        with iotcore(tmp_path) as url:
+            chores = [make(workspace, store)]
+            gateway = Gateway(
+                store, tmp_path, Topics(), fleet.id, fleet.root, fleet.signer("gateway"), chores=chores
+            )
+            stop = asyncio.Event()
+            running = asyncio.ensure_future(gateway.run(url, stop))
+            async with asyncio.timeout(30):
+                await gateway.ready.wait()
+                publish(store, fleet, header(fleet), now=time.time())
+                await receiver.some.wait()
+            stop.set()
+            await running
+            await gateway.close()
+    store.close()
+    headers, body = receiver.came[0]
+    assert verified(made.secret, headers, body)
+    assert json.loads(body)["kind"] == "advisory.published"
