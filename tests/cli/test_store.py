@@ -1,0 +1,148 @@
+"""``tocsin store`` as a person types it: what it refuses, what it prints, and that nothing secret leaks."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gateway.operations import stores
+from gateway.workspace.folder import Workspace
+from keys.errors import InputError
+from tests.cli.conftest import Tocsin, snapshot
+from tests.gateway.databases import server
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.fixture
+def here(workspace: Workspace) -> dict[str, str]:
+    return {"TOCSIN_WORKSPACE": str(workspace.path)}
+
+
+def test_a_report_slipped_in_and_a_count_turned_round_are_found(
+    workspace: Workspace, tocsin: Tocsin, here: dict[str, str]
+) -> None:
+    assert tocsin("store", "check", env=here).status == 0
+    with sqlite3.connect(workspace.store_path) as raw:
+        (device,) = raw.execute("SELECT id FROM devices ORDER BY id LIMIT 1").fetchone()
+        raw.execute("INSERT INTO reports VALUES (?, 1, 1, x'00', 1.0, NULL, NULL)", (device,))
+        raw.execute("UPDATE device_cells SET count = count + 1")
+        raw.execute("INSERT INTO reports VALUES ('nobody', 1, 1, x'01', 1.0, NULL, NULL)")
+        raw.execute("UPDATE audit SET data = '{}' WHERE \"index\" = 3")
+    raw.close()
+    ran = tocsin("store", "check", "--json", env=here)
+    codes = {fault["code"] for fault in ran.json["faults"]}
+    assert codes == {"STORE_DAMAGED", "AUDIT_DAMAGED", "CELLS_WRONG", "REPORT_UNEXPLAINED"}
+    assert (ran.status, ran.json["whole"], ran.json["reports"]) == (1, False, 2)
+    plain = tocsin("store", "check", env=here)
+    assert plain.status == 1
+    assert plain.out.count("[REPORT_UNEXPLAINED]") == 2
+
+
+def test_a_backup_of_another_fleet_or_no_backup_is_refused_and_changes_nothing(
+    workspace: Workspace, tocsin: Tocsin, here: dict[str, str], tmp_path: Path
+) -> None:
+    tocsin("init", "other", "--exercise")
+    other = {"TOCSIN_WORKSPACE": "other"}
+    assert tocsin("store", "backup", "mine", env=here).status == 0
+    (tmp_path / "words").write_text("no backup at all")
+    before = snapshot(workspace.path)
+    with sqlite3.connect(workspace.store_path) as raw:
+        raw.execute("UPDATE meta SET value = 'ab' WHERE key = 'fleet'")
+    raw.close()
+    assert tocsin("store", "backup", "theirs", env=here).status == 0
+    with sqlite3.connect(workspace.store_path) as raw:
+        fleet = workspace.fleet().hex()
+        raw.execute("UPDATE meta SET value = ? WHERE key = 'fleet'", (fleet,))
+    raw.close()
+    for file, status, code in (
+        ("theirs", 2, "another fleet"),
+        ("words", 2, "no backup"),
+        ("nowhere", 4, "nowhere"),
+        ("mine", 2, "There is something in this store already"),
+    ):
+        ran = tocsin("store", "restore", file, env=here)
+        assert (ran.status, code in ran.err) == (status, True), ran
+    assert {k: v for k, v in snapshot(workspace.path).items() if k != "store.sqlite"} == {
+        k: v for k, v in before.items() if k != "store.sqlite"
+    }
+    assert tocsin("store", "restore", "mine", env=other).status == 0  # a workspace that has no root yet
+    assert tocsin("store", "info", "--json", env=other).json["store"]["fleet"] == fleet
+
+
+def test_an_empty_store_is_made_where_nothing_was_published(
+    workspace: Workspace, tocsin: Tocsin, here: dict[str, str]
+) -> None:
+    url = server().database()
+    ran = tocsin("store", "create", env={**here, "TOCSIN_STORE": url})
+    assert (ran.status, "has published already" in ran.err) == (2, True)
+    tocsin("init", "new", "--exercise")
+    new = {"TOCSIN_WORKSPACE": "new", "TOCSIN_STORE": url}
+    assert tocsin("store", "info", env=new).status == 4
+    assert tocsin("store", "create", env=new).status == 0
+    assert tocsin("store", "create", env=new).status == 2
+    assert tocsin("store", "info", "--json", env=new).json["store"]["engine"] == "postgresql"
+    assert (
+        tocsin("store", "info", "--json", env={"TOCSIN_WORKSPACE": "new"}).json["store"]["engine"] == "sqlite"
+    )
+    with pytest.raises(InputError):
+        stores.create(workspace)
+
+
+PLACES = (
+    f"postgresql://gateway:{SECRET}@db.example.com/tocsin",
+    f"postgresql://gateway@db.example.com/tocsin?password={SECRET}",
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_password_in_the_address_is_refused_and_never_shown(
+    workspace: Workspace, tocsin: Tocsin, here: dict[str, str], place: str
+) -> None:
+    settings = workspace.path / "tocsin.toml"
+    plain = settings.read_text()
+    settings.write_text(f'{plain}store = "{place}"\n')
+    line = len(plain.splitlines()) + 1
+    ran = tocsin("store", "info", env=here)
+    assert (ran.status, f"tocsin.toml:{line}" in ran.err, SECRET in ran.out + ran.err) == (2, True, False)
+    settings.write_text(plain)
+    ran = tocsin("store", "info", env={**here, "TOCSIN_STORE": place})
+    assert (ran.status, "PGPASSFILE" in ran.err, SECRET in ran.out + ran.err) == (2, True, False)
+
+
+def test_a_password_from_the_environment_lets_in_and_is_never_shown(
+    tocsin: Tocsin, workspace: Workspace, here: dict[str, str]
+) -> None:
+    data = server().folder / "data" / "pg_hba.conf"
+    kept = data.read_text()
+    url = server().database()
+    with server().connect("postgres") as connection:
+        connection.execute(f"CREATE ROLE keeper LOGIN SUPERUSER PASSWORD '{SECRET}'")
+        data.write_text(f"local all keeper scram-sha-256\n{kept}")
+        connection.execute("SELECT pg_reload_conf()")
+        try:
+            there = {**here, "TOCSIN_STORE": url.replace("postgres@", "keeper@")}
+            for given in ({}, {"PGPASSWORD": "wrong"}):
+                ran = tocsin("store", "info", env={**there, **given})
+                assert (ran.status, "PGPASSFILE" in ran.err) == (4, True), ran
+            assert tocsin("store", "backup", "file", env=here).status == 0
+            ran = tocsin("store", "restore", "file", env={**there, "PGPASSWORD": SECRET})
+            assert (ran.status, SECRET in ran.out + ran.err) == (0, False), ran
+            shown = tocsin("store", "info", env={**there, "PGPASSWORD": SECRET})
+            assert (shown.status, SECRET in shown.out) == (0, False)
+        finally:
+            data.write_text(kept)
+            connection.execute("SELECT pg_reload_conf()")
+
+
+def test_rules_are_whole_days(workspace: Workspace, tocsin: Tocsin, here: dict[str, str]) -> None:
+    settings = workspace.path / "tocsin.toml"
+    plain = settings.read_text()
+    for value in ("0", '"365"', "true", "1.5", "-1", "40000"):
+        settings.write_text(f"{plain}keep_reports_days = {value}\n")
+        ran = tocsin("store", "expire", env=here)
+        assert (ran.status, "keep_reports_days" in ran.err) == (2, True)
+    settings.write_text(plain)
+    assert "everything is kept" in tocsin("store", "expire", env=here).out
