@@ -27,6 +27,7 @@ from keys.document import peek
 from keys.reasons import Reason
 
 KEYS_MAX: Final = 20_000  # public keys of devices that are remembered in their decoded form
+_written: Final = lru_cache(4_096)(format_version)  # a fleet runs few versions
 _STORED: Final = sa.select(schema.reports.c.bytes).where(  # built once: it is asked for each report
     schema.reports.c.device == sa.bindparam("device"),
     schema.reports.c.epoch == sa.bindparam("epoch"),
@@ -244,7 +245,7 @@ class Evidence:
         found = {
             device
             for device, (report, _) in self._newest.items()
-            if device in self._said and self._said[device].installed != format_version(report.installed)
+            if device in self._said and self._said[device].installed != _written(report.installed)
         }
         for (device, digest), row in self._patches.items():
             standing = self._before.get(device)
@@ -269,7 +270,7 @@ class Evidence:
                 {} if standing is None else standing.patches,
             )
             after = Rows(
-                Said(report.language, format_version(report.installed)),
+                Said(report.language, _written(report.installed)),
                 {**before.notices, **notices[device]},  # rows of a former memory stay where they are
                 {**before.patches, **patches[device]},
             )
@@ -283,7 +284,7 @@ class Evidence:
             "device": device,
             "epoch": standing.order[0],
             "sequence": standing.order[1],
-            "installed": format_version(report.installed),
+            "installed": _written(report.installed),
             "language": report.language,
             "root_version": report.root_version,
             "catalogue": report.catalogue,
