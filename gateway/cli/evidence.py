@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from gateway import files
 from gateway.cli.incident.app import person
 from gateway.cli.output import (
     JsonOption,
@@ -20,7 +21,10 @@ from gateway.cli.output import (
     open_workspace,
     say,
 )
-from gateway.operations.evidence.exporting import export
+from gateway.operations import afar
+from gateway.operations.evidence.exporting import download, export
+from gateway.workspace.folder import Workspace
+from keys.errors import InputError
 
 app = group("Evidence for regulators, courts and customers.")
 
@@ -50,6 +54,9 @@ def export_(
 ) -> None:
     """Write documents, approvals, reports and the audit chain into one file; 'tocsin verify' proves it."""
     opened = open_workspace(workspace)
+    if isinstance(opened, afar.Server):
+        _from_server(opened, advisory, output, account=account, key=key, as_json=as_json)
+        return
     operator = None if key is None else (key, opened.signer(key, ask_passphrase))
     found = export(opened, advisory, output, now=now(), by=person(by), account=account, operator=operator)
 
@@ -63,6 +70,22 @@ def export_(
             say(f"Signed with {found.signed_by}.")(out)
 
     emit(as_json, {"exported": found}, human)
+
+
+def _from_server(
+    opened: Workspace, advisory: str, output: Path, *, account: str | None, key: str | None, as_json: bool
+) -> None:
+    """Fetch what the gateway elsewhere exports; who asked is the holder of the token."""
+    if key is not None:
+        message = "--key signs where the workspace is, and --server works elsewhere."
+        raise InputError("USAGE", message, mend="Leave one of them out.")
+    data = download(opened, advisory, account=account, now=now(), by="")
+    files.write_atomic(output, data)
+    emit(
+        as_json,
+        {"exported": {"file": output, "bytes": len(data), "advisory": advisory, "account": account}},
+        say(f"{output}: {len(data)} bytes; 'tocsin verify' proves it"),
+    )
 
 
 @app.callback()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from advisories.catalogue import Devices
 from advisories.notice import Notice, ReleaseList
@@ -24,6 +25,7 @@ from gateway.core.evidence.rows import item_of as row_item
 from gateway.core.evidence.told import COLUMNS, Standings, Stated, Tables, csv_line, json_line, table
 from gateway.core.evidence.verify import EXTERNAL_AAD, TYP, content_digest
 from gateway.operations import releases
+from gateway.operations.afar import operation
 from gateway.operations.evidence import collecting
 from gateway.operations.evidence.collecting import Scope
 from gateway.operations.incidents import watching
@@ -34,8 +36,10 @@ from gateway.workspace.folder import Workspace
 from keys import cose
 from keys.codec import load
 from keys.document import peek
-from keys.errors import DamagedError
+from keys.errors import DamagedError, InputError
 from keys.signer import Signer
+
+DOWNLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,33 @@ def export(
     finally:
         fresh.unlink(missing_ok=True)
     return Exported(file=path, bytes=size, **found)
+
+
+@operation("GET", "/advisories/{advisory}/evidence", right="evidence:read")
+def download(workspace: Workspace, advisory: str, *, now: int, by: str, account: str | None = None) -> bytes:
+    """Return the evidence of an advisory, for a reader elsewhere; it is recorded like any other export.
+
+    Args:
+        workspace: where.
+        advisory: its id.
+        now: UTC seconds.
+        by: who asks for it.
+        account: only the devices of this account; others by digest only.
+
+    Raises:
+        InputError: of :func:`export`; EVIDENCE_TOO_LARGE.
+        DamagedError: RELEASE_MISSING.
+    """
+    with tempfile.TemporaryDirectory(prefix="tocsin-evidence-") as folder:
+        path = Path(folder) / "evidence.zip"
+        found = export(workspace, advisory, path, now=now, by=by, account=account)
+        if found.bytes > DOWNLOAD_BYTES_MAX:
+            raise InputError(
+                "EVIDENCE_TOO_LARGE",
+                f"This evidence has {found.bytes} bytes, too many for one answer.",
+                mend="Export it on the gateway's machine with 'tocsin evidence export'.",
+            )
+        return path.read_bytes()
 
 
 class _Export:

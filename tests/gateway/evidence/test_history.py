@@ -15,6 +15,7 @@ from advisories.catalogue import Timestamp
 from gateway.core import chain
 from gateway.core.evidence import archive as form
 from gateway.core.evidence.verdict import Fault, Verdict
+from gateway.operations.evidence import exporting
 from gateway.store import audit, retention, schema
 from gateway.store.engine import Store
 from keys.document import peek, seal
@@ -169,15 +170,29 @@ def test_an_account_sees_its_own_devices_and_nothing_that_others_said(told: Told
 
 
 def test_what_there_is_no_evidence_of_is_refused(told: Told, tmp_path: Path) -> None:
-    from gateway.operations.evidence.exporting import export
-
     with pytest.raises(InputError) as caught:
-        export(told.workspace, "EX-9", tmp_path / "e.zip", now=told.now, by="auditor-1")
+        exporting.export(told.workspace, "EX-9", tmp_path / "e.zip", now=told.now, by="auditor-1")
     assert caught.value.code == "ADVISORY_UNKNOWN"
     with pytest.raises(InputError) as caught:
         told.export(tmp_path / "e.zip", account="nobody")
     assert caught.value.code == "ACCOUNT_UNKNOWN"
     assert not list(tmp_path.iterdir()), "nothing is left half written"
+
+
+def test_evidence_is_given_out_over_the_api_up_to_a_size_and_recorded(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = exporting.download(told.workspace, ID, now=int(told.now), by="auditor-2")
+    found = judged(data, told.fleet)
+    assert isinstance(found, Verdict)
+    assert found.proved
+    with told.store.read() as session:
+        (row,) = audit.find(session, limit=1, after=audit.last(session)[0] - 1)
+    assert (row.kind, json.loads(row.data)["by"]) == ("evidence.exported", "auditor-2")
+    monkeypatch.setattr(exporting, "DOWNLOAD_BYTES_MAX", len(data) - 500)
+    with pytest.raises(InputError) as caught:
+        exporting.download(told.workspace, ID, now=int(told.now), by="auditor-2")
+    assert caught.value.code == "EVIDENCE_TOO_LARGE"
 
 
 def test_another_fleets_root_proves_nothing(told: Told, exported: bytes) -> None:
