@@ -88,7 +88,7 @@ class Visitor:
         self._arrived: queue.Queue[Message] = queue.Queue()
         self._answered: dict[int, queue.Queue[list[Any]]] = {}
         self._lock = threading.Lock()
-        self._welcome: queue.Queue[tuple[Any, bool, Any]] = queue.Queue()
+        self._welcome: queue.Queue[tuple[Any, bool, Any] | None] = queue.Queue()
         self.lost = threading.Event()
         """Set once the connection is gone, by whichever side."""
         self.session_present = False
@@ -114,7 +114,7 @@ class Visitor:
         client.on_connect = lambda _c, _d, flags, reason, found: self._welcome.put(
             (reason, flags.session_present, found)
         )
-        client.on_disconnect = lambda *_: self.lost.set()
+        client.on_disconnect = self._gone
         client.on_message = self._take
         client.on_publish = lambda _c, _d, mid, reason, _p: self._answer(mid, [reason])
         client.on_subscribe = lambda _c, _d, mid, reasons, _p: self._answer(mid, list(reasons))
@@ -143,7 +143,7 @@ class Visitor:
             )
             raw = self._client.socket()
             self._client.loop_start()
-            reason, self.session_present, self.announced = self._welcome.get(timeout=PATIENCE_SECONDS)
+            reason, self.session_present, self.announced = self._welcomed()
         except (OSError, ValueError, queue.Empty) as error:
             alert = error if isinstance(error, ssl.SSLError) else getattr(raw, "alert", None)
             self.close()
@@ -160,6 +160,12 @@ class Visitor:
             message = f"The broker at {self.door.where} refused the connection ({reason})."
             raise UnavailableError("BROKER_REFUSED", message, mend="Check user, certificate and client id.")
         return self
+
+    def _welcomed(self) -> tuple[Any, bool, Any]:
+        found = self._welcome.get(timeout=PATIENCE_SECONDS)
+        if found is None:
+            raise ConnectionError
+        return found
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -187,6 +193,13 @@ class Visitor:
         if raw is not None:
             raw.close()
 
+    def _gone(self, *_: Any) -> None:
+        self.lost.set()
+        self._welcome.put(None)
+        with self._lock:
+            for waiting in self._answered.values():
+                waiting.put([])
+
     def _take(self, _client: Any, _data: Any, got: mqtt.MQTTMessage) -> None:
         expiry = getattr(got.properties, "MessageExpiryInterval", None)
         found = Message(got.topic, bytes(got.payload), got.retain, expiry, got.mid, got.qos)
@@ -203,12 +216,15 @@ class Visitor:
         if mid is None:
             raise NoAnswer(f"{what} could not be sent: the connection is gone")
         try:
-            return self._slot(mid).get(timeout=PATIENCE_SECONDS)
+            found = self._slot(mid).get(timeout=PATIENCE_SECONDS)
         except queue.Empty:
             raise NoAnswer(f"no answer to {what}") from None
         finally:
             with self._lock:
                 self._answered.pop(mid, None)
+        if not found:
+            raise NoAnswer(f"it ended the connection at {what}")
+        return found
 
     def subscribe(self, *filters: str) -> bool:
         """Subscribe with QoS 1; return whether the broker says that it grants all of it."""

@@ -99,9 +99,15 @@ def plan_of(workspace: Workspace, folder: Path) -> mosquitto.Plan:
 
 
 def start(folder: Path, plan: mosquitto.Plan) -> subprocess.Popen[bytes]:
-    """Start Mosquitto and wait until it listens; the limit is only for a hang."""
+    """Start Mosquitto and wait until it listens."""
     process = subprocess.Popen(mosquitto.ready(folder), stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 10
+    await_listening(process, plan)
+    return process
+
+
+def await_listening(process: subprocess.Popen[bytes], plan: mosquitto.Plan) -> None:
+    """Wait until a broker listens; the limit is only for a hang."""
+    end = time.monotonic() + 20
     for port in (plan.devices.port, plan.gateways.port):
         while True:
             try:
@@ -111,7 +117,6 @@ def start(folder: Path, plan: mosquitto.Plan) -> subprocess.Popen[bytes]:
                 assert process.poll() is None, "the broker ended"
                 assert time.monotonic() < end, "the broker does not listen"
                 time.sleep(0.02)
-    return process
 
 
 @contextmanager
