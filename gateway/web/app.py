@@ -67,7 +67,7 @@ def create_app(
     """
     app = new_app()
     if served is not None:
-        add_api(app, served, Access(served.opened))
+        add_api(app, served, Access(served.opened), events=True)
     add_signals(app, gateway, served)
     _add_reports(app, gateway)
     _add_retained(app, gateway)

@@ -73,9 +73,16 @@ _WHO: Final[Schema] = {
 }
 
 
-def document(bindings: Iterable[Binding]) -> dict[str, Any]:
-    """Return the document that describes these operations."""
+def document(bindings: Iterable[Binding], *, events: bool = False) -> dict[str, Any]:
+    """Return the document that describes these operations.
+
+    Args:
+        bindings: of the operations.
+        events: the stream of events is served, too (``gateway.web.signals``).
+    """
     paths: dict[str, Any] = {PREFIX: {"get": _whoami()}, f"{PREFIX}/openapi.json": {"get": _itself()}}
+    if events:
+        paths[f"{PREFIX}/events"] = {"get": _events()}
     for binding in bindings:
         row = binding.operation
         paths.setdefault(PREFIX + row.path, {})[row.method.lower()] = _operation(binding)
@@ -126,6 +133,30 @@ def _itself() -> dict[str, Any]:
         "summary": "Return this document.",
         "security": [],
         "responses": {"200": {"description": "This document.", "content": content}},
+    }
+
+
+def _events() -> dict[str, Any]:
+    kinds = {"type": "string", "description": "Beginnings of kinds, separated by commas or blanks."}
+    last = {"type": "string", "pattern": "^[0-9]*$", "description": "Index of the last row that was seen."}
+    return {
+        "operationId": "events",
+        "tags": ["audit"],
+        "summary": "Follow the audit chain: each new row is a server-sent event.",
+        "description": "Its id is the row's index. Needs the right `audit:read`.",
+        "x-right": "audit:read",
+        "parameters": [
+            {"name": "kinds", "in": "query", "schema": kinds, "required": False},
+            {"name": "Last-Event-ID", "in": "header", "schema": last, "required": False},
+            {"name": "after", "in": "query", "schema": last, "required": False},
+        ],
+        "responses": {
+            "200": {
+                "description": "The stream.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            },
+            **_faults(_always() | {HTTPStatus.CONFLICT}),
+        },
     }
 
 

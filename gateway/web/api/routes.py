@@ -45,7 +45,14 @@ def operations() -> dict[str, Operation]:
     return OPERATIONS
 
 
-def add_api(app: FastAPI, workspace: Served, door: Access, *, body_seconds: float = BODY_SECONDS) -> None:
+def add_api(
+    app: FastAPI,
+    workspace: Served,
+    door: Access,
+    *,
+    body_seconds: float = BODY_SECONDS,
+    events: bool = False,
+) -> None:
     """Add everything under ``/api/v1`` to an application.
 
     Args:
@@ -53,6 +60,7 @@ def add_api(app: FastAPI, workspace: Served, door: Access, *, body_seconds: floa
         workspace: in which operations work.
         door: who may come in.
         body_seconds: within which a request has to be there.
+        events: somebody else adds the stream of events, which the document then describes.
     """
     app.state.access = door
     api = _Api(workspace, door, body_seconds)
@@ -61,7 +69,8 @@ def add_api(app: FastAPI, workspace: Served, door: Access, *, body_seconds: floa
         methods = paths.setdefault(row.path, {})
         assert row.method not in methods, f"{row.method} {row.path} is two operations"
         methods[row.method] = bind(row)
-    text = dumps(openapi([each for methods in paths.values() for each in methods.values()]))
+    bindings = [each for methods in paths.values() for each in methods.values()]
+    text = dumps(openapi(bindings, events=events))
 
     async def described(_request: Request) -> Response:
         return Response(text, media_type=JSON, headers={"X-Content-Type-Options": "nosniff"})
