@@ -140,7 +140,7 @@ def test_a_record_of_every_kind_comes_back_and_fits_its_schema(tree: Tree) -> No
 
 
 @pytest.mark.parametrize("row", ALL, ids=lambda row: row.name)
-@settings(max_examples=8, phases=[Phase.generate])  # of large records: shrinking one takes minutes
+@settings(max_examples=4, phases=[Phase.generate])  # of large records: shrinking one takes minutes
 @given(data=st.data())
 def test_what_an_operation_is_asked_and_answers_comes_through_as_it_was(row: Operation, data: Any) -> None:
     binding = bind(row)
@@ -166,7 +166,7 @@ def test_what_an_operation_is_asked_and_answers_comes_through_as_it_was(row: Ope
 
 
 @pytest.mark.parametrize("row", ALL, ids=lambda row: row.name)
-@settings(max_examples=8, phases=[Phase.generate])  # of large records: shrinking one takes minutes
+@settings(max_examples=4, phases=[Phase.generate])  # of large records: shrinking one takes minutes
 @given(data=st.data())
 def test_what_an_operation_returns_comes_back_as_it_was(row: Operation, data: Any) -> None:
     binding = bind(row)
