@@ -66,16 +66,18 @@ def keep(
 
 
 def workers(session: Session) -> list[Worker]:
-    """Return every worker that is remembered, by name."""
+    """Return every worker that is remembered, by name; of those that said they lead, the last one does."""
     found = []
-    for row in session.connection.execute(sa.select(schema.workers).order_by(schema.workers.c.name)):
+    rows = session.connection.execute(sa.select(schema.workers).order_by(schema.workers.c.name)).all()
+    last = max((row.seen for row in rows if row.leads), default=None)
+    for row in rows:
         said = json.loads(row.counts)
         found.append(
             Worker(
                 name=row.name,
                 started=row.started,
                 seen=row.seen,
-                leads=row.leads,
+                leads=row.leads and row.seen == last,
                 ended=bool(said.get(_ENDED)),
                 degraded=tuple(said.get(_DEGRADED, ())),
                 counts=said.get("counts", {}),

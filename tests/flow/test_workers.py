@@ -82,7 +82,7 @@ async def test_the_leader_is_killed_and_each_report_is_committed_once(engine: st
             killed.kill()
             await killed.wait()
             (other,) = running
-            await until(lambda: leader_alone(store, other, first), list(running.values()))
+            await until(lambda: leader(store) == other, list(running.values()))
             running[first] = await spawn(first, place, url, SEED)
             async with asyncio.timeout(60):
                 await work
@@ -105,10 +105,3 @@ async def test_the_leader_is_killed_and_each_report_is_committed_once(engine: st
     assert len(vouched) == len(rows)  # none is counted twice
     audit.verify_chain(store)
     store.close()
-
-
-def leader_alone(store: Store, name: str, gone: str) -> bool:
-    """Say whether a worker says that it leads; the row of the one that was killed still says so, too."""
-    with store.read() as session:
-        found = {worker.name: worker for worker in workers.workers(session)}
-    return found[name].leads and found[name].seen > found[gone].seen
