@@ -16,7 +16,7 @@ from advisories.catalogue import DeviceRecord
 from advisories.report import journal_genesis, journal_head, seal_report
 from advisories.states import NoticeState
 from gateway.operations.identity import certificates, device_ca, devices, revocation
-from gateway.service.ingest import Ingest, Receipt, Refusal, _Item
+from gateway.service.committing import Committer, Item, Receipt, Refusal
 from gateway.store import schema
 from gateway.store.publication import register_all, register_devices
 from gateway.workspace.folder import Workspace
@@ -181,11 +181,11 @@ def test_the_list_names_revoked_devices_and_former_gateways_and_is_made_again_wh
 class Scene:
     def __init__(self, path: Path) -> None:
         self.store, self.fleet = make_store(path)
-        self.ingest = Ingest(self.store, self.fleet.id, None, clock=lambda: self.fleet.now)  # type: ignore[arg-type]
+        self.ingest = Committer(self.store, self.fleet.id, clock=lambda: self.fleet.now)
 
     def take(self, body: object, signer: LocalSigner) -> Receipt | Refusal:
         data = seal_report(body, signer)  # type: ignore[arg-type]
-        (outcome,) = self.ingest.commit([_Item("t", DEVICE, data, self.fleet.now, lambda _: None)])
+        (outcome,) = self.ingest.commit([Item("t", DEVICE, data, self.fleet.now, lambda _: None)])
         return outcome
 
     def register(self, record: DeviceRecord, version: int) -> None:
