@@ -23,7 +23,7 @@ from gateway.store.engine import Store
 from gateway.web.problems import Problem
 from keys.errors import UnavailableError
 
-THREADS: Final = 8  # requests of people that are worked on at a time; the others wait
+THREADS: Final = 4  # tokens that are looked up at a time; the others wait
 FAILURES_BURST: Final = 30  # bad tokens of one address at once
 FAILURES_PER_SECOND: Final = 0.5
 _TOKEN_LETTERS_MAX: Final = 256

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Final
 from weakref import WeakValueDictionary
 
+import anyio
 import anyio.to_thread
 from fastapi import Request, Response
 
@@ -28,6 +29,7 @@ from gateway.web.problems import Problem
 from keys.errors import UnavailableError
 
 UNDER_WAY_SECONDS: Final = 60.0  # a request that was begun longer ago has died
+_THREADS: Final = 2  # a connection each: the operations need theirs
 _KEPT_HEADERS: Final = ("content-type", "location", "link", "etag")
 _UNKEPT: Final = "x-answer-not-kept"  # stands in the store where an answer held a secret
 _log = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class Repeats:
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store, self._clock = store, clock
+        self._threads = anyio.CapacityLimiter(_THREADS)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def once(self, repeat: Repeat, work: Callable[[], Awaitable[Response]]) -> Response:
@@ -83,12 +86,12 @@ class Repeats:
         """
         turn = self._turns.setdefault((repeat.caller.token, repeat.key), asyncio.Lock())
         async with turn:  # of one process; between processes it is the row that tells
-            known = await anyio.to_thread.run_sync(self._begin, repeat)
+            known = await anyio.to_thread.run_sync(self._begin, repeat, limiter=self._threads)
             if known is not None:
                 return self._again(repeat, known)
             response = await work()
             try:
-                await anyio.to_thread.run_sync(self._end, repeat, response)
+                await anyio.to_thread.run_sync(self._end, repeat, response, limiter=self._threads)
             except UnavailableError as error:  # it was done, and this asker hears so; a repeat does not
                 _log.warning("the answer to a request was not kept: %s", error.code)
             return response
