@@ -153,7 +153,7 @@ class _Checker:
             message = f"The list has more than {ROWS_MAX} devices."
             raise bad(f"{self._where}:{line}", message, "Give it in several lists.")
         try:
-            if self._ways.skip_others and row.get("product") not in self._products:
+            if self._ways.skip_others and str(row.get("product")) not in self._products:
                 self.read.skipped += 1
             else:
                 self._take(source, line, {name: _value(name, value) for name, value in row.items()})
@@ -169,6 +169,8 @@ class _Checker:
             raise _Wrong(f"There is no product '{product}'.", mend)
         id_ = self._with_key(line, product, said) if "key" in said else self._without(line, product, said)
         entry = facts.entry(id_, product, source.value, said)
+        if entry is not None and len(entry.labels) > facts.LABELS_MAX:
+            raise _Wrong(f"It has {len(entry.labels)} labels.", f"Give it {facts.LABELS_MAX} at most.")
         if entry is not None or "key" not in said:
             self.read.entries.append(entry or Entry(id_, product, source.value))
 

@@ -131,7 +131,7 @@ def translated(rows: Iterator[Row], ways: Ways, plain: Source) -> Iterator[tuple
             else:
                 found[name] = value
         product = found.get("product", ways.product)
-        if product is not None:
+        if isinstance(product, str):
             found["product"] = ways.products.get(product, product)
         if ways.account is not None:
             found.setdefault("account", ways.account)
