@@ -6,7 +6,7 @@ may tend the same store: whoever moves a rollout holds its row, and looks again 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,17 +16,28 @@ from gateway.core.rollout import Outcome, RolloutEvent, RolloutState, Step
 from gateway.core.rollout.schedule import Turn, due, turn
 from gateway.core.rollout.table import OVER
 from gateway.core.speech import build_offer
-from gateway.service.timestamps import Timestamps, issue
+from gateway.service.issuing import issue, newest
+from gateway.service.timestamps import Timestamps
 from gateway.store import audit, turns
-from gateway.store.cells import counted
 from gateway.store.engine import Session, Store
 from gateway.store.planning import bring_back, child_of
-from gateway.store.rolling import SCHEDULER, apply_steps, due_steps, move_on, returned, returning, set_rows
+from gateway.store.rolling import (
+    SCHEDULER,
+    apply_steps,
+    due_steps,
+    move_on,
+    moving,
+    returned,
+    returning,
+    set_each,
+    set_rows,
+)
 from gateway.store.rollouts import Rollout, current_catalogue, get_rollout, sequence_of, state_of
 from keys.document import peek
 from keys.signer import Signer
 
 OFFERS_MAX: Final = 200  # signed in one transaction
+_JUDGED: Final = frozenset({RolloutState.RUNNING, RolloutState.PAUSED})
 
 
 @dataclass(slots=True)
@@ -85,16 +96,15 @@ class Speaker:
         """Say of failures whether they are final, and of devices whether they are silent."""
         with self._store.read() as session:
             rollout = get_rollout(session, id_)
-            if rollout.state is not RolloutState.RUNNING or not _notes(session, rollout, now):
+            if rollout.state not in _JUDGED or not _notes(session, rollout, now):
                 return False
         with self._store.write() as session:
             rollout = get_rollout(session, id_, hold=True)
             notes = _notes(session, rollout, now)
-            if rollout.state is not RolloutState.RUNNING or not notes:
+            if rollout.state not in _JUDGED or not notes:
                 return False
-            with counted(session, [device for device, _ in notes]):
-                for device, values in notes:
-                    set_rows(session, id_, [device], **values)
+            with moving(session, [device for device, _ in notes]):
+                set_each(session, id_, notes)
             found = {
                 name: [device for device, values in notes if values.get(name) is not None]
                 for name in ("failed", "retry", "silent")
@@ -181,21 +191,28 @@ class Speaker:
         """Write the rows first, then sign and retain: from there on the transaction is alone in the store."""
         zone, plan = turns.zone_of(rollout.plan), rollout.plan
         terms: dict[str, Turn] = {}
-        with counted(session, found.devices):
-            for device, group, tries in (*found.new, *found.renewed):
-                made = turn(plan, zone, rollout.id, device, now)
-                assert made is not None  # a window is left: that was asked before
-                terms[device] = made
-                values = {"sent": now, "due": due(plan, group, now, made.lapses)}
-                if (device, group, tries) in found.new:
-                    values |= {"offered": now, "tries": tries, "retry": None, "silent": None}
-                set_rows(session, rollout.id, [device], **values)
+        for device, _, _ in (*found.new, *found.renewed):
+            made = turn(plan, zone, rollout.id, device, now)
+            assert made is not None  # a window is left: that was asked before
+            terms[device] = made
+        with moving(session, found.devices):
+            offered = {"offered": now, "retry": None, "silent": None}
+            for rows, more in ((found.new, offered), (found.renewed, {})):
+                set_each(
+                    session,
+                    rollout.id,
+                    [
+                        (
+                            device,
+                            {"sent": now, "due": due(plan, group, now, terms[device].lapses), **more}
+                            | ({"tries": tries} if more else {}),
+                        )
+                        for device, group, tries in rows
+                    ],
+                )
             set_rows(session, rollout.id, found.needless, offered=now)
             set_rows(session, rollout.id, found.cancelled, cancelled=now, due=None)
-        sequence = sequence_of(session, rollout.digest)
-        version = current_catalogue(session, rollout.product).version
-        for device in (*terms, *found.cancelled):
-            self._offer(session, rollout, device, terms.get(device), (sequence, version), now)
+        self._issue(session, rollout, {**terms, **dict.fromkeys(found.cancelled)}, now)
         facts = {
             "by": SCHEDULER,
             "cancelled": len(found.cancelled),
@@ -206,33 +223,36 @@ class Speaker:
         }
         audit.append(session, "rollout.offered", {k: v for k, v in facts.items() if v}, now)
 
-    def _offer(  # noqa: PLR0917 - everything that an offer says
-        self,
-        session: Session,
-        rollout: Rollout,
-        device: str,
-        terms: Turn | None,
-        numbers: tuple[int, int],
-        now: float,
+    def _issue(
+        self, session: Session, rollout: Rollout, terms: Mapping[str, Turn | None], now: float
     ) -> None:
-        """Sign an offer; without terms the one that takes it back, unless a later one is of another patch."""
-        before = session.document(Offer.TYPE, device)
-        if terms is None and (before is None or peek(before.bytes, Offer).digest != rollout.digest):
-            return
-        body = build_offer(
-            self._fleet,
-            device,
-            rollout.product,
-            (numbers[0], rollout.digest),
-            catalogue_version=numbers[1],
-            deadline=rollout.plan.deadline,
-            window=None if terms is None else terms.window,
-            ask=rollout.plan.ask,
-            cancel=terms is None,
-            last=None if before is None else before.version,
-            now=now,
-        )
-        issue(session, body, [self._signer], device, self._topics.device(device, "offer"), now=now)
+        """Sign offers; without terms those that take one back, unless a later one is of another patch."""
+        sequence = sequence_of(session, rollout.digest)
+        version = current_catalogue(session, rollout.product).version
+        before = {
+            name: peek(document, Offer)
+            for name, document in newest(session, Offer.TYPE, sorted(terms)).items()
+        }
+        bodies = []
+        for device, made in terms.items():
+            last = before.get(device)
+            if made is None and (last is None or last.digest != rollout.digest):
+                continue
+            body = build_offer(
+                self._fleet,
+                device,
+                rollout.product,
+                (sequence, rollout.digest),
+                catalogue_version=version,
+                deadline=rollout.plan.deadline,
+                window=None if made is None else made.window,
+                ask=rollout.plan.ask,
+                cancel=made is None,
+                last=None if last is None else last.version,
+                now=now,
+            )
+            bodies.append((body, device, self._topics.device(device, "offer")))
+        issue(session, bodies, self._signer, now)
 
 
 def _notes(session: Session, rollout: Rollout, now: float) -> list[tuple[str, dict[str, float | None]]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from advisories.catalogue import Catalogue, Timestamp
 from advisories.topics import Topics
 from gateway.core.publication import build_timestamp, timestamp_is_due
+from gateway.service.issuing import issue
 from gateway.store import audit
-from gateway.store.engine import Session, Store, Stored
-from keys.document import digest, peek, seal
-from keys.root import Body, Root
+from gateway.store.engine import Session, Store
+from keys.document import peek
+from keys.root import Root
 from keys.signer import Signer
 
 
@@ -59,14 +60,7 @@ class Timestamps:
             last=None if before is None else before.version,
             now=now,
         )
-        issue(session, body, [self._signer], product, self._topics.timestamp(product), now=now)
-
-
-def issue(session: Session, body: Body, signers: list[Signer], name: str, topic: str, *, now: float) -> None:
-    """Sign a document, store it, and retain it until it expires."""
-    document = seal(body, signers)
-    session.add_document(body.type, name, Stored(body.version, digest(document), document), now)
-    session.retain(topic, document, body.expires)
+        issue(session, [(body, product, self._topics.timestamp(product))], self._signer, now)
 
 
 def _root_version(session: Session) -> int:

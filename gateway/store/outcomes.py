@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from advisories.states import PATCH_FAILED, PATCH_PROVEN
 from gateway.core.rollout.outcome import BY_END, BY_REASON, BY_STATE, FAILED_AS, WAITS, Failure, Outcome
+from gateway.core.rollout.table import OVER
 from gateway.store import schema
 from gateway.store.engine import Session
 
@@ -32,6 +33,7 @@ def _failure() -> sa.ColumnElement[int]:
 def _outcome() -> sa.ColumnElement[int]:
     """Return the expression; its rules stand in the order of :func:`gateway.core.rollout.outcome`."""
     proven = [int(state) for state in PATCH_PROVEN]
+    over = [int(state) for state in OVER]
     other = _P.alias("other")
     newer = sa.exists().where(
         other.c.device == _D.c.device, other.c.sequence > _P.c.sequence, other.c.state.in_(proven)
@@ -48,7 +50,7 @@ def _outcome() -> sa.ColumnElement[int]:
         ),
         (_D.c.offered.is_(None), int(Outcome.PLANNED)),
         (
-            sa.or_(_P.c.state.is_(None), _P.c.changed < _D.c.offered),
+            sa.or_(_P.c.state.is_(None), _P.c.changed <= _D.c.offered),
             sa.case(
                 (_D.c.cancelled.is_not(None), int(Outcome.LEFT)),
                 (_D.c.silent.is_not(None), int(Outcome.SILENT)),
@@ -57,7 +59,10 @@ def _outcome() -> sa.ColumnElement[int]:
         ),
         (
             _P.c.state.in_([int(state) for state in PATCH_FAILED]),
-            sa.case((_D.c.failed.is_(None), int(Outcome.FAILING)), else_=_failure()),
+            sa.case(
+                (sa.or_(_D.c.failed.is_not(None), _R.c.state.in_(over)), _failure()),
+                else_=int(Outcome.FAILING),
+            ),
         ),
         *((_P.c.state == int(state), int(end)) for state, end in BY_END.items()),
         (_D.c.silent >= _P.c.changed, int(Outcome.SILENT)),

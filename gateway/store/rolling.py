@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
+
+import sqlalchemy as sa
 
 from gateway.core import rollout as core
 from gateway.core.chain import canonical
@@ -13,9 +16,9 @@ from gateway.core.rollout.outcome import FAILED, FAILED_AS, Failure
 from gateway.core.rollout.plan import to_data
 from gateway.core.rollout.table import OVER
 from gateway.store import audit, schema
-from gateway.store.cells import counted
+from gateway.store.cells import counted_rollouts
 from gateway.store.engine import Session, Store
-from gateway.store.outcomes import IDS_MAX, in_outcome
+from gateway.store.outcomes import IDS_MAX, in_outcome, recount
 from gateway.store.rollouts import Rollout, count_groups, get_rollout
 from keys.errors import InputError
 
@@ -141,7 +144,7 @@ def retry(
             if rollout.state in OVER or rollout.state is RolloutState.STOPPING:
                 raise _refused(rollout, "offer anything again", "Make a new rollout for these devices.")
             devices = in_outcome(session, id_, wanted, IDS_MAX)
-            with counted(session, devices):
+            with moving(session, devices):
                 set_rows(session, id_, devices, failed=None, tries=0, retry=now)
             many += len(devices)
             if len(devices) < IDS_MAX or store.rehearsing:
@@ -150,13 +153,37 @@ def retry(
                 return many
 
 
+@contextmanager
+def moving(session: Session, devices: Iterable[str]) -> Iterator[None]:
+    """Hold devices whose rows in rollouts change, and keep the cells of rollouts: nothing else changes."""
+    d, ids = schema.devices, sorted(set(devices))
+    for start in range(0, len(ids), IDS_MAX):
+        query = sa.select(d.c.id).where(d.c.id.in_(ids[start : start + IDS_MAX])).order_by(d.c.id)
+        session.connection.execute(query.with_for_update()).all()
+    session.serialise()
+    with counted_rollouts(session, ids):
+        yield
+
+
 def set_rows(session: Session, id_: str, devices: Sequence[str], **values: Any) -> None:
-    """Write the same into the rows of some devices of a rollout; within :func:`counted`."""
+    """Write the same into the rows of some devices of a rollout; within :func:`moving`."""
     d = schema.rollout_devices
     for start in range(0, len(devices), IDS_MAX):
         part = devices[start : start + IDS_MAX]
         where = (d.c.rollout == id_, d.c.device.in_(part))
         session.connection.execute(d.update().where(*where).values(**values))
+
+
+def set_each(session: Session, id_: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Write into the row of each device what belongs there; within :func:`moving`."""
+    d = schema.rollout_devices
+    same: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for device, values in rows:
+        same.setdefault(tuple(sorted(values)), []).append({"of": device, **values})
+    for names, many in same.items():
+        where = (d.c.rollout == id_, d.c.device == sa.bindparam("of"))
+        values = {name: sa.bindparam(name) for name in names}
+        session.connection.execute(d.update().where(*where).values(**values), many)
 
 
 def apply_steps(
@@ -174,6 +201,9 @@ def apply_steps(
             if step.event is RolloutEvent.START:
                 values["started"] = now
             session.connection.execute(r.update().where(r.c.id == rollout.id).values(**values))
+            if state in OVER:  # what would have been tried again has failed for good
+                session.serialise()
+                recount(session, rollout.id)
         else:
             assert step.group is not None
             groups[step.group] = core.GROUP_TABLE[groups[step.group], step.event]

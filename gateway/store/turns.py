@@ -85,7 +85,7 @@ def failing(session: Session, rollout: Rollout, now: float, limit: int, *, again
                 _DEVICES, _DEVICES.c.id == _P.c.device
             )
         )
-        .where(_P.c.digest == rollout.digest, _P.c.state.in_(_FAILED), _P.c.changed >= _D.c.offered)
+        .where(_P.c.digest == rollout.digest, _P.c.state.in_(_FAILED), _P.c.changed > _D.c.offered)
         .where(_D.c.failed.is_(None), _D.c.retry <= now if again else _D.c.retry.is_(None))
         .where(_DEVICES.c.revoked.is_(False))
         .order_by(_P.c.device)

@@ -146,6 +146,8 @@ class Row:
     newer: bool = False
     """Whether a newer patch is proven on it."""
     revoked: bool = False
+    over: bool = False
+    """Whether the rollout is: then nothing is tried again."""
 
 
 def outcome(row: Row) -> Outcome:
@@ -159,7 +161,7 @@ def outcome(row: Row) -> Outcome:
         return Outcome.PROVEN if row.measured else Outcome.LEFT if row.newer else Outcome.UNDER_WAY
     if row.offered is None:
         return Outcome.PLANNED
-    if row.state is None or row.changed is None or row.changed < row.offered:
+    if row.state is None or row.changed is None or row.changed <= row.offered:
         if row.cancelled is not None:
             return Outcome.LEFT
         return Outcome.SILENT if row.silent is not None else Outcome.OFFERED
@@ -168,7 +170,8 @@ def outcome(row: Row) -> Outcome:
 
 def _since_the_offer(row: Row, state: PatchState, changed: float) -> Outcome:
     if state in PATCH_FAILED:
-        return Outcome.FAILING if row.failed is None else FAILED_AS[failure(state, row.reason)]
+        final = row.failed is not None or row.over
+        return FAILED_AS[failure(state, row.reason)] if final else Outcome.FAILING
     if state in BY_END:
         return BY_END[state]
     if row.silent is not None and row.silent >= changed:

@@ -197,6 +197,7 @@ def test_offers_go_out_group_by_group_as_the_patch_is_proven(scene: Scene) -> No
     scene.report(digest, *first)
     scene.tend()
     assert len(scene.offers()) == 10
+    scene.now += 10
     scene.report(digest, *IDS[:9])
     scene.report(digest, IDS[9], state=PatchState.NOT_APPLICABLE)
     scene.tend()
