@@ -1,5 +1,5 @@
 """Fixtures that every room of the gateway shares."""
 
-from tests.gateway.databases import any_place, any_store
+from tests.gateway.databases import any_place, any_store, both_engines
 
-__all__ = ["any_place", "any_store"]
+__all__ = ["any_place", "any_store", "both_engines"]

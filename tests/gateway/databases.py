@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ import pytest
 from gateway.store.engine import Store
 
 ENGINES: Final = ("sqlite", "postgresql")
-ENGINE: Final = os.environ.get("TOCSIN_TEST_ENGINE", "sqlite")
+ENGINE = os.environ.get("TOCSIN_TEST_ENGINE", "sqlite")
 """Where stores lie in tests that are about something else; ``postgresql`` runs all of them there."""
 PROGRAMS: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 _USER: Final = "postgres"  # the server refuses to run as root
@@ -184,3 +185,9 @@ def any_store(any_place: Path | str) -> Iterator[Store]:
     store = Store.open(any_place)
     yield store
     store.close()
+
+
+@pytest.fixture(params=ENGINES)
+def both_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``scene.make_store`` make stores on each engine in turn: ``pytest.mark.usefixtures`` for a module."""
+    monkeypatch.setattr(sys.modules[__name__], "ENGINE", request.param)

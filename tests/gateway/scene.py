@@ -13,7 +13,8 @@ from gateway.core.publication import build_catalogue
 from gateway.store.engine import Store
 from gateway.store.publication import Published, publish_advisory, publish_root, register_devices
 from keys.codec import dump
-from tests.gateway.databases import ENGINE, fresh_place
+from tests.gateway import databases
+from tests.gateway.databases import fresh_place
 from tests.helpers import Fleet, device_record, devices, make_fleet, notice, text
 
 OUTPUTS: Mapping[str, bytes] = {"en/console.txt": b"words", "de/console.txt": "Wörter".encode()}
@@ -47,10 +48,10 @@ def publish(store: Store, fleet: Fleet, body: Notice, *, now: float | None = Non
 
 
 def make_store(
-    path: Path, fleet: Fleet | None = None, records: tuple[DeviceRecord, ...] = (), *, engine: str = ENGINE
+    path: Path, fleet: Fleet | None = None, records: tuple[DeviceRecord, ...] = (), *, engine: str | None = None
 ) -> tuple[Store, Fleet]:
     fleet = fleet or make_fleet()
-    store = Store.open(fresh_place(engine, path))
+    store = Store.open(fresh_place(engine or databases.ENGINE, path))
     publish_root(store, fleet.root_document, fleet.now)
     document = fleet.seal(devices(fleet, *(records or (device_record(fleet),))))
     register_devices(store, document, fleet.now)

@@ -27,6 +27,7 @@ from tests.gateway.scene import OUTPUTS, catalogues, header, make_store, publish
 from tests.helpers import DAY, PRODUCT, Fleet, device_record, devices, key, make_fleet, text
 
 TOPICS = Topics()
+pytestmark = pytest.mark.usefixtures("both_engines")
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from tests.gateway.scene import catalogues, make_store
 from tests.helpers import PRODUCT, Fleet, device_record, make_fleet
 
 TOPICS = Topics()
+pytestmark = pytest.mark.usefixtures("both_engines")
 IDS = [f"device-{i:04}" for i in range(10)]
 
 
