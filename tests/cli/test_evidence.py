@@ -57,12 +57,13 @@ def test_evidence_is_proved_without_a_workspace_by_root_or_digest(
         assert ran.status == 0
         assert ran.json["proved"] is True
         assert ran.json["evidence"]["digest"] == exported["digest"]
-    for trust, code in (
+    cases: tuple[tuple[tuple[str, ...], str], ...] = (
         (("--fleet", "00" * 32), "not the one that is trusted here"),
         (("--fleet", "xyz"), "64 hexadecimal digits"),
         ((), "not a workspace"),
-    ):
-        ran = tocsin("verify", "e.zip", *trust)
+    )
+    for options, code in cases:
+        ran = tocsin("verify", "e.zip", *options)
         assert ran.status != 0
         assert code in ran.err
 

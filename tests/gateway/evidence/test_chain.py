@@ -11,8 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisories.report import PatchStatus, Track
+from advisories.states import NoticeState, PatchState
 from gateway.core import chain
-from tests.helpers import NOW
+from gateway.core.evidence.about import subjects
+from keys.reasons import Reason
+from tests.gateway.peer import entry, status
+from tests.helpers import NOW, make_fleet, report
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -121,3 +126,22 @@ THREADS = [
 @pytest.mark.parametrize(("kind", "data", "expected"), THREADS, ids=[row[0] for row in THREADS])
 def test_what_a_row_is_about(kind: str, data: dict[str, Any], expected: tuple[str, ...]) -> None:
     assert chain.threads(kind, data) == expected
+
+
+def test_what_a_report_speaks_about_is_in_its_states_and_its_journal() -> None:
+    patch = PatchStatus(digest=b"p" * 32, sequence=7, state=PatchState.OFFERED, time=NOW, reason=Reason.OK)
+    journal = (
+        entry(0, "EX-2", NoticeState.QUEUED, NoticeState.REJECTED),
+        entry(1, "0123456789abcdef", 0, 1, track=Track.PATCH, digest=b"q" * 32),
+        entry(2, "0123456789abcdef", 0, 1, track=Track.PATCH),
+        entry(3, "boot", 0, 1, track=Track.DEVICE),
+    )
+    said = report(
+        make_fleet(),
+        notices=(status("EX-1", bytes(32), NoticeState.SHOWN),),
+        patches=(patch,),
+        journal=journal,
+        journal_count=4,
+    )
+    patches = {f"patch:{(b'p' * 32).hex()}", f"patch:{(b'q' * 32).hex()}"}
+    assert subjects(said) == {"advisory:EX-1", "advisory:EX-2"} | patches

@@ -151,7 +151,11 @@ def test_an_erasure_by_no_rule_in_force_is_no_excuse(tmp_path: Path, telling: Te
     assert "which was not in force" in " ".join(one.detail for one in found.findings)
 
 
-def test_an_account_sees_its_own_devices_and_nothing_that_others_said(told: Told, tmp_path: Path) -> None:
+def test_an_account_sees_its_own_devices_and_nothing_that_others_said(
+    telling: Telling, tmp_path: Path
+) -> None:
+    told = telling()
+    assert proved(told, tmp_path / "whole.zip").withheld == 0
     found = proved(told, tmp_path / "e.zip", account=ACCOUNT)
     assert found.proved, found.findings
     assert (found.account, found.devices, found.withheld) == (ACCOUNT, 2, 1)
