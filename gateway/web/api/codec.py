@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from advisories.events import KINDS, Event
+from advisories.events import decode as decode_event
 from gateway.web.api.plain import PLAIN, Schema, Shape, read, same
 from gateway.web.api.strict import BadValueError, dumps
 
@@ -51,6 +53,8 @@ def shape_of(kind: Any) -> Shape:
         return shape_of(inner[0]) if origin is typing.Annotated else _generic(origin, inner)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _enum(kind)
+    if isinstance(kind, type) and issubclass(kind, Event) and kind not in KINDS.values():
+        return _event(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return _model(kind)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
@@ -275,6 +279,24 @@ def _object(kind: type, properties: dict[str, Schema], fields: list[dataclasses.
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:
     return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+
+
+def _event(base: type[Event]) -> Shape:
+    """Return the shape of an event of any kind: what kind it is stands beside what it says."""
+
+    def decode(value: Any, place: str) -> Event:
+        found = fields_of(value, {"kind": PLAIN[str], "data": PLAIN[Any]}, ("kind", "data"), place)
+        try:
+            event = decode_event(found["kind"], dumps(found["data"]).decode())
+        except ValueError as error:
+            raise BadValueError(place, str(error)) from None
+        if not isinstance(event, base):
+            raise BadValueError(place, f"a '{found['kind']}' is not said here")
+        return event
+
+    said = {"kind": {"type": "string"}, "data": {"type": "object"}}
+    schema = {"type": "object", "properties": said, "required": list(said), "additionalProperties": False}
+    return Shape(lambda event: {"kind": event.kind, "data": event.model_dump(mode="json")}, decode, schema)
 
 
 def _model(kind: type[BaseModel]) -> Shape:

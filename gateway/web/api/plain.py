@@ -8,6 +8,7 @@ import dataclasses
 import math
 import types
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -102,6 +103,20 @@ def from_base64(value: Any, place: str) -> bytes:
     return data
 
 
+def _moment(value: Any, place: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(_number(value, place), UTC)
+    except (OverflowError, OSError, ValueError):
+        raise BadValueError(place, "this is no time") from None
+
+
+def _day(value: Any, place: str) -> date:
+    try:
+        return datetime.strptime(read(str, "a day", value, place), "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise BadValueError(place, "expected a day such as 2030-01-31") from None
+
+
 def _public_key(value: Any, place: str) -> PublicKey:
     try:
         return PublicKey.from_cose(cbor_decode(from_base64(value, place), size_max=_KEY_BYTES_MAX))
@@ -122,6 +137,8 @@ PLAIN: Final[dict[Any, Shape]] = {
     float: Shape(same, _number, {"type": "number"}),
     str: Shape(same, text, {"type": "string"}),
     bytes: Shape(to_base64, from_base64, _BASE64),
+    datetime: Shape(lambda moment: moment.timestamp(), _moment, {"type": "number"}),
+    date: Shape(date.isoformat, _day, {"type": "string", "format": "date"}),
     Any: Shape(same, _any, {}),
     object: Shape(same, _any, {}),
     PublicKey: Shape(lambda key: to_base64(cbor_encode(key.to_cose())), _public_key, _BASE64),
