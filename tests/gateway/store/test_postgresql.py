@@ -220,7 +220,7 @@ def test_a_connection_that_is_cut_while_committing_leaves_it_open_whether_it_was
 
 
 def test_a_server_that_is_killed_loses_nothing_that_was_committed() -> None:
-    own = Server("listen_addresses=", "max_connections=20")
+    own = Server()
     try:
         own.start()
         url = own.database()
