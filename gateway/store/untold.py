@@ -22,7 +22,7 @@ from gateway.store.engine import Session
 from gateway.store.tallies import TEXTUAL
 from keys.document import peek
 
-_CHUNK: Final = 500  # candidates read at once
+_CHUNK: Final = 300  # candidates read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def judged(session: Session, matter: Matter, ids: Sequence[str]) -> list[Untold]
 
     def read(*columns: sa.Column[Any], where: Sequence[sa.ColumnElement[bool]] = ()) -> dict[str, Any]:
         found = session.connection.execute(sa.select(*columns).where(columns[0].in_(ids), *where))
-        return {row[0]: row for row in found}
+        return {row[0]: row for row in found.all()}
 
     said = (n.c.device, n.c.revision, n.c.state, n.c.surface, n.c.verified, n.c.shown)
     rows = (
