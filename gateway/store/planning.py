@@ -28,6 +28,7 @@ from gateway.store.rollouts import (
     state_of,
 )
 from gateway.store.selecting import PAGE, Found, Pages, count
+from gateway.store.turns import zone_of
 from keys.errors import InputError
 
 FIRST_IDS: Final = 5  # shown of each group
@@ -189,8 +190,8 @@ def require(session: Session, id_: str, digest: bytes, plan: Plan, now: float) -
         raise InputError(
             "ROLLOUT_PLAN", "The plan cannot work: its deadline is not within a year.", mend="Change it."
         )
-    r = schema.rollouts
-    if session.connection.execute(sa.select(r.c.id).where(r.c.id == id_)).first() is not None:
+    zone_of(plan)
+    if state_of(session, id_) is not None:
         raise InputError(
             "ROLLOUT_EXISTS", f"There is a rollout '{id_}' already.", mend="Choose another name."
         )

@@ -64,6 +64,14 @@ class Selector:
         """Return what is true of the rows of the inventory that a query means."""
         return sa.true() if query is None else self._of(query, _UNREACHED, ())
 
+    def check(self, name: str, query: Query) -> None:
+        """Refuse a query that could not be saved under this name: its filters must be there, and end.
+
+        Raises:
+            InputError: FILTER_UNKNOWN, FILTER_NESTED.
+        """
+        self._of(query, _REACHED, (name,))
+
     def _of(self, query: Query, at: _Columns, inside: tuple[str, ...]) -> sa.ColumnElement[bool]:
         name, *operands = query
         if name in {"and", "or", "not"}:
@@ -198,11 +206,11 @@ def add_filter(session: Session, name: str, query: Query, *, by: str, now: float
     """
     if not is_id(name):
         raise InputError("FILTER_NAME", f"'{name}' is no name for a filter.", mend="Use letters and digits.")
-    made = Filter(name, checked(query), describe(query), by, now)
+    Selector(session).check(name, checked(query))
+    made = Filter(name, query, describe(query), by, now)
     f = schema.filters
     session.connection.execute(f.delete().where(f.c.name == name))
     session.connection.execute(f.insert().values(name=name, query=canonical(query), by=by, at=now))
-    Selector(session).reached(["filter", name])
     audit.append(session, "filter.saved", {"by": by, "name": name, "query": query}, now)
     return made
 

@@ -160,7 +160,6 @@ def rehearse(
     """Say who would get what and when, and change nothing. Arguments and errors: see :func:`create`."""
     found = patches.find(workspace, reference)
     plan = _with_return(workspace, plan, back)
-    zone = zone_of(plan)
     with workspace.store() as store, store.read() as session:
         _require_published(session, found.patch.digest, reference)
         chosen = name or _free_name(session, found)
@@ -177,14 +176,13 @@ def rehearse(
         ),
         groups=_when(plan, who, begins),
         selected=who.found,
-        window=next_window(plan, zone, begins),
+        window=next_window(plan, zone_of(plan), begins),
         approval=needs_approval(workspace),
     )
 
 
 def _with_return(workspace: Workspace, plan: Plan, back: str | None) -> Plan:
-    """Name what the plan returns to; refuse a zone that is none."""
-    zone_of(plan)
+    """Name what the plan returns to."""
     return plan if back is None else replace(plan, back=patches.find(workspace, back).patch.digest.hex())
 
 
