@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,12 +18,13 @@ from gateway.core.ingest import Committed, Device, examine, judge
 from gateway.core.tracks import Anomaly
 from gateway.store import audit, quarantine
 from gateway.store.engine import Session, Store
-from gateway.store.standings import Evidence
+from gateway.store.standings import Evidence, registered
 from keys.errors import RefusedError, TocsinError
 from keys.reasons import Reason
 
 DEVICES_MAX: Final = 20_000  # whose register rows are remembered between batches
 HEAD_BYTES: Final = 4_096  # kept of what is too long for any report
+_RANDOM_BYTES: Final = 32  # for a message
 HEADS_MAX: Final = 1_000  # heads of the audit chain that are remembered
 
 log = logging.getLogger("tocsin.gateway")
@@ -68,6 +70,8 @@ class Item:
 class _Batch:
     """What one transaction gathers before it writes."""
 
+    random: bytes
+    """:data:`_RANDOM_BYTES` for each message: a nonce and a salt."""
     committed: list[tuple[str, Report]] = field(default_factory=list)
     """What the audit chain says of each report, and what it says itself."""
     anomalies: list[tuple[str, Anomaly]] = field(default_factory=list)
@@ -94,15 +98,22 @@ class Committer:
         """Messages committed, repeated, quarantined, and those that the gateway itself failed on."""
 
     def open(self, batch: Sequence[Item]) -> None:
-        """Check signatures of devices that are remembered, so that the transaction need not."""
+        """Check signatures, so that the transaction need not: it only sees that the register says the same.
+
+        What cannot be read or is refused here is looked at again, and kept, in the transaction.
+        """
         now = self._clock()
+        unknown = {item.device for item in batch} - self._devices.keys()
+        if unknown:
+            with contextlib.suppress(TocsinError), self._store.read() as session:
+                self._remember(registered(session, unknown))
         for item in batch:
             device = self._devices.get(item.device)
             if device is not None:
                 try:
                     item.opened = examine(item.data, device, fleet=self._fleet, now=now), device
                 except RefusedError:
-                    continue  # said again, and kept, in the transaction
+                    continue
 
     def commit(self, batch: Sequence[Item]) -> list[Outcome]:
         """Write a batch in one transaction and return what became of each message.
@@ -127,7 +138,9 @@ class Committer:
             return [refusal]
 
     def _commit(self, batch: Sequence[Item]) -> list[Outcome]:
-        work = _Batch()
+        work = _Batch(
+            self._entropy(_RANDOM_BYTES * len(batch))
+        )  # at once: each call hands the interpreter over
         now = self._clock()
         with self._store.write() as session:
             evidence = Evidence(session, {item.device for item in batch})
@@ -138,7 +151,7 @@ class Committer:
                 self._quarantine(session, work.quarantined)
             if work.committed:
                 evidence.write(audit.commit_reports(session, work.committed, now).index)
-        self._remember(evidence)
+        self._remember(evidence.devices)
         self.counts["committed"] += len(work.committed)
         self.counts["quarantined"] += len(work.quarantined)
         self.counts["repeated"] += len(batch) - len(work.committed) - len(work.quarantined)
@@ -146,6 +159,8 @@ class Committer:
 
     def _one(self, session: Session, evidence: Evidence, work: _Batch, item: Item, now: float) -> Outcome:
         device = evidence.devices.get(item.device)
+        first = _RANDOM_BYTES * len(work.outcomes)
+        nonce, salt = work.random[first : first + 16], work.random[first + 16 : first + _RANDOM_BYTES]
         try:
             report = self._report(item, device, now)
             standing = evidence.standings.get(item.device)
@@ -158,7 +173,7 @@ class Committer:
                 texts=evidence.texts(report),
                 head_known=self._knows(session, report.audit_head),
                 received=item.received,
-                nonce=self._entropy(16),
+                nonce=nonce,
             )
         except RefusedError as error:
             refusal = Refusal(error.reason, error.detail)
@@ -167,7 +182,6 @@ class Committer:
                 work.anomalies.append((item.device, Anomaly("equivocation", error.detail)))
             return refusal
         if isinstance(decision, Committed):
-            salt = self._entropy(16)
             evidence.take(item.device, item.data, decision, item.received, salt)
             work.committed.append((receipt_digest(salt, item.data), report))
             work.anomalies += [(item.device, anomaly) for anomaly in decision.anomalies]
@@ -193,8 +207,8 @@ class Committer:
             self._heads.popitem(last=False)
         return True
 
-    def _remember(self, evidence: Evidence) -> None:
-        self._devices.update(evidence.devices)
+    def _remember(self, devices: Mapping[str, Device]) -> None:
+        self._devices.update(devices)
         while len(self._devices) > DEVICES_MAX:
             self._devices.popitem(last=False)
 

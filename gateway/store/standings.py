@@ -72,17 +72,7 @@ class Evidence:
         self._places = {
             row.id: Place(row.product, row.region or "", row.account or "", row.version or "") for row in rows
         }
-        return {
-            row.id: Device(
-                row.id,
-                row.product,
-                _public_key(row.key),
-                row.valid_from,
-                row.valid_to,
-                row.revoked,
-            )
-            for row in rows
-        }
+        return {row.id: _device(row) for row in rows}
 
     def _read_standings(self) -> dict[str, Standing]:
         notices: dict[str, dict[str, NoticeRow]] = {}
@@ -303,6 +293,18 @@ class Evidence:
             schema.anomalies,
             [{"device": d, "time": now, "kind": a.kind, "detail": a.detail} for d, a in anomalies],
         )
+
+
+def registered(session: Session, devices: Iterable[str]) -> dict[str, Device]:
+    """Return rows of the register as they are now; another transaction may change them at any time."""
+    t = schema.devices
+    query = sa.select(t.c.id, t.c.product, t.c.key, t.c.valid_from, t.c.valid_to, t.c.revoked)
+    rows = session.connection.execute(query.where(t.c.id.in_(sorted(devices))))
+    return {row.id: _device(row) for row in rows}
+
+
+def _device(row: Any) -> Device:
+    return Device(row.id, row.product, _public_key(row.key), row.valid_from, row.valid_to, row.revoked)
 
 
 @lru_cache(KEYS_MAX)
