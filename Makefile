@@ -42,8 +42,10 @@ bench: $(VENV)/dev ## Measure what verification and the serial line cost; fail w
 	@$(BIN)/python -m bench.hil
 	@$(BIN)/python -m bench.advisories
 	@$(BIN)/python -m bench.device
+	@$(BIN)/python -m bench.gateway
 
 chaos: system $(VENV)/dev ## Hunt for an hour: kills, power cuts, orders of events and months at random
+	TOCSIN_KILLS=100 $(BIN)/pytest -q -s tests/flow/test_chaos.py
 	TOCSIN_MOMENTS=50 $(BIN)/pytest -n 2 --dist worksteal tests/flow/test_interruptions.py
 	TOCSIN_LIVES=5000 $(BIN)/pytest -n 2 tests/device_sim/core/test_machine.py -k lives
 	for seed in 1 2 3 4; do $(BIN)/python -m tests.device_sim.month --devices 1000 --seed $$seed $(ARGS) || exit 1; done

@@ -44,7 +44,7 @@ class Load:
 
 def make_load(devices: int) -> Load:
     """Sign what so many devices report: :data:`STEPS`, a report and a journal entry a step."""
-    fleet = helpers.make_fleet()
+    fleet = helpers.make_fleet(now=int(time.time()) - 60)
     names = tuple(f"bench-{number:05}" for number in range(devices))
     journals: dict[str, list[JournalEntry]] = {name: [] for name in names}
     sent = []
@@ -62,7 +62,7 @@ _DIGEST = hashlib.sha256(b"the header of a notice").digest()
 def _entry(index: int, old: NoticeState, new: NoticeState) -> JournalEntry:
     return JournalEntry(
         index=index,
-        time=helpers.NOW,
+        time=int(time.time()),
         track=Track.NOTICE,
         name=ADVISORY,
         old=old,
@@ -79,7 +79,7 @@ def _report(fleet: Fleet, name: str, version: int, journal: Sequence[JournalEntr
         revision=1,
         digest=_DIGEST,
         state=NoticeState(last.new),
-        time=helpers.NOW,
+        time=int(time.time()),
         reason=Reason.OK,
         surface=Surface.SCREEN if last.new >= NoticeState.SHOWN else Surface.NONE,
         language="en",
@@ -98,13 +98,18 @@ def _report(fleet: Fleet, name: str, version: int, journal: Sequence[JournalEntr
 
 def make_store(path: Path, load: Load) -> Store:
     """Return a fresh store that knows the devices of a load."""
-    fleet = load.fleet
     store = Store.create(path)
+    fill_store(store, load)
+    return store
+
+
+def fill_store(store: Store, load: Load) -> None:
+    """Tell a fresh store of the root and the devices of a load."""
+    fleet = load.fleet
     publish_root(store, fleet.root_document, fleet.now)
     for number, start in enumerate(range(0, len(load.devices), _RECORDS), 1):
         records = (helpers.device_record(fleet, name) for name in load.devices[start : start + _RECORDS])
         register_devices(store, fleet.seal(helpers.devices(fleet, *records, version=number)), fleet.now)
-    return store
 
 
 @contextmanager
