@@ -101,10 +101,8 @@ def test_a_report_is_kept_with_its_salt_and_the_row_that_vouches_for_it(any_stor
     )
     peer = Peer(world.fleet, DEVICE)
     data = peer.sign()
-    salts = iter([b"nonce of the dev", b"salt of a report"])
-    committer = Committer(
-        any_store, world.fleet.id, clock=lambda: world.now + 9, entropy=lambda _: next(salts)
-    )
+    drawn = b"nonce of the devsalt of a report"
+    committer = Committer(any_store, world.fleet.id, clock=lambda: world.now + 9, entropy=lambda _: drawn)
     (outcome,) = committer.commit([Item("t", DEVICE, data, world.now, lambda _: None)])
     assert isinstance(outcome, Receipt)
     with any_store.read() as session:
