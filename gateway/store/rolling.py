@@ -20,6 +20,7 @@ from gateway.store.cells import counted_rollouts
 from gateway.store.engine import Session, Store
 from gateway.store.outcomes import IDS_MAX, in_outcome, recount
 from gateway.store.rollouts import Rollout, count_groups, get_rollout
+from gateway.store.turns import open_offers
 from keys.errors import InputError
 
 SCHEDULER: Final = "scheduler"
@@ -51,7 +52,10 @@ def change_rollout(
         steps = [Step(event, why=why)]
         if event is RolloutEvent.RESUME:
             steps = [*core.override(before.groups), *steps]
-        return apply_steps(session, before, steps, now, by=by, why=why)
+        after = apply_steps(session, before, steps, now, by=by, why=why)
+        if after.state is RolloutState.STOPPING and not open_offers(session, after, "", 1):
+            after = apply_steps(session, after, [Step(RolloutEvent.EMPTIED, why=why)], now, by=by)
+        return after
 
 
 def _require_time(rollout: Rollout, now: float) -> None:

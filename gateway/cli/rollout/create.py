@@ -69,6 +69,9 @@ def create(
     ask: AskOption = False,
     name: NameOption = None,
     by: ByOption = None,
+    approval: Annotated[
+        bool, typer.Option("--approval", help="Another person has to approve it, even in an exercise.")
+    ] = False,
     start: Annotated[bool, typer.Option("--start", help="Start it, unless it needs an approval.")] = False,
     dry_run: DryRunOption = False,
     workspace: WorkspaceOption = None,
@@ -107,5 +110,7 @@ def create(
         found = making.rehearse(opened, patch, made, now=at, by=who, name=name, back=return_to)
         emit(as_json, {"rehearsal": found, "dry_run": True}, lambda out: print_rehearsal(found, out))
         return
-    view = making.create(opened, patch, made, now=at, by=who, name=name, back=return_to, start=start)
+    view = making.create(
+        opened, patch, made, now=at, by=who, name=name, back=return_to, start=start, approval=approval
+    )
     emit(as_json, {"rollout": view, "dry_run": False}, lambda out: print_rollout(view, out))

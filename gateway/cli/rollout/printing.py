@@ -5,21 +5,29 @@ from __future__ import annotations
 from rich.console import Console
 
 from gateway.cli.output import table, utc
-from gateway.core.rollout import Counts
+from gateway.core.rollout import Counts, RolloutState
 from gateway.operations.rollouts import RolloutView
 from gateway.operations.rollouts.making import Rehearsal
 from gateway.store.selecting import Found
 
 _RARE = ("failing", "waiting", "silent", "declined")  # a column only where there is something to count
 
+_SAID = {
+    RolloutState.PAUSED,
+    RolloutState.STOPPING,
+    RolloutState.STOPPED,
+    RolloutState.APPROVAL_DENIED,
+}
+"""States that somebody wants to know the reason of."""
+
 
 def print_rollout(view: RolloutView, out: Console) -> None:
     """Print one rollout, group by group."""
     state = view.state.name.lower().replace("_", " ")
     out.print(f"rollout {view.id}: {state}, until {utc(view.plan.deadline)}", markup=False)
-    if view.changed_by and (view.why or view.changed_by != "scheduler"):
+    if view.state in _SAID:
         said = f": {view.why}" if view.why else ""
-        out.print(f"{state} since {utc(view.changed)} by {view.changed_by}{said}", markup=False)
+        out.print(f"{state} since {utc(view.changed)} by {view.changed_by or '-'}{said}", markup=False)
     rare = [name for name in _RARE if any(getattr(group.counts, name) for group in view.groups)]
     rows = [
         (

@@ -109,6 +109,7 @@ def create(
     name: str | None = None,
     back: str | None = None,
     start: bool = False,
+    approval: bool = False,
 ) -> RolloutView:
     """Make a plan for a published patch.
 
@@ -121,6 +122,7 @@ def create(
         name: of the rollout; made of product and version if left out.
         back: the patch that gates return groups to, if one does: sequence number or ``PRODUCT@VERSION``.
         start: start it, unless it needs an approval first.
+        approval: it needs one even in an exercise.
 
     Raises:
         InputError: NO_PATCH, PATCH_UNPUBLISHED, ROLLOUT_PLAN, NO_DEVICES, ROLLOUT_EXISTS, SELECTION.
@@ -131,7 +133,7 @@ def create(
         with store.read() as session:
             _require_published(session, found.patch.digest, reference)
             chosen = name or _free_name(session, found)
-        approval = needs_approval(workspace)
+        approval = approval or needs_approval(workspace)
         create_rollout(
             store,
             chosen,
