@@ -153,7 +153,8 @@ def _data(judged: Judged, fleet: str | None) -> dict[str, Any]:
     }
 
 
-def _print(judged: Judged, fleet: str | None, out: Console) -> None:
+def print_judged(judged: Judged, fleet: str | None, out: Console) -> None:
+    """Print exactly what would be signed, and by whose signatures it counts."""
     content, digest = judged.content, judged.digest
     out.print(f"WHAT IS BEING SIGNED: {_WORDS[judged.request.kind.name]}")
     if isinstance(content, Root):
@@ -194,7 +195,7 @@ _WORDS = {
 def show(file: RequestArgument, *, fleet: FleetOption = None, as_json: JsonOption = False) -> None:
     """Show what a request asks to be signed, without signing it."""
     judged = open_request(file, fleet)
-    emit(as_json, _data(judged, fleet), lambda out: _print(judged, fleet, out))
+    emit(as_json, _data(judged, fleet), lambda out: print_judged(judged, fleet, out))
 
 
 @app.command("sign", epilog=example("sign-request sign root-2.request --key-uri file:root-1.pem"))
@@ -219,7 +220,7 @@ def sign(
         raise InputError("NOT_CONFIRMED", message, mend=mend)
     judged = open_request(file, fleet)
     if not as_json:
-        emit(as_json, {}, lambda console: _print(judged, fleet, console))
+        emit(as_json, {}, lambda console: print_judged(judged, fleet, console))
     signer = open_signer(key_uri, ask_passphrase)
     entry = judged.signer(signer.public)
     kid = signer.public.thumbprint.hex()[:16]

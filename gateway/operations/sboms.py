@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from advisories.components import (
     Answer,
@@ -22,10 +23,22 @@ from advisories.sbom import SBOM_BYTES_MAX, Sbom, encode, load_sbom, merge, read
 from advisories.suppliers import CSAF_BYTES_MAX, read_supplied
 from advisories.templates.writing import Carried, Concerned
 from gateway import files
+from gateway.operations.afar import operation
+from gateway.operations.afar import operation
 from gateway.workspace.folder import Workspace
 from keys.errors import DamagedError, InputError
 
+BODY_BYTES_MAX: Final = 32 * 1024 * 1024  # of lists that come from afar
 _NAMED_MAX = 8  # versions that one sentence names
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A list of components that was stored."""
+
+    format: str
+    components: int
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +53,44 @@ class Proposal:
     carried: Carried
 
 
-def add(workspace: Workspace, product: str, version: str, paths: Sequence[Path]) -> Sbom:
+def add(workspace: Workspace, product: str, version: str, paths: Sequence[Path]) -> Recorded:
     """Store the components of a version, read from one file or several.
 
     Raises:
         InputError: NO_PRODUCT, NO_VERSION, SBOM with what is wrong, FILE_MISSING, FILE_TOO_BIG.
     """
-    found = []
+    found: list[bytes] = []
     for path in paths:
         data = files.read_bytes(
             path, what="list of components", mend="Check the path.", size_max=SBOM_BYTES_MAX
         )
-        found.append(read_sbom(data, where=str(path)))
+        read_sbom(data, where=str(path))  # a fault in one is told before the next is read
+        found.append(data)
+    return record(workspace, product, version, documents=found, names=[str(path) for path in paths])
+
+
+@operation(
+    "PUT", "/products/{product}/versions/{version}/sbom", right="product:write", body_max=BODY_BYTES_MAX
+)
+def record(
+    workspace: Workspace, product: str, version: str, *, documents: Sequence[bytes], names: Sequence[str] = ()
+) -> Recorded:
+    """Store the components of a version.
+
+    Args:
+        workspace: where.
+        product: its id.
+        version: one that is recorded.
+        documents: CycloneDX in JSON, SPDX in JSON or as tags; several make one list.
+        names: of their files, for messages.
+
+    Raises:
+        InputError: NO_PRODUCT, NO_VERSION, SBOM with what is wrong.
+    """
+    if not documents:
+        raise InputError("SBOM", "There is no list of components.", mend="Give one at least.")
+    places = (*names, *(f"document {number + 1}" for number in range(len(names), len(documents))))
+    found = [read_sbom(data, where=place) for data, place in zip(documents, places, strict=False)]
     with workspace.lock():
         known = workspace.product(product).versions
         if version not in known:
@@ -62,7 +101,7 @@ def add(workspace: Workspace, product: str, version: str, paths: Sequence[Path])
             )
         sbom = merge(found)
         files.write_atomic(path_of(workspace, product, version), encode(sbom))
-    return sbom
+    return Recorded(sbom.format, len(sbom.components), tuple(sbom.notes))
 
 
 def path_of(workspace: Workspace, product: str, version: str) -> Path:
@@ -110,11 +149,11 @@ def of_component(workspace: Workspace, name: str, range_: str) -> Proposal:
     except ValueError as error:
         said = str(error).rstrip(".")
         raise InputError("BAD_VALUE", f"{said}.", mend="See 'tocsin advisory new --help'.") from None
-    return _proposal(workspace, f"{name} {range_}", [wanted], Carried())
+    return proposal(workspace, about=f"{name} {range_}", wanted=(wanted,), carried=Carried())
 
 
 def of_supplier(workspace: Workspace, path: Path) -> Proposal:
-    """Propose which of our versions a supplier's CSAF document concerns.
+    """Propose which of our versions a supplier's CSAF document concerns; the document itself stays here.
 
     Raises:
         InputError: CSAF, FILE_MISSING, FILE_TOO_BIG; NOT_AFFECTED, when no version needs a notice.
@@ -123,10 +162,24 @@ def of_supplier(workspace: Workspace, path: Path) -> Proposal:
     said = read_supplied(data, where=str(path))
     about = f"{said.publisher} {said.id}: {said.title}"
     links = ((said.url, about),) if said.url else ()
-    return _proposal(workspace, about, said.wanted, Carried(cves=said.cves, references=links))
+    return proposal(
+        workspace, about=about, wanted=said.wanted, carried=Carried(cves=said.cves, references=links)
+    )
 
 
-def _proposal(workspace: Workspace, about: str, wanted: Sequence[Wanted], carried: Carried) -> Proposal:
+@operation("POST", "/sboms/proposal", right="product:read")
+def proposal(workspace: Workspace, *, about: str, wanted: Sequence[Wanted], carried: Carried) -> Proposal:
+    """Propose which of our versions contain components that somebody asks for; nothing is written.
+
+    Args:
+        workspace: where.
+        about: what was asked for, for people.
+        wanted: the components.
+        carried: what a supplier said beside.
+
+    Raises:
+        InputError: NOT_AFFECTED, when no version needs a notice.
+    """
     known = workspace.products()
     answers = propose(wanted, {name: each.versions for name, each in known.items()}, lists(workspace))
     products, told, open_ = {}, [], []

@@ -8,9 +8,8 @@ import typer
 from rich.console import Console
 
 from advisories.approval import Rejected, Remark
-from advisories.embargo import warnings
-from advisories.limits import NOTICE_TEXT_BYTES_MAX
-from advisories.notice import Text, check_code
+from advisories.limits import NOTICE_BYTES_MAX, NOTICE_TEXT_BYTES_MAX
+from advisories.notice import Notice, Text, check_code
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import (
     JsonOption,
@@ -18,6 +17,7 @@ from gateway.cli.output import (
     WorkspaceOption,
     ask_passphrase,
     confirm,
+    console,
     emit,
     example,
     now,
@@ -25,33 +25,41 @@ from gateway.cli.output import (
     say,
     utc,
 )
+from gateway.cli.own import Own, is_afar, own_key
 from gateway.cli.show import approvals_data, line, next_step, notice_data, print_approvals, print_notice
+from gateway.cli.sign_request import print_judged
 from gateway.operations import advisories
-from gateway.operations.advisories import comments as remarks
-from gateway.operations.advisories import embargo
-from keys.codec import load
-from keys.errors import InputError
+from gateway.operations.advisories import handing, views
+from gateway.operations.advisories.views import Shown
+from gateway.operations.trust import requests
+from gateway.workspace.folder import Workspace
+from keys.cbor import decode
+from keys.codec import load, unpack
+from keys.errors import InputError, RefusedError
+from keys.reasons import Reason
 
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")]
 
 
-def _texts(reviewed: advisories.Review) -> dict[str, Text]:
-    found = reviewed.release.texts.items()
+def _notice(shown: Shown) -> Notice:
+    return unpack(Notice, decode(shown.header, size_max=NOTICE_BYTES_MAX))
+
+
+def _texts(shown: Shown) -> dict[str, Text]:
+    found = shown.texts.items()
     return {language: load(Text, data, size_max=NOTICE_TEXT_BYTES_MAX) for language, data in found}
 
 
-def _data(reviewed: advisories.Review) -> dict[str, Any]:
-    outputs = sorted(reviewed.release.outputs)
+def _data(shown: Shown) -> dict[str, Any]:
     return {
-        **notice_data(reviewed.notice, reviewed.digest, _texts(reviewed), outputs),
-        **approvals_data(reviewed.approvals),
+        **notice_data(_notice(shown), shown.digest, _texts(shown), list(shown.outputs)),
+        **approvals_data(shown.approvals),
     }
 
 
-def _print(reviewed: advisories.Review, out: Console) -> None:
-    outputs = sorted(reviewed.release.outputs)
-    print_notice(out, reviewed.notice, reviewed.digest, _texts(reviewed), outputs)
-    print_approvals(out, reviewed.approvals)
+def _print(shown: Shown, out: Console) -> None:
+    print_notice(out, _notice(shown), shown.digest, _texts(shown), list(shown.outputs))
+    print_approvals(out, shown.approvals)
 
 
 def remark_data(remark: Remark) -> dict[str, Any]:
@@ -117,13 +125,37 @@ def approve(
 ) -> None:
     """Show exactly what is signed, then sign it with one role's key."""
     opened = open_workspace(workspace)
-    reviewed = advisories.review(opened, advisory, now=now(), restart=restart)
-    if not as_json:
-        emit(as_json, {}, lambda out: _print(reviewed, out))
-    confirm(f"Sign these exact bytes with the key {key}?", yes=yes)
-    done = advisories.approve(opened, reviewed, key, ask_passphrase, comment=comment, condition=condition)
+    if is_afar():
+        own = own_key(key, workspace)
+        answer = _signed_here(opened, advisory, own, restart=restart, yes=yes, as_json=as_json)
+        done = handing.take(opened, advisory, answer=answer, comment=comment, condition=condition, now=now())
+    else:
+        reviewed = advisories.review(opened, advisory, now=now(), restart=restart)
+        if not as_json:
+            emit(as_json, {}, lambda out: _print(views.shown(reviewed), out))
+        confirm(f"Sign these exact bytes with the key {key}?", yes=yes)
+        done = views.shown(
+            advisories.approve(opened, reviewed, key, ask_passphrase, comment=comment, condition=condition)
+        )
     rest = next_step(done.approvals, f"tocsin advisory publish {advisory}")
-    emit(as_json, _data(done), say(f"{key} approved {advisory} revision {done.notice.revision}; {rest}."))
+    emit(as_json, _data(done), say(f"{key} approved {advisory} revision {_notice(done).revision}; {rest}."))
+
+
+def _signed_here(
+    opened: Workspace, advisory: str, own: Own, *, restart: bool, yes: bool, as_json: bool
+) -> bytes:
+    """Fetch what is to be signed, make all of it again on this machine, show it, and sign it."""
+    handed = handing.hand_out(opened, advisory, restart=restart, now=now())
+    judged = requests.judge(handed.request)
+    own.require_fleet(judged.fleet)
+    if not isinstance(judged.content, Notice) or judged.content.id != advisory:
+        raise RefusedError(Reason.WRONG_SUBJECT, f"this is not {advisory}")
+    judged.signer(own.signer.public)
+    if not as_json:
+        print_judged(judged, None if own.fleet is None else own.fleet.hex(), console())
+        print_approvals(console(), handed.approvals)
+    confirm(f"Sign these exact bytes with the key {own.name}?", yes=yes)
+    return requests.sign(judged, own.signer)
 
 
 @app.command(
@@ -145,44 +177,37 @@ def reject(
     as_json: JsonOption = False,
 ) -> None:
     """Say no, and why: this content cannot be published until it changes or you take it back."""
-    opened = open_workspace(workspace)
-    time = now()
-    about = advisories.present(opened, advisory, now=time).about
-    if take_back:
-        remarks.take_back(opened, about, role=role, by=by, now=time)
-    else:
-        remarks.reject(opened, about, role=role, by=by, comment=comment or "", now=time)
+    about = views.reject(
+        open_workspace(workspace),
+        advisory,
+        role=role,
+        by=by,
+        comment=comment or "",
+        take_back=take_back,
+        now=now(),
+    )
     verb = "took the rejection back of" if take_back else "rejected"
     emit(
         as_json,
         {"advisory": advisory, "revision": about.revision, "digest": about.digest, "taken_back": take_back},
-        say(f"{by} ({role}) {verb} {advisory} revision {about.revision}."),
+        say(f"{about.by} ({role}) {verb} {advisory} revision {about.revision}."),
     )
 
 
 @app.command("comments", epilog=example("advisory comments EX-2026-0001"))
 def comments(advisory: IdArgument, workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
     """Show all that approvers said, each with the digest it was about; nothing is ever forgotten."""
-    opened = open_workspace(workspace)
-    try:
-        about = advisories.present(opened, advisory, now=now()).about
-    except InputError as error:
-        if error.code in {"NO_ADVISORY", "BAD_ID"}:
-            raise
-        # The file has a fault just now: what was said is about other content, whatever it will be.
-        about = remarks.About(advisory, advisories.published_revision(opened, advisory) + 1, bytes(32), "")
-    found = remarks.said(opened, about)
+    found = views.remarks(open_workspace(workspace), advisory, now=now())
 
     def human(out: Console) -> None:
-        if not found:
+        if not found.items:
             line(out, f"Nobody has said anything about {advisory}.")
-        for remark in found:
+        for remark in found.items:
             print_remark(out, remark)
 
-    stops = any(remark.stops for remark in found)
     emit(
         as_json,
-        {"advisory": advisory, "stops": stops, "remarks": [remark_data(one) for one in found]},
+        {"advisory": advisory, "stops": found.stops, "remarks": [remark_data(one) for one in found.items]},
         human,
     )
 
@@ -202,25 +227,22 @@ def condition(
     """Mark a condition of an approval as met, so that publishing may go on."""
     if not met:
         raise InputError("USAGE", "Nothing is said about the condition.", mend="Say --met once it is met.")
-    remarks.meet(open_workspace(workspace), advisory, number, by=by, now=now())
+    said = views.meet(open_workspace(workspace), advisory, number, by=by, now=now())
     emit(
         as_json,
-        {"advisory": advisory, "condition": number, "met": True, "by": by},
-        say(f"Condition {number} on {advisory} is met, says {by}."),
+        {"advisory": advisory, "condition": number, "met": True, "by": said.by},
+        say(f"Condition {number} on {advisory} is met, says {said.by}."),
     )
 
 
 @app.command("show", epilog=example("advisory show EX-2026-0001"))
 def show(advisory: IdArgument, workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
     """Show what an approval signs, and who signed so far."""
-    opened = open_workspace(workspace)
-    reviewed = advisories.review(opened, advisory, now=now())
-    facts = advisories.load(opened, advisory).facts
-    marks = warnings(facts, embargo.lifted(opened, facts), now())
+    found = views.show(open_workspace(workspace), advisory, now=now())
 
     def human(out: Console) -> None:
-        for mark in marks:
+        for mark in found.marks:
             line(out, mark)
-        _print(reviewed, out)
+        _print(found, out)
 
-    emit(as_json, {**_data(reviewed), "tlp": facts.tlp.value, "marks": marks}, human)
+    emit(as_json, {**_data(found), "tlp": found.tlp, "marks": list(found.marks)}, human)

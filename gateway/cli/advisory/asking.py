@@ -15,6 +15,7 @@ from advisories.templates import NAMES, Template, template
 from advisories.templates.writing import Answers, Concerned
 from advisories.versions import Range, format_range, parse_range, parse_version
 from gateway.cli.times import moment, written
+from gateway.operations import products
 from gateway.operations.advisories import beginning
 from gateway.operations.sboms import Proposal
 from gateway.workspace.folder import Workspace
@@ -97,10 +98,9 @@ class Interview:
         Raises:
             InputError: as :func:`beginning.before` and :func:`beginning.answers`.
         """
-        earlier = beginning.before(self.workspace, self.advisory, chosen)
-        products = [*self.proposed.products] if self.proposed else None
-        found = beginning.answers(
-            self.workspace, self.advisory, chosen, now=self.now, products=products, earlier=earlier
+        wanted = [*self.proposed.products] if self.proposed else None
+        found = beginning.known(
+            self.workspace, self.advisory, name=chosen.name, now=self.now, products=wanted
         )
         if self.proposed:
             found = replace(found, products=self.proposed.products, carried=self.proposed.carried)
@@ -119,12 +119,14 @@ class Interview:
         return template(NAMES[ask("What sort of notice", _number(len(NAMES))) - 1])
 
     def _ask_products(self, chosen: Template) -> None:
-        known = self.workspace.products()
-        names = list(known)
+        known = [product.id for product in products.list_(self.workspace)]
+        names = known
         if len(known) > 1:
-            names = ask(f"Which products ({', '.join(known)})", _some(list(known)), default=", ".join(known))
+            names = ask(f"Which products ({', '.join(known)})", _some(known), default=", ".join(known))
         assert self.answers is not None
-        self.answers = beginning.answers(self.workspace, self.advisory, chosen, now=self.now, products=names)
+        self.answers = beginning.known(
+            self.workspace, self.advisory, name=chosen.name, now=self.now, products=names
+        )
         for name in names:
             before = self.answers.products[name]
             default = "; ".join(map(format_range, before.affected)) if before.affected else None

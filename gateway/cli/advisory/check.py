@@ -26,7 +26,10 @@ from gateway.cli.output import (
     now,
     open_workspace,
 )
-from gateway.operations import advisories
+from gateway.cli.own import is_afar, place_of
+from gateway.operations.advisories import views
+from gateway.operations.advisories.views import Report
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
 
@@ -57,22 +60,32 @@ def check(
         raise InputError("NO_ADVISORY", "No advisory is named.", mend="Name its id or its file.")
     wanted = {_known(name) for name in only or ()}
     is_file = "/" in source or source.endswith((".yaml", ".yml"))
-    checked = advisories.load(open_workspace(workspace), Path(source) if is_file else source, now=now())
-    findings = [one for one in checked.findings if not wanted or one.rule in wanted]
+    path, report = _checked(open_workspace(workspace), Path(source) if is_file else source)
+    findings = [one for one in report.findings if not wanted or one.rule in wanted]
     if sarif_file is not None:
         made = json.dumps(sarif(findings, version=version("tocsin")), indent=2, ensure_ascii=False)
-        if sarif_file.exists() and sarif_file.samefile(checked.path):
+        if sarif_file.exists() and path is not None and sarif_file.samefile(path):
             raise InputError("NOT_REPLACED", "That is the advisory itself.", mend="Name another file.")
         files.require_replaceable(sarif_file)
         files.write_atomic(sarif_file, f"{made}\n".encode())
     blocking = sum(finding.severity == "block" for finding in findings)
     emit(
         as_json,
-        {"advisory": checked.facts.id, "blocking": blocking, "findings": findings},
-        lambda out: _print(out, checked.facts.id, findings, blocking),
+        {"advisory": report.advisory, "blocking": blocking, "findings": findings},
+        lambda out: _print(out, report.advisory, findings, blocking),
     )
     if blocking:
         raise typer.Exit(1)
+
+
+def _checked(opened: Workspace, source: Path | str) -> tuple[Path | None, Report]:
+    """Return where the facts lie on this machine, if they do, and what the checks found."""
+    if not is_afar():
+        return views.checked(opened, source, now=now())
+    if isinstance(source, str):
+        return None, views.check(opened, source, now=now())
+    data = files.read_bytes(source, what="advisory", mend="Check the path.")
+    return source, views.check_file(opened, data, where=place_of(source), now=now())
 
 
 def _known(name: str) -> str:

@@ -13,6 +13,7 @@ from advisories.csaf.tracking import STATES
 from gateway import files
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace
+from gateway.cli.own import place_of, written_at
 from gateway.operations.advisories import csaf
 from keys.errors import InputError
 
@@ -99,7 +100,9 @@ def take(
     as_json: JsonOption = False,
 ) -> None:
     """Take over a CSAF 2.0 document as a new advisory, and say what of it could not be carried over."""
-    path, found = csaf.take(open_workspace(workspace), file, advisory)
+    opened = open_workspace(workspace)
+    found = csaf.take(opened, csaf.read(file), advisory=advisory, where=place_of(file))
+    path = written_at(opened, found.path)
 
     def human(out: Console) -> None:
         kept = f"{found.carried} values carried over, {found.derived} that follow from them"
@@ -108,14 +111,14 @@ def take(
         lines += [f"Lost: {loss.path} ({loss.what}), for {loss.why}." for loss in found.losses[:LOSSES_SHOWN]]
         if len(found.losses) > LOSSES_SHOWN:
             lines.append(f"And {len(found.losses) - LOSSES_SHOWN} more: --json tells them all.")
-        lines.append(f"Next: tocsin advisory check {found.facts.id}.")
+        lines.append(f"Next: tocsin advisory check {found.id}.")
         for line in lines:
             out.print(files.visible(line), markup=False)
 
     emit(
         as_json,
         {
-            "advisory": found.facts.id,
+            "advisory": found.id,
             "path": path,
             "carried": found.carried,
             "derived": found.derived,

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from advisories.edits import Edited
 from gateway import files
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import (
@@ -26,13 +25,13 @@ from gateway.cli.output import (
     table,
     utc,
 )
+from gateway.cli.own import place_of
 from gateway.cli.show import line
-from gateway.operations import advisories
-from gateway.operations.advisories import editing
+from gateway.operations.advisories import drafts, editing
 from keys.errors import InputError
 
 
-def _in_editor(path: Path, copy: Path) -> bytes:
+def _in_editor(file: bytes, copy: Path) -> bytes:
     """Open a copy in the person's editor and return what it became.
 
     Raises:
@@ -43,7 +42,7 @@ def _in_editor(path: Path, copy: Path) -> bytes:
         raise InputError(
             "EDITOR", "There is no editor to open.", mend="Set EDITOR, or name the file with --from."
         )
-    files.write_atomic(copy, path.read_bytes())
+    files.write_atomic(copy, file)
     try:
         status = subprocess.run([*command, str(copy)], check=False).returncode  # noqa: S603 - the person's own editor
     except OSError as error:
@@ -72,12 +71,19 @@ def edit(
     if source is not None:
         data = files.read_bytes(source, what="changed file", mend="Check the path.")
     else:
-        before = advisories.load(opened, advisory).facts.file
+        before = drafts.facts(opened, advisory, now=now())
         source = Path(tempfile.mkdtemp(prefix="tocsin-")) / f"{advisory}.yaml"
-        data = _in_editor(advisories.facts_path(opened, advisory), source)
+        data = _in_editor(before.file, source)
     try:
         done = editing.edit(
-            opened, advisory, role, data, where=str(source), before=before, by=by or role, now=now()
+            opened,
+            advisory,
+            role,
+            data,
+            where=place_of(source),
+            if_match=before.tag if before else "",
+            by=by or role,
+            now=now(),
         )
     except InputError as error:
         if before is not None:
@@ -116,9 +122,8 @@ def edit(
 def edits(advisory: IdArgument, workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
     """Show who changed which fields, and when."""
     rows: list[dict[str, Any]] = [
-        {"at": each.at, "by": each.by, "role": each.data.role, "paths": list(each.data.paths)}
+        {"at": each.at, "by": each.by, "role": each.role, "paths": list(each.paths)}
         for each in editing.edits(open_workspace(workspace), advisory)
-        if isinstance(each.data, Edited)
     ]
     cells = [(utc(row["at"]), row["by"], row["role"], ", ".join(row["paths"]) or "-") for row in rows]
     emit(

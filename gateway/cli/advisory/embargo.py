@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from advisories.embargo import Lift, label, warnings
+from advisories.embargo import Lift, label
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import (
     JsonOption,
@@ -23,11 +23,15 @@ from gateway.cli.output import (
     say,
     utc,
 )
+from gateway.cli.own import is_afar, own_key
 from gateway.cli.show import line
 from gateway.cli.times import moment
-from gateway.operations import advisories
-from gateway.operations.advisories import embargo
-from keys.errors import InputError
+from gateway.operations.advisories import embargo, lifting
+from keys.cbor import decode
+from keys.codec import unpack
+from keys.document import seal
+from keys.errors import InputError, RefusedError
+from keys.reasons import Reason
 
 embargo_app = group("Until when nothing leaves, and lifting that early.")
 app.add_typer(embargo_app, name="embargo")
@@ -54,14 +58,13 @@ def _data(standing: embargo.Standing) -> dict[str, Any]:
 @embargo_app.command("show", epilog=example("advisory embargo show EX-2026-0001"))
 def show(advisory: IdArgument, workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
     """Show until when nothing leaves, how far it may travel, and who wants to lift it."""
-    opened = open_workspace(workspace)
-    facts = advisories.load(opened, advisory).facts
-    standing = embargo.standing(opened, facts)
+    found = embargo.show(open_workspace(workspace), advisory, now=now())
+    standing = found.standing
 
     def human(out: Console) -> None:
         until = "no embargo" if standing.until is None else f"embargo until {utc(standing.until)}"
         line(out, f"{advisory}: {label(standing.tlp)}, {until}")
-        for words in warnings(facts, embargo.lifted(opened, facts), now()):
+        for words in found.marks:
             line(out, words)
         if standing.lifting and standing.approvals:
             _print_lifting(out, standing.lifting, standing)
@@ -97,7 +100,15 @@ def lift(
         wanted = None if until is None else int(moment(until, now=now()).timestamp())
     except ValueError as error:
         raise InputError("BAD_VALUE", f"--until: {error}.") from None
-    facts, found = embargo.review_lift(opened, advisory, until=wanted, now=now())
+    if is_afar():
+        own = own_key(key, workspace)
+        body = lifting.prepare(opened, advisory, until=wanted, now=now())
+        found = unpack(Lift, decode(body, size_max=Lift.BYTES_MAX))
+        own.require_fleet(found.fleet)
+        if (found.type, found.id) != (Lift.TYPE, advisory):
+            raise RefusedError(Reason.WRONG_SUBJECT, f"this lifts no embargo of {advisory}")
+    else:
+        facts, found = embargo.review_lift(opened, advisory, until=wanted, now=now())
     if not as_json:
         emit(
             as_json,
@@ -108,7 +119,10 @@ def lift(
             ),
         )
     confirm(f"Sign this with the key {key}?", yes=yes)
-    standing = embargo.lift_embargo(opened, facts, found, key, ask_passphrase, now=now())
+    if is_afar():
+        standing = lifting.take(opened, advisory, document=seal(found, [own.signer]), now=now())
+    else:
+        standing = embargo.lift_embargo(opened, facts, found, key, ask_passphrase, now=now())
     missing = standing.approvals.missing if standing.approvals else ()
     rest = f"still missing: {', '.join(missing)}" if missing else "the embargo is lifted"
     emit(as_json, _data(standing), say(f"{key} signed; {rest}."))

@@ -7,10 +7,6 @@ from typing import Annotated
 
 import typer
 
-from advisories import packet as pages
-from advisories.compose import FACTS
-from advisories.embargo import Channel
-from advisories.facts import load_facts
 from gateway import files
 from gateway.cli.advisory.app import IdArgument, app
 from gateway.cli.output import (
@@ -22,9 +18,7 @@ from gateway.cli.output import (
     open_workspace,
     say,
 )
-from gateway.operations import advisories
 from gateway.operations.advisories import packet as packets
-from gateway.operations.advisories.embargo import require_may_leave
 from keys.errors import InputError
 
 
@@ -46,31 +40,20 @@ def packet(
         # A packet is a page: whatever else is named here is a slip, and would be lost.
         raise InputError("BAD_VALUE", f"'{file.name}' is no name of a page.", mend="Name a file '....html'.")
     files.require_replaceable(file)
-    time = now()
-    reviewed = advisories.review(opened, advisory, now=time, restart=restart)
-    known = advisories.roles_of(opened.trusted().root, reviewed.notice)
-    if role not in known:
-        message = f"'{role}' does not sign this notice."
-        raise InputError("WRONG_ROLE", message, mend=f"Known: {', '.join(sorted(known))}.")
-    facts = load_facts(reviewed.release.sources[FACTS], where=FACTS)
-    # The desk shows everything, to the person at it; a file goes further.
-    require_may_leave(opened, facts, Channel.OWN, now=time)
-    if not reviewed.blocked:
-        advisories.fix(opened, reviewed)
-    data = pages.make(packets.packet(opened, reviewed, role, now=time)).encode()
-    files.write_atomic(file, data)
-    draft = " It is a draft: checks keep it from being approved." if reviewed.blocked else ""
+    page = packets.page(opened, advisory, role, now=now(), restart=restart)
+    files.write_atomic(file, page.data)
+    draft = " It is a draft: checks keep it from being approved." if page.blocked else ""
     emit(
         as_json,
         {
             "advisory": advisory,
-            "revision": reviewed.notice.revision,
+            "revision": page.revision,
             "role": role,
-            "digest": reviewed.digest,
-            "check_code": reviewed.code,
+            "digest": page.digest,
+            "check_code": page.code,
             "file": file,
-            "bytes": len(data),
-            "blocked": reviewed.blocked,
+            "bytes": len(page.data),
+            "blocked": page.blocked,
         },
-        say(f"Wrote {file} for {role}: {advisory}, check code {reviewed.code}, {len(data)} bytes.{draft}"),
+        say(f"Wrote {file} for {role}: {advisory}, check code {page.code}, {len(page.data)} bytes.{draft}"),
     )

@@ -22,7 +22,10 @@ def render(
     as_json: JsonOption = False,
 ) -> None:
     """Write every output that the next approval signs: pages, letters, mail, sheets, screens and pictures."""
-    done = rendering.render(open_workspace(workspace), advisory, folder, now=now())
+    opened = open_workspace(workspace)
+    rendering.require_free_folder(folder)
+    done = rendering.outputs(opened, advisory, now=now())
+    rendering.write(done, folder)
 
     def human(out: Console) -> None:
         code = f"check code {done.code}" if done.code else "stars where the check code will stand"

@@ -20,6 +20,7 @@ from gateway.cli.output import (
     say,
     table,
 )
+from gateway.cli.own import place_of
 from gateway.operations.advisories import translations
 
 translate = group("Send texts to translators, and take them back: PO and XLIFF 2.1.")
@@ -74,7 +75,12 @@ def take(
 ) -> None:
     """Put a finished translation into the advisory; stale, unfinished or altered ones are refused."""
     back = translations.take(
-        open_workspace(workspace), advisory, file, translator=translator, signed_off=signed_off
+        open_workspace(workspace),
+        advisory,
+        file,
+        translator=translator,
+        signed_off=signed_off,
+        where=place_of(file),
     )
     emit(
         as_json,

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from advisories.facts import schema as facts_schema
-from advisories.templates import NAMES, template
+from advisories.templates import NAMES, Template, template
+from advisories.templates.writing import Answers
+from gateway import files
 from gateway.cli.advisory.app import app
 from gateway.cli.advisory.asking import Interview
 from gateway.cli.advisory.proposing import data, proposal_of, require_yes, show
@@ -23,8 +25,8 @@ from gateway.cli.output import (
     say,
     table,
 )
-from gateway.operations import advisories
-from gateway.operations.advisories import beginning
+from gateway.cli.own import place_of, written_at
+from gateway.operations.advisories import beginning, drafts
 from keys.errors import InputError
 
 _DEFAULT = "vulnerability-with-fix"
@@ -66,7 +68,8 @@ def new(
     """
     opened = open_workspace(workspace)
     if "/" in source or source.endswith((".yaml", ".yml")):
-        path = advisories.add(opened, Path(source))
+        data_ = files.read_bytes(Path(source), what="advisory", mend="Check the path.")
+        path = written_at(opened, drafts.take(opened, data_, where=place_of(Path(source))).path)
     else:
         chosen = template(name) if name else None
         proposed = proposal_of(opened, component, range_, supplier)
@@ -77,7 +80,7 @@ def new(
             emit(as_json, data(proposed), lambda out: show(proposed, out))
         if dry_run:
             return
-        beginning.before(opened, source, chosen or template(_DEFAULT))
+        beginning.require(opened, source, name=name or _DEFAULT)
         if proposed:
             require_yes(proposed, yes=yes)
         interview = Interview(opened, source, now(), chosen, proposed=proposed)
@@ -92,7 +95,7 @@ def new(
 
 def _unasked(interview: Interview) -> Path:
     chosen = interview.template or template(_DEFAULT)
-    return beginning.begin(interview.workspace, chosen, interview.begin(chosen))
+    return _written(interview, chosen, interview.begin(chosen))
 
 
 def _asked(interview: Interview) -> Path:
@@ -101,7 +104,12 @@ def _asked(interview: Interview) -> Path:
     except KeyboardInterrupt:
         _keep(interview)
         raise
-    return beginning.begin(interview.workspace, chosen, found)
+    return _written(interview, chosen, found)
+
+
+def _written(interview: Interview, chosen: Template, found: Answers) -> Path:
+    opened = interview.workspace
+    return written_at(opened, beginning.begin(opened, name=chosen.name, given=found).path)
 
 
 def _keep(interview: Interview) -> None:
@@ -109,7 +117,7 @@ def _keep(interview: Interview) -> None:
     if interview.template is None or interview.answers is None or not interview.answered:
         sys.stderr.write("\nNothing was written.\n")
         return
-    path = beginning.begin(interview.workspace, interview.template, interview.answers)
+    path = _written(interview, interview.template, interview.answers)
     sys.stderr.write(f"\nWhat you answered is in {path}; the rest stands there as [gaps].\n")
 
 

@@ -285,7 +285,7 @@ def approve(
     Raises:
         InputError: ADVISORY_BLOCKED, WRONG_ROLE, KEY_NOT_IN_ROOT, CHANGED_MEANWHILE, or of opening the key.
     """
-    _require_passed(workspace, reviewed)
+    require_passed(workspace, reviewed)
     root = workspace.trusted().root
     require_role(workspace, root, key, roles_of(root, reviewed.notice))
     signer = workspace.signer(key, passphrase)
@@ -297,7 +297,12 @@ def roles_of(root: Root, notice: Notice) -> set[str]:
     return {role for product in notice.subject for role in root.demands(Notice.TYPE, product)}
 
 
-def _require_passed(workspace: Workspace, reviewed: Review) -> None:
+def require_passed(workspace: Workspace, reviewed: Review) -> None:
+    """Refuse to go on with what checks found to be mended first.
+
+    Raises:
+        InputError: ADVISORY_BLOCKED.
+    """
     if reviewed.blocked:
         raise InputError(
             "ADVISORY_BLOCKED",
@@ -368,7 +373,7 @@ def fix(workspace: Workspace, reviewed: Review) -> None:
     Raises:
         InputError: ADVISORY_BLOCKED, CHANGED_MEANWHILE.
     """
-    _require_passed(workspace, reviewed)
+    require_passed(workspace, reviewed)
     notice = reviewed.notice
     with workspace.lock():
         _require_unchanged(workspace, reviewed)

@@ -12,18 +12,50 @@ from advisories.compose import FACTS
 from advisories.facts import Facts, load_facts, schema
 from advisories.facts.matter import Contact, ContactKind
 from advisories.phases import word
-from advisories.templates import Template, speaks
+from advisories.templates import Template, speaks, template
 from advisories.templates.writing import SCHEMA_FILE, Answers, Concerned, write
 from gateway import files
 from gateway.operations import releases
-from gateway.operations.advisories.drafts import facts_path, published_revision
+from gateway.operations.advisories.drafts import Written, facts_path, published_revision, written
 from gateway.operations.advisories.setting import organisation
+from gateway.operations.afar import operation
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
 _HOUR: Final = timedelta(hours=1)
 _SPOKEN: Final = (ContactKind.MAIL, ContactKind.PHONE, ContactKind.PAGE)
 """Kinds of contacts that fit on a device's screen, best first."""
+
+
+@operation("GET", "/advisories/{advisory}/beginning", right="advisory:read")
+def known(
+    workspace: Workspace, advisory: str, *, name: str, now: int, products: Sequence[str] | None = None
+) -> Answers:
+    """Return what is known of a new advisory before anybody is asked.
+
+    Args:
+        workspace: where.
+        advisory: its id.
+        name: of the template.
+        now: UTC seconds.
+        products: ids of those concerned; None: all, or those of the published notice that it goes on with.
+
+    Raises:
+        InputError: NO_TEMPLATE, ADVISORY_EXISTS, NOT_PUBLISHED, NO_PRODUCT.
+    """
+    chosen = template(name)
+    earlier = before(workspace, advisory, chosen)
+    return answers(workspace, advisory, chosen, now=now, products=products, earlier=earlier)
+
+
+@operation("GET", "/advisories/{advisory}/beginning/{name}", right="advisory:read")
+def require(workspace: Workspace, advisory: str, name: str) -> None:
+    """Refuse to begin what would go over something else.
+
+    Raises:
+        InputError: NO_TEMPLATE, ADVISORY_EXISTS, NOT_PUBLISHED.
+    """
+    before(workspace, advisory, template(name))
 
 
 def before(workspace: Workspace, advisory: str, template: Template) -> Facts | None:
@@ -141,20 +173,27 @@ def update_time(template: Template, *, now: int) -> datetime | None:
     return time + _HOUR + timedelta(hours=template.next_update_hours)
 
 
-def begin(workspace: Workspace, template: Template, given: Answers) -> Path:
+@operation("POST", "/beginnings", right="advisory:write")
+def begin(workspace: Workspace, *, name: str, given: Answers) -> Written:
     """Write the file of facts, and the schema that its first line names.
 
+    Args:
+        workspace: where.
+        name: of the template.
+        given: what was answered, and what :func:`known` said.
+
     Raises:
-        InputError: as :func:`before`; BAD_ID.
+        InputError: as :func:`known`; BAD_ID; BAD_VALUE, for answers that make no file of facts.
     """
     path = facts_path(workspace, given.id)
-    text = write(template, given)
+    chosen = template(name)
+    text = write(chosen, given)
     load_facts(text, where=str(path))  # what is written reads back, whatever was answered
     with workspace.lock():
-        before(workspace, given.id, template)
+        before(workspace, given.id, chosen)
         files.write_atomic(path, text.encode())
         write_schema(path.parent / SCHEMA_FILE)
-    return path
+    return written(workspace, path)
 
 
 def write_schema(path: Path) -> None:

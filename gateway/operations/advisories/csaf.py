@@ -9,18 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from advisories.compose import header_of
-from advisories.csaf import Imported, csaf_document, encode, file_name, read_csaf
+from advisories.csaf import csaf_document, encode, file_name, read_csaf
+from advisories.csaf.losses import Loss
 from advisories.csaf.parse import DOCUMENT_BYTES_MAX
 from advisories.embargo import Channel
 from advisories.facts import Facts, load_facts
 from advisories.notice import Notice
 from advisories.story import Story
 from gateway import files
+from gateway.core.rights import Caller
 from gateway.operations import releases
 from gateway.operations.advisories.beginning import schema_path, write_schema
-from gateway.operations.advisories.drafts import facts_path, load, published_revision, require_new
+from gateway.operations.advisories.drafts import (
+    facts_path,
+    load,
+    published_revision,
+    require_for,
+    require_new,
+    written,
+)
 from gateway.operations.advisories.embargo import require_may_leave
 from gateway.operations.advisories.setting import current, kept
+from gateway.operations.afar import operation
 from gateway.workspace.folder import Workspace
 from keys.document import peek
 from keys.errors import DamagedError, InputError, UnavailableError
@@ -39,24 +49,50 @@ class Document:
     data: bytes
 
 
-def take(workspace: Workspace, source: Path, advisory: str | None) -> tuple[Path, Imported]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was taken over from a document, and what was not."""
+
+    id: str
+    path: str
+    """Of the file of facts, in the workspace."""
+    carried: int
+    """How many values of the document stand in the facts."""
+    derived: int
+    """How many follow from others that stand there."""
+    losses: tuple[Loss, ...]
+    assumed: tuple[tuple[str, str], ...]
+    """Key of the facts, and why it has its value."""
+
+
+def read(source: Path) -> bytes:
+    """Read a document that a person named.
+
+    Raises:
+        InputError: FILE_MISSING, FILE_TOO_BIG.
+    """
+    return files.read_bytes(
+        source, what="CSAF document", mend="Check the path.", size_max=DOCUMENT_BYTES_MAX + 1
+    )
+
+
+@operation("POST", "/csaf-imports", right="advisory:write", raw="data", body_max=DOCUMENT_BYTES_MAX + 1)
+def take(workspace: Workspace, data: bytes, *, advisory: str | None = None, where: str = "") -> Taken:
     """Take over a CSAF 2.0 document as a new advisory.
 
     Args:
         workspace: where.
-        source: the JSON file.
+        data: untrusted JSON.
         advisory: its id here; None: made of the document's own.
+        where: the file's name, for messages.
 
     Raises:
-        InputError: FILE_MISSING, of :func:`advisories.csaf.read_csaf`, ADVISORY_EXISTS.
+        InputError: of :func:`advisories.csaf.read_csaf`, ADVISORY_EXISTS.
     """
-    data = files.read_bytes(
-        source, what="CSAF document", mend="Check the path.", size_max=DOCUMENT_BYTES_MAX + 1
-    )
     holders = [entry.holder for entry in workspace.key_entries().values() if "engineering" in entry.roles]
     found = read_csaf(
         data,
-        where=str(source),
+        where=where,
         advisory=advisory,
         holder=holders[0] if holders else "engineering",
         exercise=workspace.settings.exercise,
@@ -66,9 +102,11 @@ def take(workspace: Workspace, source: Path, advisory: str | None) -> tuple[Path
         require_new(path)
         files.write_atomic(path, found.data)
         write_schema(schema_path(workspace))
-    return path, found
+    name = written(workspace, path).path
+    return Taken(found.facts.id, name, found.carried, found.derived, tuple(found.losses), found.assumed)
 
 
+@operation("GET", "/advisories/{advisory}/csaf", right="advisory:read")
 def documents(
     workspace: Workspace,
     advisory: str,
@@ -78,6 +116,7 @@ def documents(
     status: str | None = None,
     revision: int | None = None,
     now: int,
+    asker: Caller | None = None,
 ) -> list[Document]:
     """Return an advisory's documents: of what was published last, or of what is worked on since.
 
@@ -89,6 +128,7 @@ def documents(
         status: draft, interim or final; None: as it is. Only what was published can be more than a draft.
         revision: a published one; None: the newest words.
         now: UTC seconds, when a draft is dated.
+        asker: whose token it is.
 
     Raises:
         InputError: NO_ADVISORY, NO_TEXT, NO_REVISION, NOT_PUBLISHED, CSAF_PROFILE, EMBARGO, TLP.
@@ -96,6 +136,7 @@ def documents(
     """
     story, published = _story(workspace, advisory, revision, now)
     facts = story.facts
+    require_for(asker, facts, now=now)
     for language in languages:
         if language not in facts.texts:
             known = files.near(language, list(facts.texts))

@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import dataclass
 
 from advisories.edits import Change, Edited, changes
-from advisories.events import Recorded
 from advisories.facts import load_facts
 from advisories.owners import APPROVERS
 from gateway import files
-from gateway.operations.advisories.drafts import facts_path, load
+from gateway.core.rights import Caller
+from gateway.operations.advisories.drafts import facts_path, load, require_own, tag_of
+from gateway.operations.afar import operation
 from gateway.store.events import record, recorded
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
@@ -27,16 +28,32 @@ class Edit:
     """False: it is the very same file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An edit that was accepted."""
+
+    at: float
+    """UTC seconds."""
+    by: str
+    role: str
+    paths: tuple[str, ...]
+    """Of the fields that it changed."""
+
+
+@operation(
+    "PUT", "/advisories/{advisory}/facts", right="advisory:write", raw="data", body_max=files.NAMED_BYTES_MAX
+)
 def edit(
     workspace: Workspace,
     advisory: str,
     role: str,
     data: bytes,
     *,
-    where: str,
-    before: bytes | None,
     by: str,
     now: float,
+    where: str = "",
+    if_match: str = "",
+    asker: Caller | None = None,
 ) -> Edit:
     """Take a changed file over, if every changed field belongs to the role.
 
@@ -45,10 +62,11 @@ def edit(
         advisory: its id.
         role: engineering, legal or communications.
         data: the changed file, untrusted.
-        where: its name, for messages.
-        before: the file that was changed, where that is known: it must still be the one in the workspace.
         by: who says so.
         now: UTC seconds.
+        where: its name, for messages.
+        if_match: tag of the file that was changed, where that is known: it must still be the one here.
+        asker: whose token it is; an author may write in any role.
 
     Raises:
         InputError: WRONG_ROLE, CHANGED_MEANWHILE, WRONG_ID, or the file's own faults with file:line.
@@ -59,9 +77,11 @@ def edit(
             f"'{role}' owns no field of an advisory.",
             mend=f"Name one of: {', '.join(APPROVERS)}.",
         )
+    if asker is not None and "author" not in asker.roles:
+        require_own(asker, role)
     with workspace.lock():
         current = load(workspace, advisory).facts.file
-        if before is not None and before != current:
+        if if_match and if_match != tag_of(current):
             raise InputError(
                 "CHANGED_MEANWHILE", "The file was changed meanwhile.", mend="Begin again with the new one."
             )
@@ -87,7 +107,8 @@ def edit(
     return Edit(accepted, refused, data != current)
 
 
-def edits(workspace: Workspace, advisory: str) -> list[Recorded]:
+@operation("GET", "/advisories/{advisory}/edits", right="advisory:read")
+def edits(workspace: Workspace, advisory: str) -> tuple[Taken, ...]:
     """Return the edits of an advisory that were accepted, oldest first.
 
     Raises:
@@ -95,4 +116,9 @@ def edits(workspace: Workspace, advisory: str) -> list[Recorded]:
     """
     load(workspace, advisory)
     with workspace.store() as store, store.read() as session:
-        return recorded(session, advisory=advisory, kind="advisory.edited")
+        found = recorded(session, advisory=advisory, kind="advisory.edited")
+    return tuple(
+        Taken(each.at, each.by, each.data.role, each.data.paths)
+        for each in found
+        if isinstance(each.data, Edited)
+    )

@@ -10,15 +10,17 @@ import contextlib
 import hashlib
 from dataclasses import dataclass
 
-from advisories.embargo import Channel, Lift, Lifted, LiftSigned, ends, require_free, seconds
+from advisories.embargo import Channel, Lift, Lifted, LiftSigned, ends, require_free, seconds, warnings
 from advisories.facts import Facts
 from advisories.facts.matter import Tlp
 from advisories.notice import Notice
 from gateway.operations.advisories.drafts import load
+from gateway.operations.afar import operation
 from gateway.operations.trust.signing import (
     Approvals,
     approvals,
     require_role,
+    require_say,
     sign,
     verified,
 )
@@ -29,7 +31,7 @@ from keys.codec import dump
 from keys.document import body_bytes, peek, typ
 from keys.errors import InputError, RefusedError
 from keys.root import Root
-from keys.signer import Passphrase
+from keys.signer import Passphrase, Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,26 @@ class Standing:
     """The lifting for which signatures are collected, or that is in force."""
     approvals: Approvals | None
     """Whose signatures it has; none missing: it is in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """How an advisory's embargo stands, and what a person who reads it has to be told first."""
+
+    standing: Standing
+    marks: tuple[str, ...]
+
+
+@operation("GET", "/advisories/{advisory}/embargo", right="advisory:read")
+def show(workspace: Workspace, advisory: str, *, now: int) -> Marked:
+    """Return until when nothing leaves, how far it may travel, and who wants to lift it.
+
+    Raises:
+        InputError: NO_ADVISORY; faults of the file.
+    """
+    facts = load(workspace, advisory).facts
+    found = standing(workspace, facts)
+    return Marked(found, tuple(warnings(facts, lifted(workspace, facts), now)))
 
 
 def lifted(workspace: Workspace, facts: Facts) -> int | None:
@@ -136,7 +158,17 @@ def lift_embargo(
     """
     root = workspace.trusted().root
     require_role(workspace, root, key, {role for row in _rows(root, lift) for role in row})
-    signer = workspace.signer(key, passphrase)
+    return sign_lift(workspace, facts, lift, workspace.signer(key, passphrase), now=now)
+
+
+def sign_lift(workspace: Workspace, facts: Facts, lift: Lift, signer: Signer, *, now: float) -> Standing:
+    """Add a signer's signature to a lifting.
+
+    Raises:
+        InputError: KEY_NOT_IN_ROOT, WRONG_ROLE, CHANGED_MEANWHILE.
+    """
+    root = workspace.trusted().root
+    require_say(root, signer.public, {role for row in _rows(root, lift) for role in row})
     with workspace.lock():
         if _digest(load(workspace, facts.id).facts) != lift.facts:
             raise InputError(
@@ -146,7 +178,7 @@ def lift_embargo(
         document = sign(so_far, dump(lift), typ(Lift.TYPE), signer)
         found = _approvals(root, document, lift)
         common = {"id": lift.id, "facts": lift.facts.hex(), "old": lift.old, "new": lift.new}
-        holder = workspace.key(key).holder
+        holder = root.by_kid[signer.public.thumbprint].holder
         signed = LiftSigned.model_validate({**common, "holder": holder, "document": document.hex()})
         with workspace.store() as store, store.write() as session:
             about = {"by": holder, "now": now, "advisory": facts.id, "incident": facts.incident}

@@ -6,20 +6,24 @@ import contextlib
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from PIL import Image
 
 from advisories.clocks.running import LIVE
 from advisories.compose import FACTS, SETTING
+from advisories.embargo import Channel
 from advisories.facts import Facts, load_facts
 from advisories.notice import Notice, ReleaseList, check_code
-from advisories.packet import Carried, Clock, Packet, Signature, Since, compare, compare_setting
+from advisories.packet import Carried, Clock, Packet, Signature, Since, compare, compare_setting, make
 from advisories.render import pages, small
 from advisories.story import load_setting
 from gateway.operations import fonts, releases
 from gateway.operations.advisories import comments
-from gateway.operations.advisories.approvals import Review
+from gateway.operations.advisories.approvals import Review, fix, review, roles_of
+from gateway.operations.advisories.embargo import require_may_leave
+from gateway.operations.afar import operation
 from gateway.operations.incidents import watching
 from gateway.operations.trust.request_files import RELEASE_LIST_BYTES_MAX
 from gateway.operations.trust.requests import Judged
@@ -28,6 +32,21 @@ from keys.codec import load
 from keys.errors import InputError, RefusedError, UnavailableError
 
 _SMALL: Final = re.compile(r"([^/]+)/small-\d+\.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A packet as one HTML file."""
+
+    advisory: str
+    revision: int
+    role: str
+    digest: bytes
+    code: str
+    """The check code that people compare."""
+    blocked: bool
+    """It is a draft: checks keep it from being approved."""
+    data: bytes
 
 
 def packet(workspace: Workspace, reviewed: Review, role: str, *, now: int) -> Packet:
@@ -56,6 +75,36 @@ def packet(workspace: Workspace, reviewed: Review, role: str, *, now: int) -> Pa
         remarks=comments.said(workspace, reviewed.about),
         void=reviewed.restart and reviewed.stored is not None,
         made=now,
+    )
+
+
+@operation("POST", "/advisories/{advisory}/packets/{role}", right="advisory:write")
+def page(workspace: Workspace, advisory: str, role: str, *, now: int, restart: bool = False) -> Page:
+    """Make the page of all that an approver has to judge; what it shows is fixed from then on.
+
+    Args:
+        workspace: where.
+        advisory: its id.
+        role: whose packet it is.
+        now: UTC seconds.
+        restart: leave the approvals so far aside and start over.
+
+    Raises:
+        InputError: WRONG_ROLE, TLP, CHANGED_MEANWHILE; of reviewing the advisory.
+    """
+    reviewed = review(workspace, advisory, now=now, restart=restart)
+    known = roles_of(workspace.trusted().root, reviewed.notice)
+    if role not in known:
+        message = f"'{role}' does not sign this notice."
+        raise InputError("WRONG_ROLE", message, mend=f"Known: {', '.join(sorted(known))}.")
+    facts = load_facts(reviewed.release.sources[FACTS], where=FACTS)
+    # The desk shows everything, to the person at it; a file goes further.
+    require_may_leave(workspace, facts, Channel.OWN, now=now)
+    if not reviewed.blocked:
+        fix(workspace, reviewed)
+    data = make(packet(workspace, reviewed, role, now=now)).encode()
+    return Page(
+        advisory, reviewed.notice.revision, role, reviewed.digest, reviewed.code, reviewed.blocked, data
     )
 
 

@@ -38,7 +38,7 @@ from gateway.operations.trust.request_files import (
     new_answer,
     read_request,
 )
-from gateway.operations.trust.signing import require_say
+from gateway.operations.trust.signing import GivenSigner, require_say
 from gateway.workspace.entries import class_id_of
 from keys import cose
 from keys.algorithms import PublicKey
@@ -301,18 +301,6 @@ def sign(judged: Judged, signer: Signer) -> bytes:
             mend="Check the token or the key file.",
         ) from None
     return new_answer(kind, judged.digest, signer.public, message.signatures[0].value)
-
-
-@dataclass(frozen=True, slots=True)
-class GivenSigner:
-    """Stands in for a signer who has signed elsewhere: whoever uses it verifies what it gives."""
-
-    public: PublicKey
-    value: bytes
-
-    def sign(self, _data: bytes) -> bytes:
-        """Return the signature that was given."""
-        return self.value
 
 
 def signature_of(answer: Answer, body: bytes, root: Root) -> GivenSigner:

@@ -31,6 +31,18 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenSigner:
+    """Stands in for a signer who has signed elsewhere: whoever uses it verifies what it gives."""
+
+    public: PublicKey
+    value: bytes
+
+    def sign(self, _data: bytes) -> bytes:
+        """Return the signature that was given."""
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
 class Approvals:
     """Who signed, and for which roles holders are still missing."""
 
