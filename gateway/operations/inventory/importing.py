@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.core.rights import Caller
 from gateway.operations.afar import operation
 from gateway.operations.identity import device_import
 from gateway.operations.identity.device_import import Read
@@ -69,14 +70,21 @@ def import_(
     account: str | None = None,
     skip_others: bool = False,
     rehearse: bool = False,
+    asker: Caller | None = None,
 ) -> Taken:
     """Take a list of devices into the inventory: CSV, JSON, or an export of hawkBit or AWS IoT.
 
     A list with keys is refused: what registers a device is signed by the operator, on the operator's machine.
+    So is any list under a token of one account: rows name devices, and owners, as they like.
 
     Raises:
-        InputError: BAD_LIST, LIST_FAULTS, LIST_HAS_KEYS, BAD_MAPPING.
+        InputError: FORBIDDEN, BAD_LIST, LIST_FAULTS, LIST_HAS_KEYS, BAD_MAPPING.
     """
+    if asker is not None and asker.account is not None:
+        message = f"A list may name devices of others; this token is for the account '{asker.account}' only."
+        raise InputError(
+            "FORBIDDEN", message, mend="Let somebody bring it whose token is for the whole fleet."
+        )
     ways = Ways(
         source=source,
         paths=read_paths([f"{name}={path}" for name, path in (mapping or {}).items()]),

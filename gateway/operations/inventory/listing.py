@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from gateway.core.rights import Caller
 from gateway.core.selection import parse
 from gateway.operations.afar import operation
 from gateway.operations.identity.certificates import TYPE, Issued
@@ -123,6 +124,7 @@ def set_facts(
     account: str | None = None,
     version: str | None = None,
     labels: Mapping[str, str] | None = None,
+    asker: Caller | None = None,
 ) -> DeviceFacts:
     """Note what is known of a device; None leaves a fact as it is, an empty one takes it away.
 
@@ -135,6 +137,7 @@ def set_facts(
         account: whose it is.
         version: what runs on a device that does not say so itself.
         labels: name -> value.
+        asker: whose token asks; one of an account reaches its own devices only, and makes none its own.
 
     Raises:
         InputError: NO_DEVICE, BAD_VALUE, BAD_LABEL.
@@ -148,7 +151,7 @@ def set_facts(
     with workspace.lock(), workspace.store() as store, store.write() as session:
         known = known_entries(session, [device]).get(device)
         product = known.product if known else registered_products(session, [device]).get(device)
-        if product is None:
+        if product is None or not _reaches(asker, known):
             raise _none(device)
         kept = {**(known.labels if known else {}), **wanted}
         if sum(1 for value in kept.values() if value) > facts.LABELS_MAX:
@@ -159,6 +162,13 @@ def set_facts(
             said = {**told, **({"labels": wanted} if wanted else {})}
             audit.append(session, "device.facts", {"by": by, "device": device, "set": said}, now)
     return show(workspace, device)
+
+
+def _reaches(asker: Caller | None, known: Entry | None) -> bool:
+    """Say whether a token may change what is known of a device."""
+    if asker is None or asker.account is None:
+        return True
+    return known is not None and known.account == asker.account
 
 
 def _read(name: str, value: str) -> str:

@@ -12,7 +12,8 @@ from gateway.operations.afar import ACCOUNT, Operation
 from gateway.web.api.binding import PREFIX, bind
 from gateway.web.api.routes import operations
 from keys.errors import InputError
-from tests.gateway.api.house import House, house
+from tests.gateway.api.house import DEVICES, OURS, THEIRS, House, house
+from tests.helpers import PRODUCT
 
 ALL = sorted(operations().values(), key=lambda row: row.name)
 
@@ -159,3 +160,37 @@ def test_release_and_operator_share_no_approval_of_a_rollout() -> None:
     """Whoever starts a rollout is not who approves it, unless a token has both roles."""
     both = [role for role in ROLES if {"rollout:run", "rollout:approve"} <= rights_of([role])]
     assert both == []
+
+
+async def test_a_token_of_one_account_takes_no_device_of_another(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    own, others = DEVICES[0], DEVICES[2:]
+    with house(tmp_path_factory.mktemp("facts")) as made:
+        async with made.client("ours") as client:
+            for device in others:  # another's, and nobody's
+                for body in ({"region": "DE"}, {"account": OURS}, {"labels": {"a": "b"}}):
+                    found = await client.put(f"{PREFIX}/devices/{device}/facts", json=body)
+                    assert (found.status_code, found.json()["code"]) == (404, "NO_DEVICE"), (device, body)
+            found = await client.put(f"{PREFIX}/devices/{own}/facts", json={"region": "DE"})
+            assert (found.status_code, found.json()["account"]) == (200, OURS)
+            found = await client.put(f"{PREFIX}/devices/{own}/facts", json={"account": THEIRS})
+            assert found.json()["code"] == "OTHER_ACCOUNT"
+            listed = (await client.get(f"{PREFIX}/devices")).json()["items"]
+            assert [item["id"] for item in listed] == list(DEVICES[:2])
+
+
+async def test_a_token_of_one_account_brings_no_list(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Rows name devices and owners as they like: a list is for whoever has the whole fleet."""
+    with house(tmp_path_factory.mktemp("list")) as made:
+        rows = f"id,product,account\n{DEVICES[2]},{PRODUCT},{OURS}\n{DEVICES[0]},{PRODUCT},{THEIRS}\n"
+        how = {"content": rows.encode(), "headers": {"Content-Type": "application/octet-stream"}}
+        async with made.client("ours") as client:
+            for query in ("", "?rehearse=true", f"?account={OURS}"):
+                found = await client.post(f"{PREFIX}/inventory{query}", **how)  # type: ignore[arg-type]
+                assert (found.status_code, found.json()["code"]) == (403, "FORBIDDEN"), query
+        async with made.client("theirs") as client:
+            listed = (await client.get(f"{PREFIX}/devices")).json()["items"]
+            assert [item["id"] for item in listed] == [DEVICES[2]]
+        async with made.client("operator") as client:
+            assert (await client.post(f"{PREFIX}/inventory", **how)).status_code == 200  # type: ignore[arg-type]
