@@ -24,7 +24,6 @@ from advisories.suppliers import CSAF_BYTES_MAX, read_supplied
 from advisories.templates.writing import Carried, Concerned
 from gateway import files
 from gateway.operations.afar import operation
-from gateway.operations.afar import operation
 from gateway.workspace.folder import Workspace
 from keys.errors import DamagedError, InputError
 
@@ -64,7 +63,6 @@ def add(workspace: Workspace, product: str, version: str, paths: Sequence[Path])
         data = files.read_bytes(
             path, what="list of components", mend="Check the path.", size_max=SBOM_BYTES_MAX
         )
-        read_sbom(data, where=str(path))  # a fault in one is told before the next is read
         found.append(data)
     return record(workspace, product, version, documents=found, names=[str(path) for path in paths])
 
