@@ -24,7 +24,7 @@ from gateway.core.rate import MQTT_BYTES_PER_SECOND, REPORTS_PER_MINUTE, Rates
 from gateway.service.answers import Answers
 from gateway.service.arriving import LEAVES, Arrivals
 from gateway.service.blocks import Desk
-from gateway.service.broker.secret import broker_secret
+from gateway.service.broker.secret import broker_secret, found_secret, new_secret
 from gateway.service.chores import Chore
 from gateway.service.election import leader_lock
 from gateway.service.ingest import Ingest, Outcome, Receipt, Refusal
@@ -131,16 +131,8 @@ class Gateway:
             Rates(report_rate, report_rate / 60),
             entropy,
         )
-        parts = ["tocsin", "gateway", signer.public.thumbprint.hex()[:16]]
-        parts += [] if worker == WORKER else [worker]
-        self.filters = [topics.device("+", leaf) for leaf in LEAVES]
-        """What this worker subscribes to."""
-        if share:
-            secret = broker_secret(store, entropy)
-            parts.append(secret)
-            self.filters = [topics.shared(leaf, f"tocsin-{secret}") for leaf in LEAVES]
-        self.client_id = "-".join(parts)
-        """Under which the broker keeps this worker's session."""
+        self._secret = (found_secret(store) or new_secret(entropy)) if share else None
+        self._thumbprint = signer.public.thumbprint.hex()[:16]
         self._session_seconds = SESSION_SECONDS if worker == WORKER else WORKER_SESSION_SECONDS
         self._link: Link | None = None
         self._started = clock()
@@ -157,6 +149,19 @@ class Gateway:
         for part in parts:
             found.update(part.counts)
         return {**found, "downloading": self._desk.downloading}
+
+    @property
+    def client_id(self) -> str:
+        """Under which the broker keeps this worker's session."""
+        named = None if self.worker == WORKER else self.worker
+        return "-".join(filter(None, ("tocsin", "gateway", self._thumbprint, named, self._secret)))
+
+    @property
+    def filters(self) -> list[str]:
+        """What this worker subscribes to."""
+        if self._secret is None:
+            return [self.topics.device("+", leaf) for leaf in LEAVES]
+        return [self.topics.shared(leaf, f"tocsin-{self._secret}") for leaf in LEAVES]
 
     @property
     def leads(self) -> bool:
@@ -289,6 +294,8 @@ class Gateway:
         while True:
             try:
                 link = await self._open(url, tls)
+                if first and not await self._is_named(link):
+                    continue
             except UnavailableError as error:
                 if first:
                     raise
@@ -315,6 +322,20 @@ class Gateway:
         )
         found.append(link)
         return link
+
+    async def _is_named(self, link: Link) -> bool:
+        """Keep the secret in our names, now that there is a broker; False: another worker kept one before."""
+        if self._secret is None:
+            return True
+        mine = self._secret
+        try:
+            self._secret = await self._in_store(lambda: broker_secret(self.store, mine))
+        except TocsinError:
+            link.close()
+            raise
+        if self._secret != mine:
+            link.close()
+        return self._secret == mine
 
     async def _converse(self, link: Link) -> None:
         self._link = link

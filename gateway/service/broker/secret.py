@@ -17,14 +17,29 @@ META: Final = "broker_secret"
 _BYTES: Final = 8
 
 
-def broker_secret(store: Store, entropy: Callable[[int], bytes] = os.urandom) -> str:
-    """Return 16 hexadecimal digits that all workers of one store share; made at the first call."""
+def found_secret(store: Store) -> str | None:
+    """Return what :func:`broker_secret` made, if it did."""
     with store.read() as session:
-        found = session.meta(META)
+        return session.meta(META)
+
+
+def new_secret(entropy: Callable[[int], bytes] = os.urandom) -> str:
+    """Return 16 hexadecimal digits that nobody can guess."""
+    return entropy(_BYTES).hex()
+
+
+def broker_secret(store: Store, wanted: str | None = None) -> str:
+    """Return 16 hexadecimal digits that all workers of one store share.
+
+    Args:
+        store: where they are kept, from the first call on.
+        wanted: what they shall be if this is the first call; random if left out.
+    """
+    found = found_secret(store)
     if found is not None:
         return found
     with store.write() as session:
         session.serialise()
-        found = session.meta(META) or entropy(_BYTES).hex()
+        found = session.meta(META) or wanted or new_secret()
         session.set_meta(META, found)
     return found

@@ -6,15 +6,18 @@ import asyncio
 import resource
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from advisories.offer import Answer
 from advisories.report import Want
 from advisories.topics import Topics
+from gateway.service.broker.secret import found_secret
 from gateway.service.runtime import Gateway
 from gateway.store import audit, schema, workers
 from gateway.store.engine import Store
@@ -57,6 +60,15 @@ async def serving(
         stop.set()
         await task
         await gateway.close()
+
+
+async def asked(peer: Peer) -> Answer:
+    """Ask until there is an answer, as a device does: a worker that left late took its share with it."""
+    while True:
+        await peer.want(Want(nonce=b"n" * 16, topics=(), blocks=None))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                return await peer.receipt((1, 1))
 
 
 async def until(true: Callable[[], object]) -> None:
@@ -148,6 +160,36 @@ async def test_a_database_that_is_killed_comes_back_and_nothing_is_lost(tmp_path
         server.close()
 
 
+async def test_of_two_workers_that_are_the_first_both_take_the_same_secret(tmp_path: Path) -> None:
+    """What is made before there is a broker is kept once there is one; the second finds what the first kept."""
+    store = Store.create(tmp_path / "store.sqlite")
+    fleet = filled(store)
+    make = partial(
+        Gateway, store, tmp_path, TOPICS, fleet.id, fleet.root, fleet.signer("gateway"), share=True
+    )
+    one, other = make(worker="one"), make(worker="other")
+    assert one.filters != other.filters
+    assert found_secret(store) is None
+    with mosquitto(tmp_path) as url:
+        stop = asyncio.Event()
+        tasks = [asyncio.ensure_future(gateway.run(url, stop)) for gateway in (one, other)]
+        async with asyncio.timeout(20):
+            await asyncio.gather(one.ready.wait(), other.ready.wait())
+        assert one.filters == other.filters
+        assert str(found_secret(store)) in one.filters[0]
+        peer = await Peer(fleet, IDS[0]).connect(url)
+        for turn in range(1, 5):
+            await peer.send(peer.sign())
+            await peer.receipt((1, turn))
+        peer.close()
+        assert [gateway.counts.get("committed", 0) for gateway in (one, other)] == [2, 2]
+        stop.set()
+        await asyncio.gather(*tasks)
+    for gateway in (one, other):
+        await gateway.close()
+    store.close()
+
+
 async def test_a_broker_that_is_gone_is_said_by_the_status_and_comes_back(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "store.sqlite")
     fleet = filled(store)
@@ -209,8 +251,7 @@ async def test_a_receipt_that_was_lost_is_made_anew_from_the_store(tmp_path: Pat
             await peer.send(peer.sign())
             first = await peer.receipt((1, 1))
         async with serving(store, fleet, tmp_path, url, worker="another"):
-            await peer.want(Want(nonce=b"n" * 16, topics=(), blocks=None))
-            again = await peer.receipt((1, 1))
+            again = await asked(peer)
         peer.close()
     assert again.nonce == b"n" * 16
     assert (again.receipt, again.journal_count, again.next_nonce) == (
