@@ -17,9 +17,3 @@ PAGE = ROOT / "docs" / "how-to" / "enrol-devices.md"
 def test_every_command_of_the_page_prints_what_it_says(tmp_path: Path) -> None:
     with followed(PAGE, tmp_path, steps_min=25):
         pass
-
-
-def test_the_access_list_of_the_page_is_the_one_that_is_tested() -> None:
-    from tests.gateway.brokers import ACL
-
-    assert ACL.format(prefix="tocsin/v1") in PAGE.read_text(encoding="utf-8")

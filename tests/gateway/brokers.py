@@ -13,33 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core import acl
 from gateway.service.broker import DemoBroker
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 _PLAIN = "allow_anonymous true"
-ACL = """\
-user _gateway
-topic readwrite {prefix}/#
-pattern read {prefix}/root/#
-pattern read {prefix}/timestamp/#
-pattern read {prefix}/catalogue/#
-pattern read {prefix}/notice/#
-pattern read {prefix}/text/#
-pattern read {prefix}/patch/#
-pattern read {prefix}/device/%u/#
-pattern write {prefix}/device/%u/report
-pattern write {prefix}/device/%u/want
-pattern write {prefix}/device/%u/online
-"""
 
 
 @contextmanager
 def mosquitto_tls(folder: Path, workspace: Path, *, prefix: str = "tocsin/v1") -> Iterator[str]:
     """Mosquitto that lets in whom the workspace's device CA vouches for, each to its own topics."""
     folder.mkdir(exist_ok=True)
-    (folder / "acl").write_text(ACL.format(prefix=prefix))
+    (folder / "acl").write_text(acl.mosquitto(prefix))
     lines = (
         "user root\nallow_anonymous false\nrequire_certificate true\nuse_identity_as_username true\n"
         f"tls_version tlsv1.3\ncafile {workspace}/tls/ca.pem\ncrlfile {workspace}/tls/crl.pem\n"
