@@ -94,8 +94,8 @@ class Peer:
         await self.send(dump(want), "want")
 
     async def receipt(self, order: tuple[int, int]) -> Answer:
-        """Wait for an answer that covers ``order``."""
-        async with asyncio.timeout(20):
+        """Wait for an answer that covers ``order``; the limit is only for a hang."""
+        async with asyncio.timeout(120):
             while True:
                 answer = await self.answers.get()
                 if answer.receipt is not None and answer.receipt >= order:
