@@ -81,6 +81,7 @@ def test_no_other_guide_shows_python_that_nobody_runs() -> None:
         ROOT / "device_sim" / "README.md",
         ROOT / "docs" / "how-to" / "channels.md",  # tests/advisories/render/test_channels_page.py
         ROOT / "docs" / "how-to" / "test-a-board.md",  # tests/hil/test_board_pages.py
+        ROOT / "docs" / "how-to" / "webhooks-and-alerts.md",  # tests/cli/test_webhook_page.py
         ROOT / "docs" / "how-to" / "write-board-tests.md",  # tests/hil/plugin/test_page.py
     }
 

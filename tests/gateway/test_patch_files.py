@@ -13,7 +13,7 @@ from advisories import mcuboot, suit
 from advisories.suit import Delta, File, PatchPlan, Payload, delta
 from gateway.store import schema
 from keys.errors import InputError, RefusedError, UnavailableError
-from tests.gateway.test_rollouts import Scene
+from tests.gateway.rollout.test_rollouts import Scene
 from tests.helpers import PRODUCT
 
 BODY = random.Random(8).randbytes(4_000)
