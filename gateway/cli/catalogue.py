@@ -12,7 +12,6 @@ from gateway.cli.output import (
     LeaveBehindOption,
     OperatorKeyOption,
     WorkspaceOption,
-    ask_passphrase,
     emit,
     example,
     group,
@@ -20,8 +19,8 @@ from gateway.cli.output import (
     open_workspace,
     utc,
 )
+from gateway.cli.signing import AgreeOption, agreed, role_signer
 from gateway.operations import catalogues
-from gateway.operations.trust.keys import signer_for
 
 app = group("What is current.")
 
@@ -45,13 +44,21 @@ def renew(
     *,
     key: OperatorKeyOption = None,
     leave_behind: LeaveBehindOption = False,
+    yes: AgreeOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sign catalogues anew, with the same entries and 30 more days; the operator signs."""
     opened = open_workspace(workspace)
-    operator = signer_for(opened, "operator", ask_passphrase, key)
-    renewed = catalogues.renew(opened, operator, now=now(), product=product, leave_behind=leave_behind)
+    operator = role_signer(opened, workspace, "operator", key)
+    renewed = catalogues.renew(
+        opened,
+        operator,
+        now=now(),
+        product=product,
+        leave_behind=leave_behind,
+        agree=agreed(yes=yes, as_json=as_json),
+    )
 
     def human(console: Console) -> None:
         for body in renewed:

@@ -16,7 +16,7 @@ from advisories.suit import readable
 from advisories.suit.check import Found
 from advisories.versions import format_version
 from gateway import files
-from gateway.cli import patch_add, patch_show
+from gateway.cli import patch_add, patch_show, server, signing
 from gateway.cli.output import (
     DryRunOption,
     JsonOption,
@@ -33,8 +33,10 @@ from gateway.cli.output import (
     say,
 )
 from gateway.cli.show import line, next_step
-from gateway.operations import patches
-from gateway.operations.trust.keys import signer_for
+from gateway.operations import afar, patches
+from gateway.operations.trust import ceremonies, public
+from gateway.operations.trust.request_files import Kind
+from gateway.operations.trust.requests import Judged
 from gateway.workspace.folder import Workspace
 from keys.errors import DamagedError, InputError, RefusedError
 
@@ -81,8 +83,9 @@ def show(
 
 
 def _workspace_here(path: Path | None) -> Workspace | None:
-    """Return the workspace that was named or that this folder is, or None."""
-    return open_workspace(path, quiet=True) if path or (Path() / "tocsin.toml").is_file() else None
+    """Return the workspace or server that was named, or the workspace that this folder is, or None."""
+    here = server.named() or path or (Path() / "tocsin.toml").is_file()
+    return open_workspace(path, quiet=True) if here else None
 
 
 def _show(view: patches.PatchView, names: Mapping[bytes, str], *, manifest: bool, as_json: bool) -> None:
@@ -135,8 +138,7 @@ def check(
         here = _workspace_here(workspace)
         data = files.read_bytes(path, what="patch", mend="Name a SUIT envelope.", size_max=readable.BYTES_MAX)
         patch = suit.peek(data)
-        known = () if here is None else here.products().values()
-        product = next((entry.id for entry in known if entry.class_id == patch.class_id), None)
+        product = None if here is None else public.classes(here).get(patch.class_id)
         checked = patches.check(here, product, patch, image)
     else:
         opened = open_workspace(workspace)
@@ -182,10 +184,28 @@ def approve(
     view = patches.find(opened, patch)
     if not as_json:
         emit(as_json, {}, partial(patch_show.print_view, view))
-    confirm(f"Sign this patch with the key {key}?", yes=yes)
-    done = patches.approve(opened, patch, key, ask_passphrase, digest=view.patch.digest)
+    if isinstance(opened, afar.Server):
+        done = _approve_there(opened, view, key, workspace, yes=yes, as_json=as_json)
+    else:
+        confirm(f"Sign this patch with the key {key}?", yes=yes)
+        done = patches.approve(opened, patch, key, ask_passphrase, digest=view.patch.digest)
     rest = next_step(done.approvals, f"tocsin patch publish {patch}")
     emit(as_json, patch_show.view_data(done), say(f"{key} approved the patch {done.patch.sequence}; {rest}."))
+
+
+def _approve_there(
+    opened: Workspace, view: patches.PatchView, key: str, folder: Path | None, *, yes: bool, as_json: bool
+) -> patches.PatchView:
+    """Sign here what a server hands out, once it is the patch that was shown."""
+    sequence = str(view.patch.sequence)
+    request = ceremonies.export_patch(opened, sequence).data
+
+    def meant(judged: Judged) -> bool:
+        return judged.request.kind is Kind.PATCH and judged.digest == view.patch.digest
+
+    answer = signing.answered(request, meant, key, folder, yes=yes, as_json=as_json)
+    ceremonies.take_patch(opened, answer, now=now())
+    return patches.find(opened, sequence)
 
 
 @app.command("publish", epilog=example("patch publish thermostat@1.4.2 --dry-run"))
@@ -194,13 +214,15 @@ def publish(
     *,
     dry_run: DryRunOption = False,
     key: OperatorKeyOption = None,
+    yes: signing.AgreeOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put an approved patch into the catalogue; nobody gets it before a rollout offers it."""
     opened = open_workspace(workspace)
-    operator = signer_for(opened, "operator", ask_passphrase, key)
-    view = patches.publish(opened, patch, operator, now=now(), dry_run=dry_run)
+    operator = signing.role_signer(opened, workspace, "operator", key)
+    agree = signing.agreed(yes=yes, as_json=as_json)
+    view = patches.publish(opened, patch, operator, now=now(), dry_run=dry_run, agree=agree)
     verb = "would be published" if dry_run else "is published"
     name = f"{view.patch.sequence} ({view.product} {view.version})"
     emit(

@@ -20,7 +20,7 @@ from advisories.versions import Version, parse_version
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, say
 from gateway.cli.patch_show import view_data
 from gateway.cli.times import moment
-from gateway.operations import patches
+from gateway.operations import patches, products
 from keys.errors import InputError
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ def add(
 ) -> None:
     """Make an unsigned patch of an image or of any other file, such as a RAUC bundle."""
     opened = open_workspace(workspace)
-    class_id = opened.product(product).class_id
+    class_id = products.show(opened, product).class_id
     wishes = patches.Wishes(
         version=_version(version),
         image_b=image_b,

@@ -143,7 +143,7 @@ def sbom(
     found = sboms.add(open_workspace(workspace), product, version, file)
 
     def human(out: Console) -> None:
-        line(out, f"{product} {version} has {len(found.components)} components ({found.format}).")
+        line(out, f"{product} {version} has {found.components} components ({found.format}).")
         for note in found.notes:
             line(out, note)
 
@@ -153,7 +153,7 @@ def sbom(
             "product": product,
             "version": version,
             "format": found.format,
-            "components": len(found.components),
+            "components": found.components,
             "notes": list(found.notes),
         },
         human,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from gateway.cli import signing
 from gateway.cli.output import (
     DryRunOption,
     JsonOption,
@@ -21,7 +24,10 @@ from gateway.cli.output import (
     say,
 )
 from gateway.cli.show import approvals_data, line, next_step, print_root, root_data
-from gateway.operations.trust import expiry, roots
+from gateway.operations import afar
+from gateway.operations.trust import ceremonies, expiry, roots
+from gateway.workspace.folder import Workspace
+from keys.root import Root
 
 app = group("Who may say what.")
 DaysOption = Annotated[int, typer.Option(help="How long it is valid, 1 to 366.")]
@@ -82,15 +88,40 @@ def rotate(
 
 
 @app.command("sign", epilog=example("root sign --key root-1"))
-def sign(*, key: KeyOption, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def sign(
+    *,
+    key: KeyOption,
+    yes: signing.AgreeOption = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Sign the draft with a root key."""
-    view = roots.sign_draft(open_workspace(workspace), key, ask_passphrase)
+    opened = open_workspace(workspace)
+    if isinstance(opened, afar.Server):
+        view = _sign_there(opened, key, workspace, yes=yes, as_json=as_json)
+    else:
+        view = roots.sign_draft(opened, key, ask_passphrase)
     rest = next_step(view.approvals, "tocsin root publish")
     emit(
         as_json,
         _data(view),
         say(f"{key} signed root {view.root.version}, digest {view.digest}; {rest}."),
     )
+
+
+def _sign_there(
+    opened: Workspace, key: str, folder: Path | None, *, yes: bool, as_json: bool
+) -> roots.RootView:
+    """Sign here the draft that a server hands out."""
+    request = ceremonies.export_root(opened).data
+    answer = signing.answered(
+        request, lambda judged: isinstance(judged.content, Root), key, folder, yes=yes, as_json=as_json
+    )
+    ceremonies.take_root(opened, answer, now=now())
+    view = roots.show(opened)
+    if view.change is None:
+        return view
+    return replace(view, change=replace(view.change, forgotten=(), void=()))  # they were not asked for
 
 
 @app.command("publish", epilog=example("root publish --dry-run"))

@@ -12,6 +12,7 @@ from rich.console import Console
 from gateway import files
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, say, utc
 from gateway.core.evidence.verdict import Verdict
+from gateway.operations.trust import public
 from gateway.operations.trust.verify import Verdict as Genuine
 from gateway.operations.trust.verify import Verified, verify
 from keys.errors import InputError, RefusedError
@@ -69,8 +70,7 @@ def verify_(
         trusted = _roots(root)
     else:
         opened = open_workspace(workspace)
-        trusted = opened.trusted()
-        classes = {product.class_id: product.id for product in opened.products().values()}
+        trusted, classes = public.trusted(opened), public.classes(opened)
     found = verify(data, trusted, now=now(), classes=classes, where=str(file))
     emit(
         as_json,
@@ -92,7 +92,7 @@ def _pinned(root: list[Path] | None, fleet: str | None, workspace: Path | None) 
     if root:
         return _roots(root).fleet
     if fleet is None:
-        return open_workspace(workspace).fleet()
+        return public.fleet(open_workspace(workspace))
     try:
         pinned = bytes.fromhex(fleet)
     except ValueError:

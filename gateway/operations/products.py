@@ -33,6 +33,7 @@ def show(workspace: Workspace, product: str) -> Product:
     return workspace.product(product)
 
 
+@operation("POST", "/products", right="product:manage", creates=True)
 def add(workspace: Workspace, product: Product) -> Product:
     """Append a product to ``products.toml``.
 
@@ -61,7 +62,8 @@ def add(workspace: Workspace, product: Product) -> Product:
     return product
 
 
-def add_version(workspace: Workspace, name: str, version: str) -> Product:
+@operation("POST", "/products/{product}/versions", right="product:write")
+def add_version(workspace: Workspace, product: str, version: str) -> Product:
     """Record that a version of a product was released; it takes its place in the order.
 
     Recording it again changes nothing.
@@ -74,21 +76,22 @@ def add_version(workspace: Workspace, name: str, version: str) -> Product:
     except ValueError as error:
         raise InputError("BAD_VALUE", f"{error}.", mend="Write it as the devices report it.") from None
     with workspace.lock():
-        product = workspace.product(name)
-        known = {parse_version(item) for item in product.versions}
+        found = workspace.product(product)
+        known = {parse_version(item) for item in found.versions}
         if number in known:
-            return product
+            return found
         versions = tuple(format_version(item) for item in sorted(known | {number}))
-        _set(workspace, name, "versions", versions)
-    return replace(product, versions=versions)
+        _set(workspace, product, "versions", versions)
+    return replace(found, versions=versions)
 
 
-def end_support(workspace: Workspace, name: str, day: str) -> Product:
+@operation("PUT", "/products/{product}/end-of-support", right="product:write")
+def end_support(workspace: Workspace, product: str, day: str) -> Product:
     """Record the last day on which a product gets security updates.
 
     Args:
         workspace: where.
-        name: of the product.
+        product: its id.
         day: as ``2030-01-31``.
 
     Raises:
@@ -99,9 +102,9 @@ def end_support(workspace: Workspace, name: str, day: str) -> Product:
     except ValueError:
         raise InputError("BAD_VALUE", f"'{day}' is not a date.", mend="Write it as 2030-01-31.") from None
     with workspace.lock():
-        product = workspace.product(name)
-        _set(workspace, name, "end_of_support", last)
-    return replace(product, end_of_support=last)
+        found = workspace.product(product)
+        _set(workspace, product, "end_of_support", last)
+    return replace(found, end_of_support=last)
 
 
 def _set(workspace: Workspace, name: str, key: str, value: Any) -> None:

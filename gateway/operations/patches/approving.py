@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from advisories import suit
+from advisories.catalogue import Catalogue
 from gateway import files
-from gateway.operations.catalogues import next_catalogue
+from gateway.operations import catalogues
+from gateway.operations.afar import Server, operation
 from gateway.operations.patches.checking import check, refuse
-from gateway.operations.patches.views import POLICY_TYPE, PatchView, find, path_of, view_of
+from gateway.operations.patches.views import POLICY_TYPE, Kept, PatchView, find, kept, path_of, view_of
 from gateway.operations.trust.signing import missing_error, require_role, require_say
 from gateway.store.patches import publish_patch
 from gateway.workspace.folder import Workspace
 from keys.document import seal
-from keys.errors import InputError
+from keys.errors import InputError, RefusedError
+from keys.reasons import Reason
 from keys.signer import Passphrase, Signer
 
 
@@ -57,34 +60,90 @@ def add_signature(workspace: Workspace, reference: str, signer: Signer, *, diges
 
 
 def publish(
-    workspace: Workspace, reference: str, operator: Signer, *, now: int, dry_run: bool = False
+    workspace: Workspace,
+    reference: str,
+    operator: Signer,
+    *,
+    now: int,
+    dry_run: bool = False,
+    agree: catalogues.Agree = catalogues.never,
 ) -> PatchView:
     """Publish an approved patch with a catalogue that the operator signs.
+
+    Args:
+        workspace: where.
+        reference: sequence number or ``PRODUCT@VERSION``.
+        operator: signs.
+        now: UTC seconds.
+        dry_run: check everything and change nothing.
+        agree: see :func:`catalogues.sealed`; for what a server hands out.
 
     Raises:
         InputError: NO_PATCH; IMAGE_MISSING; or the code of what an image and its manifest disagree in.
         RefusedError: THRESHOLD_NOT_MET with the command that mends it, and whatever a device would refuse.
     """
-    with workspace.lock():
+    if isinstance(workspace, Server):
         view = find(workspace, reference)
-        sequence = view.patch.sequence
-        if view.approvals.missing:
-            raise missing_error(view.approvals, f"tocsin patch approve {reference}", workspace)
-        trusted = workspace.trusted()
-        suit.open_envelope(view.envelope, trusted.root, product=view.product)
-        refuse(check(workspace, view.product, view.patch, None))
-        row = (sequence, view.patch.digest)
-        with workspace.store() as store:
-            with store.read() as session:
-                body = next_catalogue(session, trusted.fleet, view.product, now=now, patch=row)
-            store.rehearsing = dry_run
-            publish_patch(
-                store,
-                view.envelope,
-                [seal(body, [operator])],
-                product=view.product,
-                artefacts=workspace.artefacts,
-                now=now,
-                topics=workspace.topics,
-            )
+        given = prepare(workspace, reference, now=now)
+        if given.product != view.product:
+            raise RefusedError(Reason.WRONG_SUBJECT, "the server handed out another product's catalogue")
+        row = (view.patch.sequence, view.patch.digest)
+        document = catalogues.sealed(workspace, given, operator, agree, adds=[row])
+        submit(workspace, reference, catalogue=document, now=now, dry_run=dry_run)
+        return view
+    with workspace.lock():
+        view, body = _ready(workspace, reference, now)
+        _put(workspace, view, seal(body, [operator]), now, dry_run=dry_run)
     return view
+
+
+def _ready(workspace: Workspace, reference: str, now: int) -> tuple[PatchView, Catalogue]:
+    """Return a patch that nothing is missing of, and the catalogue that would list it."""
+    view = find(workspace, reference)
+    if view.approvals.missing:
+        raise missing_error(view.approvals, f"tocsin patch approve {reference}", workspace)
+    trusted = workspace.trusted()
+    suit.open_envelope(view.envelope, trusted.root, product=view.product)
+    refuse(check(workspace, view.product, view.patch, None))
+    row = (view.patch.sequence, view.patch.digest)
+    with workspace.store() as store, store.read() as session:
+        return view, catalogues.next_catalogue(session, trusted.fleet, view.product, now=now, patch=row)
+
+
+def _put(workspace: Workspace, view: PatchView, catalogue: bytes, now: int, *, dry_run: bool) -> None:
+    with workspace.store() as store:
+        store.rehearsing = dry_run
+        publish_patch(
+            store,
+            view.envelope,
+            [catalogue],
+            product=view.product,
+            artefacts=workspace.artefacts,
+            now=now,
+            topics=workspace.topics,
+        )
+
+
+@operation("GET", "/patches/{patch}/catalogue", right="patch:read")
+def prepare(workspace: Workspace, patch: str, *, now: int) -> catalogues.Prepared:
+    """Return the catalogue that publishes an approved patch, for the operator to sign.
+
+    Raises:
+        InputError, RefusedError: of :func:`publish`.
+    """
+    _, body = _ready(workspace, patch, now)
+    with workspace.store() as store, store.read() as session:
+        return catalogues.prepared(session, body)
+
+
+@operation("POST", "/patches/{patch}/publication", right="patch:publish")
+def submit(workspace: Workspace, patch: str, *, catalogue: bytes, now: int, dry_run: bool = False) -> Kept:
+    """Publish an approved patch with a catalogue that an operator signed.
+
+    Raises:
+        InputError, RefusedError: of :func:`publish`.
+    """
+    with workspace.lock():
+        view, _ = _ready(workspace, patch, now)
+        _put(workspace, view, catalogue, now, dry_run=dry_run)
+    return kept(view)

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisories.suit import Content, Patch, peek
+from advisories.suit import Content, Patch, encode, peek
 from advisories.suit.check import Finding, Found, Promise, files_named, findings, other_images
 from advisories.suit.numbers import ComponentTextKey
 from advisories.suit.patch_plan import component_name
 from advisories.versions import Version, parse_version
+from gateway.operations.afar import Server, operation
 from gateway.operations.patches.payloads import measured
+from gateway.operations.trust import public
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError, RefusedError
 
@@ -51,7 +53,13 @@ def check(
             "There is no file to compare the manifest with.",
             mend="Say --image FILE, or run this in the workspace that holds it.",
         )
-    floor = 0 if workspace is None or product is None else counter_floor(workspace, product)
+    if isinstance(workspace, Server):
+        if image is None:
+            rows = compare(workspace, encode(patch.envelope))
+            return [Checked(row.component, Path(row.file), row.findings) for row in rows]
+        floor = 0 if product is None else floor_of(workspace, product)
+    else:
+        floor = 0 if workspace is None or product is None else counter_floor(workspace, product)
     checked = []
     for number, content in enumerate(patch.payloads):
         promise = _promise(patch, content, boots=number == 0, floor=floor)
@@ -63,6 +71,41 @@ def check(
     if workspace is not None and image is None:
         checked += _others(workspace, patch, floor)
     return checked
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What came of one file elsewhere."""
+
+    component: str
+    file: str
+    """Below the workspace."""
+    findings: tuple[Finding, ...]
+
+
+@operation("POST", "/patch-checks", right="patch:read", raw="envelope")
+def compare(workspace: Workspace, envelope: bytes) -> tuple[Compared, ...]:
+    """Compare the files that lie in the workspace with the manifest that names them.
+
+    Args:
+        workspace: where.
+        envelope: untrusted.
+
+    Raises:
+        RefusedError: it is no SUIT envelope.
+    """
+    patch = peek(envelope)
+    product = public.classes(workspace).get(patch.class_id)
+    return tuple(
+        Compared(one.component, str(one.path.relative_to(workspace.path)), one.findings)
+        for one in check(workspace, product, patch, None)
+    )
+
+
+@operation("GET", "/products/{product}/security-counter", right="patch:read")
+def floor_of(workspace: Workspace, product: str) -> int:
+    """Return the security counter of a product's newest published patch; 0 where none is known."""
+    return counter_floor(workspace, workspace.product(product).id)
 
 
 def refuse(checked: Iterable[Checked]) -> None:

@@ -86,31 +86,49 @@ def add(
             disagree in (:mod:`advisories.suit.check`).
     """
     entry = workspace.product(product)
-    with workspace.lock(), Incoming(workspace) as incoming:
-        number = _number(workspace, now, sequence)
-        maker = _Maker(workspace, entry, incoming, wishes)
-        plan = PatchPlan(
-            sequence=number,
-            vendor_id=entry.vendor_id,
-            class_id=entry.class_id,
-            payloads=maker.payloads(image),
-            texts=texts or {},
-            descriptions=wishes.descriptions,
-            vendor_name=wishes.vendor_name,
-            model_name=wishes.model_name,
-            reference_uri=wishes.reference_uri,
-            use_before=wishes.use_before,
-            running=wishes.running,
-            set_version=maker.version if wishes.set_version else None,
-            devices=wishes.devices,
+    with workspace.lock(), Incoming(workspace.artefacts) as incoming:
+        number = next_number(workspace, now, sequence)
+        floor = counter_floor(workspace, entry.id)
+        envelope = composed(
+            entry, incoming, image, number=number, floor=floor, texts=texts or {}, wishes=wishes
         )
-        envelope = suit.compose(plan)
         incoming.keep()
         files.write_atomic(path_of(workspace, number), envelope)
     return view_of(workspace, envelope, path_of(workspace, number))
 
 
-def _number(workspace: Workspace, now: int, sequence: int | None) -> int:
+def composed(
+    entry: Product,
+    incoming: Incoming,
+    image: Path,
+    *,
+    number: int,
+    floor: int,
+    texts: Mapping[str, str],
+    wishes: Wishes,
+) -> bytes:
+    """Return the unsigned envelope of a patch, with every file that it names taken in."""
+    maker = _Maker(entry, incoming, floor, wishes)
+    plan = PatchPlan(
+        sequence=number,
+        vendor_id=entry.vendor_id,
+        class_id=entry.class_id,
+        payloads=maker.payloads(image),
+        texts=texts,
+        descriptions=wishes.descriptions,
+        vendor_name=wishes.vendor_name,
+        model_name=wishes.model_name,
+        reference_uri=wishes.reference_uri,
+        use_before=wishes.use_before,
+        running=wishes.running,
+        set_version=maker.version if wishes.set_version else None,
+        devices=wishes.devices,
+    )
+    return suit.compose(plan)
+
+
+def next_number(workspace: Workspace, now: int, sequence: int | None) -> int:
+    """Return the number of the patch that comes next (InputError: PATCH_EXISTS)."""
     last = max((view.patch.sequence for view in every(workspace)), default=None)
     number = next_version(last, now) if sequence is None else sequence
     if last is not None and number <= last:
@@ -125,9 +143,8 @@ def _number(workspace: Workspace, now: int, sequence: int | None) -> int:
 class _Maker:
     """Takes the files of one patch in, and says what each component holds."""
 
-    def __init__(self, workspace: Workspace, entry: Product, incoming: Incoming, wishes: Wishes) -> None:
-        self._entry, self._incoming, self._wishes = entry, incoming, wishes
-        self._floor = counter_floor(workspace, entry.id)
+    def __init__(self, entry: Product, incoming: Incoming, floor: int, wishes: Wishes) -> None:
+        self._entry, self._incoming, self._floor, self._wishes = entry, incoming, floor, wishes
         self.version: Version | None = None
         """The promised version, once the first file was taken."""
 

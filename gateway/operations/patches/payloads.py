@@ -17,7 +17,6 @@ from advisories.limits import IMAGE_BYTES_MAX, PAYLOAD_BYTES_MAX
 from advisories.mcuboot import Image, Scan
 from advisories.suit.check import Found
 from gateway import files
-from gateway.workspace.folder import Workspace
 from keys.errors import InputError, RefusedError
 
 IMAGE_MAGIC: Final = b"\x3d\xb8\xf3\x96"  # how every MCUboot image begins
@@ -41,10 +40,10 @@ class Taken:
 
 
 class Incoming:
-    """Files on their way into a workspace whose lock is held: all of them are kept, or none."""
+    """Files on their way into a folder, for which nobody else makes any: all of them are kept, or none."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._folder = workspace.artefacts
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._taken: list[Taken] = []
 
     def __enter__(self) -> Self:
@@ -100,6 +99,10 @@ class Incoming:
         scan.update(data)
         self._taken.append(Taken(source, path, _found(scan, data)))
         return self._taken[-1]
+
+    def waiting(self) -> tuple[Taken, ...]:
+        """Return what was taken so far."""
+        return tuple(self._taken)
 
     def keep(self) -> None:
         """Give every file its name: the SHA-256 of its bytes; one that was damaged in place is mended."""

@@ -10,6 +10,9 @@ from advisories.facts import Facts
 from advisories.suit import Patch
 from advisories.versions import format_version
 from gateway import files
+from gateway.operations import products
+from gateway.operations.afar import Server, operation
+from gateway.operations.trust import public
 from gateway.operations.trust.signing import Approvals, approvals
 from gateway.workspace.folder import Workspace
 from keys.errors import DamagedError, InputError, RefusedError
@@ -32,6 +35,30 @@ class PatchView:
         return "?" if self.patch.version is None else format_version(self.patch.version)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A patch as it is told to others."""
+
+    sequence: int
+    product: str
+    version: str
+    """A question mark where the manifest states none."""
+    digest: str
+    """Hexadecimal SHA-256 of the manifest."""
+    approvals: Approvals
+    envelope: bytes
+    """The SUIT envelope, with its signatures so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patches:
+    """Patches by number."""
+
+    items: tuple[Kept, ...]
+    next: str
+    """To be given as ``after`` for the page that follows; empty at the end."""
+
+
 def path_of(workspace: Workspace, sequence: int) -> Path:
     """Return where the patch of a sequence number lies."""
     return workspace.path / "patches" / f"{sequence}.suit"
@@ -46,7 +73,7 @@ def view_of(workspace: Workspace, envelope: bytes, where: Path) -> PatchView:
     """
     try:
         patch = suit.peek(envelope)
-        product = next((p.id for p in workspace.products().values() if p.class_id == patch.class_id), None)
+        product = public.classes(workspace).get(patch.class_id)
         if product is None:
             raise InputError(
                 "NO_PRODUCT",
@@ -54,7 +81,8 @@ def view_of(workspace: Workspace, envelope: bytes, where: Path) -> PatchView:
                 mend="Add the product with 'tocsin product add'.",
                 where=str(where),
             )
-        root = workspace.trusted().root if workspace.root_documents() else None
+        walked = public.walked(workspace)
+        root = None if walked is None else walked.root
         kids = suit.verify_blocks(suit.decode(envelope), (k.key for k in root.keys)) if root else ()
     except RefusedError as error:
         raise DamagedError(
@@ -100,6 +128,9 @@ def find(workspace: Workspace, reference: str) -> PatchView:
     Raises:
         InputError: NO_PATCH.
     """
+    if isinstance(workspace, Server):  # what it says is read and verified here
+        envelope = show(workspace, reference).envelope
+        return view_of(workspace, envelope, Path(f"{reference}.suit"))
     found = every(workspace)
     for view in reversed(found):
         if reference in {str(view.patch.sequence), f"{view.product}@{view.version}"}:
@@ -107,6 +138,32 @@ def find(workspace: Workspace, reference: str) -> PatchView:
     known = [f"{view.product}@{view.version}" for view in found]
     mend = files.near(reference, known) if known else "Make it with 'tocsin patch add'."
     raise InputError("NO_PATCH", f"There is no patch '{reference}'.", mend=mend)
+
+
+def kept(view: PatchView) -> Kept:
+    """Tell a patch to others."""
+    patch = view.patch
+    return Kept(patch.sequence, view.product, view.version, patch.digest.hex(), view.approvals, view.envelope)
+
+
+@operation("GET", "/patches/{patch}", right="patch:read")
+def show(workspace: Workspace, patch: str) -> Kept:
+    """Return the patch of a sequence number, or the newest one of ``PRODUCT@VERSION``.
+
+    Raises:
+        InputError: NO_PATCH.
+    """
+    return kept(find(workspace, patch))
+
+
+@operation("GET", "/patches", right="patch:read")
+def list_(workspace: Workspace, *, limit: int = 100, after: str = "") -> Patches:
+    """Return patches by number (InputError: BAD_VALUE)."""
+    if after and not (after.isascii() and after.isdecimal()):
+        raise InputError("BAD_VALUE", "This is no number of a patch.", mend="Give the 'next' of a page.")
+    found = [view for view in every(workspace) if view.patch.sequence > int(after or -1)]
+    page = tuple(kept(view) for view in found[:limit])
+    return Patches(page, str(page[-1].sequence) if len(found) > limit else "")
 
 
 def mending(workspace: Workspace, facts: Facts) -> dict[str, tuple[bytes, ...]] | None:
@@ -122,10 +179,14 @@ def mending(workspace: Workspace, facts: Facts) -> dict[str, tuple[bytes, ...]] 
 def names(workspace: Workspace) -> dict[bytes, str]:
     """Return whose a key, vendor or class identifier is that an envelope may name."""
     found: dict[bytes, str] = {}
-    for product in workspace.products().values():
+    for product in products.list_(workspace):
         found[product.vendor_id] = product.vendor
         found[product.class_id] = product.id
-    root = workspace.newest_root()
+    if isinstance(workspace, Server):
+        walked = public.walked(workspace)
+        root = None if walked is None else walked.root
+    else:
+        root = workspace.newest_root()
     for entry in root.keys if root else ():
         found[entry.key.thumbprint] = f"{entry.holder}: {', '.join(entry.roles)}"
     return found

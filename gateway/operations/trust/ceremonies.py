@@ -12,6 +12,7 @@ from advisories.embargo import Channel
 from advisories.facts import load_facts
 from gateway.operations import advisories, patches, releases
 from gateway.operations.advisories.embargo import require_may_leave
+from gateway.operations.afar import operation
 from gateway.operations.trust import requests, roots
 from gateway.operations.trust.request_files import (
     Answer,
@@ -50,6 +51,7 @@ class Taken:
     missing: tuple[str, ...]
 
 
+@operation("GET", "/signing-requests/root", right="trust:read")
 def export_root(workspace: Workspace) -> Exported:
     """Return the request for the draft of a root.
 
@@ -61,6 +63,7 @@ def export_root(workspace: Workspace) -> Exported:
     return Exported(f"root {root.version}", hashlib.sha256(body).hexdigest(), encode_request(request))
 
 
+@operation("POST", "/signing-requests/advisories/{advisory}", right="advisory:approve")
 def export_advisory(workspace: Workspace, advisory: str, *, now: int, restart: bool = False) -> Exported:
     """Return the request for an advisory; what is handed out is fixed from then on.
 
@@ -82,13 +85,14 @@ def export_advisory(workspace: Workspace, advisory: str, *, now: int, restart: b
     return Exported(name, reviewed.digest.hex(), encode_request(request))
 
 
-def export_patch(workspace: Workspace, reference: str) -> Exported:
+@operation("GET", "/signing-requests/patches/{patch}", right="patch:read")
+def export_patch(workspace: Workspace, patch: str) -> Exported:
     """Return the request for a patch.
 
     Raises:
         InputError: NO_PATCH, NO_ROOT.
     """
-    view = patches.find(workspace, reference)
+    view = patches.find(workspace, patch)
     workspace.trusted()
     vendor = workspace.product(view.product).vendor
     request = for_patch(view.envelope, workspace.root_documents(), view.product, vendor)
@@ -115,10 +119,19 @@ def take(workspace: Workspace, data: bytes, *, now: int, where: str = "") -> Tak
     """
     answer = read_answer(data, where=where)
     try:
-        return _TAKERS[answer.kind](workspace, answer, now)
+        return _TAKERS[answer.kind](workspace, data, now=now)
     except (InputError, RefusedError) as error:
         error.where = error.where or where
         raise
+
+
+def _of(data: bytes, kind: Kind) -> Answer:
+    """Read an answer of one kind: each kind is another right."""
+    answer = read_answer(data)
+    if answer.kind is not kind:
+        message = "This is a signature over something else."
+        raise InputError("NOT_AN_ANSWER", message, mend="Name the answer's file.")
+    return answer
 
 
 def _stale(answer: Answer, what: str, mend: str) -> InputError:
@@ -136,7 +149,10 @@ def _taken(name: str, answer: Answer, before: Approvals, after: Approvals) -> Ta
     return Taken(name, answer.digest.hex(), signed, changed, after.missing)
 
 
-def _take_root(workspace: Workspace, answer: Answer, _now: int) -> Taken:
+@operation("POST", "/signatures/root", right="trust:approve", raw="data")
+def take_root(workspace: Workspace, data: bytes, *, now: int) -> Taken:  # noqa: ARG001 - as the others
+    """Take in a signature over the draft of a root, see :func:`take`."""
+    answer = _of(data, Kind.ROOT)
     body, root = roots.draft_bytes(workspace)
     if hashlib.sha256(body).digest() != answer.digest:
         mend = "Export the present draft with 'tocsin sign-request export root' and have that signed."
@@ -150,7 +166,10 @@ def _take_root(workspace: Workspace, answer: Answer, _now: int) -> Taken:
     return _taken(f"root {root.version}", answer, before, after)
 
 
-def _take_notice(workspace: Workspace, answer: Answer, now: int) -> Taken:
+@operation("POST", "/signatures/advisory", right="advisory:approve", raw="data")
+def take_notice(workspace: Workspace, data: bytes, *, now: int) -> Taken:
+    """Take in a signature over an advisory, see :func:`take`."""
+    answer = _of(data, Kind.NOTICE)
     for advisory in sorted(path.stem for path in (workspace.path / "advisories").glob("*.yaml")):
         revision = advisories.published_revision(workspace, advisory) + 1
         if _waiting(workspace, advisory, revision) != answer.digest:
@@ -174,7 +193,10 @@ def _waiting(workspace: Workspace, advisory: str, revision: int) -> bytes | None
     return None if body is None else hashlib.sha256(body).digest()
 
 
-def _take_patch(workspace: Workspace, answer: Answer, _now: int) -> Taken:
+@operation("POST", "/signatures/patch", right="patch:approve", raw="data")
+def take_patch(workspace: Workspace, data: bytes, *, now: int) -> Taken:  # noqa: ARG001 - as the others
+    """Take in a signature over a patch, see :func:`take`."""
+    answer = _of(data, Kind.PATCH)
     found = [view for view in patches.every(workspace) if view.patch.digest == answer.digest]
     if not found:
         mend = "Export the patch again with 'tocsin sign-request export patch' and have that signed."
@@ -185,8 +207,8 @@ def _take_patch(workspace: Workspace, answer: Answer, _now: int) -> Taken:
     return _taken(_patch_name(view), answer, view.approvals, done.approvals)
 
 
-_TAKERS: Final[Mapping[Kind, Callable[[Workspace, Answer, int], Taken]]] = {
-    Kind.ROOT: _take_root,
-    Kind.NOTICE: _take_notice,
-    Kind.PATCH: _take_patch,
+_TAKERS: Final[Mapping[Kind, Callable[..., Taken]]] = {
+    Kind.ROOT: take_root,
+    Kind.NOTICE: take_notice,
+    Kind.PATCH: take_patch,
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.operations.afar import operation
 from gateway.operations.trust import expiry
 from gateway.operations.trust.expiry import Check, State
 from gateway.operations.trust.keys import Place, place
@@ -266,6 +267,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[_Case], Iterator[Check]]], ...]] = (
 )
 
 
+@operation("GET", "/doctor", right="store:read")
 def examine(workspace: Workspace, *, now: int) -> list[Check]:
     """Run every check; what keeps one from being made is its result.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway import files, values
+from gateway.operations.afar import operation
 from gateway.workspace.entries import PUBLIC_KEY, KeyEntry, key_fields, public_values, require_id
 from gateway.workspace.folder import Workspace
 from keys.algorithms import EMITTED, Algorithm, PublicKey
@@ -205,13 +206,17 @@ def add(workspace: Workspace, path: Path) -> KeyEntry:
         InputError: FILE_MISSING, PRIVATE_KEY_GIVEN, BAD_PUBLIC_FILE, KEY_EXISTS; of the file, with file:line.
     """
     data = files.read_bytes(path, what="public file", mend="Check the path.")
+    if b"PRIVATE KEY" in data:  # it does not leave this machine
+        raise _private_given(str(path))
+    return take(workspace, data, where=str(path))
+
+
+@operation("POST", "/keys", right="trust:write", creates=True, raw="data")
+def take(workspace: Workspace, data: bytes, *, where: str = "") -> KeyEntry:
+    """Take the public half of a key that was made elsewhere into ``keys.toml``; ``where`` is for messages."""
+    path = Path(where or "key.pub.toml")
     if b"PRIVATE KEY" in data:
-        raise InputError(
-            "PRIVATE_KEY_GIVEN",
-            "This file holds a private key.",
-            mend="Take it back to its owner, and add only the .pub.toml that was made beside it.",
-            where=str(path),
-        )
+        raise _private_given(where)
     if len(data) > PUBLIC_FILE_BYTES_MAX:
         raise _bad_public_file(path, f"it has more than {PUBLIC_FILE_BYTES_MAX} bytes")
     table = files.parse_toml(path, data)
@@ -233,6 +238,11 @@ def add(workspace: Workspace, path: Path) -> KeyEntry:
         ):
             return listed
     return _append(workspace, entry)
+
+
+def _private_given(where: str) -> InputError:
+    mend = "Take it back to its owner, and add only the .pub.toml that was made beside it."
+    return InputError("PRIVATE_KEY_GIVEN", "This file holds a private key.", mend=mend, where=where)
 
 
 def _bad_public_file(path: Path, why: str) -> InputError:
@@ -296,6 +306,7 @@ def _set_aside(path: Path) -> None:
             path.rename(next(name for name in aside if not name.exists()))
 
 
+@operation("POST", "/keys/{name}/revoke", right="trust:approve")
 def revoke(workspace: Workspace, name: str, reason: str, *, now: int) -> Revocation:
     """Mark a key as revoked: the next root leaves it out. It stays listed for good.
 
@@ -335,6 +346,7 @@ def _unmet(workspace: Workspace) -> tuple[str, ...]:
     return tuple(dict.fromkeys(missing))
 
 
+@operation("GET", "/keys", right="trust:read")
 def states(workspace: Workspace) -> list[KeyState]:
     """Return every key and how it stands under the newest root."""
     known = workspace.trusted().root.by_kid if workspace.root_documents() else {}

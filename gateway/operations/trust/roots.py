@@ -11,6 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from gateway import files
+from gateway.operations.afar import operation
 from gateway.operations.trust.changes import Change, compare, with_consequences
 from gateway.operations.trust.expiry import DAY
 from gateway.operations.trust.signing import (
@@ -60,6 +61,7 @@ def _draft_document(workspace: Workspace) -> Path:
     return workspace.path / "roots" / "draft.cose"
 
 
+@operation("POST", "/root/draft", right="trust:write")
 def draft(workspace: Workspace, *, now: int, days: int = DAYS_DEFAULT, restart: bool = False) -> RootView:
     """Draft root 1 from ``keys.toml`` and ``policy.toml``.
 
@@ -82,6 +84,7 @@ def draft(workspace: Workspace, *, now: int, days: int = DAYS_DEFAULT, restart: 
     return show(workspace, now=now)
 
 
+@operation("POST", "/root/rotation", right="trust:write")
 def rotate(workspace: Workspace, *, now: int, days: int = DAYS_DEFAULT, restart: bool = False) -> RootView:
     """Draft the successor of the newest root from ``keys.toml``, without revoked keys, and ``policy.toml``.
 
@@ -147,6 +150,7 @@ def _require_all(workspace: Workspace, version: int, digest_: bytes | None = Non
         )
 
 
+@operation("POST", "/root/restoration", right="trust:manage")
 def restore(workspace: Workspace) -> list[int]:
     """Write the roots that the folder lacks, or holds damaged, from the store; return their versions.
 
@@ -296,6 +300,7 @@ def _require_say(workspace: Workspace, root: Root, kid: bytes, name: str) -> Non
         )
 
 
+@operation("GET", "/root", right="trust:read")
 def show(workspace: Workspace, version: int | None = None, *, now: int | None = None) -> RootView:
     """Return the draft if there is one, else the newest root; or the root of a version.
 
@@ -347,6 +352,7 @@ def _change(workspace: Workspace, root: Root, now: int | None) -> Change:
         return with_consequences(change, session, old, root, now=now)
 
 
+@operation("POST", "/root/publication", right="trust:publish")
 def publish(workspace: Workspace, *, now: int, dry_run: bool = False) -> RootView:
     """Make the draft the next root, and hand it to the store for the broker.
 
