@@ -54,7 +54,7 @@ def list_(
     listed = calls.listed(opened, advisory, customers)
     found, words = listed.calls, listed.words
     for name in listed.unknown:  # a slip of the pen would leave somebody out in silence
-        mend = files.near(name, list(opened.products()))
+        mend = files.near(name, list(listed.registered))
         message = f"warning: nobody registered a product '{name}'; whoever has no other is not called. {mend}"
         sys.stderr.write(f"{files.visible(message)}\n")
     shown = [call for call in found if not (waiting and call.done)]

@@ -122,7 +122,12 @@ def show(
 ) -> None:
     """Count down every clock; exit status 1 when one is overdue. The word show may be left out."""
     moment = records.at(now())
-    found = watching.watch_all(open_workspace(workspace), incident, now=now())
+    opened = open_workspace(workspace)
+    found = (
+        watching.all_clocks(opened, now=now())
+        if incident is None
+        else watching.clocks_of(opened, incident, now=now())
+    )
     overdue = sum(clock.state is State.OVERDUE for clock in found)
 
     def human(out: Console) -> None:
@@ -155,11 +160,11 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write every deadline as iCalendar with alarms; an entry taken in again moves the one that is there."""
-    data, count = watching.export(open_workspace(workspace), incident, now=now())
+    made = watching.calendar_of(open_workspace(workspace), incident=incident, now=now())
     files.require_replaceable(file)
-    files.write_atomic(file, data)
-    entries = "1 entry" if count == 1 else f"{count} entries"
-    emit(as_json, {"file": file, "entries": count}, say(f"Wrote {file}: {entries}."))
+    files.write_atomic(file, made.data)
+    entries = "1 entry" if made.entries == 1 else f"{made.entries} entries"
+    emit(as_json, {"file": file, "entries": made.entries}, say(f"Wrote {file}: {entries}."))
 
 
 @app.command("regimes", epilog=example("clocks regimes"))
@@ -172,8 +177,7 @@ def regimes(
     as_json: JsonOption = False,
 ) -> None:
     """List the regimes with their sources, when those were read, and what starts their clocks."""
-    opened = open_workspace(workspace)
-    known = records.regimes(opened)
+    known = records.own_regimes(open_workspace(workspace)).read()
     chosen = [regime_of(known, regime)] if regime else list(known.regimes.values())
 
     def human(out: Console) -> None:

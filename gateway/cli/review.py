@@ -72,11 +72,11 @@ def record(
             "actions": [_action(text) for text in action or ()],
         },
     )
-    review.record(open_workspace(workspace), advisory, lessons, by=by, now=now())
+    kept = review.record(open_workspace(workspace), advisory, lessons, by=by, now=now())
     emit(
         as_json,
         {"advisory": advisory, **lessons.model_dump(mode="json")},
-        say(f"Kept what {by} learnt from {advisory}, with {len(lessons.actions)} actions."),
+        say(f"Kept what {kept.by} learnt from {advisory}, with {len(lessons.actions)} actions."),
     )
 
 

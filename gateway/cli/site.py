@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, group, now, open_workspace
+from gateway.cli.own import is_afar
 from gateway.operations import openpgp, site
+from gateway.operations.site import Built, OpenPgp
+from gateway.workspace.folder import Workspace
 
 app = group("The public pages, feeds and CSAF tree, as files for any web server.")
 
@@ -35,7 +38,10 @@ def build(
     """Write pages, questions, check codes, feeds, security.txt and the CSAF tree of what is published."""
     opened = open_workspace(workspace)
     sign, public = openpgp.signer(key) if key is not None else (None, None)
-    done = site.write(opened, folder, now=now(), sign=sign, openpgp=public)
+    if is_afar():
+        done = _here(opened, folder, sign, public)
+    else:
+        done = site.write(opened, folder, now=now(), sign=sign, openpgp=public)
 
     def human(out: Console) -> None:
         signed = "signed with OpenPGP" if done.signed else "not signed with OpenPGP"
@@ -59,3 +65,14 @@ def build(
         },
         human,
     )
+
+
+def _here(opened: Workspace, folder: Path, sign: OpenPgp | None, public: bytes | None) -> Built:
+    """Have the site built there, sign its documents and write it on this machine."""
+    site.require_ours(folder)
+    signatures = None
+    if sign is not None:
+        signatures = {each.path: sign(each.data) for each in site.documents(opened, now=now())}
+    made = site.make(opened, now=now(), signatures=signatures, openpgp=public)
+    site.replace(folder, made.site)
+    return made.built

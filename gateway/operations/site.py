@@ -27,6 +27,7 @@ from gateway.operations import releases
 from gateway.operations.advisories.drafts import facts_path
 from gateway.operations.advisories.embargo import require_may_leave
 from gateway.operations.advisories.setting import organisation
+from gateway.operations.afar import operation
 from gateway.operations.trust.signing import verified
 from gateway.store import schema
 from gateway.workspace.folder import Workspace
@@ -40,6 +41,7 @@ _NOTE: Final = ".tocsin-site.json"
 _PAGES: Final = ("web.html", "faq.html")
 _CSAF: Final = "csaf.json"
 _ADDRESS: Final = re.compile(r"https://[A-Za-z0-9.:\[\]-]+(?:/[!$&-;=@-Z_a-z~%]*)?")
+_SIGNATURES_BYTES_MAX: Final = 8 * 1024 * 1024
 _BASE: Final = "https://example.com/security"
 
 OpenPgp = Callable[[bytes], bytes]
@@ -58,6 +60,15 @@ class Built:
     signed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """A CSAF document of the site, for an OpenPGP signature."""
+
+    path: str
+    """In the site's CSAF tree."""
+    data: bytes
+
+
 def write(
     workspace: Workspace, folder: Path, *, now: int, sign: OpenPgp | None = None, openpgp: bytes | None = None
 ) -> Built:
@@ -71,10 +82,82 @@ def write(
         openpgp: the armoured public key of ``sign``.
 
     Raises:
+        InputError: SITE_FOLDER, SITE_LINK; and as :func:`make`.
+        DamagedError: SITE_DAMAGED.
+    """
+    require_ours(folder)
+    signatures = None
+    if sign is not None:
+        signatures = {each.path: sign(each.data) for each in documents(workspace, now=now)}
+    made = make(workspace, now=now, signatures=signatures, openpgp=openpgp)
+    with workspace.lock():  # of two builds at once, each leaves a whole one
+        replace(folder, made.site)
+    return made.built
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A site that was built."""
+
+    built: Built
+    site: dict[str, bytes]
+    """Path -> file."""
+
+
+@operation("GET", "/site/documents", right="site:read")
+def documents(workspace: Workspace, *, now: int) -> tuple[Unsigned, ...]:
+    """Return the CSAF documents of the site, each of which its publisher may sign with OpenPGP.
+
+    Raises:
+        InputError: NO_SITE, BAD_SITE; NO_PUBLISHER, when organisation.yaml names nobody who publishes.
+        DamagedError: SITE_DAMAGED.
+    """
+    site, _ = _site(workspace, None, signing=True, now=now)
+    try:
+        return tuple(Unsigned(each.path, each.data) for each in provider.documents(site))
+    except ValueError as error:
+        raise _no_tree(error) from None
+
+
+@operation("POST", "/site", right="site:publish", body_max=_SIGNATURES_BYTES_MAX)
+def make(
+    workspace: Workspace,
+    *,
+    now: int,
+    signatures: Mapping[str, bytes] | None = None,
+    openpgp: bytes | None = None,
+) -> Made:
+    """Build the site from what is published.
+
+    Args:
+        workspace: where.
+        now: UTC seconds.
+        signatures: path of each of :func:`documents` -> its armoured OpenPGP signature; None: unsigned.
+        openpgp: the armoured public key.
+
+    Raises:
         InputError: NO_SITE or BAD_SITE, when organisation.yaml names no address; NO_PUBLISHER, when documents
-            should be signed and it names nobody who publishes; SITE_FOLDER; SITE_LINK; SITE_DOCUMENTS.
+            are signed and it names nobody who publishes; SITE_DOCUMENTS.
         DamagedError: SITE_DAMAGED, when a notice or an output is not the one that was approved.
     """
+    site, left_out = _site(workspace, openpgp, signing=signatures is not None, now=now)
+    try:
+        listed = provider.documents(site)
+        found = build(site, signatures)
+    except ValueError as error:
+        raise _no_tree(error) from None
+    names = tuple(each.notice.id for each in site.current)
+    return Made(Built(len(found), names, left_out, len(listed), signatures is not None), found)
+
+
+def _no_tree(error: ValueError) -> InputError:
+    return InputError("SITE_DOCUMENTS", f"The CSAF tree cannot be made: {error}.")
+
+
+def _site(
+    workspace: Workspace, openpgp: bytes | None, *, signing: bool, now: int
+) -> tuple[Site, dict[str, str]]:
+    """Return what stands on the site, and what was left out of it and why."""
     made = organisation(workspace)
     base = made.site or (_BASE if workspace.settings.exercise else None)
     if base is None:
@@ -91,14 +174,13 @@ def write(
             mend="Write it like https://example.com/security, without '?' or '#'.",
             where=str(workspace.path / "organisation.yaml"),
         )
-    if sign is not None and made.publisher is None:
+    if signing and made.publisher is None:
         raise InputError(
             "NO_PUBLISHER",
             "There is no CSAF tree to sign: nobody said who publishes.",
             mend="Write 'publisher:' in organisation.yaml, or leave --openpgp-key away.",
             where=str(workspace.path / "organisation.yaml"),
         )
-    _require_ours(folder)
     editions, left_out = _editions(workspace, now)
     languages = dict.fromkeys(tag for product in workspace.products().values() for tag in product.languages)
     site = Site(
@@ -109,17 +191,7 @@ def write(
         now=now,
         openpgp=openpgp,
     )
-    try:
-        listed = provider.documents(site)
-        signatures = {each.path: sign(each.data) for each in listed} if sign is not None else None
-        found = build(site, signatures)
-    except ValueError as error:
-        raise InputError("SITE_DOCUMENTS", f"The CSAF tree cannot be made: {error}.") from None
-    with workspace.lock():  # of two builds at once, each leaves a whole one
-        _replace(folder, found)
-    return Built(
-        len(found), tuple(each.notice.id for each in site.current), left_out, len(listed), sign is not None
-    )
+    return site, left_out
 
 
 def _editions(workspace: Workspace, now: int) -> tuple[list[Edition], dict[str, str]]:
@@ -225,7 +297,12 @@ def _damaged(path: Path) -> DamagedError:
     return DamagedError("SITE_DAMAGED", "This is not what was approved.", mend=_MEND, where=str(path))
 
 
-def _require_ours(folder: Path) -> None:
+def require_ours(folder: Path) -> None:
+    """Refuse a folder that is neither free nor an earlier build of the site.
+
+    Raises:
+        InputError: SITE_FOLDER.
+    """
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _NOTE).exists())):
         raise InputError(
             "SITE_FOLDER",
@@ -249,7 +326,7 @@ def _require_no_link(folder: Path, path: Path) -> None:
             )
 
 
-def _replace(folder: Path, found: dict[str, bytes]) -> None:
+def replace(folder: Path, found: dict[str, bytes]) -> None:
     """Write what is new or changed, then take away what an earlier build left and this one does not want."""
     note = folder / _NOTE
     try:

@@ -45,9 +45,18 @@ def when(at: str | None) -> str | datetime:
     return records.at(now()) if at is None else at
 
 
-def add(workspace: Path | None, incident: str, said: Happening, by: str | None, *, as_json: bool) -> None:
-    """Record an event and say so."""
-    records.record(open_workspace(workspace), incident, said, by=person(by), now=now())
+def add(
+    workspace: Path | None,
+    incident: str,
+    said: Happening,
+    by: str | None,
+    *,
+    as_json: bool,
+    at_once: bool = False,
+) -> None:
+    """Record an event and say so; ``at_once``: it happens now, by the clock of whoever records it."""
+    opened = open_workspace(workspace)
+    said = records.tell(opened, incident, said=said, by=person(by), now=now(), at_once=at_once).said
     emit(
         as_json,
         {"incident": incident, "kind": said.kind, "event": said.model_dump(mode="json")},

@@ -52,10 +52,10 @@ def open_(
     """Record that we became aware of something. Clocks run from here, before a word is written."""
     opened = open_workspace(workspace)
     said = made(Opened, when=aware, matter=kind, title=title, regimes=regime)
-    begun = records.open_(opened, incident, said, by=person(by), now=now())
+    begun = records.begin(opened, name=incident, said=said, by=person(by), now=now()).incident()
     clocks: tuple[Clock, ...] = ()
     try:
-        clocks = watching.watch(opened, begun, now=now()).clocks
+        clocks = watching.clocks_of(opened, begun.id, now=now())
     except TocsinError as error:  # it is recorded: what is wrong elsewhere must not look as if it were not
         sys.stderr.write(f"warning: clocks cannot be shown: {error}\n")
 
@@ -129,7 +129,7 @@ def regime_(
 ) -> None:
     """Record Legal's decision whether a regime applies to this incident, and why."""
     said = made(Decided, when=when(at), regime=regime, applies=not not_, reason=reason)
-    add(workspace, incident, said, by, as_json=as_json)
+    add(workspace, incident, said, by, as_json=as_json, at_once=at is None)
 
 
 @app.command("hold", epilog=example("incident hold INC-2026-0001 --office 'State police'"))
@@ -159,4 +159,4 @@ def hold(
         said = made(Lifted, when=when(at), office=office)
     else:
         said = made(Held, when=when(at), office=office, until=until, regimes=regime)
-    add(workspace, incident, said, by, as_json=as_json)
+    add(workspace, incident, said, by, as_json=as_json, at_once=at is None)

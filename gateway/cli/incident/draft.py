@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.incident.app import IncidentArgument, RegimeOption, StepOption, app
+from gateway.cli.incident.draft_afar import Afar
 from gateway.cli.output import (
     JsonOption,
     WorkspaceOption,
@@ -22,6 +23,7 @@ from gateway.cli.output import (
     open_workspace,
     say,
 )
+from gateway.cli.own import is_afar
 from gateway.cli.show import line
 from gateway.operations.incidents import drafts
 from gateway.workspace.folder import Workspace
@@ -58,6 +60,15 @@ def draft(
     if verify and (sign or restart):
         raise InputError("USAGE", "--verify changes nothing.", mend="Leave --sign and --restart away.")
     opened = open_workspace(workspace)
+    if is_afar():
+        afar = Afar(opened, (incident, regime, step), out, as_json)
+        if verify:
+            afar.verify()
+        elif sign is None:
+            afar.write(restart=restart)
+        else:
+            afar.sign(sign, workspace, restart=restart, yes=yes)
+        return
     where = drafts.place(opened, incident, regime, step, out)
     if verify:
         _verify(opened, where, as_json=as_json)

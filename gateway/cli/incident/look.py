@@ -65,15 +65,15 @@ def show(
 ) -> None:
     """Show what is known of an incident, its clocks, and what was done out of order."""
     opened = open_workspace(workspace)
-    found = records.load(opened, incident)
-    watched = watching.watch(opened, found, now=now())
+    watched = watching.look(opened, incident, now=now())
+    found = watched.history.incident()
     moment = records.at(now())
 
     def human(out: Console) -> None:
         line(out, f"{found.id}, {found.matter.value}{f': {found.title}' if found.title else ''}")
         line(out, f"aware {utc(found.aware)}, {f'closed {utc(found.closed)}' if found.closed else 'open'}")
         line(out, f"severity {found.severity or 'not recorded'}, monitoring {_watch(found)}")
-        line(out, f"advisories: {', '.join(watching.speaking(opened, found)) or 'none'}")
+        line(out, f"advisories: {', '.join(watched.advisories) or 'none'}")
         for violation in watched.violations:
             line(out, f"out of order: {violation.message} [{violation.code}]")
         print_clocks(watched.clocks, moment, out)
@@ -99,7 +99,7 @@ def _watch(incident: Incident) -> str:
 @app.command("list", epilog=example("incident list"))
 def list_(*, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List all incidents."""
-    found = records.every(open_workspace(workspace))
+    found = [each.incident() for each in records.histories(open_workspace(workspace))]
     rows = [
         (
             each.id,
@@ -130,10 +130,8 @@ def timeline(
     """Export the timeline for Legal: what happened when, who recorded it and when."""
     if csv and as_json and out is None:
         raise InputError("USAGE", "--csv and --json are two forms.", mend="Leave one of them away.")
-    opened = open_workspace(workspace)
-    found = records.load(opened, incident)
-    lines = watching.lines(opened, found)
-    drill = opened.settings.exercise
+    told = watching.tell(open_workspace(workspace), incident)
+    found, lines, drill = told.history.incident(), told.lines, told.exercise
     text = as_csv(lines) if csv else as_text(found, lines, exercise=drill)
     if out is not None:
         files.require_replaceable(out)

@@ -32,6 +32,7 @@ def fact(
         made(Stated, when=when(at), item=item, text=text, source=source),
         by,
         as_json=as_json,
+        at_once=at is None,
     )
 
 
@@ -49,7 +50,14 @@ def severity(
     as_json: JsonOption = False,
 ) -> None:
     """Record how severe it is; from high on, replies and mentions are watched more closely."""
-    add(workspace, incident, made(Graded, when=when(at), severity=word, reason=reason), by, as_json=as_json)
+    add(
+        workspace,
+        incident,
+        made(Graded, when=when(at), severity=word, reason=reason),
+        by,
+        as_json=as_json,
+        at_once=at is None,
+    )
 
 
 @app.command("estimate", epilog=example("incident estimate INC-2026-0001 1200 --source 'sales records'"))
@@ -66,7 +74,7 @@ def estimate(
 ) -> None:
     """Record how many are concerned as far as is known; earlier numbers are kept."""
     said = made(Estimated, when=when(at), count=count, of=of, source=source)
-    add(workspace, incident, said, by, as_json=as_json)
+    add(workspace, incident, said, by, as_json=as_json, at_once=at is None)
 
 
 @app.command("credit", epilog=example("incident credit INC-2026-0001 exercise-reporter --agreed"))
@@ -83,7 +91,7 @@ def credit(
 ) -> None:
     """Record who found it, and whether they want to be named."""
     said = made(Credited, when=when(at), name=name, agreed=agreed, organisation=organisation)
-    add(workspace, incident, said, by, as_json=as_json)
+    add(workspace, incident, said, by, as_json=as_json, at_once=at is None)
 
 
 @app.command("link", epilog=example("incident link INC-2026-0001 EX-2026-0001"))
@@ -97,7 +105,14 @@ def link(
     as_json: JsonOption = False,
 ) -> None:
     """Record that an advisory speaks about this incident: it fills reports, its promises are watched."""
-    add(workspace, incident, made(Linked, when=when(at), advisory=advisory), by, as_json=as_json)
+    add(
+        workspace,
+        incident,
+        made(Linked, when=when(at), advisory=advisory),
+        by,
+        as_json=as_json,
+        at_once=at is None,
+    )
 
 
 @app.command("close", epilog=example("incident close INC-2026-0001 --reason 'Every device is patched.'"))
@@ -111,7 +126,14 @@ def close(
     as_json: JsonOption = False,
 ) -> None:
     """Close an incident. Clocks of laws that still run are shown until they are met."""
-    add(workspace, incident, made(Closed, when=when(at), reason=reason), by, as_json=as_json)
+    add(
+        workspace,
+        incident,
+        made(Closed, when=when(at), reason=reason),
+        by,
+        as_json=as_json,
+        at_once=at is None,
+    )
 
 
 @app.command(
@@ -127,4 +149,11 @@ def reopen(
     as_json: JsonOption = False,
 ) -> None:
     """Open a closed incident again."""
-    add(workspace, incident, made(Reopened, when=when(at), reason=reason), by, as_json=as_json)
+    add(
+        workspace,
+        incident,
+        made(Reopened, when=when(at), reason=reason),
+        by,
+        as_json=as_json,
+        at_once=at is None,
+    )

@@ -28,7 +28,7 @@ def log(
 ) -> None:
     """Add a contact to the coordination log."""
     said = made(Logged, when=when(at), party=party, what=what, direction="out" if out else "in", tlp=tlp)
-    add(workspace, incident, said, by, as_json=as_json)
+    add(workspace, incident, said, by, as_json=as_json, at_once=at is None)
 
 
 @app.command("told", epilog=example("incident told INC-2026-0001 suppliers 'Example Chips' --how phone"))
@@ -52,6 +52,7 @@ def told(
         made(Told, when=when(at), audience=audience, name=name, how=how),
         by,
         as_json=as_json,
+        at_once=at is None,
     )
 
 
@@ -66,4 +67,4 @@ def note(
     as_json: JsonOption = False,
 ) -> None:
     """Record anything else."""
-    add(workspace, incident, made(Noted, when=when(at), text=text), by, as_json=as_json)
+    add(workspace, incident, made(Noted, when=when(at), text=text), by, as_json=as_json, at_once=at is None)

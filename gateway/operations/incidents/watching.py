@@ -33,7 +33,8 @@ from advisories.organisation import Organisation
 from gateway.operations import releases
 from gateway.operations.advisories.drafts import facts_path
 from gateway.operations.advisories.setting import organisation
-from gateway.operations.incidents.records import at, every, load, regimes
+from gateway.operations.afar import operation
+from gateway.operations.incidents.records import History, at, every, load, regimes
 from gateway.operations.trust.signing import verified
 from gateway.store import events, schema
 from gateway.workspace.folder import Workspace
@@ -174,6 +175,88 @@ def _calls(workspace: Workspace, names: Iterable[str]) -> list[tuple[datetime, s
         for row in rows
         if isinstance(row.data, Made) and row.data.outcome in SPOKEN
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """All that is known of an incident."""
+
+    history: History
+    clocks: tuple[Clock, ...]
+    violations: tuple[Violation, ...]
+    advisories: tuple[str, ...]
+    """Those that speak about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An incident's timeline."""
+
+    history: History
+    lines: tuple[Line, ...]
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Deadlines as iCalendar."""
+
+    data: bytes
+    entries: int
+
+
+@operation("GET", "/incidents/{incident}", right="incident:read")
+def look(workspace: Workspace, incident: str, *, now: int) -> Looked:
+    """Return what is known of an incident, its clocks, and what was done out of order.
+
+    Raises:
+        InputError: NO_INCIDENT; faults of organisation.yaml or regimes.toml.
+    """
+    found = load(workspace, incident)
+    watched = watch(workspace, found, now=now)
+    names = speaking(workspace, found)
+    return Looked(History.of(found), watched.clocks, watched.violations, names)
+
+
+@operation("GET", "/incidents/{incident}/clocks", right="incident:read")
+def clocks_of(workspace: Workspace, incident: str, *, now: int) -> tuple[Clock, ...]:
+    """Return the clocks of an incident, most urgent first.
+
+    Raises:
+        InputError: NO_INCIDENT; faults of organisation.yaml or regimes.toml.
+    """
+    return watch_all(workspace, incident, now=now)
+
+
+@operation("GET", "/clocks", right="incident:read")
+def all_clocks(workspace: Workspace, *, now: int) -> tuple[Clock, ...]:
+    """Return the clocks of all incidents, and our promises, most urgent first.
+
+    Raises:
+        InputError: faults of organisation.yaml or regimes.toml.
+    """
+    return watch_all(workspace, None, now=now)
+
+
+@operation("GET", "/calendar", right="incident:read")
+def calendar_of(workspace: Workspace, *, now: int, incident: str | None = None) -> Calendar:
+    """Return deadlines as iCalendar with alarms: of one incident, or of all that are open.
+
+    Raises:
+        InputError: NO_INCIDENT; faults of organisation.yaml or regimes.toml.
+    """
+    return Calendar(*export(workspace, incident, now=now))
+
+
+@operation("GET", "/incidents/{incident}/timeline", right="incident:read")
+def tell(workspace: Workspace, incident: str) -> Told:
+    """Return an incident's timeline: what happened when, who recorded it and when.
+
+    Raises:
+        InputError: NO_INCIDENT; faults of the facts.
+    """
+    found = load(workspace, incident)
+    return Told(History.of(found), lines(workspace, found), workspace.settings.exercise)
 
 
 def watch_all(workspace: Workspace, name: str | None, *, now: float) -> tuple[Clock, ...]:

@@ -6,13 +6,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from advisories.events import Recorded
 from advisories.incident.violations import Violation, called_too_early
 from advisories.learning.calls import SPOKEN, Call, Made, calls, customers
 from gateway import files
 from gateway.operations.advisories import load
+from gateway.operations.afar import operation
 from gateway.operations.incidents import watching
 from gateway.store import events
 from gateway.workspace.folder import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the workspace knows of calls about an advisory; customers stand in a file of their caller's."""
+
+    products: tuple[str, ...]
+    """Ids of those that the advisory is about."""
+    words: dict[str, str]
+    """Language -> the first sentence to say."""
+    said: tuple[Recorded, ...]
+    """What came of the calls so far."""
+    registered: tuple[str, ...]
+    """Ids of all our products."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +40,8 @@ class Listed:
     """Language -> the first sentence to say."""
     unknown: tuple[str, ...]
     """Products in the file that nobody registered here: those who have no other are not called."""
+    registered: tuple[str, ...]
+    """Ids of all our products."""
 
 
 def listed(workspace: Workspace, advisory: str, source: Path) -> Listed:
@@ -32,16 +50,29 @@ def listed(workspace: Workspace, advisory: str, source: Path) -> Listed:
     Raises:
         InputError: CUSTOMERS_FILE, FILE_MISSING, NO_ADVISORY.
     """
-    facts = load(workspace, advisory).facts
+    about = known(workspace, advisory)
     data = files.read_bytes(source, what="file of customers", mend="Check the path.")
     found = customers(data, where=str(source))
+    unknown = {name for customer in found for name in customer.products} - set(about.registered)
+    rows = tuple(calls(found, about.products, about.said))
+    return Listed(rows, about.words, tuple(sorted(unknown)), about.registered)
+
+
+@operation("GET", "/advisories/{advisory}/calls", right="advisory:read")
+def known(workspace: Workspace, advisory: str) -> Known:
+    """Return what is known of calls about an advisory, and what to say first.
+
+    Raises:
+        InputError: NO_ADVISORY.
+    """
+    facts = load(workspace, advisory).facts
     with workspace.store() as store, store.read() as session:
         said = events.recorded(session, advisory=advisory, kind="call.")
     words = {language: written.action for language, written in facts.texts.items()}
-    unknown = {name for customer in found for name in customer.products} - workspace.products().keys()
-    return Listed(tuple(calls(found, facts.products, said)), words, tuple(sorted(unknown)))
+    return Known(tuple(facts.products), words, tuple(said), tuple(workspace.products()))
 
 
+@operation("POST", "/advisories/{advisory}/calls", right="reply:write")
 def record(workspace: Workspace, advisory: str, made: Made, *, by: str, now: float) -> Violation | None:
     """Keep what came of a call, and say whether it came before the notice was approved.
 

@@ -10,11 +10,13 @@ from importlib import resources
 from advisories.learning.preparedness import Preparedness, State, preparedness
 from advisories.notice import Notice
 from gateway.operations.advisories.setting import organisation
+from gateway.operations.afar import operation
 from gateway.store import events
 from gateway.workspace.folder import Workspace
 from keys.root import PolicyRow, Root
 
 
+@operation("GET", "/preparedness", right="status:read")
 def look(workspace: Workspace, *, now: int) -> Preparedness:
     """Look at organisation, keys, languages and templates of a workspace.
 

@@ -14,6 +14,7 @@ from advisories.learning.review import Lessons, Measures, Published, learnt, mea
 from advisories.notice import Notice
 from advisories.states import PATCH_PROVEN
 from advisories.versions import parse_version
+from gateway.operations.afar import operation
 from gateway.operations.incidents import records, watching
 from gateway.store import events, funnel, schema
 from gateway.store.engine import Session
@@ -35,6 +36,15 @@ class Review:
     lessons: tuple[tuple[Recorded, Lessons], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """That something learnt was kept."""
+
+    advisory: str
+    by: str
+
+
+@operation("GET", "/advisories/{advisory}/review", right="status:read")
 def review(workspace: Workspace, advisory: str, *, now: float) -> Review:
     """Look back at a published advisory.
 
@@ -59,7 +69,8 @@ def review(workspace: Workspace, advisory: str, *, now: float) -> Review:
     return Review(advisory, incident.id if incident else None, aware, revisions, figures, tuple(learnt(said)))
 
 
-def record(workspace: Workspace, advisory: str, lessons: Lessons, *, by: str, now: float) -> None:
+@operation("POST", "/advisories/{advisory}/review", right="advisory:write")
+def record(workspace: Workspace, advisory: str, lessons: Lessons, *, by: str, now: float) -> Kept:
     """Keep what people learnt.
 
     Raises:
@@ -71,6 +82,7 @@ def record(workspace: Workspace, advisory: str, lessons: Lessons, *, by: str, no
             raise InputError("ADVISORY_UNKNOWN", f"'{advisory}' is not published.", mend="Publish it first.")
         about = incident.id if incident else None
         events.record(session, lessons, by=by, now=now, advisory=advisory, incident=about)
+    return Kept(advisory, by)
 
 
 def _incident(workspace: Workspace, advisory: str) -> Incident | None:
