@@ -146,7 +146,7 @@ class Witness(ssl.SSLSocket):
         """Send, see :meth:`ssl.SSLSocket.send`; where that is too late, the alert may still be there."""
         try:
             return super().send(*arguments, **named)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLEOFError):
             with contextlib.suppress(OSError):
                 self.recv(1)
             raise
