@@ -25,6 +25,8 @@ from keys.trusted import TrustedSet
 B = TypeVar("B", bound=Body)
 RELEASE_LIST_BYTES_MAX: Final = 1_048_576
 OUTPUT_BYTES_MAX: Final = 16 * 1024 * 1024
+SOURCE: Final = "source/"
+"""How the names begin of what a release was made of: facts and setting, which are not for accounts."""
 
 
 @dataclass(slots=True)
@@ -244,8 +246,11 @@ class Documents:
             self._verdict.find(Fault.CHANGED, name, "it is not the one that the header binds")
             return
         listed = self._genuine(name, lambda: load(ReleaseList, data, size_max=RELEASE_LIST_BYTES_MAX))
-        if listed is not None:
-            self._exactly(f"{folder}/outputs/", listed.outputs, OUTPUT_BYTES_MAX)
+        if listed is None:
+            return
+        whole = self._verdict.account is None
+        wanted = {part: one for part, one in listed.outputs.items() if whole or not part.startswith(SOURCE)}
+        self._exactly(f"{folder}/outputs/", wanted, OUTPUT_BYTES_MAX)
 
     def _exactly(self, folder: str, named: Mapping[str, bytes], size_max: int) -> None:
         there = {name.removeprefix(folder): name for name in self._archive.under(folder)}

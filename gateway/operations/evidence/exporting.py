@@ -18,7 +18,7 @@ from advisories.report import report_kid
 from gateway import files
 from gateway.core.evidence import archive as form
 from gateway.core.evidence.archive import Writer, framed
-from gateway.core.evidence.documents import RELEASE_LIST_BYTES_MAX, Known
+from gateway.core.evidence.documents import RELEASE_LIST_BYTES_MAX, SOURCE, Known
 from gateway.core.evidence.receipts import item_of, said
 from gateway.core.evidence.rows import EXPORTED
 from gateway.core.evidence.rows import item_of as row_item
@@ -209,7 +209,7 @@ class _Export:
         listed = _published(folder / releases.LIST)
         self._writer.add(f"{into}/release-list.cbor", listed)
         for name in sorted(load(ReleaseList, listed, size_max=RELEASE_LIST_BYTES_MAX).outputs):
-            source = name.startswith("source/")
+            source = name.startswith(SOURCE)
             if source and scope.account is not None:
                 continue  # what it was made of is not for customers
             place = folder / name if source else folder / "outputs" / name

@@ -37,13 +37,17 @@ from keys.errors import TocsinError
 from keys.reasons import Reason
 from keys.root import Root
 from tests.gateway.peer import Peer, status, walked
-from tests.gateway.scene import OUTPUTS, RELEASE_LIST, catalogues, header, texts
+from tests.gateway.scene import OUTPUTS, catalogues, header, texts
 from tests.helpers import DAY, HOUR, NOW, PRODUCT, Fleet, device_record, devices, key, make_fleet, offer
 
 ID = "EX-2026-0001"
 IDS = ("device-0001", "device-0002", "device-0003", "device-0004")
 ACCOUNT = "exercise-account"
 N = NoticeState
+SOURCES = {"source/facts.yaml": b"id: EX-2026-0001\n", "source/setting.json": b"{}\n"}
+LISTED = ReleaseList(
+    outputs={name: hashlib.sha256(data).digest() for name, data in {**OUTPUTS, **SOURCES}.items()}
+)
 
 
 @dataclass
@@ -122,6 +126,7 @@ class Told:
             version=int(self.now),
             issued=int(self.now),
             patches={PRODUCT: tuple(d for _, d in patches)} if patches else None,
+            release_list=hashlib.sha256(dump(LISTED)).digest(),
         )
         found = hashlib.sha256(dump(body)).digest()
         self.approve(revision, found)
@@ -129,13 +134,12 @@ class Told:
         folder = releases.folder(self.workspace, ID, revision)
         files = {f"texts/{language}.cbor": data for language, data in texts().items()}
         files |= {f"outputs/{name}": data for name, data in OUTPUTS.items()}
-        listed = ReleaseList(outputs={name: hashlib.sha256(d).digest() for name, d in OUTPUTS.items()})
-        assert hashlib.sha256(dump(listed)).digest() == RELEASE_LIST
-        for name, data in {**files, releases.LIST: dump(listed)}.items():
+        for name, data in {**files, **SOURCES, releases.LIST: dump(LISTED)}.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
         listing = catalogues(self.fleet, body, now=self.now, patches=patches)
-        publish_advisory(self.store, self.fleet.seal(body), texts(), OUTPUTS, listing, now=self.now)
+        named = {**OUTPUTS, **SOURCES}
+        publish_advisory(self.store, self.fleet.seal(body), texts(), named, listing, now=self.now)
         return found
 
     def patch(self) -> tuple[int, bytes]:
