@@ -133,8 +133,8 @@ def _count(counts: Tally, sign: int, place: Place, rows: Rows, known: _Known) ->
         deferred = int(patch.deferrals is not None)
         counts[schema.patch_cells][account, digest, language, int(patch.state), agreed, deferred] += sign
     for name, row in rows.notices.items():
-        reached = _reached(row, patched=name in patched)
-        key = (name, account, row.revision, *base, int(row.state), int(row.surface), reached)
+        been = int(reached(row, patched=name in patched))
+        key = (name, account, row.revision, *base, int(row.state), int(row.surface), been)
         counts[schema.notice_cells][key] += sign
         at = known.published.get((name, row.revision))
         if at is not None and row.shown_received is not None and row.surface in TEXTUAL:
@@ -143,8 +143,9 @@ def _count(counts: Tally, sign: int, place: Place, rows: Rows, known: _Known) ->
         counts[schema.notice_cells][name, account, NO_REVISION, *base, 0, 0, int(Reached.PATCHED)] += sign
 
 
-def _reached(row: NoticeRow, *, patched: bool) -> int:
-    return (
+def reached(row: NoticeRow, *, patched: bool) -> Reached:
+    """Return what a device has been through with a notice."""
+    return Reached(
         (row.verified is not None) * int(Reached.VERIFIED)
         | (row.shown is not None) * int(Reached.SHOWN)
         | (row.acknowledged is not None) * int(Reached.ACKNOWLEDGED)

@@ -16,6 +16,8 @@ from advisories.states import NoticeState, PatchState
 from advisories.versions import format_version
 from device_sim.core.profile import AutoConsent
 from gateway.core import funnel, rollout
+from gateway.core.tracks import NoticeRow
+from gateway.store.moves import reached
 from keys.algorithms import PublicKey
 from keys.codec import dump
 from keys.signer import LocalSigner
@@ -232,13 +234,15 @@ class Month:
         for header in self.office.notices.values():
             rows = [
                 funnel.Told(
-                    product=PRODUCT, language=desk.newest.language, installed=desk.newest.installed,
-                    row=desk.standing.notices.get(header.id),
+                    product=PRODUCT,
+                    language=desk.newest.language,
+                    installed=desk.newest.installed,
+                    stands=stands(desk.standing.notices.get(header.id), header.revision),
                 )
                 for desk in self.office.desks.values()
                 if desk.newest is not None and desk.standing is not None
-            ]  # fmt: skip
-            whole = funnel.total(funnel.fold(header, rows).values())
+            ]
+            whole = funnel.total(funnel.fold(header, rows, lambda told: told.product).values())
             states = [
                 t.state for unit in self.units for t in stored(unit.state or b"").notices if t.id == header.id
             ]
@@ -270,6 +274,12 @@ class Month:
             faults=tuple(self.faults()),
             lines=tuple(self.office.lines),
         )
+
+
+def stands(row: NoticeRow | None, revision: int) -> funnel.Stands | None:
+    if row is None or row.revision != revision:
+        return None
+    return funnel.Stands(state=row.state, surface=row.surface, reached=reached(row, patched=False))
 
 
 def ends(unit: Unit, state: Any, installed: Any) -> list[str]:
