@@ -120,7 +120,8 @@ def take(workspace: Workspace, advisory: str, folder: Path) -> Made:
     if set(facts.texts) != set(LANGUAGES):
         made.faults.append(f"languages are {' '.join(facts.texts)}")
     approve(workspace, advisory, now=NOW)
-    rendered = rendering.render(workspace, advisory, folder, now=NOW)
+    rendered = rendering.outputs(workspace, advisory, now=NOW)
+    rendering.write(rendered, folder)
     made.code, made.outputs, made.pictures = rendered.code, len(rendered.outputs), len(rendered.pictures)
     made.faults += [f"the screens in '{tag}' cannot be drawn: no font" for tag in rendered.undrawn]
     files = {name: (folder / name).read_bytes() for name in rendered.outputs}
