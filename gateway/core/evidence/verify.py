@@ -309,4 +309,7 @@ def _honest(verdict: Verdict) -> None:
             f"{verdict.withheld} rows about the advisory are shown by their digest only: they concern others."
         )
     if verdict.account is not None:
-        verdict.notes.append("That these are all devices of the account is what the operator states.")
+        verdict.notes.append(
+            "That these are all devices of the account, and all of their reports, is what the operator states: "
+            "only the evidence of the whole fleet shows that none was left out."
+        )

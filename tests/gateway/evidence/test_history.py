@@ -166,7 +166,7 @@ def test_an_account_sees_its_own_devices_and_nothing_that_others_said(
     }
     hidden = [IDS[2].encode(), IDS[3].encode(), b"another"]
     assert not [(name, one) for name, data in whole.items() for one in hidden if one in data]
-    assert any("the operator states" in note for note in found.notes)
+    assert any("all of their reports, is what the operator states" in note for note in found.notes)
     reports = items(whole[form.REPORTS])
     fewer = judged(forged({**whole, form.REPORTS: sequence(reports[1:])}), told.fleet)
     assert isinstance(fewer, Verdict)
