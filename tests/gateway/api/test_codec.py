@@ -7,6 +7,7 @@ import json
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from advisories import approval
+from advisories.clocks.regimes import Matter
+from advisories.events import Event
+from advisories.facts.matter import Audience, Contact, ContactKind
+from advisories.incident import kinds
+from advisories.learning import calls, replies
+from advisories.learning.review import Action, Lessons
 from gateway.core.rollout.outcome import Failure
 from gateway.core.rollout.plan import Group, Plan, Rate, Retry, Window
 from gateway.operations.afar import GIVEN, Operation
@@ -65,6 +73,9 @@ class Tree:
     key: PublicKey
     model: Model
     any: Any
+    when: datetime
+    day: date
+    said: Event
     mixed: int | str | None
     trees: list[Tree] = field(default_factory=list)
     odd: Annotated[int, "note"] = 1
@@ -92,11 +103,36 @@ def values_of(kind: Any, depth: int = 0) -> st.SearchStrategy[Any]:
         return st.one_of(*(values_of(each, depth + 1) for each in inner))
     if issubclass(kind, Enum):
         return st.sampled_from(kind)
+    if issubclass(kind, BaseModel):
+        return st.sampled_from([said for said in SAID if isinstance(said, kind)])
     hints = typing.get_type_hints(kind, include_extras=True)
     names = [each.name for each in dataclasses.fields(kind)]
     return st.builds(kind, **{name: values_of(hints[name], depth + 1) for name in names})
 
 
+WHEN = datetime(2026, 11, 20, 9, 0, 1, 250_000, tzinfo=UTC)
+_CONTENT: dict[str, Any] = {
+    **dict.fromkeys(("digest", "content"), "ab" * 32),
+    "revision": 1,
+    "roles": ("legal",),
+}
+SAID: tuple[BaseModel, ...] = (
+    kinds.Opened(when=WHEN, matter=Matter.INCIDENT, title="Öl", regimes=("eu-gdpr-33",)),
+    kinds.Noted(when=WHEN, text="two\u00a0words"),
+    kinds.Told(when=WHEN, audience=Audience.CUSTOMERS, name="Example GmbH"),
+    kinds.DraftSigned(when=WHEN, regime="eu-gdpr-33", step="x", digest="ab" * 32, holder="exercise-legal"),
+    approval.Given(**_CONTENT, kid="ab" * 8, condition="The letter first."),
+    approval.Rejected(**_CONTENT, comment="No."),
+    replies.Received(channel=replies.Channel.MAIL, topic=replies.Topic.WHAT_TO_DO, text="Is it?", at=WHEN),
+    replies.Triaged(reply=7, decision=replies.Decision.RESPOND, reason="Asks.", answer="Yes."),
+    calls.Made(customer="C-1", outcome=calls.Outcome.CALL_AGAIN),
+    Lessons(
+        **dict.fromkeys(("happened", "right", "improve", "next_time"), "x"),
+        actions=(Action(what="x", owner="y", due=date(2026, 12, 31)),),
+    ),
+    Contact(kind=ContactKind.MAIL, value="psirt@example.com"),
+)
+"""What people say, of the kinds that operations take and give."""
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     type(None): st.none(),
     bool: st.booleans(),
@@ -104,6 +140,8 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(allow_nan=False, allow_infinity=False),
     str: TEXTS,
     bytes: st.binary(max_size=20),
+    datetime: st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+    date: st.dates(),
     Any: st.recursive(
         st.none() | st.booleans() | TEXTS | st.integers(-9, 9), lambda each: st.lists(each, max_size=2)
     ),
