@@ -81,7 +81,7 @@ def list_(
             found = page(LIMIT_MAX, found.next)
             items += found.items
         with files.os_errors(csv, "written"):
-            files.write_atomic(csv, sheet(_COLUMNS, map(_row, items)).encode())
+            files.write_atomic(csv, sheet(_COLUMNS, map(_row, items)).encode(), mode=0o600)
         done = f"{len(items)} follow-ups are in {csv}."
         emit(as_json, {"file": csv, "followups": len(items)}, lambda out: out.print(done, markup=False))
         return

@@ -113,7 +113,7 @@ def _write(path: Path, page: Callable[[str], UntoldDevices], *, as_json: bool) -
     accounts = {recipient.id: recipient for found in pages for recipient in found.accounts}
     devices = [row for found in pages for row in found.items]
     with files.os_errors(path, "written"):
-        files.write_atomic(path, sheet(COLUMNS, _rows(devices, accounts)).encode())
+        files.write_atomic(path, sheet(COLUMNS, _rows(devices, accounts)).encode(), mode=0o600)
     not_yet = pages[0].not_yet
     known = len({row.account for row in devices if row.account in accounts})
 

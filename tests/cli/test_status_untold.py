@@ -71,6 +71,9 @@ def test_lists_are_written_whole_and_for_spreadsheets(ask: Any, workspace: Works
         "followup", "done", ID, "gone", "--outcome", "wrong-contact", "--note", note, "--by", "exercise-legal"
     )
     assert ask("followup", "list", "--csv", followups)["followups"] == 1
+    assert {path.stat().st_mode & 0o777 for path in (letters, silent, followups)} == {
+        0o600
+    }  # people stand there
     rows = read(letters)
     assert {row["name"] for row in rows} == {"", "'=North"}
     assert {row["phone"] for row in rows} == {"", "'+49 30 0000000"}
