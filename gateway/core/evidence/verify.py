@@ -9,6 +9,7 @@ the index. All faults are gathered, so that one look tells what was done to a fi
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from typing import IO, Any, Final
 
@@ -86,8 +87,10 @@ def _about(archive: Archive, verdict: Verdict) -> None:
         )
     advisory, account, made = said.get("advisory"), said.get("account"), said.get("made")
     fleet = said.get("fleet")
-    if not isinstance(advisory, str) or not isinstance(fleet, str) or not isinstance(made, float):
+    if not isinstance(advisory, str) or not isinstance(fleet, str):
         raise refused(f"{form.ABOUT} does not say what it is about")
+    if not isinstance(made, float) or not math.isfinite(made):
+        raise refused(f"{form.ABOUT} does not say when it was made")
     if account is not None and not isinstance(account, str):
         raise refused(f"{form.ABOUT} does not say whose it is")
     verdict.advisory, verdict.account, verdict.fleet, verdict.made = advisory, account, fleet, made
@@ -286,9 +289,24 @@ def _last_row(archive: Archive, trail: rows.Trail, verdict: Verdict) -> None:
     found = content_digest((name, *archive.measured(name)) for name in archive.names)
     if row.data.get("content") != found:
         verdict.find(Fault.CHANGED, f"row {row.index}", "what it records was something else than this file")
-    through = row.data.get("through")
-    if isinstance(through, int):
+    _reach(row, verdict)
+
+
+def _reach(row: rows.Row, verdict: Verdict) -> None:
+    """Hold through which row an export says that it reaches: behind that, no report is asked for."""
+    through, where = row.data.get("through"), f"row {row.index}"
+    verdict.rows = row.index - 1
+    seen = max(verdict.vouched_by_gateway, verdict.vouched_by_devices)
+    if isinstance(through, bool) or not isinstance(through, int) or not 0 < through < row.index:
+        verdict.find(Fault.CHANGED, where, "it does not say how far the file reaches")
+    elif through < seen:
+        verdict.find(Fault.CHANGED, where, f"it reaches to row {through}, and row {seen} is vouched for")
+    else:
         verdict.rows = through
+        if through < row.index - 1:
+            verdict.notes.append(
+                f"Rows {through + 1} to {row.index - 1} were written meanwhile and are not covered."
+            )
 
 
 def _honest(verdict: Verdict) -> None:
@@ -310,6 +328,6 @@ def _honest(verdict: Verdict) -> None:
         )
     if verdict.account is not None:
         verdict.notes.append(
-            "That these are all devices of the account, and all of their reports, is what the operator states: "
-            "only the evidence of the whole fleet shows that none was left out."
+            "That these are all devices of the account, and all of their reports, is what the operator "
+            "states: only the evidence of the whole fleet shows that none was left out."
         )

@@ -194,3 +194,37 @@ def test_a_withheld_row_and_a_rewritten_one_are_named(exported: bytes, told: Tol
     found = judged(packed({**whole, form.AUDIT: sequence(made["changed"])}), told.fleet)
     assert isinstance(found, Verdict)
     assert f"row {place + 1}" in {one.where for one in found.findings}
+
+
+@pytest.mark.parametrize("through", [-1, 0, 1, 10**9, True, None, "9"])
+def test_how_far_an_export_reaches_is_held_to_its_heads_and_its_own_row(
+    exported: bytes, told: Told, through: object
+) -> None:
+    """Rows behind it need no reports: who says less than is vouched for leaves out the worst of them."""
+    whole = members(exported)
+    rows = items(whole[form.AUDIT])
+    found = judged(
+        forged(whole, [*rows[:-1], changed(rows[-1], lambda d: d.update(through=through))]), told.fleet
+    )
+    assert isinstance(found, Verdict)
+    assert any(one.where == f"row {len(rows)}" and "reach" in one.detail for one in found.findings)
+    assert found.rows < len(rows)
+
+
+def test_rows_behind_what_an_export_covers_are_told(exported: bytes, told: Told) -> None:
+    whole = members(exported)
+    rows = items(whole[form.AUDIT])
+    between = rows[-2][:32] + b"\7" * 32
+    last = changed(rows[-1], lambda data: data.update(through=len(rows) - 1))
+    found = judged(forged(whole, renumbered([*rows[:-1], between, last])), told.fleet)
+    assert isinstance(found, Verdict)
+    assert found.proved, found.findings
+    assert f"Rows {len(rows)} to {len(rows)} were written meanwhile and are not covered." in found.notes
+
+
+def test_a_time_that_is_none_is_refused(exported: bytes, told: Told) -> None:
+    whole = members(exported)
+    said = json.loads(whole[form.ABOUT])
+    made = whole[form.ABOUT].replace(json.dumps(said["made"]).encode(), b"1e999")
+    assert made != whole[form.ABOUT]
+    assert judged(forged({**whole, form.ABOUT: made}), told.fleet) == "NOT_EVIDENCE"
