@@ -182,12 +182,17 @@ def address_fault(address: Address, allowed: Sequence[Network] = (), *, secure: 
         return "only https goes to others than this machine"
     if any(inner in network for network in allowed if network.version == inner.version):
         return None
-    if not inner.is_global or inner.is_multicast or inner.is_reserved or inner.is_unspecified:
+    closed = inner.is_multicast or inner.is_reserved or inner.is_unspecified
+    if not inner.is_global or closed or any(inner in network for network in _BESIDE):
         return f"{inner} is not an address of the Internet, and webhook_networks does not open it"
     return None
 
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_BESIDE: Final = (  # which Python calls global: protocol assignments (RFC 6890), site-local (RFC 3879)
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv6Network("fec0::/10"),
+)
 
 
 def _inner(address: Address) -> Address:
