@@ -24,8 +24,11 @@ from gateway.cli.output import (
     say,
     utc,
 )
-from gateway.operations.identity import certificates, device_ca, revocation
-from gateway.operations.identity.certificates import Issued
+from gateway.cli.own import written_at
+from gateway.cli.server import not_remote
+from gateway.operations import afar
+from gateway.operations.identity import authority, device_ca, revocation
+from gateway.operations.identity.certificates import DeviceCa, Issued
 from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError
@@ -51,6 +54,26 @@ def facts(one: Issued) -> dict[str, Any]:
         "digest": one.digest,
         "key": one.thumbprint,
     }
+
+
+def open_ca(opened: Workspace, folder: Path | None) -> DeviceCa:
+    """Open the CA with its private key; through a server, that of a workspace on this machine.
+
+    Args:
+        opened: where the command works.
+        folder: a workspace on this machine that has the CA, where that is a server.
+
+    Raises:
+        InputError: NO_KEY_HERE, NO_DEVICE_CA, CA_MISMATCH, or of opening the key.
+    """
+    if not isinstance(opened, afar.Server):
+        return device_ca.open_ca(opened, ask_passphrase)
+    path = folder or Path()
+    if not (path / "tocsin.toml").is_file():
+        message = "The device CA signs on the machine that holds its key, and no workspace here has it."
+        mend = "Name your own workspace that has it with --workspace."
+        raise InputError("NO_KEY_HERE", message, mend=mend, where=str(path))
+    return device_ca.open_ca(Workspace.open(path), ask_passphrase)
 
 
 @app.command("new", epilog=example("device ca new"))
@@ -90,36 +113,23 @@ def new(
 @app.command("show", epilog=example("device ca show"))
 def show(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
     """Show the CA, how many certificates it issued, and until when its list of revoked ones is good."""
-    opened = open_workspace(workspace)
-    found = device_ca.read_ca(opened)
-    crl = revocation.read(opened)
-    with opened.store() as store, store.read() as session:
-        issued = sum(1 for _ in certificates.issued(session))
-        revoked = len(certificates.revoked(session))
-        good = certificates.current(session)
-    at = now()
-    end = int(found.not_valid_after_utc.timestamp())
-    due = None if crl is None or crl.next_update_utc is None else int(crl.next_update_utc.timestamp())
-    machines = {
-        name.strip("_"): good[name].end
-        for name in (certificates.GATEWAY, certificates.BROKER)
-        if name in good
-    }
+    found, at = authority.show(open_workspace(workspace)), now()
+    end, due = found.valid_to, found.crl_next_update
     data = {
-        "subject": found.subject.rfc4514_string(),
+        "subject": found.subject,
         "valid_to": end,
         "expired": end <= at,
-        "issued": issued,
-        "revoked": revoked,
-        "machines": machines,
+        "issued": found.issued,
+        "revoked": found.revoked,
+        "machines": found.machines,
         "crl_next_update": due,
         "crl_over": due is None or due <= at,
     }
 
     def human(out: Console) -> None:
         lines = [f"{data['subject']}, valid until {utc(end)}"]
-        lines += [f"{name}: valid until {utc(until)}" for name, until in machines.items()]
-        lines.append(f"issued: {issued}, of which revoked: {revoked}")
+        lines += [f"{name}: valid until {utc(until)}" for name, until in found.machines.items()]
+        lines.append(f"issued: {found.issued}, of which revoked: {found.revoked}")
         over = " IT IS OVER: the broker lets nobody in." if data["crl_over"] else ""
         lines.append(f"list of revoked ones: good until {utc(due)}.{over}")
         for line in lines:
@@ -179,11 +189,10 @@ def crl(
 ) -> None:
     """Write the list of revoked certificates anew; give it to the broker before the one it has is over."""
     opened = open_workspace(workspace)
-    ca = device_ca.open_ca(opened, ask_passphrase)
+    ca = open_ca(opened, workspace)
     at = now()
-    with opened.lock():
-        revoked = revocation.write(opened, ca, now=at, days=days)
-    path = opened.path / "tls" / "crl.pem"
+    revoked = authority.refresh(opened, ca, now=at, days=days)
+    path = written_at(opened, "tls/crl.pem")
     emit(
         as_json,
         {"crl": path, "next_update": at + days * 86_400, "revoked": [facts(one) for one in revoked]},
@@ -212,6 +221,8 @@ def certificate(
     opened = open_workspace(workspace)
     at = now()
     chosen = list(dict.fromkeys(ids or []))
+    if simulated and isinstance(opened, afar.Server):
+        raise not_remote()
     if simulated and not chosen:
         chosen = device_ca.without_certificate(opened, homes.names(opened), at)
     elif not chosen:
@@ -223,9 +234,9 @@ def certificate(
     paths = {} if simulated else {id_: out or Path(f"{id_}.pem") for id_ in chosen}
     for path in paths.values():
         files.require_replaceable(path)
-    ca = device_ca.open_ca(opened, ask_passphrase)
+    ca = open_ca(opened, workspace)
     found = {id_: homes.open_home(opened, id_) for id_ in chosen} if simulated else {}
-    made = device_ca.issue(opened, ca, chosen, now=at, days=days)
+    made = authority.issue(opened, ca, chosen, now=at, days=days)
     written = []
     for one in made:
         if simulated:

@@ -14,7 +14,7 @@ from advisories.catalogue import DeviceRecord
 from device_sim.home import Home
 from gateway import files
 from gateway.cli import homes
-from gateway.cli.device_ca import facts
+from gateway.cli.device_ca import facts, open_ca
 from gateway.cli.output import (
     DryRunOption,
     JsonOption,
@@ -30,14 +30,17 @@ from gateway.cli.output import (
     say,
     utc,
 )
-from gateway.operations.identity import device_ca, device_import, devices, enrolment, revocation
-from gateway.operations.identity.certificates import DeviceCa, Issued
+from gateway.cli.own import written_at
+from gateway.cli.server import not_remote
+from gateway.cli.signing import role_signer
+from gateway.operations import afar
+from gateway.operations.identity import authority, device_ca, device_import, device_list, devices, enrolment
+from gateway.operations.identity.certificates import Issued
 from gateway.operations.inventory import importing
 from gateway.operations.inventory.facts import read_labels
 from gateway.operations.inventory.mapping import Source, Ways, read_paths, read_products
 from gateway.operations.trust.keys import signer_for
 from gateway.store.inventory import OPERATOR, Put
-from gateway.workspace.folder import Workspace
 from keys.errors import InputError, TocsinError
 from keys.signer import generate
 
@@ -114,7 +117,11 @@ def import_(
             progress.stop()
             _show_faults(found, str(file), as_json=as_json)
         if found.fresh or not found.entries:
-            operator = signer_for(opened, "operator", _quiet(progress), key)
+            if isinstance(opened, afar.Server):
+                progress.stop()
+                operator = role_signer(opened, workspace, "operator", key)
+            else:
+                operator = signer_for(opened, "operator", _quiet(progress), key)
             signing: TaskID = progress.add_task("signing", total=len(found.fresh))
             devices.register(
                 opened,
@@ -125,7 +132,11 @@ def import_(
                 rehearse=dry_run,
                 step=lambda many: progress.advance(signing, many),
             )
-        done = importing.take(opened, found, file.name, by=OPERATOR, now=at, rehearse=dry_run)
+        if isinstance(opened, afar.Server):
+            listed = device_list.read_file(file)
+            done = importing.send(opened, listed, file.name, ways, now=at, rehearse=dry_run)
+        else:
+            done = importing.take(opened, found, file.name, by=OPERATOR, now=at, rehearse=dry_run)
     data = {
         "rows": found.rows,
         "registered": 0 if dry_run else len(found.fresh),
@@ -222,12 +233,15 @@ def enrol(
     path = _certificate_path(csr, out)
     seconds = valid_days * 86_400
     planned = enrolment.plan(opened, request, product=product, id_=id_, seconds=seconds, now=at)
-    device_ca.read_ca(opened)
+    if isinstance(opened, afar.Server):
+        authority.show(opened)
+    else:
+        device_ca.read_ca(opened)
     _shown("Enrol", planned, yes=yes, as_json=as_json)
-    ca = device_ca.open_ca(opened, ask_passphrase)
+    ca = open_ca(opened, workspace)
     if not planned.known:
-        enrolment.carry_out(opened, planned, signer_for(opened, "operator", ask_passphrase, key), now=at)
-    (made,) = device_ca.issue(opened, ca, [planned.record.id], now=at)
+        enrolment.carry_out(opened, planned, role_signer(opened, workspace, "operator", key), now=at)
+    (made,) = authority.issue(opened, ca, [planned.record.id], now=at)
     _wrote(planned.record, made, path, "Enrolled", as_json=as_json)
 
 
@@ -260,6 +274,8 @@ def replace(
     home: Home | None = None
     path = None
     if csr is None:
+        if isinstance(opened, afar.Server):
+            raise not_remote()
         home = homes.open_home(opened, id_)
         public = home.next_key(generate).public
     else:
@@ -272,9 +288,9 @@ def replace(
     seconds = None if valid_days is None else valid_days * 86_400
     planned = enrolment.plan_replacement(opened, id_, public, seconds=seconds, now=at)
     _shown("Replace the key of", planned, yes=yes, as_json=as_json)
-    ca = device_ca.open_ca(opened, ask_passphrase) if device_ca.exists(opened) else None
+    ca = open_ca(opened, workspace) if authority.exists(opened) else None
     if not planned.known:
-        enrolment.carry_out(opened, planned, signer_for(opened, "operator", ask_passphrase, key), now=at)
+        enrolment.carry_out(opened, planned, role_signer(opened, workspace, "operator", key), now=at)
     if home is not None:
         home.take_next_key()
     if ca is None:
@@ -282,8 +298,8 @@ def replace(
         told = f"Replaced the key of {id_}; without a device CA there is no certificate."
         emit(as_json, {"device": id_, "key": thumbprint, "certificate": None, "file": None}, say(told))
         return
-    (made,) = device_ca.issue(opened, ca, [id_], now=at)
-    _refresh(opened, ca, at)
+    (made,) = authority.issue(opened, ca, [id_], now=at)
+    authority.refresh(opened, ca, now=at)
     if home is not None:
         homes.give_certificate(opened, home, made)
     _wrote(planned.record, made, path, "Replaced the key of", as_json=as_json)
@@ -307,17 +323,17 @@ def revoke(
     record = devices.read_record(opened, id_)
     if not record.revoked:
         confirm(f"Revoke {id_} ({record.product}), key {record.key.thumbprint.hex()}?", yes=yes)
-        devices.revoke(opened, id_, reason, signer_for(opened, "operator", ask_passphrase, key), now=at)
+        devices.revoke(opened, id_, reason, role_signer(opened, workspace, "operator", key), now=at)
     crl = None
-    if device_ca.exists(opened):
+    if authority.exists(opened):
         try:
-            _refresh(opened, device_ca.open_ca(opened, ask_passphrase), at)
+            authority.refresh(opened, open_ca(opened, workspace), now=at)
         except TocsinError as error:
             error.mend = (
                 f"'{id_}' is revoked here; then say 'tocsin device ca crl' for the broker. {error.mend}"
             )
             raise
-        crl = opened.path / "tls" / "crl.pem"
+        crl = written_at(opened, "tls/crl.pem")
     also = f" Give {crl} to the broker." if crl else ""
     emit(as_json, {"device": id_, "revoked": True, "crl": crl}, say(f"Revoked {id_}.{also}"))
 
@@ -344,11 +360,6 @@ def _shown(what: str, planned: enrolment.Planned, *, yes: bool, as_json: bool) -
         say(f"valid    {utc(record.valid_from)} to {utc(record.valid_to)}")(out)
     if not planned.known:
         confirm(f"{what} {record.id} with this key?", yes=yes)
-
-
-def _refresh(workspace: Workspace, ca: DeviceCa, at: int) -> None:
-    with workspace.lock():
-        revocation.write(workspace, ca, now=at)
 
 
 def _wrote(record: DeviceRecord, made: Issued, path: Path | None, did: str, *, as_json: bool) -> None:

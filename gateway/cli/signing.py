@@ -12,16 +12,17 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.output import ask_passphrase, confirm, console, emit, say
+from gateway.cli.output import ask_passphrase, confirm, console, say
+from gateway.cli.own import own_key
 from gateway.cli.sign_request import print_judged
 from gateway.operations import afar
-from gateway.operations.trust import requests
+from gateway.operations.trust import public, requests
 from gateway.operations.trust.keys import signer_for
 from gateway.operations.trust.requests import Judged
 from gateway.workspace.folder import Workspace
-from keys.errors import InputError, RefusedError
+from keys.errors import RefusedError
 from keys.reasons import Reason
-from keys.signer import Signer, open_signer
+from keys.signer import Signer
 
 AgreeOption = Annotated[
     bool, typer.Option("--yes", help="Through a server: sign what it hands out without asking.")
@@ -48,31 +49,19 @@ def role_signer(opened: Workspace, folder: Path | None, role: str, key: str | No
 
     Args:
         opened: where the command works.
-        folder: a workspace on this machine whose keys.toml names keys, where that is a server.
+        folder: as :func:`gateway.cli.own.own_key` takes it, where that is a server.
         role: e.g. ``operator``.
-        key: its name; or, through a server, where it lies: file:PATH, env:NAME or pkcs11:...
+        key: its name; or, through a server, where it lies.
 
     Raises:
-        InputError: KEY_NOT_NAMED; NO_KEY_FOR_ROLE, WHICH_KEY, or of opening the key.
+        InputError: NO_KEY_HERE, NO_KEY_FOR_ROLE, WHICH_KEY, or of opening the key.
+        RefusedError: WRONG_FLEET.
     """
     if not isinstance(opened, afar.Server):
         return signer_for(opened, role, ask_passphrase, key)
-    if key is not None and ":" in key:
-        return open_signer(key, ask_passphrase)
-    return signer_for(_own(folder), role, ask_passphrase, key)
-
-
-def _named(folder: Path | None, key: str) -> Signer:
-    return open_signer(key, ask_passphrase) if ":" in key else _own(folder).signer(key, ask_passphrase)
-
-
-def _own(folder: Path | None) -> Workspace:
-    """Open the workspace on this machine that names the keys which are here."""
-    if folder is None and not Path("tocsin.toml").is_file():
-        message = "A key on this machine has to sign, and it is not said where it lies."
-        mend = "Say --key file:PATH, or name the folder of its keys.toml with --workspace."
-        raise InputError("KEY_NOT_NAMED", message, mend=mend)
-    return Workspace.open(folder or Path())
+    own = own_key(key, folder, role=role)
+    own.require_fleet(public.fleet(opened))
+    return own.signer
 
 
 def answered(
@@ -90,32 +79,22 @@ def answered(
         request: untrusted bytes.
         meant: says whether it is about what was asked for.
         key: see :func:`role_signer`.
-        folder: see :func:`role_signer`; its roots, if it has any, say which fleet is meant.
+        folder: see :func:`role_signer`.
         yes: sign without asking.
         as_json: nothing is shown: ``yes`` has to be said.
 
     Raises:
-        InputError: NOT_CONFIRMED, KEY_NOT_NAMED, KEY_NOT_IN_ROOT, WRONG_ROLE, or of opening the key.
+        InputError: NOT_CONFIRMED, NO_KEY_HERE, KEY_NOT_IN_ROOT, WRONG_ROLE, or of opening the key.
         RefusedError: WRONG_SUBJECT, when it is about something else; WRONG_FLEET; of judging it.
     """
     judged = requests.judge(request)
     if not meant(judged):
         raise RefusedError(Reason.WRONG_SUBJECT, "the server handed out something else to be signed")
-    fleet = _fleet(folder)
-    if fleet not in {None, judged.fleet.hex()}:
-        raise RefusedError(Reason.WRONG_FLEET, f"expected {fleet}, the server says {judged.fleet.hex()}")
+    own = own_key(key, folder)
+    own.require_fleet(judged.fleet)
+    entry = judged.signer(own.signer.public, own.name)
     if not as_json:
-        emit(as_json, {}, lambda out: print_judged(judged, fleet, out))
-    signer = _named(folder, key)
-    entry = judged.signer(signer.public)
+        print_judged(judged, None if own.fleet is None else own.fleet.hex(), console())
     who = f"{entry.holder} ({', '.join(sorted(judged.roles() & set(entry.roles)))})"
-    confirm(f"Sign these exact bytes as {who}, key {signer.public.thumbprint.hex()[:16]}?", yes=yes)
-    return requests.sign(judged, signer)
-
-
-def _fleet(folder: Path | None) -> str | None:
-    """Return the fleet's digest as a workspace on this machine knows it; None where there is none."""
-    if folder is None or not (folder / "tocsin.toml").is_file():
-        return None
-    own = Workspace.open(folder)
-    return own.fleet().hex() if own.root_documents() else None
+    confirm(f"Sign these exact bytes as {who}, key {own.signer.public.thumbprint.hex()[:16]}?", yes=yes)
+    return requests.sign(judged, own.signer)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -161,6 +162,18 @@ def read_ca(workspace: Workspace) -> x509.Certificate:
 # Issuing
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A registered device, as its certificate needs it; times are UTC seconds."""
+
+    id: str
+    key: bytes
+    """COSE_Key."""
+    valid_from: int
+    valid_to: int
+    revoked: bool
+
+
 def issue(
     workspace: Workspace,
     ca: DeviceCa,
@@ -192,20 +205,25 @@ def issue(
                 raise InputError(
                     "NO_DEVICE", f"There is no device '{id_}'.", mend="See 'tocsin device list'."
                 )
-            if row.revoked:
-                mend = "Enrol another device, or give it another key with 'tocsin device replace'."
-                raise InputError("DEVICE_REVOKED", f"The device '{id_}' is revoked.", mend=mend)
-            if row.valid_to <= now:
-                mend = "Give it a new record with 'tocsin device replace'."
-                raise InputError("DEVICE_OVER", f"The record of '{id_}' is over.", mend=mend)
-            begin = max(row.valid_from, now)
-            until = row.valid_to if days is None else min(row.valid_to, begin + days * 86_400)
-            public = certificates.public_of(row.key)
-            builder = _leaf(ca, id_, public, row.valid_from, until, now=now)
-            builder = builder.add_extension(_purpose(ExtendedKeyUsageOID.CLIENT_AUTH), critical=False)
-            made.append(_record(session, _sign(builder, ca.key), id_, now))
+            wanted = Wanted(id_, row.key, row.valid_from, row.valid_to, row.revoked)
+            made.append(keep(session, certificate_for(ca, wanted, now=now, days=days), id_, now))
             step()
     return made
+
+
+def certificate_for(ca: DeviceCa, wanted: Wanted, *, now: int, days: int | None) -> x509.Certificate:
+    """Return a device's certificate; arguments and errors as of :func:`issue`."""
+    id_ = wanted.id
+    if wanted.revoked:
+        mend = "Enrol another device, or give it another key with 'tocsin device replace'."
+        raise InputError("DEVICE_REVOKED", f"The device '{id_}' is revoked.", mend=mend)
+    if wanted.valid_to <= now:
+        mend = "Give it a new record with 'tocsin device replace'."
+        raise InputError("DEVICE_OVER", f"The record of '{id_}' is over.", mend=mend)
+    begin = max(wanted.valid_from, now)
+    until = wanted.valid_to if days is None else min(wanted.valid_to, begin + days * 86_400)
+    builder = _leaf(ca, id_, certificates.public_of(wanted.key), wanted.valid_from, until, now=now)
+    return _sign(builder.add_extension(_purpose(ExtendedKeyUsageOID.CLIENT_AUTH), critical=False), ca.key)
 
 
 def issue_gateway(workspace: Workspace, ca: DeviceCa, *, now: int, days: int = SERVER_DAYS) -> Issued:
@@ -249,7 +267,7 @@ def _issue_machine(
             builder = builder.add_extension(extension, critical=False)
         certificate = _sign(builder, ca.key)
         with store.write() as session:
-            made = _record(session, certificate, name, now)
+            made = keep(session, certificate, name, now)
         # A kill between the two leaves a pair that does not match, and TLS says so; a rerun mends it.
         files.write_atomic(workspace.path / "keys" / f"tls-{file}.pem", signer.to_pem(b""), mode=0o600)
         files.write_atomic(workspace.path / "tls" / f"{file}.pem", made.pem)
@@ -333,7 +351,8 @@ def _usage(*chosen: str) -> x509.KeyUsage:
     return x509.KeyUsage(**{name: name in chosen for name in _USAGES})
 
 
-def _record(session: Session, certificate: x509.Certificate, name: str, now: int) -> Issued:
+def keep(session: Session, certificate: x509.Certificate, name: str, now: int) -> Issued:
+    """Keep a certificate beside the documents, and record that it was issued."""
     der = certificate.public_bytes(serialization.Encoding.DER)
     last = session.document(TYPE, name)
     version = next_version(last.version if last else None, now)

@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import sqlalchemy as sa
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
@@ -30,11 +29,11 @@ from advisories.catalogue import DeviceRecord
 from advisories.limits import ALGORITHMS_MAX
 from advisories.topics import is_id
 from gateway import files, values
+from gateway.operations import products
 from gateway.operations.identity import certificates, device_list, devices
 from gateway.operations.identity.device_list import COLUMNS, LABEL, bad, is_known
 from gateway.operations.inventory import facts
 from gateway.operations.inventory.mapping import Source, Ways, translated
-from gateway.store import schema
 from gateway.store.inventory import Entry
 from gateway.workspace.folder import Workspace
 from keys.algorithms import VERIFIED, Algorithm, PublicKey
@@ -138,11 +137,8 @@ class _Checker:
     ) -> None:
         self.read = Read("")
         self._where, self._now, self._entropy, self._ways = where, now, entropy, ways
-        self._products = workspace.products()
-        t = schema.devices
-        query = sa.select(t.c.id, t.c.product, t.c.kid, t.c.valid_from, t.c.valid_to, t.c.revoked)
-        with workspace.store() as store, store.read() as session:
-            self._known = {row.id: row for row in session.connection.execute(query)}
+        self._products = [product.id for product in products.list_(workspace)]
+        self._known = {row.id: row for row in devices.listed(workspace)}
         self._owners = {row.kid: row.id for row in self._known.values()}
         self._seen: dict[tuple[str, str | bytes], int] = {}
 

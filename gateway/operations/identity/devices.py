@@ -12,7 +12,9 @@ from advisories.catalogue import DeviceRecord, Devices
 from advisories.limits import DEVICE_RECORDS_MAX
 from gateway import values
 from gateway.core.publication import next_version
+from gateway.operations.afar import Server, operation
 from gateway.operations.identity import certificates
+from gateway.operations.trust import public
 from gateway.store import publication, schema
 from gateway.store.engine import Session
 from gateway.workspace.folder import Workspace
@@ -28,6 +30,9 @@ _BESIDES_BYTES: Final = (
     4_096  # of a document beside its records: the longest signature, and what is said first
 )
 REASON_BYTES_MAX: Final = 1_024  # of why a device is revoked
+BODY_BYTES_MAX: Final = 32 * 1024 * 1024  # of records that come from afar
+_WHYS: Final = frozenset({"list", "key", "reason", "revoked"})
+_PAGE: Final = 1_000  # lines of the register asked for at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,123 @@ class DeviceRow:
     """UTC seconds at which its newest certificate ends; None: it has none that is not revoked."""
     certificate_serial: str | None = None
     """Of that certificate, in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the register holds of a key and an id."""
+
+    owner: DeviceRecord | None
+    """The device that has this key."""
+    named: DeviceRecord | None
+    """The device of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of the register."""
+
+    id: str
+    product: str
+    kid: bytes
+    valid_from: int
+    valid_to: int
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Lines of the register by id."""
+
+    items: tuple[Listed, ...]
+    next: str
+    """To be given as ``after`` for the page that follows; empty at the end."""
+
+
+@operation("GET", "/register", right="device:read")
+def register_page(workspace: Workspace, *, limit: int = 100, after: str = "") -> Register:
+    """Return lines of the register by id."""
+    t = schema.devices
+    query = _listed().where(t.c.id > after).order_by(t.c.id).limit(limit + 1)
+    with workspace.store() as store, store.read() as session:
+        found = [Listed(*row) for row in session.connection.execute(query)]
+    return Register(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else "")
+
+
+def _listed() -> sa.Select[Any]:
+    t = schema.devices
+    return sa.select(t.c.id, t.c.product, t.c.kid, t.c.valid_from, t.c.valid_to, t.c.revoked)
+
+
+def listed(workspace: Workspace) -> Iterator[Listed]:
+    """Yield every line of the register."""
+    if not isinstance(workspace, Server):
+        with workspace.store() as store, store.read() as session:
+            yield from [Listed(*row) for row in session.connection.execute(_listed())]
+        return
+    page = register_page(workspace, limit=_PAGE)
+    yield from page.items
+    while page.next:
+        page = register_page(workspace, limit=_PAGE, after=page.next)
+        yield from page.items
+
+
+@operation("GET", "/register/lookup", right="device:read")
+def look_up(workspace: Workspace, *, kid: bytes, device: str | None = None) -> Registered:
+    """Return the records that count for a key's thumbprint, and for an id."""
+    with workspace.store() as store, store.read() as session:
+        owner = owner_of(session, kid)
+        named = device is not None and exists(session, device)
+        return Registered(
+            None if owner is None else newest_record(session, owner),
+            newest_record(session, device) if named and device is not None else None,
+        )
+
+
+@operation("GET", "/register/version", right="device:read")
+def last_version(workspace: Workspace) -> int | None:
+    """Return the version of the newest document of records; None before the first."""
+    with workspace.store() as store, store.read() as session:
+        last = session.document(Devices.TYPE, "")
+    return last.version if last else None
+
+
+@operation("POST", "/register", right="device:manage", body_max=BODY_BYTES_MAX)
+def take(
+    workspace: Workspace,
+    documents: Sequence[bytes],
+    *,
+    now: int,
+    by: str,
+    why: Mapping[str, str] | None = None,
+    rehearse: bool = False,
+) -> int:
+    """Take in device records that an operator signed, all documents or none; return how many devices.
+
+    Args:
+        workspace: where.
+        documents: signed, in the order of their versions; untrusted.
+        now: UTC seconds.
+        by: who sends them.
+        why: what else the audit trail has to say of it: ``list``, ``key``, ``reason`` and ``revoked``.
+        rehearse: go through every check and change nothing.
+
+    Raises:
+        InputError: BAD_VALUE, NO_PRODUCT, DEVICE_KEY_TAKEN.
+        RefusedError: with the reason of the first check that failed; REPLAYED, EQUIVOCATION.
+    """
+    said = dict(why or {})
+    if said.keys() - _WHYS or any(len(text.encode()) > REASON_BYTES_MAX for text in said.values()):
+        message = "What is said about these records is not as it has to be."
+        raise InputError("BAD_VALUE", message, mend=f"Say {', '.join(sorted(_WHYS))}, in few words.")
+    records = [record for each in documents for record in peek(each, Devices).records]
+    known = workspace.products()
+    for product in {record.product for record in records} - known.keys():
+        workspace.product(product)
+    with workspace.lock(), workspace.store() as store:
+        store.rehearsing = rehearse
+        publication.register_all(store, documents, now, why={**said, "by": by}, topics=workspace.topics)
+    return len(records)
 
 
 def register(
@@ -76,6 +198,11 @@ def register(
         InputError: NO_ROOT, NO_PRODUCT, DEVICE_KEY_TAKEN.
         RefusedError: when the operator's key does not satisfy the root's policy.
     """
+    if isinstance(workspace, Server):
+        said = {name: str(value) for name, value in (why or {}).items()}
+        fleet, last = public.trusted(workspace).fleet, last_version(workspace)
+        documents = _signed(records, operator, fleet=fleet, version=last, now=now, step=step)
+        return take(workspace, documents, now=now, by="", why=said, rehearse=rehearse)
     known = workspace.products()
     for product in {record.product for record in records} - known.keys():
         workspace.product(product)
@@ -83,24 +210,38 @@ def register(
     with workspace.lock(), workspace.store() as store:
         store.rehearsing = rehearse
         with store.read() as session:
-            last = session.document(Devices.TYPE, "")
-        version = last.version if last else None
-        documents = []
-        for chosen in _shares(records):
-            version = next_version(version, now)
-            body = Devices(
-                type=Devices.TYPE,
-                fleet=fleet,
-                subject=(),
-                version=version,
-                issued=now,
-                expires=now + DOCUMENT_SECONDS,
-                records=chosen,
-            )
-            documents.append(seal(body, [operator]))
-            step(len(chosen))
+            stored = session.document(Devices.TYPE, "")
+        last = stored.version if stored else None
+        documents = _signed(records, operator, fleet=fleet, version=last, now=now, step=step)
         publication.register_all(store, documents, now, why=why, topics=workspace.topics)
     return len(records)
+
+
+def _signed(
+    records: Sequence[DeviceRecord],
+    operator: Signer,
+    *,
+    fleet: bytes,
+    version: int | None,
+    now: int,
+    step: Callable[[int], object],
+) -> list[bytes]:
+    """Return signed documents of the records; ``version`` is that of the newest one before."""
+    documents = []
+    for chosen in _shares(records):
+        version = next_version(version, now)
+        body = Devices(
+            type=Devices.TYPE,
+            fleet=fleet,
+            subject=(),
+            version=version,
+            issued=now,
+            expires=now + DOCUMENT_SECONDS,
+            records=chosen,
+        )
+        documents.append(seal(body, [operator]))
+        step(len(chosen))
+    return documents
 
 
 def _shares(records: Sequence[DeviceRecord]) -> Iterator[tuple[DeviceRecord, ...]]:
@@ -170,6 +311,7 @@ def owner_of(session: Session, kid: bytes) -> str | None:
     return found
 
 
+@operation("GET", "/devices/{device}/record", right="device:read")
 def read_record(workspace: Workspace, device: str) -> DeviceRecord:
     """Return the record that counts for a device (InputError: NO_DEVICE)."""
     with workspace.store() as store, store.read() as session:

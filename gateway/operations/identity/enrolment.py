@@ -15,6 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from advisories.catalogue import DeviceRecord
+from gateway.operations import products
 from gateway.operations.identity import certificates, devices
 from gateway.workspace.entries import require_id
 from gateway.workspace.folder import Workspace
@@ -116,10 +117,8 @@ def plan(
             DEVICE_REVOKED.
     """
     wanted = _agreed(request, None if id_ is None else require_id(id_, "a device id"))
-    with workspace.store() as store, store.read() as session:
-        owner = devices.owner_of(session, request.key.thumbprint)
-        known = None if owner is None else devices.newest_record(session, owner)
-        taken = known is None and wanted is not None and devices.exists(session, wanted)
+    found = devices.look_up(workspace, kid=request.key.thumbprint, device=wanted)
+    known, taken = found.owner, found.owner is None and found.named is not None
     if known is not None:
         if wanted not in {None, known.id} or product not in {None, known.product}:
             message = f"This key is that of the device '{known.id}' ({known.product}) already."
@@ -157,8 +156,8 @@ def _agreed(request: Request, id_: str | None) -> str | None:
 
 def _product(workspace: Workspace, product: str | None) -> str:
     if product is not None:
-        return workspace.product(product).id
-    known = list(workspace.products())
+        return products.show(workspace, product).id
+    known = [each.id for each in products.list_(workspace)]
     if len(known) != 1:
         mend = f"Name one with --product: {', '.join(known)}." if known else "Add one: 'tocsin product add'."
         raise InputError("WHICH_PRODUCT", "It is not clear what the device is.", mend=mend)
@@ -180,9 +179,9 @@ def plan_replacement(
     Raises:
         InputError: NO_DEVICE, DEVICE_KEY_TAKEN, DEVICE_REVOKED.
     """
-    with workspace.store() as store, store.read() as session:
-        known = devices.newest_record(session, id_)
-        owner = devices.owner_of(session, key.thumbprint)
+    found = devices.look_up(workspace, kid=key.thumbprint, device=id_)
+    known = found.named or devices.read_record(workspace, id_)
+    owner = None if found.owner is None else found.owner.id
     if owner not in {None, id_}:
         message = f"This key is that of the device '{owner}' already."
         raise InputError("DEVICE_KEY_TAKEN", message, mend="Give each device a key of its own.")

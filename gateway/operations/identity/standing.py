@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from advisories.suit.report import open_suit_report
 from gateway.core.tracks import NoticeRow, PatchRow
+from gateway.operations.afar import operation
 from gateway.operations.identity.devices import DeviceRow, rows
+from gateway.operations.inventory import listing
 from gateway.store import schema
 from gateway.store.engine import Session
 from gateway.store.standings import notice_row, patch_row
@@ -54,12 +56,20 @@ class DeviceStanding:
     """The newest :data:`ANOMALIES_SHOWN`."""
 
 
-def standing(workspace: Workspace, device: str) -> DeviceStanding:
+@operation("GET", "/devices/{device}/standing", right="device:read")
+def standing(workspace: Workspace, device: str, *, account: str | None = None) -> DeviceStanding:
     """Return where a registered device stands; the first digits of its id will do.
+
+    Args:
+        workspace: where.
+        device: its id, whole where an account is named.
+        account: whose device it has to be; None: anybody's.
 
     Raises:
         InputError: NO_DEVICE.
     """
+    if account is not None:
+        listing.show(workspace, device, account=account)
     known = rows(workspace)
     found = [row for row in known if row.id == device] or [row for row in known if row.id.startswith(device)]
     if len(found) != 1:

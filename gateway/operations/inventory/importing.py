@@ -10,6 +10,7 @@ from gateway.core.rights import Caller
 from gateway.operations.afar import operation
 from gateway.operations.identity import device_import
 from gateway.operations.identity.device_import import Read
+from gateway.operations.inventory.facts import read_labels
 from gateway.operations.inventory.mapping import Source, Ways, read_paths
 from gateway.store import audit
 from gateway.store.inventory import Put, put
@@ -55,6 +56,26 @@ def take(workspace: Workspace, read: Read, name: str, *, by: str, now: float, re
     return done
 
 
+def send(workspace: Workspace, data: bytes, name: str, ways: Ways, *, now: int, rehearse: bool) -> Put:
+    """Let a server take a list's facts into its inventory; those with a key are registered there by now."""
+    done = import_(
+        workspace,
+        data,
+        now=now,
+        by="",
+        name=name,
+        source=ways.source,
+        mapping=ways.paths,
+        products=ways.products,
+        product=ways.product,
+        account=ways.account,
+        labels=ways.labels,
+        skip_others=ways.skip_others,
+        rehearse=rehearse,
+    )
+    return Put(fresh=done.fresh, changed=done.changed, same=done.same)
+
+
 @operation("POST", "/inventory", right="device:write", raw="data", body_max=BODY_BYTES_MAX)
 def import_(
     workspace: Workspace,
@@ -68,6 +89,7 @@ def import_(
     products: Mapping[str, str] | None = None,
     product: str | None = None,
     account: str | None = None,
+    labels: Mapping[str, str] | None = None,
     skip_others: bool = False,
     rehearse: bool = False,
     asker: Caller | None = None,
@@ -91,6 +113,7 @@ def import_(
         products=products or {},
         product=product,
         account=account,
+        labels=read_labels([f"{name}={value}" for name, value in (labels or {}).items()]),
         skip_others=skip_others,
     )
     read = device_import.read_data(workspace, data, name, now=now, ways=ways)
@@ -98,7 +121,7 @@ def import_(
         shown = " ".join(str(fault) for fault in read.faults[:FAULTS_TOLD_MAX])
         message = f"{len(read.faults)} of {read.rows} rows are at fault; nothing was taken. {shown}"
         raise InputError("LIST_FAULTS", message, mend="Mend these lines and try again.")
-    if read.fresh:
+    if read.fresh and not rehearse:
         message = f"{len(read.fresh)} rows have a key: they are to be registered."
         mend = "Say 'tocsin device import' where the operator's key is."
         raise InputError("LIST_HAS_KEYS", message, mend=mend)

@@ -92,8 +92,8 @@ class Judged:
             return {role for product in subjects for role in self.root.demands(Notice.TYPE, product)}
         return set(self.root.demands("patch", self.product))
 
-    def signer(self, public: PublicKey) -> RootKey:
-        """Return what the enclosed root says about a key that has a say in this.
+    def signer(self, public: PublicKey, name: str = "") -> RootKey:
+        """Return what the enclosed root says about a key that has a say in this; people call it ``name``.
 
         Raises:
             InputError: KEY_NOT_IN_ROOT, WRONG_ROLE.
@@ -106,7 +106,7 @@ class Judged:
             entry = judge.by_kid[public.thumbprint]
             if self.roles() & set(entry.roles):
                 return entry
-        require_say((known or judges)[-1], public, self.roles())
+        require_say((known or judges)[-1], public, self.roles(), name=name)
         raise AssertionError("the line above refused")
 
 

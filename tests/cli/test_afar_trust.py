@@ -1,0 +1,343 @@
+"""Trust, products, patches and devices through ``--server``: the same answers, and keys that stay at home."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from gateway.cli import homes
+from gateway.operations import tokens
+from gateway.operations.identity import authority, device_ca, revocation
+from gateway.operations.identity import devices as identity
+from gateway.operations.identity.certificates import DeviceCa
+from gateway.operations.trust import keys
+from gateway.workspace.folder import Workspace
+from keys.algorithms import Algorithm, PublicKey
+from keys.cbor import encode
+from keys.errors import InputError
+from keys.signer import generate
+from tests.cli.conftest import Ran, Tocsin
+from tests.cli.test_devices import request
+from tests.cli.test_server import running
+
+PEM, DER = Encoding.PEM, Encoding.DER
+SEQUENCE = "1800000000"
+NOW_FIELDS = {"issued", "expires", "valid_from", "valid_to", "crl_next_update", "next_update", "version_"}
+
+
+@dataclass
+class Pair:
+    """One workspace twice: worked in here, and served to who holds keys in a folder of their own."""
+
+    here: Workspace
+    there: Workspace
+    own: Workspace
+    """Where the keys are that sign through the server."""
+    tocsin: Tocsin
+    env: dict[str, str]
+    url: str
+
+    def local(self, *words: str | Path) -> Ran:
+        return self.tocsin(*words, "-w", self.here.path)
+
+    def afar(self, *words: str | Path) -> Ran:
+        return self.tocsin(*words, "--server", self.url, "-w", self.own.path, env=self.env)
+
+    def both(self, *words: str | Path) -> Any:
+        """Run a command here and there; both say the same, and that is returned."""
+        left, right = self.local(*words, "--json"), self.afar(*words, "--json")
+        assert left.status == right.status, (words, left, right)
+        assert self.plain(right.json) == self.plain(left.json), words
+        return right.json
+
+    def plain(self, found: Any) -> Any:
+        """Leave out what differs by nature: times, and where a workspace lies."""
+        if isinstance(found, dict):
+            return {name: self.plain(value) for name, value in found.items() if name not in NOW_FIELDS}
+        if isinstance(found, list):
+            return [self.plain(value) for value in found]
+        if isinstance(found, str):
+            for folder in (self.here.path, self.there.path):
+                found = found.removeprefix(f"{folder}/").replace(str(folder), "FOLDER")
+        return found
+
+
+@pytest.fixture
+def pair(workspace: Workspace, tocsin: Tocsin, tmp_path: Path) -> Iterator[Pair]:
+    device_ca.new(workspace, passphrase=b"", algorithm=Algorithm.ESP256, days=365, now=int(time.time()))
+    for name in ("there", "own"):
+        shutil.copytree(workspace.path, tmp_path / name)
+    there, own = Workspace.open(tmp_path / "there"), Workspace.open(tmp_path / "own")
+    for path in (there.path / "keys").glob("*.pem"):  # no private key is where the server is
+        path.unlink()
+    shutil.rmtree(own.path / "advisories")
+    (own.path / "store.sqlite").unlink()
+    roles = ["operator", "security", "release"]
+    made = tokens.new(there, "exercise", roles=roles, now=int(time.time()), by="exercise")
+    with running(there, None) as url:
+        yield Pair(workspace, there, own, tocsin, {"TOCSIN_TOKEN": made.token}, url)
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def an_image(folder: Path, product: str = "thermostat", version: str = "1.4.2") -> Path:
+    numbers = tuple(map(int, version.split(".")))
+    return write(folder / f"{version}.bin", homes.firmware(product, (*numbers, 0)))  # type: ignore[arg-type]
+
+
+def public_file(folder: Path, name: str) -> Path:
+    return keys.make_offline(
+        folder / "made", name, roles=["legal"], holder="exercise-new", passphrase=b""
+    ).public
+
+
+SBOM = b'{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"type":"library","name":"libfoo","version":"1.2"}]}'
+
+
+def products(folder: Path) -> list[tuple[str | Path, ...]]:
+    return [
+        ("product", "list"),
+        ("product", "add", "valve", "--language", "de", "--slot-bytes", "65536"),
+        ("product", "show", "valve"),
+        ("product", "show", "toaster"),
+        ("product", "version", "add", "valve", "1.0.1"),
+        ("product", "version", "add", "valve", "x"),
+        ("product", "end-of-support", "valve", "2030-12-31"),
+        ("product", "end-of-support", "valve", "then"),
+        ("product", "sbom", "valve", "1.0.1", write(folder / "sbom.json", SBOM)),
+        ("product", "sbom", "valve", "2.0.0", folder / "sbom.json"),
+    ]
+
+
+def trust(folder: Path) -> list[tuple[str | Path, ...]]:
+    return [
+        ("root", "show"),
+        ("root", "show", "1"),
+        ("root", "show", "7"),
+        ("root", "restore"),
+        ("key", "add", public_file(folder, "legal-2")),
+        ("key", "add", folder / "made" / "legal-2.pem"),
+        ("verify", folder / "own" / "roots" / "1.cose"),
+        ("verify", folder / "made" / "legal-2.pub.toml"),
+        ("sign-request", "export", "patch", "7", folder / "none.request"),
+        ("sign-request", "export", "root", folder / "none.request"),
+        ("catalogue", "renew"),
+    ]
+
+
+def devices(folder: Path) -> list[tuple[str | Path, ...]]:
+    listed = write(folder / "none.csv", b"product,version,external\nthermostat,1.0.0,Halle 1\n")
+    wrong = write(folder / "wrong.csv", b"product,key\ntoaster,00\n")
+    return [
+        ("device", "list"),
+        ("device", "show", "none"),
+        ("device", "ca", "show"),
+        ("device", "import", listed, "--dry-run", "--label", "site=north"),
+        ("device", "import", listed, "--label", "site=north"),
+        ("device", "import", wrong),
+        ("device", "list", "--where", "label.site = north"),
+        ("device", "enrol", write(folder / "bad.csr", b"no"), "--yes"),
+        ("device", "revoke", "none", "--reason", "x", "--yes"),
+    ]
+
+
+@pytest.mark.parametrize("table", [products, trust, devices], ids=lambda table: table.__name__)
+def test_a_command_says_the_same_here_and_there(
+    pair: Pair, tmp_path: Path, table: Callable[[Path], list[tuple[str | Path, ...]]]
+) -> None:
+    for words in table(tmp_path):
+        pair.both(*words)
+
+
+def test_a_patch_goes_all_the_way_and_each_key_signs_at_home(pair: Pair, tmp_path: Path) -> None:
+    image, old = an_image(tmp_path), an_image(tmp_path, version="1.4.1")
+    add = ("patch", "add", "--product", "thermostat", "--image", image, "--sequence", SEQUENCE)
+    pair.both(*add, "--delta-from", old, "--text", "en=Mends it", "--use-before", "2031-01-01")
+    for words in (
+        add,  # once is enough
+        ("patch", "add", "--product", "thermostat", "--image", tmp_path / "missing"),
+        ("patch", "show", SEQUENCE, "--manifest"),
+        ("patch", "show", "thermostat@1.4.2"),
+        ("patch", "show", "thermostat@9"),
+        ("patch", "show", image),
+        ("patch", "check", SEQUENCE),
+        ("patch", "check", SEQUENCE, "--image", image),
+        ("patch", "check", SEQUENCE, "--image", old),
+        ("patch", "publish", SEQUENCE),
+        ("patch", "approve", SEQUENCE, "--key", "legal", "--yes"),
+        ("patch", "approve", SEQUENCE, "--key", "release"),
+        ("patch", "approve", SEQUENCE, "--key", "release", "--yes"),
+        ("patch", "approve", SEQUENCE, "--key", "release", "--yes"),
+    ):
+        pair.both(*words)
+    asked = tmp_path / "patch.request"
+    pair.both("sign-request", "export", "patch", SEQUENCE, asked)
+    kept = pair.there.path / "patches" / f"{SEQUENCE}.suit"
+    for words in (("patch", "show", kept), ("patch", "check", kept), ("verify", kept)):
+        pair.both(*words)
+    shown = pair.afar("patch", "approve", SEQUENCE, "--key", "security", "--yes")
+    assert "WHAT IS BEING SIGNED" in shown.out
+    assert "It is the fleet that you named." in shown.out
+    answer = tmp_path / "patch.answer"
+    uri = f"file:{pair.own.path}/keys/security.pem"
+    assert pair.tocsin("sign-request", "sign", asked, "--key-uri", uri, "--out", answer, "--yes").status == 0
+    assert pair.local("sign-request", "import", answer).status == 0
+    for words in (
+        ("sign-request", "import", answer),
+        ("sign-request", "import", image),
+        ("patch", "publish", SEQUENCE, "--dry-run"),
+        ("patch", "publish", SEQUENCE),
+        ("patch", "show", SEQUENCE),
+        ("catalogue", "renew", "thermostat"),
+        ("catalogue", "renew", "doorbell"),
+        ("doctor", "--thorough"),
+    ):
+        pair.both(*words)
+    artefacts = [sorted(path.name for path in each.artefacts.iterdir()) for each in (pair.here, pair.there)]
+    assert artefacts[0] == artefacts[1]
+    people = pair.afar("patch", "show", SEQUENCE)
+    assert people.out == pair.local("patch", "show", SEQUENCE).out
+
+
+def test_a_root_is_drafted_there_signed_here_and_published_there(pair: Pair, tmp_path: Path) -> None:
+    public = public_file(tmp_path, "legal-2")
+    for words in (
+        ("key", "add", public),
+        ("key", "revoke", "legal", "--reason", "Laptop lost"),
+        ("key", "revoke", "nobody", "--reason", "x"),
+        ("root", "new"),
+        ("root", "rotate", "--days", "400"),
+        ("root", "publish"),
+    ):
+        pair.both(*words)
+    assert pair.afar("root", "rotate", "--json").json["draft"]
+    unsure = pair.afar("root", "sign", "--key", "root-anna", "--json")
+    assert unsure.json["error"]["code"] == "NOT_CONFIRMED"
+    wrong = pair.afar("root", "sign", "--key", "operator", "--yes", "--json")
+    assert wrong.json["error"]["code"] == "WRONG_ROLE"
+    signed = pair.afar("root", "sign", "--key", "root-anna", "--yes", "--json")
+    assert [each["holder"] for each in signed.json["signed"]] == ["exercise-anna"]
+    assert pair.afar("root", "sign", "--key", f"file:{pair.own.path}/keys/root-ben.pem", "--yes").status == 0
+    done = pair.afar("root", "publish", "--json").json
+    assert (done["version"], done["draft"], len(done["signed"])) == (2, False, 2)
+    assert pair.there.trusted().root.version == 2
+    states = {each["key"]["name"]: each for each in pair.afar("key", "list", "--json").json["keys"]}
+    assert (states["legal-2"]["in_root"], states["legal"]["in_root"]) == (True, False)
+    assert {each["place"] for each in states.values()} == {"missing", "elsewhere"}  # no private key is there
+    assert pair.local("key", "list", "--json").json["keys"][0].keys() == next(iter(states.values())).keys()
+
+
+def test_a_server_of_another_fleet_gets_no_signature(pair: Pair, tmp_path: Path) -> None:
+    pair.both(
+        "patch", "add", "--product", "thermostat", "--image", an_image(tmp_path), "--sequence", SEQUENCE
+    )
+    other = tmp_path / "other"
+    assert pair.tocsin("init", other, "--exercise").status == 0
+    shutil.copytree(pair.own.path / "keys", other / "keys", dirs_exist_ok=True)
+    shutil.copy(pair.own.path / "keys.toml", other)
+    for name in ("anna", "ben"):
+        pair.tocsin("root", "new", "-w", other)
+        pair.tocsin("root", "sign", "--key", f"root-{name}", "-w", other)
+    assert pair.tocsin("root", "publish", "-w", other).status == 0
+    for words in (
+        ("patch", "approve", SEQUENCE, "--key", "release", "--yes"),
+        ("catalogue", "renew"),
+    ):
+        ran = pair.tocsin(*words, "--json", "--server", pair.url, "-w", other, env=pair.env)
+        assert (ran.status, ran.json["error"]["code"]) == (3, "WRONG_FLEET"), ran
+    ran = pair.tocsin("catalogue", "renew", "--json", "--server", pair.url, env=pair.env)
+    assert ran.json["error"]["code"] == "NO_KEY_HERE"
+
+
+def test_devices_are_enrolled_replaced_and_revoked_through_a_server(pair: Pair, tmp_path: Path) -> None:
+    first, second, third = (generate(), generate(), generate())
+    asked = request(tmp_path / "a.csr", first, "device-a")
+    enrol = ("device", "enrol", asked, "--product", "thermostat", "--yes", "--json")
+    made = pair.afar(*enrol, "--out", tmp_path / "a.pem")
+    assert made.status == 0, made
+    again = pair.afar(*enrol, "--out", tmp_path / "a.pem")
+    assert again.json["key"] == made.json["key"] == first.public.thumbprint.hex()
+    ca = x509.load_pem_x509_certificate((pair.own.path / "tls" / "ca.pem").read_bytes())
+    x509.load_pem_x509_certificate((tmp_path / "a.pem").read_bytes()).verify_directly_issued_by(ca)
+    new = request(tmp_path / "b.csr", second)
+    replaced = pair.afar("device", "replace", "device-a", new, "--yes", "--json")
+    assert replaced.json["key"] == second.public.thumbprint.hex(), replaced
+    listed = write(
+        tmp_path / "list.csv",
+        f"product,key,id,region\nthermostat,{dump(third.public)},device-c,DE\n".encode(),
+    )
+    dry = pair.afar("device", "import", listed, "--dry-run", "--json").json
+    assert (dry["registered"], dry["inventory"]["fresh"], dry["devices"]) == (0, 1, ["device-c"])
+    taken = pair.afar("device", "import", listed, "--json").json
+    assert (taken["registered"], taken["inventory"]["fresh"]) == (1, 1), taken
+    assert pair.afar("device", "import", listed, "--json").json["known"] == 1
+    given = pair.afar(
+        "device", "certificate", "device-c", "--out", tmp_path / "c.pem", "--days", "9", "--json"
+    )
+    assert given.json["certificates"][0]["key"] == third.public.thumbprint.hex(), given
+    gone = pair.afar("device", "revoke", "device-a", "--reason", "Stolen", "--yes", "--json")
+    assert gone.json == {"device": "device-a", "revoked": True, "crl": "tls/crl.pem"}
+    crl = pair.afar("device", "ca", "crl", "--json").json
+    assert {each["name"] for each in crl["revoked"]} == {"device-a"}
+    kept = x509.load_pem_x509_crl((pair.there.path / "tls" / "crl.pem").read_bytes())
+    assert kept.is_signature_valid(ca.public_key())  # type: ignore[arg-type]
+    assert len(kept) == 3  # of its first key two, of its second one
+    shown = pair.afar("device", "show", "device-a", "--json").json
+    assert shown["standing"]["device"]["revoked"]
+    assert pair.afar("device", "ca", "show", "--json").json["revoked"] == 3
+    rows = pair.tocsin("audit", "list", "--json", "-w", pair.there.path).json["rows"]
+    told = [row["data"] for row in rows if row["kind"] == "devices.registered" and "by" in row["data"]]
+    assert {row["by"] for row in told} == {"exercise"}
+    assert told[-1]["reason"] == "Stolen"
+
+
+def test_what_a_ca_elsewhere_signed_is_taken_only_where_it_fits(pair: Pair) -> None:
+    now = int(time.time())
+    ours = device_ca.open_ca(pair.own, lambda _: b"")
+    foreign = Workspace.create(pair.own.path.parent / "foreign", exercise=True)
+    other = device_ca.new(foreign, passphrase=b"", algorithm=Algorithm.ESP256, days=9, now=now)
+    device = next(iter(devices_of(pair.there)))
+    record = identity.read_record(pair.there, device)
+
+    def made(ca: DeviceCa, key: PublicKey = record.key, name: str = device) -> bytes:
+        wanted = device_ca.Wanted(name, encode(key.to_cose()), now - 9, record.valid_to, revoked=False)
+        return device_ca.certificate_for(ca, wanted, now=now, days=9).public_bytes(DER)
+
+    for issued, code in (
+        (made(other), "BAD_CERTIFICATE"),
+        (made(ours, generate().public), "BAD_CERTIFICATE"),
+        (made(ours, name="_gateway"), "BAD_CERTIFICATE"),
+        (made(ours, name="nobody"), "NO_DEVICE"),
+        (b"no certificate", "BAD_CERTIFICATE"),
+    ):
+        with pytest.raises(InputError) as caught:
+            authority.take(pair.there, [made(ours), issued], now=now)
+        assert caught.value.code == code
+    assert authority.show(pair.there).issued == 0  # all or none
+    wanted = authority.revocations(pair.there, now=now)
+    for ca, last, code in ((other, None, "BAD_CRL"), (ours, -now, "CRL_INCOMPLETE")):
+        listed = revocation.signed(ca, replace(wanted, last=last), now=now - 2 * (ca is ours), days=9)
+        with pytest.raises(InputError) as caught:
+            authority.put_list(pair.there, listed.public_bytes(PEM), now=now)
+        assert caught.value.code == code
+    with pytest.raises(InputError):
+        authority.put_list(pair.there, b"no list", now=now)
+
+
+def devices_of(workspace: Workspace) -> list[str]:
+    return [each.id for each in identity.listed(workspace)]
+
+
+def dump(key: PublicKey) -> str:
+    return encode(key.to_cose()).hex()
