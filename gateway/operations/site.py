@@ -104,7 +104,7 @@ class Made:
     """Path -> file."""
 
 
-@operation("GET", "/site/documents", right="site:read")
+@operation("POST", "/site/documents", right="site:publish")
 def documents(workspace: Workspace, *, now: int) -> tuple[Unsigned, ...]:
     """Return the CSAF documents of the site, each of which its publisher may sign with OpenPGP.
 

@@ -137,6 +137,11 @@ def require_for(asker: Caller | None, facts: Facts, *, now: int) -> None:
         require_free(facts, None, now, Channel.OWN)
 
 
+def place_for(asker: Caller | None, workspace: Workspace, where: str) -> str:
+    """Return a place as it is told: from afar, folders of this machine are nobody's business."""
+    return where if asker is None else where.removeprefix(f"{workspace.path}/")
+
+
 def require_own(asker: Caller | None, role: str) -> None:
     """Refuse to let a token speak in a role that it has not.
 

@@ -10,7 +10,7 @@ from advisories.facts import load_facts
 from advisories.owners import APPROVERS
 from gateway import files
 from gateway.core.rights import Caller
-from gateway.operations.advisories.drafts import facts_path, load, require_own, tag_of
+from gateway.operations.advisories.drafts import facts_path, load, place_for, require_own, tag_of
 from gateway.operations.afar import operation
 from gateway.store.events import record, recorded
 from gateway.workspace.folder import Workspace
@@ -86,7 +86,8 @@ def edit(
                 "CHANGED_MEANWHILE", "The file was changed meanwhile.", mend="Begin again with the new one."
             )
         path = facts_path(workspace, advisory)
-        found = changes(current, data, where_before=str(path), where_after=where)
+        before = place_for(asker, workspace, str(path))
+        found = changes(current, data, where_before=before, where_after=where)
         if load_facts(data, where=where).id != advisory:
             raise InputError(
                 "WRONG_ID", f"It is not about {advisory} any more.", mend="Leave its id.", where=where

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisories.approval import Remark
@@ -20,6 +20,7 @@ from gateway.operations.advisories.comments import About
 from gateway.operations.advisories.drafts import (
     Checked,
     load,
+    place_for,
     published_revision,
     require_for,
     require_own,
@@ -103,7 +104,9 @@ def check(workspace: Workspace, advisory: str, *, now: int, asker: Caller | None
     """
     found = load(workspace, advisory, now=now)
     require_for(asker, found.facts, now=now)
-    return _report(found)
+    report = _report(found)
+    told = (replace(one, where=place_for(asker, workspace, one.where)) for one in report.findings)
+    return replace(report, findings=tuple(told))
 
 
 @operation("POST", "/advisory-checks", right="advisory:read", raw="file", body_max=files.NAMED_BYTES_MAX)

@@ -253,12 +253,8 @@ def _answers(binding: Binding) -> dict[str, Any]:
     kind = BYTES if binding.result is bytes else JSON
     schema: Schema = {} if binding.result is bytes else shape_of(binding.result).schema
     good: dict[str, Any] = {"description": status.phrase, "content": {kind: {"schema": schema}}}
-    faults = _always() | {HTTPStatus.CONFLICT}
-    if binding.arguments:
-        faults.add(HTTPStatus.NOT_FOUND)
+    faults = _always() | {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
     if row.changes:
-        faults |= {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
-    if binding.at(Where.HEADER):
         faults.add(HTTPStatus.PRECONDITION_FAILED)
     if binding.has("after"):
         good["headers"] = {"Link": {"schema": {"type": "string"}, "description": 'rel="next": what follows'}}

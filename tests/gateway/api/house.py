@@ -76,6 +76,9 @@ def house(folder: Path, *, engine: str = "sqlite", failures: Rates | None = None
     records = tuple(device_record(fleet, name) for name in DEVICES)
     store, _ = make_store(folder, fleet, records, engine=engine)
     publish(store, fleet, header(fleet), now=now - 50)
+    (workspace.path / "roots" / "1.cose").write_bytes(fleet.root_document)
+    # No site is built here: what was published lies in the store, and not in the folder beside it.
+    (workspace.path / "organisation.yaml").write_text("site: http://gateway.example.com\n")
     clock = Clock(float(now))
     served = Served(workspace.path, workspace.settings, store)
     app = new_app()
