@@ -16,6 +16,7 @@ from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
 BATCH_MAX: Final = 200  # messages tried again in one transaction
+_DIGITS_MAX: Final = 18  # of a number: every engine takes so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def list_(workspace: Workspace, *, limit: int = 100, after: str = "") -> Message
     Raises:
         InputError: BAD_VALUE, when ``after`` is no number.
     """
-    if after and not (after.isascii() and after.isdecimal()):
+    if after and not (after.isascii() and after.isdecimal() and len(after) <= _DIGITS_MAX):
         raise InputError("BAD_VALUE", f"'{after}' is no number of a message.", mend="Leave it out.")
     with workspace.store() as store, store.read() as session:
         found = quarantine.rows(session, limit=limit + 1, after=int(after or 0))
@@ -191,7 +192,7 @@ def _chosen(session: Session, numbers: Sequence[int], *, everything: bool) -> li
         )
     found = []
     for number in dict.fromkeys(numbers):
-        row = quarantine.row(session, number)
+        row = quarantine.row(session, number) if 0 < number < 10**_DIGITS_MAX else None
         if row is None:
             raise InputError(
                 "NOT_QUARANTINED",

@@ -111,3 +111,12 @@ def test_what_cannot_be_done_is_named_and_changes_nothing(
     ran = tocsin("quarantine", *words, "-w", full.path, "--json")
     assert ran.json["error"]["code"] == code
     assert snapshot(full.path) == before
+
+
+@pytest.mark.parametrize("command", [("list", "--after"), ("show",), ("release",), ("drop", "--yes")])
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 40])
+def test_a_number_that_no_message_can_have_is_refused(
+    full: Workspace, tocsin: Tocsin, command: tuple[str, ...], number: str
+) -> None:
+    ran = tocsin("quarantine", *command, number, "-w", full.path, "--json")
+    assert (ran.status, ran.json["error"]["code"]) in {(2, "NOT_QUARANTINED"), (2, "BAD_VALUE")}
