@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from gateway.operations.afar import OPERATIONS, Operation
 from gateway.store import access, schema
 from gateway.web.api.access import Access
-from gateway.web.api.binding import PREFIX
+from gateway.web.api.binding import BYTES, PREFIX
 from gateway.web.api.routes import add_api
 from gateway.web.app import new_app
 from gateway.workspace.folder import Workspace
@@ -232,6 +232,7 @@ DER = PRIVATE.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 LOCKED = PRIVATE.private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
 OPENSSH = PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
 COSE = encode({1: 2, 3: -9, -1: 1, -2: bytes(32), -3: bytes(32), -4: bytes(32)})
+JWK = '{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": "' + "A" * 43 + '"}'
 AKP = encode({1: 7, 3: -48, -1: bytes(64), -2: bytes(32)})
 
 
@@ -252,8 +253,17 @@ def base64url(data: bytes) -> str:
         base64url(COSE),
         base64url(AKP),
         base64url(encode([COSE, {1: 2, -4: bytes(32)}])),
+        base64.encodebytes(DER).decode(),
+        DER.hex(),
+        COSE.hex().upper(),
+        JWK,
+        f"as a word: {json.dumps(JWK)}",
+        base64url(JWK.encode()),
     ],
-    ids=["pem", "openssh", "inside", "pgp", "pem64", "der", "locked", "cose", "akp", "nested"],
+    ids=[
+        *("pem", "openssh", "inside", "pgp", "pem64", "der", "locked", "cose", "akp", "nested"),
+        *("base64", "hex", "cose hex", "jwk", "jwk inside", "jwk64"),
+    ],
 )
 async def test_no_private_key_is_ever_taken(tmp_path: Path, value: str) -> None:
     async with asking(tmp_path) as (built, client):
@@ -264,14 +274,21 @@ async def test_no_private_key_is_ever_taken(tmp_path: Path, value: str) -> None:
         jwk = {"kty": "EC", "crv": "P-256", "d": "AA"}
         found = await client.post(ACCOUNTS, json={**NEW, "contact": jwk})
         assert found.json()["code"] == "PRIVATE_KEY"
+        found = await client.post(ACCOUNTS, json={**NEW, "contact": {value: ""}})
+        assert found.json()["code"] == "PRIVATE_KEY"
+        how = {"content": f"id,key\na,{value}".encode(), "headers": {"Content-Type": BYTES}}
+        found = await client.post(f"{PREFIX}/inventory", **how)  # type: ignore[arg-type]
+        assert (found.json()["code"] == "PRIVATE_KEY") == ("PRIVATE KEY" in value or "kty" in value)
         assert count(built, schema.requests) == 0
 
 
 async def test_a_public_key_is_no_private_one(tmp_path: Path) -> None:
-    public = base64url(encode({1: 2, 3: -9, -1: 1, -2: bytes(32), -3: bytes(32)}))
+    public = encode({1: 2, 3: -9, -1: 1, -2: bytes(32), -3: bytes(32)})
+    jwk = '{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}'
     async with asking(tmp_path) as (_, client):
-        found = await client.post(ACCOUNTS, json={**NEW, "name": public})
-        assert found.status_code == 201
+        for number, name in enumerate((base64url(public), public.hex(), jwk)):
+            found = await client.post(ACCOUNTS, json={**NEW, "id": f"a{number}", "name": name})
+            assert found.status_code == 201, found.text
 
 
 @pytest.fixture
