@@ -276,6 +276,7 @@ def expire(
 
 def _declare(session: Session, keep: Mapping[str, int], now: float) -> None:
     """Let the chain say which rules are in force, before one of them takes anything."""
+    session.serialise()  # another process may obey other rules just now
     said = ",".join(f"{rule}={keep[rule]}" for rule in RULES if rule in keep)
     if session.meta(_RULED) != said:
         audit.append(session, core.RULED, dict(keep), now)

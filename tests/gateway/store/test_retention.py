@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,56 @@ def test_without_a_rule_nothing_goes_and_each_rule_is_in_the_chain_once(house: H
     text = json.dumps(rows)
     assert not any(id_ in text for id_ in IDS)
     assert house.findings() == []
+
+
+def test_two_with_other_rules_that_erase_at_a_time_each_say_so_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody changes tocsin.toml while a gateway still runs with what stood there before."""
+    store = Store.open(fresh_place("postgresql", Path()))
+    house = House(store)
+    house.report(IDS[0], 1, 900)
+    house.report(IDS[0], 2, 800)
+    house.expire(reports=700)
+    house.report(IDS[0], 3, 1)
+    house.change(
+        lambda session: insert(
+            session, schema.quarantine, topic="t", reason=1, detail="", bytes=b"", time=house.at(99)
+        )
+    )
+    reached = threading.Event()
+    other = threading.Thread(target=lambda: retention.expire(store, {"quarantine": 60}, house.now))
+    found = Session.meta
+
+    def meta(session: Session, key: str) -> str | None:
+        said = found(session, key)
+        if (
+            key == retention._RULED
+            and not reached.is_set()
+            and threading.current_thread() is threading.main_thread()
+        ):
+            reached.set()
+            other.start()
+            wait_until_blocked_or_over(store, other)
+        return said
+
+    monkeypatch.setattr(Session, "meta", meta)
+    retention.expire(store, {"reports": 700}, house.now)
+    other.join()
+    assert house.left(schema.reports, "sequence") == [(3,)]
+    assert house.left(schema.quarantine, "id") == []
+    assert house.findings() == []
+    store.close()
+
+
+def wait_until_blocked_or_over(store: Store, other: threading.Thread) -> None:
+    waits = sa.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while other.is_alive():
+        with store.read() as session:
+            if session.connection.execute(waits).scalar_one():
+                return
 
 
 def steal(session: Session) -> None:
