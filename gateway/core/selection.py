@@ -25,6 +25,7 @@ DEVICES_MAX: Final = 10_000  # in one list
 TEXT_MAX: Final = 16_384  # characters of a query as it is typed
 _FIELDS: Final = {"product": 64, "region": 35, "account": 64, "filter": 64}  # letters at most
 _JOINED: Final = frozenset({"and", "or"})
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")  # no store takes these
 _TOKEN: Final = re.compile(r"""\s*(?:([()])|(>=|<=|!=|=|<|>)|"([^"]*)"|([^\s()=<>!"]+))""")
 
 
@@ -65,7 +66,7 @@ def checked(query: object) -> Query:
 
 
 def _leaf(name: str, operands: Sequence[object]) -> None:
-    words = [operand for operand in operands if isinstance(operand, str) and "\0" not in operand]
+    words = [operand for operand in operands if isinstance(operand, str) and not _NO_TEXT.search(operand)]
     if len(words) != len(operands):
         _refuse(f"'{name}' takes words only")
     if name == "all" and not operands:
@@ -206,8 +207,8 @@ def describe(query: Query) -> str:
 
 
 def _bracketed(query: Query) -> str:
-    several = query[0] in _JOINED or " and " in describe(query)
-    return f"({describe(query)})" if several else describe(query)
+    text = describe(query)
+    return f"({text})" if query[0] in _JOINED or " and " in text else text
 
 
 def _version(text: str) -> str:

@@ -12,13 +12,15 @@ import sqlalchemy as sa
 from advisories.topics import is_id
 from advisories.versions import contains, parse_version
 from gateway.core.chain import canonical
-from gateway.core.selection import Query, checked, describe, version_range
+from gateway.core.selection import DEVICES_MAX, NODES_MAX, Query, checked, describe, version_range
 from gateway.store import audit, schema
 from gateway.store.engine import Session
 from keys.errors import InputError
 
 PAGE: Final = 10_000  # devices read at once
 _NESTED_MAX: Final = 8  # filters that name filters
+_PARTS_MAX: Final = 4 * NODES_MAX  # of all queries in one statement, their filters written out
+_IDS_MAX: Final = 3 * DEVICES_MAX  # named in one statement: each is a parameter, and engines bound these
 _D, _I, _S, _L = schema.devices, schema.inventory, schema.device_states, schema.labels
 
 
@@ -50,19 +52,20 @@ _FROM: Final = _D.outerjoin(_I, _I.c.id == _D.c.id).outerjoin(_S, _S.c.device ==
 
 
 class Selector:
-    """Turns queries into expressions, within one transaction."""
+    """Turns the queries of one statement into expressions, within one transaction."""
 
     def __init__(self, session: Session) -> None:
         self._connection = session.connection
         self._versions: set[str] | None = None
+        self._parts = self._ids = self._own = 0
 
     def reached(self, query: Query | None) -> sa.ColumnElement[bool]:
         """Return what is true of the devices of the register that a query means."""
-        return sa.true() if query is None else self._of(query, _REACHED, ())
+        return self._whole(query, _REACHED)
 
     def unreached(self, query: Query | None) -> sa.ColumnElement[bool]:
         """Return what is true of the rows of the inventory that a query means."""
-        return sa.true() if query is None else self._of(query, _UNREACHED, ())
+        return self._whole(query, _UNREACHED)
 
     def check(self, name: str, query: Query) -> None:
         """Refuse a query that could not be saved under this name: its filters must be there, and end.
@@ -74,12 +77,29 @@ class Selector:
 
     def _of(self, query: Query, at: _Columns, inside: tuple[str, ...]) -> sa.ColumnElement[bool]:
         name, *operands = query
+        self._weigh(name, operands)
         if name in {"and", "or", "not"}:
             parts = [self._of(operand, at, inside) for operand in operands]
             return sa.and_(*parts) if name == "and" else sa.or_(*parts) if name == "or" else sa.not_(parts[0])
         if name == "filter":
             return self._of(self._saved(operands[0], inside), at, (*inside, operands[0]))
         return self._leaf(name, operands, at)
+
+    def _whole(self, query: Query | None, at: _Columns) -> sa.ColumnElement[bool]:
+        self._own = 0
+        return sa.true() if query is None else self._of(query, at, ())
+
+    def _weigh(self, name: str, operands: Sequence[object]) -> None:
+        """Refuse what grows too large once its filters are written out: few that name each other often."""
+        self._own += 1
+        self._parts += 1
+        self._ids += len(operands) if name == "devices" else 0
+        if self._own > NODES_MAX or self._parts > _PARTS_MAX or self._ids > _IDS_MAX:
+            raise InputError(
+                "SELECTION",
+                "The selection is too large with its filters written out.",
+                mend="Give the devices a label, and name that.",
+            )
 
     def _leaf(self, name: str, operands: Sequence[str], at: _Columns) -> sa.ColumnElement[bool]:
         match name:
@@ -157,7 +177,7 @@ def count(session: Session, product: str, query: Query | None, now: float) -> Fo
     elsewhere = session.connection.execute(
         sa.select(sa.func.count())
         .select_from(_I.outerjoin(_D, _D.c.id == _I.c.id))
-        .where(_D.c.id.is_(None), _I.c.product == product, selector.unreached(query))
+        .where(_D.c.id.is_(None), _I.c.product == product, Selector(session).unreached(query))
     ).scalar_one()
     return Found(int(row[0]), int(row[1]) - int(row[0]), int(elsewhere))
 
