@@ -79,7 +79,7 @@ def verdict(gates: Gates, state: GroupState, seen: Counts) -> Verdict | None:
     found = _tripped(gates, seen)
     if state is not _G.FINISHED and not found and gates.silence is not None and _silent(gates.silence, seen):
         found.append(Verdict(gates.silence.then, f"{seen.silent} of {seen.applicable} said nothing"))
-    if state is _G.RUNNING and not found and seen.ended >= seen.total and not passing(gates, seen):
+    if state is not _G.FINISHED and not found and seen.ended >= seen.total and not passing(gates, seen):
         then = gates.failure[0].then if gates.failure else Then.PAUSE
         found.append(Verdict(then, f"all have ended, {seen.proven} of {seen.applicable} run it"))
     return min(found, key=lambda each: _WORST.index(each.then), default=None)
@@ -175,8 +175,8 @@ def _prove(plan: Plan, index: int, group: tuple[GroupState, float], seen: Counts
             return []
         if gates.success.soak:
             return [Step(GroupEvent.PROVE, index, why)]
-    elif now < since + gates.success.soak:
-        return []
+    elif now < since + gates.success.soak or not passing(gates, seen):
+        return []  # watched still, or what was proven is so no longer
     steps = [Step(GroupEvent.PASS, index, why)]
     if gates.success.then is Then.PAUSE and index + 1 < len(plan.groups):
         steps.append(Step(RolloutEvent.HOLD, why=f"group {index + 1} has passed"))
