@@ -24,6 +24,7 @@ RATE_MAX: Final = 1_000_000  # offers a minute
 TRIES_MAX: Final = 10  # more offers after a failure
 PAUSE_SECONDS_MIN: Final = 60  # before a failed device is offered the patch again
 DEADLINE_SECONDS_MAX: Final = 366 * 86_400
+SPAN_MAX: Final = DEADLINE_SECONDS_MAX  # of any wait; the clock's numbers end somewhere
 DAY_MINUTES: Final = 1_440
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _STRICT: Final = ConfigDict(extra="forbid")
@@ -207,6 +208,7 @@ def _faults(plan: Plan) -> list[tuple[bool, str]]:
         (any(_asked(group) == 0 for group in plan.groups[:-1]), "only the last group may take the rest"),
         (any(group.count is not None and group.count < 1 for group in plan.groups), "a group has no devices"),
         (any(group.opens < 0 for group in plan.groups), "a group opens before the rollout starts"),
+        (any(group.opens > SPAN_MAX for group in plan.groups), "a group opens after more than a year"),
         *(fault for gates in opened for fault in _gate_faults(gates)),
         (plan.back is not None and not _HEX.fullmatch(plan.back), "what it returns to is no patch digest"),
         (plan.window is not None and not 0 <= plan.window[0] < plan.window[1], "its window is empty"),
@@ -214,6 +216,7 @@ def _faults(plan: Plan) -> list[tuple[bool, str]]:
         (len(plan.windows) > WINDOWS_MAX, f"it has more than {WINDOWS_MAX} windows"),
         (not all(map(_is_window, plan.windows)), "a window is longer than a day, or on no day"),
         (not 1 <= plan.share <= 100, "its share is not between 1 and 100 per cent"),
+        (plan.starts is not None and plan.starts < 0, "it starts before all time"),
         (plan.starts is not None and plan.starts >= plan.deadline, "it starts after its deadline"),
         (not 0 <= plan.jitter <= 86_400, "its jitter is not between 0 and 86400 seconds"),
         (plan.rate is not None and not _is_rate(plan.rate), "its rate does not let anything through"),
@@ -235,6 +238,7 @@ def _gate_faults(gates: Gates) -> list[tuple[bool, str]]:
     return [
         (not 0 <= gates.success.percent <= 100, "success is not between 0 and 100 per cent"),
         (min(gates.success.minimum, gates.success.soak) < 0, "a gate on success has a number below 0"),
+        (gates.success.soak > SPAN_MAX, "a group is watched for more than a year"),
         (gates.success.then not in {Then.NEXT, Then.PAUSE}, "success can only go on or pause"),
         (len(gates.failure) > GATES_MAX, f"it has more than {GATES_MAX} gates on failure"),
         (
@@ -246,8 +250,12 @@ def _gate_faults(gates: Gates) -> list[tuple[bool, str]]:
         (any(trip.then is Then.NEXT for trip in gates.failure), "failure can only pause, stop or return"),
         (
             silence is not None
-            and (not 0 <= silence.percent <= 100 or silence.minimum < 1 or silence.seconds < 60),
-            "silence needs 0 to 100 per cent, at least one device and at least 60 seconds",
+            and (
+                not 0 <= silence.percent <= 100
+                or silence.minimum < 1
+                or not 60 <= silence.seconds <= SPAN_MAX
+            ),
+            "silence needs 0 to 100 per cent, at least one device and 60 seconds to a year",
         ),
         (silence is not None and silence.then is Then.NEXT, "silence can only pause, stop or return"),
     ]
