@@ -129,7 +129,7 @@ class Speaker:
             groups = returning(rollout)
             if not groups:
                 return False
-            child = child_of(rollout)
+            child = child_of(session, rollout)
             made = state_of(session, child)
             devices = turns.to_bring_back(session, rollout, child, groups, OFFERS_MAX)
             over = not devices and made in OVER and not turns.may_become_proven(session, rollout, groups)
@@ -141,6 +141,7 @@ class Speaker:
             if over and groups:
                 returned(session, rollout, now)
             elif groups:
+                child = child_of(session, rollout)
                 devices = turns.to_bring_back(session, rollout, child, groups, OFFERS_MAX)
                 bring_back(session, rollout, devices, now)
         return True
@@ -226,7 +227,10 @@ class Speaker:
     def _issue(
         self, session: Session, rollout: Rollout, terms: Mapping[str, Turn | None], now: float
     ) -> None:
-        """Sign offers; without terms those that take one back, unless a later one is of another patch."""
+        """Sign offers; without terms those that take one back, unless somebody still wants it.
+
+        A later offer of another patch stands, and so does one of this patch that another rollout made too.
+        """
         sequence = sequence_of(session, rollout.digest)
         version = current_catalogue(session, rollout.product).version
         before = {
@@ -234,9 +238,12 @@ class Speaker:
             for name, document in newest(session, Offer.TYPE, sorted(terms)).items()
         }
         bodies = []
+        wanted = turns.wanted_elsewhere(
+            session, rollout, [name for name, made in terms.items() if made is None]
+        )
         for device, made in terms.items():
             last = before.get(device)
-            if made is None and (last is None or last.digest != rollout.digest):
+            if made is None and (last is None or last.digest != rollout.digest or device in wanted):
                 continue
             body = build_offer(
                 self._fleet,

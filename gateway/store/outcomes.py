@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from advisories.states import PATCH_FAILED, PATCH_PROVEN
 from gateway.core.rollout.outcome import BY_END, BY_REASON, BY_STATE, FAILED_AS, WAITS, Failure, Outcome
-from gateway.core.rollout.table import OVER
+from gateway.core.rollout.table import OVER, RolloutState
 from gateway.store import schema
 from gateway.store.engine import Session
 
@@ -90,7 +90,10 @@ def _counted(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
 
 
-_BY_DEVICE: Final = _counted(_D.c.device.in_(sa.bindparam("devices", expanding=True)))  # built once
+_MADE: Final = _R.c.state != int(RolloutState.CREATING)  # until then nothing counts its devices
+_BY_DEVICE: Final = _counted(  # built once
+    _D.c.device.in_(sa.bindparam("devices", expanding=True)), _MADE
+)
 
 
 def outcomes(session: Session, devices: Iterable[str]) -> Iterable[tuple[str, int, Outcome, int]]:
@@ -106,7 +109,7 @@ def outcomes(session: Session, devices: Iterable[str]) -> Iterable[tuple[str, in
 
 def all_outcomes(session: Session) -> Iterable[tuple[str, int, Outcome, int]]:
     """Yield the same of every device that is part of a rollout; each key comes once."""
-    for rollout, group, number, many in session.connection.execute(_counted()):
+    for rollout, group, number, many in session.connection.execute(_counted(_MADE)):
         yield rollout, group, Outcome(number), many
 
 

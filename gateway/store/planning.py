@@ -15,10 +15,11 @@ from gateway.core.chain import canonical
 from gateway.core.rollout import GroupState, Plan, RolloutEvent, RolloutState, Step
 from gateway.core.rollout.grouping import Cut, cut, keep, rank
 from gateway.core.rollout.plan import Gates, Success, to_data
+from gateway.core.rollout.schedule import next_window
 from gateway.store import audit, schema
 from gateway.store.engine import Session, Store
 from gateway.store.outcomes import recount
-from gateway.store.rolling import SCHEDULER, apply_steps
+from gateway.store.rolling import NAME_MAX, SCHEDULER, apply_steps, require_name
 from gateway.store.rollouts import (
     Rollout,
     count_groups,
@@ -128,8 +129,10 @@ def create_rollout(
 
     Raises:
         InputError: ROLLOUT_ID, ROLLOUT_EXISTS, PATCH_UNKNOWN, NOT_LISTED, DEVICE_UNKNOWN, NO_DEVICES,
-            ROLLOUT_PLAN, SELECTION, FILTER_UNKNOWN, FILTER_NESTED.
+            ROLLOUT_PLAN, SELECTION, FILTER_UNKNOWN, FILTER_NESTED, NO_NAME.
     """
+    if approval:
+        require_name(by)
     if devices is not None:
         plan = replace(plan, where=["devices", *sorted(set(devices))])
     with store.write() as session:
@@ -143,8 +146,7 @@ def create_rollout(
             return _finish(session, id_, now, start=start, approval=approval)
     while last:  # in transactions of their own: others write meanwhile
         with store.write() as session:
-            if get_rollout(session, id_, hold=True).state is not RolloutState.CREATING:
-                raise InputError("ROLLOUT_STATE", f"Rollout '{id_}' was stopped.", mend="Make another one.")
+            _hold(session, id_)
             last = _write(session, id_, sorting, last)
     with store.write() as session:
         return _finish(session, id_, now, start=start, approval=approval)
@@ -159,10 +161,18 @@ def _write(session: Session, id_: str, sorting: Sorting, after: str) -> str:
     return last
 
 
+def _hold(session: Session, id_: str) -> Rollout:
+    """Hold a rollout that is being made, as long as nobody has stopped it."""
+    rollout = get_rollout(session, id_, hold=True)
+    if rollout.state is not RolloutState.CREATING:
+        raise InputError("ROLLOUT_STATE", f"Rollout '{id_}' was stopped.", mend="Make another one.")
+    return rollout
+
+
 def _finish(session: Session, id_: str, now: float, *, start: bool, approval: bool) -> Rollout:
+    rollout = _hold(session, id_)
     session.serialise()  # only now: whoever holds a device's row may be waiting for this lock
     recount(session, id_)
-    rollout = get_rollout(session, id_, hold=True)
     facts = {
         "by": rollout.by,
         "devices": sum(seen.total for seen in count_groups(session, rollout)),
@@ -190,7 +200,7 @@ def require(session: Session, id_: str, digest: bytes, plan: Plan, now: float) -
         raise InputError(
             "ROLLOUT_PLAN", "The plan cannot work: its deadline is not within a year.", mend="Change it."
         )
-    zone_of(plan)
+    _require_window(plan, now)
     if state_of(session, id_) is not None:
         raise InputError(
             "ROLLOUT_EXISTS", f"There is a rollout '{id_}' already.", mend="Choose another name."
@@ -211,6 +221,21 @@ def require(session: Session, id_: str, digest: bytes, plan: Plan, now: float) -
                 mend="Publish the older code under a higher sequence, then name that patch.",
             )
     return product
+
+
+def _require_window(plan: Plan, now: float) -> None:
+    """Refuse a plan whose devices could never install, or whose window no offer can carry."""
+    zone = zone_of(plan)
+    if plan.window is None and not plan.windows:
+        return
+    found = next_window(plan, zone, max(now, plan.starts or 0))
+    if found is None or found[0] >= plan.deadline:
+        what = "none of its windows opens between its start and its deadline"
+    elif found[1] > now + 2 * core.DEADLINE_SECONDS_MAX:
+        what = "its window is longer than two years"
+    else:
+        return
+    raise InputError("ROLLOUT_PLAN", f"The plan cannot work: {what}.", mend="Change the plan.")
 
 
 def _listed(session: Session, digest: bytes) -> tuple[str, int]:
@@ -250,9 +275,9 @@ def _insert(
             state=int(RolloutState.CREATING),
             plan=canonical(to_data(plan)),
             created=now,
-            by=by[:64],
+            by=by[:NAME_MAX],
             changed=now,
-            changed_by=by[:64],
+            changed_by=by[:NAME_MAX],
         )
     )
     session.connection.execute(
@@ -264,9 +289,16 @@ def _insert(
     )
 
 
-def child_of(rollout: Rollout) -> str:
-    """Return the name of the rollout that brings devices of another one back."""
-    return f"{rollout.id[:57]}-return"
+def child_of(session: Session, rollout: Rollout) -> str:
+    """Return the name of the rollout that brings devices of another one back; a free one if none does yet."""
+    r = schema.rollouts
+    made = session.connection.execute(sa.select(r.c.id).where(r.c.parent == rollout.id)).scalar()
+    if made is not None:
+        return str(made)
+    number = 1
+    while state_of(session, name := f"{rollout.id[:50]}-return{'' if number == 1 else number}") is not None:
+        number += 1
+    return name
 
 
 def bring_back(session: Session, parent: Rollout, devices: list[str], now: float) -> str:
@@ -276,7 +308,7 @@ def bring_back(session: Session, parent: Rollout, devices: list[str], now: float
     """
     assert parent.plan.back is not None
     digest = bytes.fromhex(parent.plan.back)
-    id_ = child_of(parent)
+    id_ = child_of(session, parent)
     lasts = parent.plan.deadline - parent.started
     plan = replace(
         parent.plan,

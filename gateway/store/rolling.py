@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -23,6 +24,7 @@ from gateway.store.rollouts import Rollout, count_groups, get_rollout
 from gateway.store.turns import open_offers
 from keys.errors import InputError
 
+NAME_MAX: Final = 64  # letters of a name that are kept
 SCHEDULER: Final = "scheduler"
 """Who did what no person did."""
 
@@ -82,14 +84,15 @@ def decide(
         now: UTC seconds.
 
     Raises:
-        InputError: ROLLOUT_UNKNOWN, ROLLOUT_STATE, APPROVED_BY_AUTHOR, PLAN_DIFFERS.
+        InputError: ROLLOUT_UNKNOWN, ROLLOUT_STATE, APPROVED_BY_AUTHOR, PLAN_DIFFERS, NO_NAME.
     """
     event = RolloutEvent.APPROVE if approve else RolloutEvent.DENY
     with store.write() as session:
         before = get_rollout(session, id_, hold=True)
         if (before.state, event) not in core.ROLLOUT_TABLE:
             raise _refused(before, event.name.lower())
-        if approve and by.strip().casefold() == before.by.strip().casefold():
+        require_name(by)
+        if approve and _folded(by) == _folded(before.by):
             raise InputError(
                 "APPROVED_BY_AUTHOR",
                 f"{by} made this plan: somebody else has to approve it.",
@@ -100,8 +103,24 @@ def decide(
                 "PLAN_DIFFERS", "This is not the plan that was read.", mend="Read it again, then decide."
             )
         r = schema.rollouts
-        session.connection.execute(r.update().where(r.c.id == id_).values(approved=by))
+        session.connection.execute(r.update().where(r.c.id == id_).values(approved=by[:NAME_MAX]))
         return apply_steps(session, before, [Step(event, why=why)], now, by=by, why=why)
+
+
+def require_name(by: str) -> None:
+    """Refuse who gives no name: of nobody it could be said whether they are somebody else.
+
+    Raises:
+        InputError: NO_NAME.
+    """
+    if not _folded(by):
+        raise InputError("NO_NAME", "Who says so gives no name.", mend="Name a person.")
+
+
+def _folded(name: str) -> str:
+    """Return what makes a name: no case, no width, no spaces, no dots, nothing that is not seen."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name[:NAME_MAX]).casefold())
+    return "".join(each for each in plain if unicodedata.category(each)[0] not in "CPZ")
 
 
 def plan_digest(rollout: Rollout) -> str:
@@ -201,7 +220,12 @@ def apply_steps(
         if isinstance(step.event, RolloutEvent):
             state = core.ROLLOUT_TABLE[state, step.event]
             facts |= {"event": step.event.name, "state": state.name}
-            values = {"changed": now, "changed_by": by[:64], "state": int(state), "why": step.why or why}
+            values = {
+                "changed": now,
+                "changed_by": by[:NAME_MAX],
+                "state": int(state),
+                "why": step.why or why,
+            }
             if step.event is RolloutEvent.START:
                 values["started"] = now
             session.connection.execute(r.update().where(r.c.id == rollout.id).values(**values))

@@ -23,6 +23,8 @@ from keys.reasons import Reason
 
 MINUTE: Final = 60.0  # seconds
 _D, _P, _DEVICES = schema.rollout_devices, schema.patch_states, schema.devices
+_GONE: Final = frozenset({Outcome.PROVEN, Outcome.REVOKED, Outcome.LEFT})
+"""Who stands so in the rollout that brings devices back need not run the patch any more."""
 _FAILED: Final = tuple(int(state) for state in PATCH_FAILED)
 
 
@@ -183,6 +185,19 @@ def open_offers(session: Session, rollout: Rollout, after: str, limit: int) -> l
     return list(session.connection.execute(query).scalars())
 
 
+def wanted_elsewhere(session: Session, rollout: Rollout, devices: Sequence[str]) -> set[str]:
+    """Return which of these devices another rollout that goes on has offered the same patch, too."""
+    r = schema.rollouts
+    goes_on = [int(RolloutState.RUNNING), int(RolloutState.PAUSED)]
+    query = (
+        sa.select(_D.c.device)
+        .select_from(_D.join(r, r.c.id == _D.c.rollout))
+        .where(r.c.digest == rollout.digest, r.c.id != rollout.id, r.c.state.in_(goes_on))
+        .where(_D.c.device.in_(devices), _D.c.offered.is_not(None), _D.c.cancelled.is_(None))
+    )
+    return set(session.connection.execute(query).scalars())
+
+
 def room(session: Session, rollout: Rollout, now: float, limit: int) -> int:
     """Return how many offers may be made now: in no minute more than the plan's rate allows."""
     rate = rollout.plan.rate
@@ -199,7 +214,7 @@ def to_bring_back(
     """Return devices of some groups that run the patch and are not being brought back yet."""
     mine, other = cells(session, rollout.id), cells(session, child).get(0, {})
     running = sum(mine.get(group, {}).get(Outcome.PROVEN, 0) for group in groups)
-    if running <= sum(many for outcome, many in other.items() if outcome is not Outcome.PROVEN):
+    if running <= sum(many for outcome, many in other.items() if outcome not in _GONE):
         return []
     c = _D.alias("child")
     there = sa.exists().where(c.c.rollout == child, c.c.device == _D.c.device)
