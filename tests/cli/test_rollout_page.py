@@ -149,12 +149,12 @@ def test_a_plan_of_a_real_fleet_waits_for_another_person(published: Workspace, t
     assert begun.status == 0
     begun = tocsin("rollout", "start", name, "--by", "ann", "-w", "fleet", "--json").json["rollout"]
     assert (begun["state"], begun["approved"]) == ("running", "ben")
-    other = create(tocsin, "--name", "other", "--json").json["rollout"]
+    other = create(tocsin, "--name", "unwanted", "--json").json["rollout"]
     denied = tocsin("rollout", "deny", other["id"], "--by", "ben", "--why", "no canary", "-w", "fleet")
     assert "is denied" in denied.out
     listed = tocsin("rollout", "list", "-w", "fleet", "--json").json["rollouts"]
     assert [each["state"] for each in listed["items"]] == ["running", "approval_denied"]
-    shown = tocsin("rollout", "status", "other", "-w", "fleet").out
+    shown = tocsin("rollout", "status", "unwanted", "-w", "fleet").out
     assert "by ben: no canary" in shown
 
 
