@@ -36,7 +36,7 @@ def counted(session: Session, device_ids: Iterable[str]) -> Iterator[None]:
         device_ids: every device that the block may touch, registered or of the inventory, there or not yet.
     """
     ids = sorted(set(device_ids))
-    _hold(session, ids)
+    hold(session, ids)
     before = tally(session, ids)
     yield
     after = tally(session, ids)
@@ -58,10 +58,10 @@ def counted_rollouts(session: Session, device_ids: Iterable[str]) -> Iterator[No
         move(session, {schema.rollout_cells: after})
 
 
-def _hold(session: Session, ids: list[str]) -> None:
+def hold(session: Session, device_ids: Iterable[str]) -> None:
     """Let no other transaction change these devices before this one ends."""
     d = schema.devices
-    for chunk in chunks(ids):
+    for chunk in chunks(sorted(device_ids)):
         query = sa.select(d.c.id).where(d.c.id.in_(chunk)).order_by(d.c.id).with_for_update()
         session.connection.execute(query).all()
     session.serialise()

@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gateway.store import schema
-from gateway.store.cells import counted
+from gateway.store.cells import counted, hold
 from gateway.store.engine import Session
 from gateway.store.tallies import chunks
 
@@ -65,14 +65,22 @@ def known_entries(session: Session, ids: Iterable[str]) -> dict[str, Entry]:
 
 def put(session: Session, entries: Sequence[Entry], now: float) -> Put:
     """Write what a list says, each id once; rows that say nothing new are left as they are."""
-    known = known_entries(session, (entry.id for entry in entries))
-    merged = {entry.id: _merged(known.get(entry.id), entry) for entry in entries}
-    moved = {id_: entry for id_, entry in merged.items() if entry != known.get(id_)}
+    known, moved = _moved(session, entries)
     if moved:
+        hold(session, moved)
+        # Again: until now somebody else could change them.
+        known, moved = _moved(session, [entry for entry in entries if entry.id in moved])
         with counted(session, moved):
             _write(session, known, moved, now)
     fresh = sum(id_ not in known for id_ in moved)
     return Put(fresh, len(moved) - fresh, len(entries) - len(moved))
+
+
+def _moved(session: Session, entries: Sequence[Entry]) -> tuple[dict[str, Entry], dict[str, Entry]]:
+    """Return what is known of some devices, and what will be of those of which a list says something new."""
+    known = known_entries(session, (entry.id for entry in entries))
+    merged = {entry.id: _merged(known.get(entry.id), entry) for entry in entries}
+    return known, {id_: entry for id_, entry in merged.items() if entry != known.get(id_)}
 
 
 def _merged(old: Entry | None, new: Entry) -> Entry:

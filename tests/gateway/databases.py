@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Final
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from gateway.store.engine import Store
 
@@ -191,3 +193,15 @@ def any_store(any_place: Path | str) -> Iterator[Store]:
 def both_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``scene.make_store`` make stores on each engine in turn: ``pytest.mark.usefixtures`` for a module."""
     monkeypatch.setattr(sys.modules[__name__], "ENGINE", request.param)
+
+
+def until_it_waits(store: Store, other: threading.Thread) -> None:
+    """Wait until a thread waits for a lock of the database, as it has to, or is over."""
+    waiting = sa.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while other.is_alive():
+        with store.read() as session:
+            if session.connection.execute(waiting).scalar_one():
+                return

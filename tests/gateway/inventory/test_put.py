@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.store import cells, schema
-from gateway.store.engine import Store
+from gateway.store import cells, inventory, schema
+from gateway.store.engine import Session, Store
 from gateway.store.inventory import OPERATOR, Entry, Put, known_entries, put
+from tests.gateway.databases import fresh_place, until_it_waits
 
 NOW = 1_800_000_000.0
 
@@ -95,3 +100,29 @@ def test_lists_in_any_order_leave_what_was_said_last(any_store: Store, lists: li
     assert {
         i: {"region": e.region, "account": e.account, "labels": dict(e.labels)} for i, e in found.items()
     } == model
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_of_two_that_speak_of_one_device_at_a_time_both_are_heard(
+    monkeypatch: pytest.MonkeyPatch, *, there: bool
+) -> None:
+    store = Store.open(fresh_place("postgresql", Path()))
+    if there:
+        say(store, entry("a"))
+    other = threading.Thread(target=lambda: say(store, entry("a", account="acme", labels={"site": "north"})))
+
+    def known(session: Session, ids: Iterable[str]) -> dict[str, Entry]:
+        found = known_entries(session, ids)
+        if threading.current_thread() is threading.main_thread() and other.ident is None:
+            other.start()
+            until_it_waits(store, other)
+        return found
+
+    monkeypatch.setattr(inventory, "known_entries", known)
+    say(store, entry("a", region="DE"))
+    other.join()
+    with store.read() as session:
+        (found,) = known_entries(session, ["a"]).values()
+        assert cells.faults(session) == []
+    assert (found.region, found.account, found.labels) == ("DE", "acme", {"site": "north"})
+    store.close()

@@ -20,7 +20,7 @@ from gateway.core.retention import DAY, RULES
 from gateway.operations.stores import Expiry
 from gateway.store import audit, cells, retention, schema
 from gateway.store.engine import Session, Store
-from tests.gateway.databases import fresh_place
+from tests.gateway.databases import fresh_place, until_it_waits
 from tests.gateway.store.house import IDS, House, insert
 
 DAYS = 30
@@ -112,7 +112,7 @@ def test_two_with_other_rules_that_erase_at_a_time_each_say_so_before(
         ):
             reached.set()
             other.start()
-            wait_until_blocked_or_over(store, other)
+            until_it_waits(store, other)
         return said
 
     monkeypatch.setattr(Session, "meta", meta)
@@ -122,16 +122,6 @@ def test_two_with_other_rules_that_erase_at_a_time_each_say_so_before(
     assert house.left(schema.quarantine, "id") == []
     assert house.findings() == []
     store.close()
-
-
-def wait_until_blocked_or_over(store: Store, other: threading.Thread) -> None:
-    waits = sa.text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    while other.is_alive():
-        with store.read() as session:
-            if session.connection.execute(waits).scalar_one():
-                return
 
 
 def steal(session: Session) -> None:
