@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from advisories import limits, suit
+from advisories.briefings.outputs import SHEETS
 from advisories.catalogue import Catalogue, DeviceRecord, Devices, Timestamp
 from advisories.notice import Notice, ReleaseList, Text, check_code
 from advisories.offer import Offer
@@ -26,7 +27,12 @@ B = TypeVar("B", bound=Body)
 RELEASE_LIST_BYTES_MAX: Final = 1_048_576
 OUTPUT_BYTES_MAX: Final = 16 * 1024 * 1024
 SOURCE: Final = "source/"
-"""How the names begin of what a release was made of: facts and setting, which are not for accounts."""
+"""How the names begin of what a release was made of: facts and setting."""
+
+
+def is_for_accounts(output: str) -> bool:
+    """Say whether an account's file holds an output: not what it was made of, nor sheets for our own people."""
+    return not output.startswith(SOURCE) and output.rpartition("/")[2] not in SHEETS
 
 
 @dataclass(slots=True)
@@ -249,7 +255,7 @@ class Documents:
         if listed is None:
             return
         whole = self._verdict.account is None
-        wanted = {part: one for part, one in listed.outputs.items() if whole or not part.startswith(SOURCE)}
+        wanted = {part: one for part, one in listed.outputs.items() if whole or is_for_accounts(part)}
         self._exactly(f"{folder}/outputs/", wanted, OUTPUT_BYTES_MAX)
 
     def _exactly(self, folder: str, named: Mapping[str, bytes], size_max: int) -> None:

@@ -18,7 +18,7 @@ from advisories.report import report_kid
 from gateway import files
 from gateway.core.evidence import archive as form
 from gateway.core.evidence.archive import Writer, framed
-from gateway.core.evidence.documents import RELEASE_LIST_BYTES_MAX, SOURCE, Known
+from gateway.core.evidence.documents import RELEASE_LIST_BYTES_MAX, SOURCE, Known, is_for_accounts
 from gateway.core.evidence.receipts import item_of, said
 from gateway.core.evidence.rows import EXPORTED
 from gateway.core.evidence.rows import item_of as row_item
@@ -209,16 +209,17 @@ class _Export:
         listed = _published(folder / releases.LIST)
         self._writer.add(f"{into}/release-list.cbor", listed)
         for name in sorted(load(ReleaseList, listed, size_max=RELEASE_LIST_BYTES_MAX).outputs):
-            source = name.startswith(SOURCE)
-            if source and scope.account is not None:
-                continue  # what it was made of is not for customers
-            place = folder / name if source else folder / "outputs" / name
+            if scope.account is not None and not is_for_accounts(name):
+                continue
+            place = folder / name if name.startswith(SOURCE) else folder / "outputs" / name
             self._writer.add(f"{into}/outputs/{name}", _published(place))
 
     def _words(self, session: Session, scope: Scope, shown: set[int]) -> None:
+        inside = scope.account is None  # what people of the house said to each other is not for accounts
         rows = (row for row in audit.rows(session) if row.index in shown and row.index <= scope.through)
-        self._writer.add(form.EVENTS, map(json_line, collecting.words(session, rows)))
-        clocks = [] if scope.account is not None else self._clocks(scope.advisory)
+        found = collecting.words(session, rows) if inside else ()
+        self._writer.add(form.EVENTS, map(json_line, found))
+        clocks = self._clocks(scope.advisory) if inside else []
         self._writer.add(form.CLOCKS, json_line(clocks))
 
     def _clocks(self, advisory: str) -> list[dict[str, Any]]:

@@ -45,8 +45,9 @@ IDS = ("device-0001", "device-0002", "device-0003", "device-0004")
 ACCOUNT = "exercise-account"
 N = NoticeState
 SOURCES = {"source/facts.yaml": b"id: EX-2026-0001\n", "source/setting.json": b"{}\n"}
+SHEETS = {"en/briefing-executives.md": b"Internal. Please do not pass this sheet on.\n"}
 LISTED = ReleaseList(
-    outputs={name: hashlib.sha256(data).digest() for name, data in {**OUTPUTS, **SOURCES}.items()}
+    outputs={name: hashlib.sha256(data).digest() for name, data in {**OUTPUTS, **SHEETS, **SOURCES}.items()}
 )
 
 
@@ -133,12 +134,12 @@ class Told:
         self.pass_(60)
         folder = releases.folder(self.workspace, ID, revision)
         files = {f"texts/{language}.cbor": data for language, data in texts().items()}
-        files |= {f"outputs/{name}": data for name, data in OUTPUTS.items()}
+        files |= {f"outputs/{name}": data for name, data in {**OUTPUTS, **SHEETS}.items()}
         for name, data in {**files, **SOURCES, releases.LIST: dump(LISTED)}.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
         listing = catalogues(self.fleet, body, now=self.now, patches=patches)
-        named = {**OUTPUTS, **SOURCES}
+        named = {**OUTPUTS, **SHEETS, **SOURCES}
         publish_advisory(self.store, self.fleet.seal(body), texts(), named, listing, now=self.now)
         return found
 

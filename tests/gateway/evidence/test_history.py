@@ -164,7 +164,7 @@ def test_an_account_sees_its_own_devices_and_nothing_that_others_said(
         IDS[0],
         "fielded-0001",
     }
-    hidden = [IDS[2].encode(), IDS[3].encode(), b"another"]
+    hidden = [IDS[2].encode(), IDS[3].encode(), b"another", b"Read in full", b"do not pass this sheet on"]
     assert not [(name, one) for name, data in whole.items() for one in hidden if one in data]
     assert any("all of their reports, is what the operator states" in note for note in found.notes)
     reports = items(whole[form.REPORTS])
