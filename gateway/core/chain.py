@@ -113,7 +113,7 @@ def threads(kind: str, data: Mapping[str, Any]) -> tuple[str, ...]:
     records; erasures. A batch of reports belongs to what its ``about`` counts.
     """
     head, _, _ = kind.partition(".")
-    keys = {name: name for name in _NAMED} | _OWN.get(head, {})
+    keys = {**{name: name for name in _NAMED}, **_OWN.get(head, {})}
     found = {f"{name}:{data[key]}" for key, name in keys.items() if isinstance(data.get(key), str)}
     if head in _SHARED:
         found.add(_SHARED[head])

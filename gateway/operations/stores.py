@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from gateway.core.retention import RULES
 from gateway.operations.afar import operation
 from gateway.store import audit, backup, cells, retention, schema
-from gateway.store.backup import Backup
+from gateway.store.backup_reading import Backup
 from gateway.store.engine import Store
 from gateway.store.retention import Erased
 from gateway.workspace.folder import Workspace
