@@ -28,6 +28,7 @@ from gateway.service.broker import mosquitto
 from keys.errors import InputError
 
 app = group("The MQTT broker: its configuration, and who may do what there.")
+_EVERYWHERE: Final = {"", "0.0.0.0", "::"}  # noqa: S104 - told apart from one address of the machine
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.:%_-]*")
 
 
@@ -72,7 +73,7 @@ def config(
     if kind is not Kind.MOSQUITTO:
         written = broker.write_rules(opened, kind, folder, arn=arn, dry_run=dry_run)
     else:
-        if (listen, port) == (gateway_listen, gateway_port):
+        if port == gateway_port and (listen == gateway_listen or _EVERYWHERE & {listen, gateway_listen}):
             mend = "Give another --gateway-port."
             raise InputError("BAD_VALUE", "Devices and gateways would come to one door.", mend=mend)
         plan = mosquitto.Plan(

@@ -72,6 +72,12 @@ def test_what_others_wrote_is_never_written_over(fleet: Workspace, tocsin: Tocsi
 REFUSED = {
     "no such address": (("--listen", "0.0.0.0\nallow_anonymous true"), "BAD_ADDRESS"),
     "one door for all": (("--listen", "127.0.0.1", "--port", "8884"), "BAD_VALUE"),
+    "one door within the other": (("--port", "8884"), "BAD_VALUE"),
+    "one door within the other, by its number": (("--listen", "0.0.0.0", "--port", "8884"), "BAD_VALUE"),
+    "the gateways' door around the devices'": (
+        ("--listen", "192.0.2.1", "--port", "8884", "--gateway-listen", ""),
+        "BAD_VALUE",
+    ),
     "no such user": (("--user", "nobody-of-that-name"), "NO_SUCH_USER"),
     "a line in the folder's name": (("--at", "/etc/x\nallow_anonymous true"), "BAD_FOLDER"),
     "no ARN": (("--for", "aws-iot", "--arn", "arn:aws:iot"), "BAD_ARN"),
