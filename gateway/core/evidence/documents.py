@@ -31,7 +31,7 @@ SOURCE: Final = "source/"
 
 
 def is_for_accounts(output: str) -> bool:
-    """Say whether an account's file holds an output: not what it was made of, nor sheets for our own people."""
+    """Say whether an account's file holds an output: not what it was made of, nor sheets for the house."""
     return not output.startswith(SOURCE) and output.rpartition("/")[2] not in SHEETS
 
 
