@@ -32,6 +32,7 @@ from gateway.cli.output import (
     open_workspace,
     say,
 )
+from gateway.operations import products
 from gateway.operations.trust.keys import signer_for
 from keys.algorithms import Algorithm
 from keys.errors import InputError
@@ -114,7 +115,7 @@ def firmware(
     as_json: JsonOption = False,
 ) -> None:
     """Make an MCUboot image that simulated devices run: the same arguments give the same bytes."""
-    entry = open_workspace(workspace).product(product)
+    entry = products.show(open_workspace(workspace), product)
     data = homes.firmware(entry.id, _version(version), algorithms=_algorithms(algorithm))
     files.require_replaceable(output)
     files.write_atomic(output, data)

@@ -23,6 +23,7 @@ from gateway.cli.output import (
     table,
     utc,
 )
+from gateway.cli.own import require_here
 from gateway.operations.trust import keys
 from keys.algorithms import Algorithm
 from keys.errors import InputError
@@ -90,7 +91,7 @@ def new(
         made = keys.make_offline(out, name, roles=role, holder=holder, passphrase=asked, algorithm=chosen)
         _tell_offline(made, as_json=as_json)
         return
-    opened = open_workspace(workspace)
+    opened = require_here(open_workspace(workspace))
     if uri is None:
         entry = keys.new(
             opened,

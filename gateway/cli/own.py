@@ -22,6 +22,13 @@ def is_afar() -> bool:
     return server.named() is not None
 
 
+def require_here(opened: Workspace) -> Workspace:
+    """Return the workspace, unless it is a server (InputError: NOT_REMOTE)."""
+    if is_afar():
+        raise server.not_remote()
+    return opened
+
+
 def place_of(path: Path) -> str:
     """Return what messages call a file of this machine: a server is told its name only."""
     return path.name if is_afar() else str(path)

@@ -22,10 +22,11 @@ from gateway.cli.output import (
     table,
     utc,
 )
+from gateway.cli.own import require_here
 from gateway.cli.show import line
 from gateway.core.retention import setting
 from gateway.operations import stores
-from gateway.store.backup import Backup
+from gateway.store.backup_reading import Backup
 from gateway.store.retention import Erased
 
 app = group("What happened: the store, copies of it, and what is kept for how long.")
@@ -114,7 +115,7 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Put a backup into the store that tocsin.toml names, which is new or empty; of either engine."""
-    opened = open_workspace(workspace)
+    opened = require_here(open_workspace(workspace))
     found = stores.restore(opened, file, now=now(), dry_run=dry_run)
     verb = "Would restore" if dry_run else "Restored"
     emit(

@@ -81,7 +81,8 @@ def create(
     at = now()
     if plan is not None:
         data = typed.plan_file(plan, now=at, days=days)
-        return_to = data.pop("back", return_to)
+        if isinstance(data.get("back"), str):
+            return_to = data.pop("back")
     else:
         gates = {
             "success": {"percent": success, "soak": typed.span(soak)},

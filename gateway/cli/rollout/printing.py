@@ -21,13 +21,18 @@ _SAID = {
 """States that somebody wants to know the reason of."""
 
 
+def seen(text: str | None) -> str:
+    """Return what somebody typed with nothing in it that a terminal obeys, or that begins another line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text or "-")
+
+
 def print_rollout(view: RolloutView, out: Console) -> None:
     """Print one rollout, group by group."""
     state = view.state.name.lower().replace("_", " ")
     out.print(f"rollout {view.id}: {state}, until {utc(view.plan.deadline)}", markup=False)
     if view.state in _SAID:
-        said = f": {view.why}" if view.why else ""
-        out.print(f"{state} since {utc(view.changed)} by {view.changed_by or '-'}{said}", markup=False)
+        said = f": {seen(view.why)}" if view.why else ""
+        out.print(f"{state} since {utc(view.changed)} by {seen(view.changed_by)}{said}", markup=False)
     rare = [name for name in _RARE if any(getattr(group.counts, name) for group in view.groups)]
     rows = [
         (

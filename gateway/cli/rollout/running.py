@@ -34,15 +34,12 @@ def _change(
     workspace, dry_run, as_json = options
     opened = open_workspace(workspace)
     by, why = person(said[0]), said[1]
-    if dry_run:
-        view = rollouts.change(opened, name, event, now=now(), by=by, why=why, dry_run=True)
-    else:
-        asked = {
-            RolloutEvent.PAUSE: rollouts.deciding.pause,
-            RolloutEvent.RESUME: rollouts.deciding.resume,
-            RolloutEvent.STOP: rollouts.deciding.stop,
-        }[event]
-        view = asked(opened, name, now=now(), by=by, why=why)
+    asked = {
+        RolloutEvent.PAUSE: rollouts.deciding.pause,
+        RolloutEvent.RESUME: rollouts.deciding.resume,
+        RolloutEvent.STOP: rollouts.deciding.stop,
+    }[event]
+    view = asked(opened, name, now=now(), by=by, why=why, dry_run=dry_run)
     verb = f"would be {done}" if dry_run else f"is {done}"
     emit(as_json, {"rollout": view, "dry_run": dry_run}, say(f"rollout {name} {verb}."))
 

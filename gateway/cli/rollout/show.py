@@ -9,10 +9,14 @@ from rich.console import Console
 
 from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, open_workspace, table, utc
 from gateway.cli.rollout.app import NameArgument, app
-from gateway.cli.rollout.printing import print_rollout
+from gateway.cli.rollout.printing import print_rollout, seen
+from gateway.cli.rollout.typed import DAYS
+from gateway.core.rollout import Plan
+from gateway.core.selection import describe
 from gateway.operations import rollouts
 from gateway.operations.rollouts import views
 
+ALL = 100  # per cent
 _NONE = "No rollout yet. Start one with 'tocsin rollout start'."
 
 
@@ -68,11 +72,35 @@ def show(rollout: NameArgument, *, workspace: WorkspaceOption = None, as_json: J
 
     def human(out: Console) -> None:
         print_rollout(view, out)
-        out.print(f"plan {view.digest} by {view.by or '-'}, approved by {view.approved or '-'}", markup=False)
-        for line in plan_lines(view):
-            out.print(line, markup=False)
+        out.print(f"plan {view.digest} by {seen(view.by)}, approved by {seen(view.approved)}", markup=False)
+        for line in (*_whom(view.plan), *plan_lines(view), *_when(view.plan)):
+            out.print(seen(line), markup=False)
 
     emit(as_json, {"rollout": view}, human)
+
+
+def _whom(plan: Plan) -> list[str]:
+    """Write which devices a plan means, where it does not mean all."""
+    lines = [f"devices: {describe(plan.where)}"] if plan.where is not None else []
+    lines += [f"  {plan.share} % of those"] if plan.share < ALL else []
+    return [*lines, "owners are asked, also those who agreed beforehand"] if plan.ask else lines
+
+
+def _when(plan: Plan) -> list[str]:
+    """Write what a plan says of time."""
+    lines = [f"starts: {utc(plan.starts)} at the soonest"] if plan.starts is not None else []
+    lines += [
+        f"group {number} opens {group.opens} s after the start at the soonest"
+        for number, group in enumerate(plan.groups, 1)
+        if group.opens
+    ]
+    if plan.window is not None:
+        lines.append(f"window: {utc(plan.window[0])} to {utc(plan.window[1])}")
+    for window in plan.windows:
+        days = ",".join(DAYS[day] for day in window.days) or "daily"
+        at = f"{window.start // 60:02}:{window.start % 60:02}"
+        lines.append(f"window: {days} {at} for {window.minutes} minutes, {plan.zone}")
+    return [*lines, f"jitter: up to {plan.jitter} s"] if plan.jitter else lines
 
 
 def plan_lines(view: rollouts.RolloutView) -> list[str]:
@@ -84,8 +112,9 @@ def plan_lines(view: rollouts.RolloutView) -> list[str]:
         if number and gates == plan.gates_of(number - 1):
             continue
         soak = f", then {gates.success.soak} s of watching" if gates.success.soak else ""
+        least = f", at least {gates.success.minimum}" if gates.success.minimum else ""
         lines.append(
-            f"from group {number + 1}: {gates.success.percent} % patched -> {gates.success.then}{soak}"
+            f"from group {number + 1}: {gates.success.percent} % patched{least} -> {gates.success.then}{soak}"
         )
         for trip in gates.failure:
             what = ", ".join(trip.failures) or "all kinds"

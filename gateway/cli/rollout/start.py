@@ -18,10 +18,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.rollout.app import AskOption, ByOption, DaysOption, NameOption, WhyOption, app
 from gateway.cli.rollout.printing import print_rollout
-from gateway.core.rollout import RolloutEvent
 from gateway.operations import rollouts
-from gateway.operations.rollouts import RolloutView
-from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
 
@@ -60,7 +57,8 @@ def start(
     if (rollout is None) == (patch is None):
         raise InputError("BAD_VALUE", "Name either a rollout or --patch.", mend="See --help.")
     if rollout is not None:
-        view = _begin(opened, rollout, by, why, dry_run=dry_run)
+        who = person(by)
+        view = rollouts.deciding.begin(opened, rollout, now=now(), by=who, why=why, dry_run=dry_run)
     else:
         view = rollouts.start(
             opened,
@@ -76,10 +74,3 @@ def start(
             by=person(by),
         )
     emit(as_json, {"rollout": view, "dry_run": dry_run}, lambda out: print_rollout(view, out))
-
-
-def _begin(workspace: Workspace, rollout: str, by: str | None, why: str, *, dry_run: bool) -> RolloutView:
-    if dry_run:
-        event = RolloutEvent.START
-        return rollouts.change(workspace, rollout, event, now=now(), by=person(by), why=why, dry_run=True)
-    return rollouts.deciding.begin(workspace, rollout, now=now(), by=person(by), why=why)

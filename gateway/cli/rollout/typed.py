@@ -16,8 +16,9 @@ from keys.errors import InputError
 
 _SPAN: Final = re.compile(r"(\d{1,5})\s*([smhd])")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WINDOW: Final = re.compile(r"(\S+)\s+(\d\d):(\d\d)\s*-\s*(\d\d):(\d\d)")
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_CLOCK: Final = r"([01]\d|2[0-3]|24(?=:00)):([0-5]\d)"
+_WINDOW: Final = re.compile(rf"(\S+)\s+{_CLOCK}\s*-\s*{_CLOCK}")
 _RETRY: Final = re.compile(r"([a-z]+)=(\d{1,2})(?::(\S+))?")
 _DAY_MINUTES: Final = 1_440
 
@@ -77,14 +78,14 @@ def windows(texts: Sequence[str] | None, *, now: int) -> dict[str, Any]:
 def _window(text: str) -> dict[str, Any]:
     match = _WINDOW.fullmatch(text.strip())
     days = () if match is None or match.group(1) == "daily" else match.group(1).lower().split(",")
-    if match is None or not set(days) <= set(_DAYS):
+    if match is None or not set(days) <= set(DAYS):
         raise _refuse(
             f"'{text}' is not a window.", "Write it as 'sat,sun 02:00-05:00' or 'daily 22:00-04:00'."
         )
     start = int(match.group(2)) * 60 + int(match.group(3))
     end = int(match.group(4)) * 60 + int(match.group(5))
     minutes = (end - start) % _DAY_MINUTES or _DAY_MINUTES
-    return {"start": start, "minutes": minutes, "days": sorted(_DAYS.index(day) for day in days)}
+    return {"start": start, "minutes": minutes, "days": sorted(DAYS.index(day) for day in days)}
 
 
 def retry(text: str) -> dict[str, Any]:
@@ -103,7 +104,8 @@ def plan_file(path: Path, *, now: int, days: int) -> dict[str, Any]:
     data = dict(files.parse_toml(path, raw).data)
     data.setdefault("deadline", now + days * 86_400)
     _read_queries(data)
-    for group in data.get("groups", []):
+    groups = data.get("groups")
+    for group in groups if isinstance(groups, list) else ():  # what is none is refused with the plan
         if isinstance(group, dict):
             _read_queries(group)
     return data

@@ -42,27 +42,35 @@ def change(
 
 
 @operation("POST", "/rollouts/{rollout}/start", right="rollout:run")
-def begin(workspace: Workspace, rollout: str, *, now: int, by: str, why: str = "") -> RolloutView:
+def begin(
+    workspace: Workspace, rollout: str, *, now: int, by: str, why: str = "", dry_run: bool = False
+) -> RolloutView:
     """Start a rollout that is ready, now or when its plan says. Errors: see :func:`change`."""
-    return change(workspace, rollout, RolloutEvent.START, now=now, by=by, why=why)
+    return change(workspace, rollout, RolloutEvent.START, now=now, by=by, why=why, dry_run=dry_run)
 
 
 @operation("POST", "/rollouts/{rollout}/pause", right="rollout:run")
-def pause(workspace: Workspace, rollout: str, *, now: int, by: str, why: str = "") -> RolloutView:
+def pause(
+    workspace: Workspace, rollout: str, *, now: int, by: str, why: str = "", dry_run: bool = False
+) -> RolloutView:
     """Make no further offers for now. Errors: see :func:`change`."""
-    return change(workspace, rollout, RolloutEvent.PAUSE, now=now, by=by, why=why)
+    return change(workspace, rollout, RolloutEvent.PAUSE, now=now, by=by, why=why, dry_run=dry_run)
 
 
 @operation("POST", "/rollouts/{rollout}/resume", right="rollout:run")
-def resume(workspace: Workspace, rollout: str, *, now: int, by: str, why: str = "") -> RolloutView:
+def resume(
+    workspace: Workspace, rollout: str, *, now: int, by: str, why: str = "", dry_run: bool = False
+) -> RolloutView:
     """Go on; a group whose gate failed is let through. Errors: see :func:`change`."""
-    return change(workspace, rollout, RolloutEvent.RESUME, now=now, by=by, why=why)
+    return change(workspace, rollout, RolloutEvent.RESUME, now=now, by=by, why=why, dry_run=dry_run)
 
 
 @operation("POST", "/rollouts/{rollout}/stop", right="rollout:run")
-def stop(workspace: Workspace, rollout: str, *, now: int, by: str, why: str = "") -> RolloutView:
+def stop(
+    workspace: Workspace, rollout: str, *, now: int, by: str, why: str = "", dry_run: bool = False
+) -> RolloutView:
     """Stop for good, and take back every offer not yet acted on. Errors: see :func:`change`."""
-    return change(workspace, rollout, RolloutEvent.STOP, now=now, by=by, why=why)
+    return change(workspace, rollout, RolloutEvent.STOP, now=now, by=by, why=why, dry_run=dry_run)
 
 
 @operation("POST", "/rollouts/{rollout}/next", right="rollout:run")

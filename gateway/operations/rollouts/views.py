@@ -139,9 +139,14 @@ def status(workspace: Workspace, name: str | None = None) -> list[RolloutView]:
     Raises:
         InputError: ROLLOUT_UNKNOWN.
     """
-    with workspace.store() as store, store.read() as session:
-        found = [get_rollout(session, name)] if name else list_rollouts(session)
-        return [view(rollout, count_groups(session, rollout)) for rollout in found]
+    if name:
+        return [show(workspace, name)]
+    page = list_(workspace, limit=LIMIT_MAX)
+    found = list(page.items)
+    while page.next:
+        page = list_(workspace, limit=LIMIT_MAX, after=page.next)
+        found += page.items
+    return found
 
 
 @operation("GET", "/rollouts", right="rollout:read")
@@ -189,7 +194,7 @@ def devices(
         after: id behind which to begin.
 
     Raises:
-        InputError: ROLLOUT_UNKNOWN, OUTCOME_UNKNOWN.
+        InputError: ROLLOUT_UNKNOWN, OUTCOME_UNKNOWN, GROUP_UNKNOWN.
     """
     limit = max(1, min(limit, LIMIT_MAX))
     d, p = schema.rollout_devices, schema.patch_states
@@ -202,7 +207,11 @@ def devices(
     if group is not None:
         query = query.where(d.c.group == group - 1)
     with workspace.store() as store, store.read() as session:
-        get_rollout(session, rollout)
+        groups = len(get_rollout(session, rollout).groups)
+        if group is not None and not 1 <= group <= groups:
+            raise InputError(
+                "GROUP_UNKNOWN", f"'{rollout}' has no group {group}.", mend=f"It has {groups}, from 1 on."
+            )
         rows = [tuple(row) for row in session.connection.execute(query)]
     items = tuple(
         DeviceView(
