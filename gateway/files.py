@@ -292,6 +292,13 @@ def parse_toml(path: Path, raw: bytes) -> Toml:
     try:
         text = raw.decode()
         return Toml(path, text, tomllib.loads(text))
+    except RecursionError:
+        raise InputError(
+            "BAD_TOML",
+            "This is not TOML that anybody means: it lies too deep.",
+            mend="Mend the file.",
+            where=str(path),
+        ) from None
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise InputError(

@@ -81,6 +81,9 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--return-to", "thermostat@9.9.9"), "NO_PATCH"),
     (("--window", "someday 02:00-03:00"), "BAD_VALUE"),
     (("--window", "daily 2-3"), "BAD_VALUE"),
+    (("--window", "daily 02:00-29:00"), "BAD_VALUE"),
+    (("--window", "daily 02:00-24:30"), "BAD_VALUE"),
+    (("--window", "2020-01-01T00:00:00Z/2020-01-02T00:00:00Z"), "ROLLOUT_PLAN"),
     (("--window", "2030-01-01T00:00:00Z/never"), "BAD_VALUE"),
     (("--window", "daily 02:00-03:00", "--window", "1d/2d"), "BAD_VALUE"),
     (("--window", "daily 02:00-03:00", "--zone", "Nowhere/At_All"), "ROLLOUT_PLAN"),
@@ -91,6 +94,11 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--plan", "missing.toml"), "FILE_MISSING"),
     (("--plan", "odd.toml"), "ROLLOUT_PLAN"),
     (("--plan", "broken.toml"), "BAD_TOML"),
+    (("--plan", "number.toml"), "ROLLOUT_PLAN"),
+    (("--plan", "back.toml"), "ROLLOUT_PLAN"),
+    (("--plan", "former.toml"), "ROLLOUT_PLAN"),
+    (("--plan", "deep.toml"), "BAD_TOML"),
+    (("--by", " ", "--approval"), "NO_NAME"),
     (("--name", "a/b"), "ROLLOUT_ID"),
 ]
 
@@ -100,11 +108,48 @@ def test_bad_options_are_refused_with_one_sentence_and_leave_nothing(
 ) -> None:
     Path("odd.toml").write_text("percents = [1]\n", encoding="utf-8")
     Path("broken.toml").write_text("groups = [", encoding="utf-8")
+    Path("number.toml").write_text("groups = 5\n", encoding="utf-8")
+    Path("back.toml").write_text("back = 5\n[[groups]]\n", encoding="utf-8")
+    Path("deep.toml").write_text(f"where = {'[' * 3_000}{']' * 3_000}\n", encoding="utf-8")
+    former = 'percents = "a"\nsuccess_percent = "b"\nfailure_percent = 1\nfailure_minimum = 2\n'
+    Path("former.toml").write_text(f"{former}deadline = 4\nwindow = 5\nask = 6\n", encoding="utf-8")
     for options, code in BAD:
         ran = create(tocsin, *options, "--json")
         assert (code_of(ran), ran.status != 0) == (code, True), options
         assert "Traceback" not in ran.err
     assert "No rollout yet" in tocsin("rollout", "list", "-w", published.path).out
+
+
+def test_what_somebody_approves_is_shown_whole_and_in_lines_of_its_own(
+    published: Workspace, tocsin: Tocsin
+) -> None:
+    """Neither what a plan leaves out nor the name of its author can make it look like another one."""
+    Path("plan.toml").write_text(
+        'where = "not region = \'X\'"\nshare = 50\nask = true\nstarts = 1\njitter = 60\nzone = "Asia/Tokyo"\n'
+        "windows = [{start = 125, minutes = 30, days = [0, 6]}, {start = 0, minutes = 5}]\n"
+        "[gates.success]\nminimum = 1\n[[groups]]\nopens = 60\n",
+        encoding="utf-8",
+    )
+    author = "ann, approved by ben\nplan 0 by \x1b[2Kcy"
+    create(tocsin, "--plan", "plan.toml", "--name", "whole", "--approval", "--by", author)
+    lines = tocsin("rollout", "show", "whole", "-w", "fleet", env={"COLUMNS": "300"}).out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("plan "))
+    assert lines[start].endswith(r"by ann, approved by ben\nplan 0 by \x1b[2Kcy, approved by -")
+    for wanted in (
+        "devices: not region = 'X'",
+        "  50 % of those",
+        "owners are asked, also those who agreed beforehand",
+        "from group 1: 90 % patched, at least 1 -> next",
+        "starts: 1970-01-01 00:00:01 UTC at the soonest",
+        "group 1 opens 60 s after the start at the soonest",
+        "window: mon,sun 02:05 for 30 minutes, Asia/Tokyo",
+        "window: daily 00:00 for 5 minutes, Asia/Tokyo",
+        "jitter: up to 60 s",
+    ):
+        assert wanted in lines[start + 1 :], lines
+    for group in ("0", "2", "9" * 30):
+        ran = tocsin("rollout", "devices", "whole", "--group", group, "-w", "fleet", "--json")
+        assert code_of(ran) == "GROUP_UNKNOWN"
 
 
 def test_a_rehearsal_says_when_and_changes_nothing(published: Workspace, tocsin: Tocsin) -> None:

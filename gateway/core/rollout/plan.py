@@ -310,6 +310,17 @@ def to_data(plan: Plan) -> dict[str, Any]:
     return asdict(plan)
 
 
+def _renewed(data: Mapping[str, Any]) -> dict[str, Any]:
+    shares, trip = data["percents"], {"percent": data["failure_percent"], "minimum": data["failure_minimum"]}
+    return {
+        "groups": [{"percent": each} for each in shares] if isinstance(shares, list) else shares,
+        "gates": {"success": {"percent": data["success_percent"]}, "failure": [trip]},
+        "deadline": data["deadline"],
+        "window": data["window"] or None,
+        "ask": data["ask"],
+    }
+
+
 def from_data(data: Mapping[str, Any]) -> Plan:
     """Read a plan: JSON values, also those of a store from before groups had gates.
 
@@ -317,16 +328,7 @@ def from_data(data: Mapping[str, Any]) -> Plan:
         InputError: ROLLOUT_PLAN, saying where.
     """
     if data.keys() == _FORMER:
-        window = data.get("window")
-        return by_percent(
-            data["percents"],
-            success=data["success_percent"],
-            failure=data["failure_percent"],
-            minimum=data["failure_minimum"],
-            deadline=data["deadline"],
-            window=tuple(window) if window else None,
-            ask=data["ask"],
-        )
+        data = _renewed(data)
     try:
         plan = _PLAN.validate_python(data)
     except ValidationError as error:
