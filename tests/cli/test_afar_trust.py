@@ -3,106 +3,35 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.cli import homes
-from gateway.operations import tokens
-from gateway.operations.identity import authority, device_ca, revocation
-from gateway.operations.identity import devices as identity
-from gateway.operations.identity.certificates import DeviceCa
 from gateway.operations.trust import keys
 from gateway.workspace.folder import Workspace
-from keys.algorithms import Algorithm, PublicKey
+from keys.algorithms import PublicKey
 from keys.cbor import encode
-from keys.errors import InputError
 from keys.signer import generate
-from tests.cli.conftest import Ran, Tocsin
+from tests.cli.afar import Pair, an_image, paired, write
+from tests.cli.conftest import Tocsin
 from tests.cli.test_devices import request
-from tests.cli.test_server import running
 
-PEM, DER = Encoding.PEM, Encoding.DER
 SEQUENCE = "1800000000"
-NOW_FIELDS = {"issued", "expires", "valid_from", "valid_to", "crl_next_update", "next_update", "version_"}
-
-
-@dataclass
-class Pair:
-    """One workspace twice: worked in here, and served to who holds keys in a folder of their own."""
-
-    here: Workspace
-    there: Workspace
-    own: Workspace
-    """Where the keys are that sign through the server."""
-    tocsin: Tocsin
-    env: dict[str, str]
-    url: str
-
-    def local(self, *words: str | Path) -> Ran:
-        return self.tocsin(*words, "-w", self.here.path)
-
-    def afar(self, *words: str | Path) -> Ran:
-        return self.tocsin(*words, "--server", self.url, "-w", self.own.path, env=self.env)
-
-    def both(self, *words: str | Path) -> Any:
-        """Run a command here and there; both say the same, and that is returned."""
-        left, right = self.local(*words, "--json"), self.afar(*words, "--json")
-        assert left.status == right.status, (words, left, right)
-        assert self.plain(right.json) == self.plain(left.json), words
-        return right.json
-
-    def plain(self, found: Any) -> Any:
-        """Leave out what differs by nature: times, and where a workspace lies."""
-        if isinstance(found, dict):
-            return {name: self.plain(value) for name, value in found.items() if name not in NOW_FIELDS}
-        if isinstance(found, list):
-            return [self.plain(value) for value in found]
-        if isinstance(found, str):
-            for folder in (self.here.path, self.there.path):
-                found = found.removeprefix(f"{folder}/").replace(str(folder), "FOLDER")
-        return found
+SBOM = b'{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"type":"library","name":"libfoo","version":"1.2"}]}'
 
 
 @pytest.fixture
 def pair(workspace: Workspace, tocsin: Tocsin, tmp_path: Path) -> Iterator[Pair]:
-    device_ca.new(workspace, passphrase=b"", algorithm=Algorithm.ESP256, days=365, now=int(time.time()))
-    for name in ("there", "own"):
-        shutil.copytree(workspace.path, tmp_path / name)
-    there, own = Workspace.open(tmp_path / "there"), Workspace.open(tmp_path / "own")
-    for path in (there.path / "keys").glob("*.pem"):  # no private key is where the server is
-        path.unlink()
-    shutil.rmtree(own.path / "advisories")
-    (own.path / "store.sqlite").unlink()
-    roles = ["operator", "security", "release"]
-    made = tokens.new(there, "exercise", roles=roles, now=int(time.time()), by="exercise")
-    with running(there, None) as url:
-        yield Pair(workspace, there, own, tocsin, {"TOCSIN_TOKEN": made.token}, url)
-
-
-def write(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
-    return path
-
-
-def an_image(folder: Path, product: str = "thermostat", version: str = "1.4.2") -> Path:
-    numbers = tuple(map(int, version.split(".")))
-    return write(folder / f"{version}.bin", homes.firmware(product, (*numbers, 0)))  # type: ignore[arg-type]
+    with paired(workspace, tocsin, tmp_path) as made:
+        yield made
 
 
 def public_file(folder: Path, name: str) -> Path:
     return keys.make_offline(
         folder / "made", name, roles=["legal"], holder="exercise-new", passphrase=b""
     ).public
-
-
-SBOM = b'{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"type":"library","name":"libfoo","version":"1.2"}]}'
 
 
 def products(folder: Path) -> list[tuple[str | Path, ...]]:
@@ -152,7 +81,35 @@ def devices(folder: Path) -> list[tuple[str | Path, ...]]:
     ]
 
 
-@pytest.mark.parametrize("table", [products, trust, devices], ids=lambda table: table.__name__)
+def others(folder: Path) -> list[tuple[str | Path, ...]]:
+    return [
+        ("account", "add", "exercise-gmbh", "--name", "Example GmbH"),
+        ("account", "show", "exercise-gmbh"),
+        ("account", "set", "exercise-gmbh", "--email", "a@example.com"),
+        ("account", "close", "exercise-gmbh", "--dry-run"),
+        ("quarantine", "list"),
+        ("quarantine", "show", "1"),
+        ("quarantine", "release", "--all", "--dry-run"),
+        ("quarantine", "drop", "1", "--yes"),
+        ("followup", "list"),
+        ("followup", "take", "EX-2026-0001", "none"),
+        ("rollout", "list"),
+        ("rollout", "status"),
+        ("rollout", "status", "none"),
+        ("rollout", "cancel", "none", "--dry-run"),
+        ("rollout", "filter", "add", "north", "region = DE"),
+        ("rollout", "filter", "list"),
+        ("webhook", "list"),
+        ("webhook", "show", "none"),
+        ("store", "check"),
+        ("store", "expire", "--dry-run"),
+        ("alerts", "check"),
+        ("evidence", "export", "EX-2026-0001", "-o", folder / "evidence.zip"),
+        ("status",),
+    ]
+
+
+@pytest.mark.parametrize("table", [products, trust, devices, others], ids=lambda table: table.__name__)
 def test_a_command_says_the_same_here_and_there(
     pair: Pair, tmp_path: Path, table: Callable[[Path], list[tuple[str | Path, ...]]]
 ) -> None:
@@ -300,43 +257,6 @@ def test_devices_are_enrolled_replaced_and_revoked_through_a_server(pair: Pair, 
     told = [row["data"] for row in rows if row["kind"] == "devices.registered" and "by" in row["data"]]
     assert {row["by"] for row in told} == {"exercise"}
     assert told[-1]["reason"] == "Stolen"
-
-
-def test_what_a_ca_elsewhere_signed_is_taken_only_where_it_fits(pair: Pair) -> None:
-    now = int(time.time())
-    ours = device_ca.open_ca(pair.own, lambda _: b"")
-    foreign = Workspace.create(pair.own.path.parent / "foreign", exercise=True)
-    other = device_ca.new(foreign, passphrase=b"", algorithm=Algorithm.ESP256, days=9, now=now)
-    device = next(iter(devices_of(pair.there)))
-    record = identity.read_record(pair.there, device)
-
-    def made(ca: DeviceCa, key: PublicKey = record.key, name: str = device) -> bytes:
-        wanted = device_ca.Wanted(name, encode(key.to_cose()), now - 9, record.valid_to, revoked=False)
-        return device_ca.certificate_for(ca, wanted, now=now, days=9).public_bytes(DER)
-
-    for issued, code in (
-        (made(other), "BAD_CERTIFICATE"),
-        (made(ours, generate().public), "BAD_CERTIFICATE"),
-        (made(ours, name="_gateway"), "BAD_CERTIFICATE"),
-        (made(ours, name="nobody"), "NO_DEVICE"),
-        (b"no certificate", "BAD_CERTIFICATE"),
-    ):
-        with pytest.raises(InputError) as caught:
-            authority.take(pair.there, [made(ours), issued], now=now)
-        assert caught.value.code == code
-    assert authority.show(pair.there).issued == 0  # all or none
-    wanted = authority.revocations(pair.there, now=now)
-    for ca, last, code in ((other, None, "BAD_CRL"), (ours, -now, "CRL_INCOMPLETE")):
-        listed = revocation.signed(ca, replace(wanted, last=last), now=now - 2 * (ca is ours), days=9)
-        with pytest.raises(InputError) as caught:
-            authority.put_list(pair.there, listed.public_bytes(PEM), now=now)
-        assert caught.value.code == code
-    with pytest.raises(InputError):
-        authority.put_list(pair.there, b"no list", now=now)
-
-
-def devices_of(workspace: Workspace) -> list[str]:
-    return [each.id for each in identity.listed(workspace)]
 
 
 def dump(key: PublicKey) -> str:
