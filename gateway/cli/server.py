@@ -35,6 +35,7 @@ _OPTIONS: Final = {  # of the command line -> environment, where it is not on th
 _WAITS: Final = (0.2, 1.0)  # seconds before a lost request is sent again
 _SECONDS: Final = (5.0, 60.0)  # to connect; to get an answer
 _WARN_SECONDS: Final = 14 * 86_400  # before its end at which a token is warned of
+_TIME_DIGITS: Final = 18  # of UTC seconds; whoever else answers may write any number
 _TOKEN: Final = re.compile(r"[!-~]{1,256}")
 _TOKEN_FILE_BYTES_MAX: Final = 4_096
 
@@ -185,7 +186,8 @@ class Server:
     def _warn(self, response: httpx.Response) -> None:
         """Say once, on stderr, that the token ends soon."""
         ends = response.headers.get("tocsin-token-expires", "")
-        left = int(ends) - time.time() if ends.isdecimal() else _WARN_SECONDS
+        told = ends.isdecimal() and len(ends) <= _TIME_DIGITS
+        left = int(ends) - time.time() if told else _WARN_SECONDS
         if left < _WARN_SECONDS and not self._warned:
             self._warned = True
             day = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(int(ends)))

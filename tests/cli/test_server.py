@@ -308,6 +308,7 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_nothing_is_done_twice(
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno",
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]",
         b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nword",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTocsin-Token-Expires: " + b"9" * 5_000 + b"\r\n\r\nword",
         b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
         b"HTTP/1.1 500 X\r\nContent-Type: application/problem+json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]",
         b'HTTP/1.1 400 X\r\nContent-Type: application/problem+json\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{"code":1}',
