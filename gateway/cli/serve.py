@@ -24,6 +24,7 @@ from gateway.cli.output import (
     say,
 )
 from gateway.cli.running import announced, only_one, run
+from gateway.operations import stores
 from gateway.operations.trust.keys import signer_for
 from gateway.service import logs, tls
 from gateway.service.broker import DemoBroker
@@ -116,6 +117,7 @@ def serve(
     signer = signer_for(opened, "gateway", ask_passphrase, key)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(opened.store())
+        stores.require_own(opened, store)
         lock, what = ".serve.lock", "'tocsin serve' for this workspace"
         if worker is not None:
             lock, what = f".serve-{worker}.lock", f"the worker '{worker}'"
@@ -204,12 +206,11 @@ class _Way:
 def _chores(workspace: Workspace, store: Store) -> list[Chore]:
     """Return what the worker that leads does beside: it tells others, and erases by rule."""
     from gateway.operations.alerts import Alerts  # noqa: PLC0415 - nobody else needs what it imports
-    from gateway.operations.stores import Expiry  # noqa: PLC0415 - the same
     from gateway.service.deliveries import make  # noqa: PLC0415 - the same
     from gateway.web.api.served import Served  # noqa: PLC0415 - the same
 
     served = Served(workspace.path, workspace.settings, store)
-    return [make(workspace, store), Alerts(served), Expiry(store, workspace.settings.keep)]
+    return [make(workspace, store), Alerts(served), stores.Expiry(store, workspace.settings.keep)]
 
 
 async def _serve(

@@ -109,6 +109,7 @@ def check(workspace: Workspace) -> Checked:
             audit.verify_chain(store)
         except DamagedError as error:
             faults.append(Fault(error.code, error.message))
+        faults += [Fault(error.code, error.message) for error in [_strange(workspace, store)] if error]
         with store.read() as session:
             faults += [Fault("CELLS_WRONG", f"A count is wrong: {each}.") for each in cells.faults(session)]
             faults += [
@@ -119,6 +120,32 @@ def check(workspace: Workspace) -> Checked:
             return Checked(
                 many.scalar_one(), tuple(faults[:FINDINGS_MAX]), max(0, len(faults) - FINDINGS_MAX)
             )
+
+
+def require_own(workspace: Workspace, store: Store) -> None:
+    """Refuse a store that others, or nobody, published from: what is signed over it would be wrong.
+
+    Raises:
+        InputError: STORE_EMPTY, FLEET_OTHER.
+    """
+    error = _strange(workspace, store)
+    if error is not None:
+        raise error
+
+
+def _strange(workspace: Workspace, store: Store) -> InputError | None:
+    documents = workspace.root_documents()
+    with store.read() as session:
+        fleet = session.meta("fleet")
+    if not documents or fleet == workspace.fleet().hex():
+        return None
+    if fleet is None:
+        message = "Nothing was published from this store, but from this workspace there was."
+        mend = "Bring the store back with 'tocsin store restore FILE'."
+        return InputError("STORE_EMPTY", message, mend=mend, where=store.where)
+    message = "This store is not of the fleet that this workspace's first root began."
+    mend = "Name the right store in tocsin.toml, or in TOCSIN_STORE."
+    return InputError("FLEET_OTHER", message, mend=mend, where=store.where)
 
 
 def _row(index: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.operations import stores
+from gateway.store.engine import Store
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 from tests.cli.conftest import Tocsin, snapshot
@@ -95,6 +96,29 @@ PLACES = (
     f"postgresql://gateway:{SECRET}@db.example.com/tocsin",
     f"postgresql://gateway@db.example.com/tocsin?password={SECRET}",
 )
+
+
+@pytest.mark.parametrize(("fleet", "code"), [(None, "STORE_EMPTY"), ("ab" * 32, "FLEET_OTHER")])
+def test_a_store_that_is_not_this_workspaces_is_neither_served_nor_called_whole(
+    workspace: Workspace, tocsin: Tocsin, here: dict[str, str], fleet: str | None, code: str
+) -> None:
+    """Such as the empty one that a restoration leaves which was killed: a supervisor may start the gateway."""
+    assert tocsin("store", "backup", "whole", env=here).status == 0
+    workspace.store_path.unlink()
+    store = Store.create(workspace.store_path)
+    if fleet is not None:
+        with store.write() as session:
+            session.set_meta("fleet", fleet)
+    store.close()
+    before = snapshot(workspace.path)
+    ran = tocsin("serve", "--json", env=here)
+    assert (ran.status, ran.json["error"]["code"]) == (2, code)
+    assert snapshot(workspace.path) == before
+    checked = tocsin("store", "check", "--json", env=here)
+    assert (checked.status, [fault["code"] for fault in checked.json["faults"]]) == (1, [code])
+    if fleet is None:
+        assert tocsin("store", "restore", "whole", env=here).status == 0
+        assert tocsin("store", "check", env=here).status == 0
 
 
 @pytest.mark.parametrize("place", PLACES)
