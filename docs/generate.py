@@ -10,7 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
-from enum import IntEnum
+from enum import Enum, IntEnum
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +18,7 @@ DOCS = ROOT / "docs"
 sys.path.insert(0, str(ROOT))
 
 from advisories import states  # noqa: E402 - the repository's root stands on the path only now
+from gateway.core.rollout import table  # noqa: E402 - the same
 from keys import reasons  # noqa: E402
 
 _LIMIT = re.compile(r"^(?P<name>[A-Z][A-Z0-9_]*)(: Final)?( = )(?P<value>[^#]+?)(\s+# (?P<meaning>.*))?$")
@@ -134,8 +135,31 @@ def states_page() -> str:
         *_section("Patch", states.PATCH_TRANSITIONS, {"Stoppable": states.PATCH_STOPS, "Over": over}),
         "`SUCCEEDED` follows only a confirmed boot with the measured version. An end leads on only by a new,",
         "higher offer.",
+        "",
+        *_machine("Rollout", table.ROLLOUT_TABLE),
+        *_machine("Group of a rollout", table.GROUP_TABLE),
+        "What is in no row cannot happen (`gateway/core/rollout/table.py`). Of a group only proven boots count",
+        "as success.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _machine(name: str, rows: Mapping[tuple[IntEnum, Enum], IntEnum]) -> list[str]:
+    """Draw and list a table of (state, event) -> state."""
+    return [
+        f"## {name}",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        *(f"  {old.name} --> {new.name}: {event.name}" for (old, event), new in rows.items()),
+        "```",
+        "",
+        *_table(
+            ("state", "event", "next"),
+            ((f"`{old.name}`", event.name, f"`{new.name}`") for (old, event), new in rows.items()),
+        ),
+        "",
+    ]
 
 
 def cli_page() -> str:
