@@ -87,10 +87,26 @@ class Speaker:
 
     def _tend(self, id_: str, now: float) -> bool:
         """Judge what devices said, move the rollout, then speak: each a transaction that stands by itself."""
-        done = self._judge(id_, now)
+        done = self._set_back(id_, now)
+        done = self._judge(id_, now) or done
         done = self._move(id_, now) or done
         done = self._bring_back(id_, now) or done
         return self._speak(id_, now) or done
+
+    def _set_back(self, id_: str, now: float) -> bool:
+        """Date offers of the future now: what is reported from here on is newer than they are.
+
+        Until then no failure would count, and no rate would let anything through.
+        """
+        with self._store.read() as session:
+            if not turns.ahead(session, get_rollout(session, id_), now, 1):
+                return False
+        with self._store.write() as session:
+            devices = turns.ahead(session, get_rollout(session, id_, hold=True), now, OFFERS_MAX)
+            with moving(session, devices):
+                set_rows(session, id_, devices, sent=now, offered=turns.at_most("offered", now))
+                set_rows(session, id_, devices, due=turns.at_most("due", now))
+        return True
 
     def _judge(self, id_: str, now: float) -> bool:
         """Say of failures whether they are final, and of devices whether they are silent."""

@@ -256,7 +256,8 @@ def due_steps(session: Session, rollout: Rollout, now: float) -> list[Step]:
         return []
     groups = list(zip(rollout.groups, rollout.since, strict=True))
     counts = count_groups(session, rollout)
-    return core.advance(plan, groups, counts, now, started=rollout.started)
+    started = min(rollout.started, now)  # a clock that ran ahead may have been set right since
+    return core.advance(plan, groups, counts, now, started=started)
 
 
 def move_on(session: Session, rollout: Rollout, now: float) -> Rollout:

@@ -185,6 +185,17 @@ def open_offers(session: Session, rollout: Rollout, after: str, limit: int) -> l
     return list(session.connection.execute(query).scalars())
 
 
+def ahead(session: Session, rollout: Rollout, now: float, limit: int) -> list[str]:
+    """Return devices whose offers were made at a time that is still to come: the clock was set back since."""
+    query = sa.select(_D.c.device).where(_D.c.rollout == rollout.id, _D.c.sent > now + MINUTE)
+    return list(session.connection.execute(query.order_by(_D.c.device).limit(limit)).scalars())
+
+
+def at_most(name: str, moment: float) -> sa.ColumnElement[float]:
+    """Return a column of times as it is, but no later than a moment."""
+    return sa.case((_D.c[name] > moment, moment), else_=_D.c[name])
+
+
 def wanted_elsewhere(session: Session, rollout: Rollout, devices: Sequence[str]) -> set[str]:
     """Return which of these devices another rollout that goes on has offered the same patch, too."""
     r = schema.rollouts

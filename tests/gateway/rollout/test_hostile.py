@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.core.rollout import GroupState, Outcome, Plan, RolloutEvent, RolloutState, by_percent
-from gateway.core.rollout.plan import Gates, Group, Silence, Success, Then, Trip, Window
+from gateway.core.rollout.plan import Gates, Group, Rate, Silence, Success, Then, Trip, Window
 from gateway.core.selection import checked, describe
 from gateway.store import cells, planning, rolling, schema, selecting
 from gateway.store.rolling import change_rollout, decide, open_next
@@ -191,6 +191,28 @@ def test_a_stop_behind_the_last_page_of_a_creation_is_no_accident(
 
     monkeypatch.setattr(planning, "_finish", stopped)
     assert refused(lambda: make(w)) == "ROLLOUT_STATE"
+
+
+def test_failures_count_after_a_clock_that_ran_ahead_was_set_right(w: World) -> None:
+    right = w.now
+    w.script = lambda _w, _device, _offer: ()
+    w.now += 6 * HOUR
+    plan = Plan(groups=(Group(count=20), Group()), rate=Rate(per_minute=20), deadline=int(w.now) + DAY)
+    make(w, plan, start=True)
+    w.tend()
+    w.now = right
+    w.tend()
+    for id_ in sorted(w.members(0)):
+        w.now += 1
+        w.devices[id_].states[7] = (P.ROLLED_BACK, Reason.OK)
+        w.say(w.devices[id_])
+        w.commit()
+    w.tend()
+    assert (w.state(), w.counts(0)) == (R.PAUSED, {Outcome.FAILED_BOOT: 20})
+    change_rollout(w.store, "r", RolloutEvent.RESUME, w.now)
+    w.run(2 * MINUTE, step=MINUTE)
+    assert len(w.offered()) == 60, "the rate counts the minute before, and no hours to come"
+    w.check()
 
 
 def test_filters_that_name_each_other_often_are_refused_before_they_are_written_out(w: World) -> None:
