@@ -25,7 +25,10 @@ __all__ = ["Ingest", "Outcome", "Receipt", "Refusal"]
 BATCH_MAX: Final = 200  # reports in one transaction
 BATCH_SECONDS: Final = 0.05  # how long a batch waits at most, while more keep coming
 GAP_SECONDS: Final = 0.004  # nothing new for so long: more will not come before an acknowledgement
-QUEUE_MAX: Final = 10_000  # reports in memory; more are left unacknowledged
+QUEUE_MAX: Final = 100_000  # reports in memory; more are left unacknowledged
+QUEUE_BYTES_MAX: Final = (
+    67_108_864  # of those: Mosquitto 2.0 sends all it kept, whatever Receive Maximum says
+)
 RETRY_SECONDS: Final = (0.2, 10.0)  # first and longest pause after a store that refuses
 
 
@@ -45,6 +48,7 @@ class Ingest:
         self._committer = Committer(store, fleet, clock=clock, entropy=entropy)
         self._executor, self._troubles, self._clock = executor, troubles, clock
         self._waiting: deque[Item] = deque()
+        self._bytes = 0
         self._some = asyncio.Event()
         self._own: Counter[str] = Counter()
         self._left = 0
@@ -68,10 +72,11 @@ class Ingest:
         Returns:
             False when the queue is full: the message must stay unacknowledged.
         """
-        if len(self._waiting) >= QUEUE_MAX:
+        if len(self._waiting) >= QUEUE_MAX or self._bytes + len(data) > QUEUE_BYTES_MAX:
             self._own["dropped"] += 1
             return False
         self._left += 1
+        self._bytes += len(data)
         self.idle.clear()
         self._waiting.append(Item(topic, device, data, self._clock(), done))
         self._some.set()
@@ -113,7 +118,9 @@ class Ingest:
             seen = len(waiting)
             await asyncio.sleep(GAP_SECONDS)
         self._own["batches"] += 1
-        return [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
+        batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
+        self._bytes -= sum(len(item.data) for item in batch)
+        return batch
 
     async def _commit(self, batch: Sequence[Item]) -> list[Outcome]:
         loop = asyncio.get_running_loop()

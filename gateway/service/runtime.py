@@ -314,8 +314,8 @@ class Gateway:
         found: list[Link] = []
 
         def full() -> None:
-            for link in found:
-                link.close()
+            for link in found:  # not from here: paho holds a lock while it hands a message over
+                asyncio.get_running_loop().call_soon(link.close)
 
         link = await Link.open(
             url, self.client_id, lambda m: self._arrivals.take(m, full), tls, self._session_seconds
