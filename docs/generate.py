@@ -138,8 +138,8 @@ def states_page() -> str:
         "",
         *_machine("Rollout", table.ROLLOUT_TABLE),
         *_machine("Group of a rollout", table.GROUP_TABLE),
-        "What is in no row cannot happen (`gateway/core/rollout/table.py`). Of a group only proven boots count",
-        "as success.",
+        "What is in no row cannot happen (`gateway/core/rollout/table.py`). Only proven boots count as",
+        "success.",
     ]
     return "\n".join(lines) + "\n"
 

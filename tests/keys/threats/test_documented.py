@@ -11,7 +11,7 @@ from tests.keys.threats.attack import Threat
 HERE = Path(__file__).parent
 MODEL = (HERE.parents[2] / "docs" / "threat-model.md").read_text(encoding="utf-8")
 ROWS = [line.split(" | ") for line in MODEL.splitlines() if line.startswith("| ") and ".py::" in line]
-FOLDERS = (HERE, HERE.parents[1] / "device_sim")
+FOLDERS = (HERE, HERE.parents[1] / "device_sim", HERE.parents[1] / "gateway" / "evidence")
 
 
 def names_in(path: Path) -> set[str]:
