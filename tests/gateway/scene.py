@@ -48,7 +48,11 @@ def publish(store: Store, fleet: Fleet, body: Notice, *, now: float | None = Non
 
 
 def make_store(
-    path: Path, fleet: Fleet | None = None, records: tuple[DeviceRecord, ...] = (), *, engine: str | None = None
+    path: Path,
+    fleet: Fleet | None = None,
+    records: tuple[DeviceRecord, ...] = (),
+    *,
+    engine: str | None = None,
 ) -> tuple[Store, Fleet]:
     fleet = fleet or make_fleet()
     store = Store.open(fresh_place(engine or databases.ENGINE, path))
