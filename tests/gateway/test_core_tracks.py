@@ -20,8 +20,8 @@ from keys.codec import dump
 from keys.reasons import Reason
 from tests.device_sim.core.world import World
 from tests.gateway.peer import entry, status, walked
-from tests.gateway.scene import header, make_store, publish
 from tests.gateway.runtime.test_core_ingest import FLEET, HEADER, ID, PATCH, commit, kinds, make, patch_status
+from tests.gateway.scene import header, make_store, publish
 from tests.helpers import DEVICE, NOW, PRODUCT
 from tests.helpers import notice as make_notice
 from tests.helpers import text as make_text
