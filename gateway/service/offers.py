@@ -6,6 +6,7 @@ may tend the same store: whoever moves a rollout holds its row, and looks again 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -34,9 +35,11 @@ from gateway.store.rolling import (
 )
 from gateway.store.rollouts import Rollout, current_catalogue, get_rollout, sequence_of, state_of
 from keys.document import peek
+from keys.errors import UnavailableError
 from keys.signer import Signer
 
 OFFERS_MAX: Final = 200  # signed in one transaction
+log = logging.getLogger("tocsin.gateway")
 _JUDGED: Final = frozenset({RolloutState.RUNNING, RolloutState.PAUSED})
 
 
@@ -69,6 +72,8 @@ class Speaker:
         self._clock = clock
         self._taken_back: dict[str, str] = {}
         """Rollout that is being stopped -> the last device whose offer was looked at."""
+        self.failing: set[str] = set()
+        """Rollouts on which the gateway itself fails; the others go on."""
 
     def tend(self) -> bool:
         """Do what is due: timestamps, gates of rollouts, offers. Return True when more is left to do.
@@ -81,8 +86,17 @@ class Speaker:
         with self._store.read() as session:
             ids = turns.tended(session)
         more = False
+        self.failing &= set(ids)
         for id_ in ids:
-            more = self._tend(id_, now) or more
+            try:
+                more = self._tend(id_, now) or more
+                self.failing.discard(id_)
+            except UnavailableError:
+                raise
+            except Exception:
+                if id_ not in self.failing:
+                    log.exception("The gateway fails on rollout '%s', which stands still:", id_)
+                self.failing.add(id_)
         return more
 
     def _tend(self, id_: str, now: float) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final, Protocol
 
 from gateway.service.chores import Chore, Chores
@@ -114,6 +114,13 @@ class Scheduler:
             await asyncio.wait([asking])  # it must not take the lock after it was let go
             raise
 
+    def _tell(self, failing: Collection[str]) -> None:
+        if failing:
+            stands = f"The gateway fails on rollouts, which stand still: {', '.join(sorted(failing))}."
+            self._troubles.met("rollouts", "ROLLOUT_FAULT", stands)
+        else:
+            self._troubles.over("rollouts")
+
     async def _tend(self, asking: asyncio.Task[None]) -> None:
         seen, looked, more = -1, -TEND_SECONDS, False
         drift = self._clock() - time.monotonic()
@@ -127,6 +134,7 @@ class Scheduler:
                 if self.leads and (more or moved or version != seen or now - looked >= TEND_SECONDS):
                     more = await self._in_store(self._speaker.tend)
                     looked = now
+                    self._tell(self._speaker.failing)
                 if version != seen or moved or looked == now:
                     seen = version
                     self.changed.set()

@@ -254,3 +254,16 @@ def test_a_query_is_described_once_however_often_it_is_denied(monkeypatch: pytes
         query = ["not", query]
     assert counting(query) == "not " * 15 + "region = DE"
     assert len(calls) == 16
+
+
+def test_a_rollout_that_the_gateway_fails_on_stands_still_alone(w: World) -> None:
+    ids = sorted(w.devices)
+    plan = Plan(groups=(Group(),), deadline=int(w.now) + DAY)
+    w.roll(plan, "broken", devices=ids[::2])
+    w.roll(plan, "whole", devices=ids[1::2])
+    r = schema.rollouts
+    with w.store.write() as session:
+        session.connection.execute(r.update().where(r.c.id == "broken").values(plan="{"))
+    w.run(2 * HOUR)
+    assert w.state("whole") is RolloutState.FINISHED
+    assert w.speaker.failing == {"broken"}
