@@ -29,6 +29,8 @@ InStore = Callable[[Callable[[], Any]], Awaitable[Any]]
 class Speaks(Protocol):
     """What tends: see :class:`gateway.service.offers.Speaker`."""
 
+    failing: set[str]
+
     def tend(self) -> bool:
         """Do what is due; True when more is left to do."""
         ...

@@ -113,6 +113,7 @@ class Work:
 class Tended:
     times: int = 0
     more: int = 0
+    failing: set[str] = field(default_factory=set)
 
     def tend(self) -> bool:
         self.times += 1
