@@ -21,11 +21,11 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from advisories.report import Report, open_report
 from bench.cases import GaveWayError
 from bench.gateway_load import TOPICS, Load, address, keep_for, make_store, mosquitto, send
+from gateway.service.buffered import properties_of
 from gateway.service.runtime import Gateway
 
 BATCH = 200
@@ -79,7 +79,7 @@ def received(load: Load) -> float:
 
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=SESSION, protocol=mqtt.MQTTv5)
         client.on_message = count
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties = properties_of(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 600
         properties.ReceiveMaximum = 500
         start = time.perf_counter()

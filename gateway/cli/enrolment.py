@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,7 +112,7 @@ def import_(
     )
     with _progress() as progress:
         reading = progress.add_task("reading", total=None)
-        step = lambda: progress.advance(reading)  # noqa: E731 - shorter than a function
+        step = partial(progress.advance, reading)
         found = device_import.read_list(opened, file, now=at, ways=ways, step=step)
         if found.faults:
             progress.stop()

@@ -89,8 +89,8 @@ def taken(arguments: Sequence[str]) -> tuple[list[str], Place | None]:
 def used(place: Place | None) -> Iterator[None]:
     """Let a command work there for as long as the block lasts."""
     with contextlib.ExitStack() as ends:
-        for variable, value in ((_place, place), (_ends, ends)):
-            ends.callback(variable.reset, variable.set(value))  # type: ignore[arg-type]
+        ends.callback(_place.reset, _place.set(place))
+        ends.callback(_ends.reset, _ends.set(ends))
         yield
 
 
