@@ -30,6 +30,9 @@ LONGEST_PAUSE: Final = 6 * 3_600.0
 ASKED_PAUSE_MAX: Final = 3_600.0  # of what a receiver asks for with Retry-After
 _FACTOR: Final = 4
 _JITTER: Final = (0.75, 1.25)
+REFUSED: Final = (
+    "refused with "  # how an answer begins whose receiver is well, and does not take this delivery
+)
 OVERLAP_SECONDS: Final = 86_400.0  # for which a rotated secret signs beside the new one
 SECRET_BYTES: Final = 32
 URL_LETTERS_MAX: Final = 1_024

@@ -134,7 +134,7 @@ def add(
 
     Args:
         workspace: where.
-        url: with https; http goes to this machine only, where tocsin.toml opens that.
+        url: with https; http goes to this machine only, where tocsin.toml opens that to what is no account's.
         kinds: beginnings of kinds, such as ``rollout.`` or ``advisory.published``.
         now: UTC seconds.
         by: who adds it.
@@ -161,7 +161,8 @@ def add(
 
 
 def _require(workspace: Workspace, url: str, kinds: Sequence[str], account: str | None) -> None:
-    fault = core.url_fault(url, posting.networks(workspace))
+    # Whoever has an account's token is no part of the house: our networks are not open to their receivers.
+    fault = core.url_fault(url, () if account is not None else posting.networks(workspace))
     if fault is not None:
         mend = "Give another URL; see docs/how-to/webhooks-and-alerts.md."
         raise InputError("WEBHOOK_URL", f"Nothing can be sent to this URL: {fault}.", mend=mend)
@@ -345,7 +346,7 @@ def probe(workspace: Workspace, webhook: str, *, now: int, account: str | None =
         tls = posting.trust(workspace, workspace.settings.webhook_ca)
         poster = posting.Poster(tls, posting.networks(workspace))
         try:
-            answer = asyncio.run(send(poster, hook.url, keys, one, now))
+            answer = asyncio.run(send(poster, hook, keys, one, now))
         finally:
             poster.close()
     state = "done" if answer.ok else "failed"

@@ -29,7 +29,7 @@ MAILS: Final = 4  # mails at a time
 FAILURES_MAX: Final = 3  # deliveries given up in a row that disable a webhook
 FORGET_SECONDS: Final = 3_600.0  # how often what ended long ago is removed
 GONE: Final = "its receiver answered HTTP 410: it wants no more"
-GIVEN_UP: Final = f"{FAILURES_MAX} deliveries in a row were given up after 3 days each"
+GIVEN_UP: Final = f"{FAILURES_MAX} deliveries in a row were given up after 3 days each, and none arrived"
 
 log = logging.getLogger("tocsin.gateway")
 Share = Callable[[], float]
@@ -123,21 +123,21 @@ class Deliveries:
             return outbox.due_webhooks(session, now), mails
 
     async def _serve(self, name: str) -> None:
-        """Send a webhook what is due, in order, until one does not arrive."""
+        """Send a webhook what is due, in order, until its receiver is in trouble."""
         for _ in range(RUN):
-            found = await asyncio.to_thread(self._head, name)
+            found = await asyncio.to_thread(self._next, name)
             if found is None:
                 return
             hook, keys, one = found
-            answer = await send(self._poster, hook.url, keys, one, self._clock())
+            answer = await send(self._poster, hook, keys, one, self._clock())
             await asyncio.to_thread(self._settle, one, answer)
-            if not answer.ok:
+            if not (answer.ok or answer.refused):
                 return
 
-    def _head(self, name: str) -> tuple[Webhook, tuple[bytes, ...], Delivery] | None:
+    def _next(self, name: str) -> tuple[Webhook, tuple[bytes, ...], Delivery] | None:
         now = self._clock()
         with self._store.read() as session:
-            one = outbox.head_of(session, name, now)
+            one = outbox.next_of(session, name, now)
             if one is None:
                 return None
             hook = outbox.get_webhook(session, name)
@@ -155,10 +155,11 @@ class Deliveries:
             settle(session, one, answer, now=self._clock(), share=self._share())
 
 
-async def send(poster: Poster, url: str, keys: tuple[bytes, ...], one: Delivery, now: float) -> Answer:
-    """Send one delivery to a webhook's receiver, signed."""
+async def send(poster: Poster, hook: Webhook, keys: tuple[bytes, ...], one: Delivery, now: float) -> Answer:
+    """Send one delivery to a webhook's receiver, signed; an account's receivers stand outside."""
     body = one.body.encode()
-    return await poster.post(url, core.headers(keys, one.once, int(now), body), body)
+    headers = core.headers(keys, one.once, int(now), body)
+    return await poster.post(hook.url, headers, body, outside=hook.account is not None)
 
 
 def settle(session: Session, one: Delivery, answer: Answer, *, now: float, share: float) -> None:
@@ -180,7 +181,7 @@ def settle(session: Session, one: Delivery, answer: Answer, *, now: float, share
         return
     if answer.gone:
         disable(session, one.target, GONE, now)
-    elif due is None and outbox.failed_in_a_row(session, one.target) >= FAILURES_MAX:
+    elif due is None and outbox.failed_in_a_row(session, one.target, now) >= FAILURES_MAX:
         disable(session, one.target, GIVEN_UP, now)
 
 

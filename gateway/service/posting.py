@@ -31,6 +31,12 @@ from keys.errors import DamagedError, InputError, UnavailableError
 SECONDS: Final = 15.0  # for one attempt, from the look-up of the name to the answer
 CONNECT_SECONDS: Final = 5.0
 _MARK: Final = "webhook_secret"  # single value of the store: by which a wrong file is noticed
+_IN_TROUBLE: Final = {
+    408,
+    410,
+    425,
+    429,
+}  # of 4xx: what does not speak of this one message (RFC 9110, 6585, 8470)
 _AGENT: Final = "tocsin"
 _LOOKUPS: Final = 8  # names looked up at a time; one that hangs keeps nobody else waiting
 
@@ -47,9 +53,14 @@ class Answer:
     gone: bool = False
     """It wants no more (HTTP 410)."""
 
+    @property
+    def refused(self) -> bool:
+        """Whether its receiver is well, and does not take this delivery."""
+        return self.says.startswith(core.REFUSED)
+
 
 def networks(workspace: Workspace) -> tuple[Network, ...]:
-    """Return the networks that ``tocsin.toml`` opens to webhooks."""
+    """Return the networks that ``tocsin.toml`` opens to webhooks that are no account's."""
     return tuple(ipaddress.ip_network(each) for each in workspace.settings.webhook_networks)
 
 
@@ -150,23 +161,33 @@ class Poster:
         """Wait for no look-up that still hangs."""
         self._lookups.shutdown(wait=False, cancel_futures=True)
 
-    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Send one message; whatever happens comes back as an answer."""
-        fault = core.url_fault(url, self._allowed)
+    async def post(self, url: str, headers: dict[str, str], body: bytes, *, outside: bool = False) -> Answer:
+        """Send one message; whatever happens comes back as an answer.
+
+        Args:
+            url: of the receiver.
+            headers: of ours.
+            body: as it was signed.
+            outside: to an address of the Internet only, whatever else is open.
+        """
+        allowed = () if outside else self._allowed
+        fault = core.url_fault(url, allowed)
         if fault is not None:
             return Answer(False, f"not sent: {fault}")
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._post(httpx.URL(url), headers, body)
+                return await self._post(httpx.URL(url), headers, body, allowed)
         except TimeoutError:
             return Answer(False, f"no answer within {self._seconds:g} s")
 
-    async def _post(self, url: httpx.URL, headers: dict[str, str], body: bytes) -> Answer:
+    async def _post(
+        self, url: httpx.URL, headers: dict[str, str], body: bytes, allowed: Sequence[Network]
+    ) -> Answer:
         addresses = await self._look_up(url)
         if not addresses:
             return Answer(False, "its name is not known")
         secure = url.scheme == "https"
-        faults = [core.address_fault(each, self._allowed, secure=secure) for each in addresses]
+        faults = [core.address_fault(each, allowed, secure=secure) for each in addresses]
         good = [each for each, fault in zip(addresses, faults, strict=True) if fault is None]
         if not good:
             return Answer(False, f"not sent: {faults[0]}")
@@ -222,6 +243,8 @@ def _judged(response: httpx.Response) -> Answer:
     wait = float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0.0
     if 200 <= status < 300:
         return Answer(True, f"HTTP {status}")
+    if 400 <= status < 500 and status not in _IN_TROUBLE:
+        return Answer(False, f"{core.REFUSED}HTTP {status}", wait)
     also = ": redirects are not followed" if 300 <= status < 400 else ""
     return Answer(False, f"HTTP {status}{also}", wait, gone=status == 410)
 

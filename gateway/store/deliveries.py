@@ -1,7 +1,8 @@
 """The outbox: what has to reach somebody by webhook or mail. It stands here before it is sent.
 
 Each webhook has a cursor into the audit chain. Rows behind it become deliveries in the transaction that moves
-it on, so none is lost and none is queued twice; each webhook's deliveries go out in the order of the chain.
+it on, so none is lost and none is queued twice. Each webhook's deliveries go out in the order of the chain,
+one at a time; one that fails steps aside until its next attempt, and those behind it go on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ WEBHOOK: Final = "webhook"
 MAIL: Final = "mail"
 BATCH: Final = 200  # audit rows of one webhook that become deliveries in one transaction
 KEEP_SECONDS: Final = 30 * 86_400.0  # for which a delivery that has ended stays listed
+ASIDE_MAX: Final = 5  # failed deliveries of a webhook, not refused ones, before none is begun but these
 _FAR: Final = 1_000  # rows: a cursor that lags behind so far is moved although nothing is to be sent
 
 
@@ -235,25 +237,40 @@ def _open() -> sa.ColumnElement[bool]:
     return sa.and_(t.c.done.is_(None), t.c.failed.is_(None))
 
 
+def _aside() -> sa.ColumnElement[bool]:
+    """Return the condition on open deliveries that their receiver was in trouble when it got them.
+
+    One that it refused does not count: it is there, and may take the next.
+    """
+    t = schema.deliveries
+    return sa.and_(t.c.attempts > 0, t.c.answer.not_like(f"{core.REFUSED}%"))
+
+
 def due_webhooks(session: Session, now: float) -> list[str]:
-    """Return the ids of webhooks whose first waiting delivery is due, the longest overdue first."""
+    """Return the ids of webhooks with a delivery to send: those in trouble last, the longest due first."""
     d, w = schema.deliveries, schema.webhooks
-    heads = sa.select(sa.func.min(d.c.id)).where(_open(), d.c.channel == WEBHOOK).group_by(d.c.target)
+    due, aside = d.c.due <= now, sa.func.count(sa.case((_aside(), d.c.id)))
+    again = sa.func.count(sa.case((sa.and_(due, d.c.attempts > 0), d.c.id)))
+    fresh = sa.func.count(sa.case((sa.and_(due, d.c.attempts == 0), d.c.id)))
     query = (
         sa.select(d.c.target)
         .join(w, w.c.id == d.c.target)
-        .where(d.c.id.in_(heads), d.c.due <= now, _served())
-        .order_by(d.c.due, d.c.id)
+        .where(_open(), d.c.channel == WEBHOOK, _served())
+        .group_by(d.c.target)
+        .having(sa.or_(again > 0, sa.and_(fresh > 0, aside < ASIDE_MAX)))
+        .order_by(aside, sa.func.min(d.c.due), d.c.target)
     )
     return list(session.connection.execute(query).scalars())
 
 
-def head_of(session: Session, webhook: str, now: float) -> Delivery | None:
-    """Return a webhook's first waiting delivery if it is due: those behind it wait for it."""
+def next_of(session: Session, webhook: str, now: float) -> Delivery | None:
+    """Return the first of a webhook's deliveries that is due; none is begun while too many stand aside."""
     t = schema.deliveries
-    query = sa.select(t).where(_open(), t.c.channel == WEBHOOK, t.c.target == webhook)
+    mine = sa.and_(_open(), t.c.channel == WEBHOOK, t.c.target == webhook)
+    aside = sa.select(sa.func.count()).where(mine, _aside()).scalar_subquery()
+    query = sa.select(t).where(mine, t.c.due <= now, sa.or_(t.c.attempts > 0, aside < ASIDE_MAX))
     row = session.connection.execute(query.order_by(t.c.id).limit(1)).mappings().first()
-    return None if row is None or row["due"] > now else _delivery(row)
+    return None if row is None else _delivery(row)
 
 
 def due_mails(session: Session, now: float, limit: int) -> list[Delivery]:
@@ -278,12 +295,18 @@ def finish(session: Session, one: Delivery, now: float, answer: str) -> None:
     session.connection.execute(t.update().where(t.c.id == one.id).values(**values))
 
 
-def failed_in_a_row(session: Session, webhook: str) -> int:
-    """Return how many of a webhook's deliveries were given up since one last arrived."""
+def failed_in_a_row(session: Session, webhook: str, now: float) -> int:
+    """Return how many of a webhook's deliveries were given up since one last arrived.
+
+    None, if one arrived within the time after which a delivery is given up: then it is not its receiver that
+    fails, but those deliveries.
+    """
     t = schema.deliveries
     mine = sa.and_(t.c.channel == WEBHOOK, t.c.target == webhook)
-    last = sa.select(sa.func.coalesce(sa.func.max(t.c.id), 0)).where(mine, t.c.done.is_not(None))
-    query = sa.select(sa.func.count()).where(mine, t.c.failed.is_not(None), t.c.id > last.scalar_subquery())
+    last = session.connection.execute(sa.select(sa.func.max(t.c.done)).where(mine)).scalar() or 0.0
+    if last > now - core.GIVE_UP_SECONDS:
+        return 0
+    query = sa.select(sa.func.count()).where(mine, t.c.failed > last)
     return session.connection.execute(query).scalar() or 0
 
 

@@ -106,7 +106,7 @@ async def test_a_test_reaches_its_receiver(tocsin: Tocsin, workspace: Workspace)
         assert json.loads(body)["data"] == {"webhook": made["webhook"]["id"]}
         receiver.always = 418
         ran = await asyncio.to_thread(tocsin, "webhook", "test", made["webhook"]["id"], *place)
-        assert (ran.status, ran.out) == (1, "Its receiver did not take it: HTTP 418.\n")
+        assert (ran.status, ran.out) == (1, "Its receiver did not take it: refused with HTTP 418.\n")
 
 
 def test_a_mistyped_network_is_named_with_its_line(tocsin: Tocsin, workspace: Workspace) -> None:

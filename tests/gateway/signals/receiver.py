@@ -7,6 +7,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import json
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,8 @@ class Receiver:
     came: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     always: Reply = 204
+    refused: dict[str, Reply] = field(default_factory=dict)
+    """By the ``id`` in their data: messages that are always answered so."""
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     """Answers wait for it."""
     some: asyncio.Event = field(default_factory=asyncio.Event)
@@ -38,6 +41,14 @@ class Receiver:
     @property
     def ids(self) -> list[str]:
         return [headers["webhook-id"] for headers, _ in self.came]
+
+
+def subject(body: bytes) -> str:
+    """Return what a message is about, if it says so."""
+    try:
+        return str(json.loads(body)["data"]["id"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def verified(secret: str, headers: dict[str, str], body: bytes) -> bool:
@@ -55,10 +66,13 @@ async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver
 
     @app.post("/hook")
     async def take(request: Request) -> Response:
-        found.came.append((dict(request.headers), await request.body()))
+        body = await request.body()
+        found.came.append((dict(request.headers), body))
         found.some.set()
         await found.hold.wait()
-        reply = found.replies.pop(0) if found.replies else found.always
+        reply = found.refused.get(subject(body))
+        if reply is None:
+            reply = found.replies.pop(0) if found.replies else found.always
         status, headers = (reply, {}) if isinstance(reply, int) else reply
         return Response(status_code=status, headers=headers)
 

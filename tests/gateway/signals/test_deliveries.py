@@ -1,4 +1,4 @@
-"""Webhooks to a real receiver that fails, hangs, redirects and goes; nothing is lost, nothing overtakes."""
+"""Webhooks to a real receiver that fails, hangs, redirects and goes; nothing is lost, and none keeps others waiting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from advisories.topics import Topics
 from gateway.core import delivery as core
-from gateway.operations import webhooks
+from gateway.operations import accounts, webhooks
 from gateway.service.deliveries import FAILURES_MAX, Deliveries, make
 from gateway.service.posting import Poster, networks, secret_path, trust
 from gateway.service.runtime import Gateway
@@ -22,7 +22,7 @@ from gateway.store import deliveries as outbox
 from gateway.store.engine import Store
 from gateway.web.api.served import Served
 from gateway.workspace.folder import Workspace
-from keys.errors import UnavailableError
+from keys.errors import InputError, UnavailableError
 from tests.gateway.brokers import iotcore
 from tests.gateway.scene import header, make_store, publish
 from tests.gateway.signals.receiver import Receiver, receiving, verified, workspace_in
@@ -102,23 +102,65 @@ async def test_the_secret_is_in_neither_store_nor_chain(tmp_path: Path) -> None:
         assert secret_path(one.workspace).stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_receiver_that_fails_gets_it_again_under_the_same_id_before_what_follows(
-    tmp_path: Path,
-) -> None:
+async def test_what_failed_is_sent_again_under_the_same_id(tmp_path: Path) -> None:
     async with scene(tmp_path) as (one, receiver):
         one.add(receiver)
         receiver.replies = [500, 503, (429, {"retry-after": "900"})]
-        one.say(1, 2)
+        one.say(1)
         await one.chore.round()
-        assert subjects(receiver) == ["r1"]
         for attempts, pause in enumerate((5, 20, 900), 1):
             one.now += pause - 1
             await one.chore.round()
             assert len(receiver.came) == attempts
             one.now += 1
             await one.chore.round()
-        assert subjects(receiver) == ["r1", "r1", "r1", "r1", "r2"]
-        assert len(set(receiver.ids)) == 2
+        assert subjects(receiver) == ["r1"] * 4
+        assert len(set(receiver.ids)) == 1
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_one_that_is_always_refused_keeps_no_other_waiting(tmp_path: Path, status: int) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        made = one.add(receiver)
+        receiver.refused = {"r2": status}
+        one.say(1, 2, 3, 4)
+        await one.chore.round()
+        assert subjects(receiver) == ["r1", "r2", "r3", "r4"]
+        for _ in range(14):  # its three days are over, and what came meanwhile went out
+            one.now += core.LONGEST_PAUSE
+            one.say(5)
+            await one.chore.round()
+        assert [row.state for row in one.listed(made.webhook.id)] == ["done", "failed", *["done"] * 16]
+        assert webhooks.show(one.workspace, made.webhook.id).disabled is None
+
+
+async def test_a_receiver_that_refuses_a_whole_kind_is_told_of_the_others(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        one.add(receiver)
+        many = range(3 * outbox.ASIDE_MAX)
+        receiver.refused = {f"r{number}": 400 for number in many}
+        one.say(*many, 1_000)
+        await one.chore.round()
+        assert subjects(receiver)[-1] == "r1000"
+        assert len(receiver.came) == len(many) + 1
+
+
+async def test_a_receiver_that_takes_nothing_is_left_alone(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        one.add(receiver)
+        receiver.always = 503
+        one.say(*range(50))
+        await one.chore.round()
+        assert subjects(receiver) == [f"r{number}" for number in range(outbox.ASIDE_MAX)]
+        await one.chore.round()
+        assert len(receiver.came) == outbox.ASIDE_MAX
+        one.now += 5
+        await one.chore.round()
+        assert subjects(receiver)[outbox.ASIDE_MAX :] == subjects(receiver)[: outbox.ASIDE_MAX]
+        receiver.always = 204
+        one.now += 20
+        await one.chore.round()
+        assert subjects(receiver)[2 * outbox.ASIDE_MAX :] == [f"r{number}" for number in range(50)]
 
 
 async def test_a_receiver_that_hangs_keeps_nobody_else_waiting(tmp_path: Path) -> None:
@@ -130,7 +172,6 @@ async def test_a_receiver_that_hangs_keeps_nobody_else_waiting(tmp_path: Path) -
         await one.chore.round()
         assert subjects(quick) == ["r1", "r2", "r3"]
         assert one.listed(hung.webhook.id)[0].answer == "no answer within 0.3 s"
-        assert one.listed(hung.webhook.id)[1].attempts == 0
         slow.hold.set()
         one.now += 60
         await one.chore.round()
@@ -205,6 +246,20 @@ async def test_after_three_days_each_some_in_a_row_disable_it(tmp_path: Path) ->
         assert [json.loads(row.data)["id"] for row in told] == [made.webhook.id]
 
 
+async def test_it_is_not_disabled_while_anything_arrives(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        made = one.add(receiver)
+        receiver.refused = {f"r{number}": 400 for number in range(FAILURES_MAX + 1)}
+        one.say(*range(FAILURES_MAX + 1))
+        for number in range(100, 120):
+            one.say(number)
+            await one.chore.round()
+            one.now += core.LONGEST_PAUSE
+        states = [row.state for row in one.listed(made.webhook.id)]
+        assert states == ["failed"] * (FAILURES_MAX + 1) + ["done"] * 20
+        assert webhooks.show(one.workspace, made.webhook.id).disabled is None
+
+
 async def test_a_rotated_secret_signs_for_a_day_beside_the_new_one(tmp_path: Path) -> None:
     async with scene(tmp_path) as (one, receiver):
         old = one.add(receiver)
@@ -256,6 +311,28 @@ async def test_a_test_is_sent_at_once_and_signed(tmp_path: Path) -> None:
         assert (sent.state, sent.answer) == ("failed", "HTTP 500")
         with one.store.read() as session:
             assert outbox.counts(session) == {}
+
+
+async def test_an_accounts_webhook_reaches_no_network_that_is_opened_to_ours(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (one, receiver):
+        accounts.add(one.workspace, "north", name="North", now=int(NOW), by="operator")
+        with pytest.raises(InputError, match="not an address of the Internet"):
+            webhooks.add(
+                one.workspace, receiver.url, kinds=("advisory.",), now=int(NOW), by="north", account="north"
+            )
+        outside = ("https://hooks.example.com/tocsin", "advisory.")
+        made = webhooks.add(
+            one.workspace, outside[0], kinds=outside[1:], now=int(NOW), by="north", account="north"
+        )
+        name = made.webhook.id
+        with one.store.write() as session:  # as an older gateway took it, or a name that leads here now
+            outbox.set_webhook(session, name, url=receiver.url)
+            audit.append(session, "advisory.published", {"id": "EX-1"}, NOW)
+        await one.chore.round()
+        assert one.listed(name)[0].answer.startswith("not sent: ")
+        sent = await asyncio.to_thread(webhooks.probe, one.workspace, name, now=int(NOW), account="north")
+        assert (sent.state, sent.answer.partition(":")[0]) == ("failed", "not sent")
+        assert receiver.came == []
 
 
 async def test_a_gateway_that_leads_sends_what_happens(tmp_path: Path) -> None:

@@ -146,6 +146,30 @@ async def test_whatever_it_answers_is_bounded(
     assert len(answer.says) < 80
 
 
+@pytest.mark.parametrize(
+    ("status", "refused", "gone"),
+    [
+        *((status, True, False) for status in (400, 401, 403, 404, 413, 422, 499)),
+        *((status, False, False) for status in (302, 408, 425, 429, 500, 503)),
+        (410, False, True),
+    ],
+)
+async def test_a_receiver_that_refuses_one_message_is_told_from_one_in_trouble(
+    status: int, refused: bool, gone: bool, poster: Callable[..., Poster]
+) -> None:
+    async with receiving() as receiver:
+        receiver.always = status
+        answer = await poster().post(receiver.url, {}, b"{}")
+    assert (answer.ok, answer.refused, answer.gone) == (False, refused, gone)
+    assert f"HTTP {status}" in answer.says
+
+
+async def test_networks_that_are_opened_are_opened_to_whom_it_is_said(poster: Callable[..., Poster]) -> None:
+    async with receiving() as receiver:
+        assert (await poster().post(receiver.url, {}, b"{}", outside=True)).says.startswith("not sent: ")
+        assert receiver.came == []
+
+
 async def test_nobody_there_and_no_such_name(poster: Callable[..., Poster]) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from gateway.core import delivery as core
 from gateway.store import access, audit
 from gateway.store import deliveries as outbox
 from gateway.store.access import Account, Contact
@@ -108,33 +109,70 @@ def test_an_account_is_told_of_public_rows_only(any_store: Store) -> None:
     assert not queue(any_store, "wh_2")
 
 
-def test_the_first_that_waits_holds_up_those_behind_it(any_store: Store) -> None:
+def next_of(session: Session, now: float = NOW) -> outbox.Delivery:
+    found = outbox.next_of(session, "wh_1", now)
+    assert found is not None
+    return found
+
+
+def test_one_that_failed_steps_aside_until_its_time_has_come(any_store: Store) -> None:
     add(any_store, HOOK, Webhook("wh_3", "https://x.example.com/", ("rollout.",), None, 0, "o", NOW))
     say(any_store, "rollout.created", "rollout.changed")
     queue(any_store)
     queue(any_store, "wh_3")
     with any_store.write() as session:
         assert outbox.due_webhooks(session, NOW) == ["wh_1", "wh_3"]
-        first = outbox.head_of(session, "wh_1", NOW)
-        assert first is not None
+        first = next_of(session)
         outbox.settle(session, first, NOW, "HTTP 500", due=NOW + 5)
-        assert outbox.due_webhooks(session, NOW) == ["wh_3"]
-        assert outbox.head_of(session, "wh_1", NOW) is None
-        again = outbox.head_of(session, "wh_1", NOW + 5)
-        assert again is not None
-        assert (again.once, again.attempts, again.answer) == (first.once, 1, "HTTP 500")
-        outbox.finish(session, again, NOW, "HTTP 204")
-        second = outbox.head_of(session, "wh_1", NOW)
-        assert second is not None
+        assert outbox.due_webhooks(session, NOW) == ["wh_3", "wh_1"]  # whose receiver is well comes first
+        second = next_of(session)
         assert second.kind == "rollout.changed"
-        outbox.settle(session, second, NOW, "HTTP 500")
-        assert outbox.head_of(session, "wh_1", NOW + 1e9) is None
-        assert outbox.failed_in_a_row(session, "wh_1") == 1
+        again = next_of(session, NOW + 5)
+        assert (again.once, again.attempts, again.answer) == (first.once, 1, "HTTP 500")
+        outbox.finish(session, second, NOW, "HTTP 204")
+        assert outbox.next_of(session, "wh_1", NOW) is None
+        assert outbox.due_webhooks(session, NOW) == ["wh_3"]
+        outbox.settle(session, again, NOW + 5, "HTTP 500")
+        assert outbox.next_of(session, "wh_1", NOW + 1e9) is None
         assert outbox.counts(session) == {
             ("webhook", "done"): 1,
             ("webhook", "failed"): 1,
             ("webhook", "waiting"): 2,
         }
+
+
+@pytest.mark.parametrize(
+    ("answer", "most"), [("HTTP 500", outbox.ASIDE_MAX), ("refused with HTTP 400", None)]
+)
+def test_so_many_stand_aside_before_none_is_begun(any_store: Store, answer: str, most: int | None) -> None:
+    add(any_store, HOOK)
+    say(any_store, *["rollout.changed"] * (outbox.ASIDE_MAX + 2))
+    queue(any_store)
+    with any_store.write() as session:
+        tried = 0
+        while outbox.due_webhooks(session, NOW):
+            outbox.settle(session, next_of(session), NOW, answer, due=NOW + 5)
+            tried += 1
+        assert outbox.next_of(session, "wh_1", NOW) is None
+        assert tried == (most or outbox.ASIDE_MAX + 2)
+        assert outbox.due_webhooks(session, NOW + 5) == ["wh_1"]
+        outbox.finish(session, next_of(session, NOW + 5), NOW + 5, "HTTP 204")
+        assert outbox.due_webhooks(session, NOW + 5) == ["wh_1"]
+
+
+def test_those_given_up_are_counted_once_nothing_arrived_for_long(any_store: Store) -> None:
+    add(any_store, HOOK)
+    say(any_store, *["rollout.changed"] * 4)
+    queue(any_store)
+    end = NOW + core.GIVE_UP_SECONDS
+    with any_store.write() as session:
+        outbox.finish(session, next_of(session), NOW, "HTTP 204")
+        outbox.settle(session, next_of(session), NOW + 1, "HTTP 500")
+        outbox.settle(session, next_of(session), NOW + 2, "HTTP 500")
+        counts = [outbox.failed_in_a_row(session, "wh_1", now) for now in (end - 1, end, end + 1)]
+        assert counts == [0, 2, 2]
+        outbox.finish(session, next_of(session), NOW + 3, "HTTP 204")
+        assert outbox.failed_in_a_row(session, "wh_1", end + 9) == 0
 
 
 def test_what_was_given_up_is_sent_again_when_asked(any_store: Store) -> None:
@@ -143,12 +181,9 @@ def test_what_was_given_up_is_sent_again_when_asked(any_store: Store) -> None:
     queue(any_store)
     with any_store.write() as session:
         for _ in range(2):
-            head = outbox.head_of(session, "wh_1", NOW)
-            assert head is not None
-            outbox.settle(session, head, NOW, "HTTP 500")
+            outbox.settle(session, next_of(session), NOW, "HTTP 500")
         assert outbox.again(session, "wh_1", NOW + 9) == 2
-        head = outbox.head_of(session, "wh_1", NOW + 9)
-        assert head is not None
+        head = next_of(session, NOW + 9)
         assert (head.attempts, head.since, head.state) == (0, NOW + 9, "waiting")
         outbox.finish(session, head, NOW, "HTTP 204")
         assert outbox.again(session, "wh_1", NOW, head.once) == 1
