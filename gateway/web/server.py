@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from keys.errors import UnavailableError
 
 CONNECTIONS_MAX: Final = 1_000
+STALLED_SECONDS: Final = 60.0  # for which a peer may take nothing of what is sent to it
 _CLOSE_SECONDS: Final = 3
 
 
@@ -26,8 +27,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket; port 0 takes a free one.
+def listen(host: str, port: int, *, stalled: float = STALLED_SECONDS) -> socket.socket:
+    """Open the listening socket.
+
+    Whoever reads no more, or is gone without a word, is dropped by the system, and its place is free again.
+    One that is slow is not: each byte that it takes begins its time anew. (Linux; elsewhere the system's own
+    times hold.)
+
+    Args:
+        host: address.
+        port: 0 takes a free one.
+        stalled: seconds for which a peer may take nothing of what is sent to it.
 
     Raises:
         UnavailableError: PORT_TAKEN.
@@ -35,6 +45,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # what is accepted inherits it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stalled * 1_000))
         listener.bind((host, port))
         listener.listen(256)
     except OSError as error:

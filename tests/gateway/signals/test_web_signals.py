@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -71,7 +72,9 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def site(folder: Path, *, engine: str = "sqlite", pace: Pace = PACE) -> AsyncIterator[Site]:
+async def site(
+    folder: Path, *, engine: str = "sqlite", pace: Pace = PACE, stalled: float = 60.0
+) -> AsyncIterator[Site]:
     workspace = Workspace.create(folder / "fleet", exercise=True)
     clock = Clock(float(int(time.time())))
     fleet = make_fleet(now=int(clock()) - 100)
@@ -84,7 +87,7 @@ async def site(folder: Path, *, engine: str = "sqlite", pace: Pace = PACE) -> As
     app = new_app()
     app.state.access = Access(store, clock=clock)
     add_signals(app, gateway, served, pace=pace)
-    stop, listener = asyncio.Event(), listen("127.0.0.1", 0)
+    stop, listener = asyncio.Event(), listen("127.0.0.1", 0, stalled=stalled)
     running = asyncio.ensure_future(serve(app, listener, stop))
     try:
         yield Site(served, gateway, clock, f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -222,6 +225,27 @@ async def test_only_so_many_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         async with asyncio.timeout(20):  # the place is free again once the server has noticed
             while (await client.get("/api/v1/events", params={"after": "x"})).status_code == 503:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_listener_that_reads_no_more_loses_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "TOKEN_LISTENERS_MAX", 1)
+    async with site(tmp_path, stalled=0.2) as one, one.client() as client:
+        host, port = one.base.removeprefix("http://").split(":")
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            deaf.connect((host, int(port)))
+            token = client.headers["authorization"]
+            head = f"GET /api/v1/events?after=0 HTTP/1.1\r\nhost: {host}\r\nauthorization: {token}\r\n\r\n"
+            deaf.sendall(head.encode())
+            for _ in range(60):  # more than the system keeps for one that does not read
+                one.say("alert.raised", text="x" * 100_000)
+            async with asyncio.timeout(20):
+                while (await client.get("/api/v1/events", params={"after": "x"})).status_code != 503:
+                    await asyncio.sleep(0.01)
+                while (await client.get("/api/v1/events", params={"after": "x"})).status_code == 503:
+                    await asyncio.sleep(0.01)
 
 
 REFUSED = (
