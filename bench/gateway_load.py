@@ -122,7 +122,7 @@ def mosquitto(folder: Path) -> Iterator[str]:
     config = folder / "mosquitto.conf"
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\npersistence false\n"
-        "max_queued_messages 0\nmax_inflight_messages 500\n"
+        "max_queued_messages 0\nmax_inflight_messages 1600\n"
     )
     process = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)
     try:

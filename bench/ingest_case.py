@@ -26,9 +26,10 @@ from advisories.report import Report, open_report
 from bench.cases import GaveWayError
 from bench.gateway_load import TOPICS, Load, address, keep_for, make_store, mosquitto, send
 from gateway.service.buffered import properties_of
+from gateway.service.ingest import BATCH_MAX as BATCH
+from gateway.service.link import RECEIVE_MAXIMUM
 from gateway.service.runtime import Gateway
 
-BATCH = 200
 SESSION = "bench-bare"
 FILTER = TOPICS.device("+", "report")
 
@@ -81,7 +82,7 @@ def received(load: Load) -> float:
         client.on_message = count
         properties = properties_of(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 600
-        properties.ReceiveMaximum = 500
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
         start = time.perf_counter()
         client.connect(*address(url), clean_start=False, properties=properties)
         raw = client.socket()
@@ -122,7 +123,7 @@ CREATE TABLE audit ("index" INTEGER PRIMARY KEY, time REAL, kind TEXT, data TEXT
 
 
 def written(load: Load, reports: list[Report]) -> float:
-    """Return seconds a report to write what it comes to, :data:`BATCH` reports a transaction."""
+    """Return seconds a report to write what it comes to, as many a transaction as ours."""
     salt, head = bytes(16), bytes(32)
     with tempfile.TemporaryDirectory() as name:
         connection = sqlite3.connect(Path(name) / "store.sqlite", isolation_level=None)

@@ -78,9 +78,13 @@ def _stored(store: Store) -> int:
 
 
 def _seconds(pids: list[int]) -> float:
-    """Return the processor time of processes until now: fields 14 and 15 of proc(5)."""
-    found = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        found += int(fields[11]) + int(fields[12])
-    return found / _TICKS
+    """Return the processor time of processes and of those that they began, until now."""
+    return sum(map(_ticks, pids)) / _TICKS
+
+
+def _ticks(pid: int) -> int:
+    """Return fields 14 and 15 of proc(5)'s stat, and the same of all children."""
+    process = Path(f"/proc/{pid}")
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    children = [int(child) for task in process.glob("task/*/children") for child in task.read_text().split()]
+    return int(fields[11]) + int(fields[12]) + sum(map(_ticks, children))

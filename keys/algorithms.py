@@ -93,6 +93,10 @@ class PublicKey:
     x: bytes
     y: bytes = b""
 
+    def __reduce__(self) -> tuple[type[PublicKey], tuple[Algorithm, bytes, bytes]]:
+        """Copies and pickles hold the key only: what is worked out of it is no value."""
+        return PublicKey, (self.algorithm, self.x, self.y)
+
     @cached_property
     def thumbprint(self) -> bytes:
         """SHA-256 over the required members of the COSE_Key (RFC 9679, RFC 9964): 32 bytes, our ``kid``."""

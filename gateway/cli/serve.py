@@ -30,7 +30,7 @@ from gateway.service import logs, tls
 from gateway.service.broker import DemoBroker
 from gateway.service.chores import Chore
 from gateway.service.election import name_lock
-from gateway.service.runtime import WORKER, Gateway
+from gateway.service.runtime import WORKER, Gateway, settle
 from gateway.store.engine import Store
 from gateway.store.workers import NAME_MAX
 from gateway.workspace.folder import Workspace
@@ -242,6 +242,7 @@ async def _serve(
             say(f"Serving {workspace.path} on {way.url}{also} ({way.kind}){named}. Ctrl-C ends."),
         )
 
+    settle()
     over = asyncio.Event()
     parts = [asyncio.create_task(gateway.run(way.url, over, way.tls))]
     if way.listener is not None:

@@ -16,6 +16,7 @@ from advisories.report import Report
 from gateway.core.chain import receipt_digest
 from gateway.core.ingest import Committed, Device, examine, judge
 from gateway.core.tracks import Anomaly
+from gateway.service.checking import Opened, opened
 from gateway.store import audit, quarantine
 from gateway.store.engine import Session, Store
 from gateway.store.standings import Evidence, registered
@@ -50,6 +51,8 @@ class Refusal:
 
 
 Outcome = Receipt | Refusal
+Check = Callable[[Sequence[tuple[bytes, Device]], bytes, float], Opened]
+"""Opens reports as :func:`gateway.service.checking.opened` does."""
 
 
 @dataclass(slots=True)
@@ -89,8 +92,9 @@ class Committer:
         *,
         clock: Callable[[], float] = time.time,
         entropy: Callable[[int], bytes] = os.urandom,
+        check: Check = opened,
     ) -> None:
-        self._store, self._fleet = store, fleet
+        self._store, self._fleet, self._check = store, fleet, check
         self._clock, self._entropy = clock, entropy
         self._devices: OrderedDict[str, Device] = OrderedDict()
         self._heads: OrderedDict[bytes, None] = OrderedDict()
@@ -107,13 +111,10 @@ class Committer:
         if unknown:
             with contextlib.suppress(TocsinError), self._store.read() as session:
                 self._remember(registered(session, unknown))
-        for item in batch:
-            device = self._devices.get(item.device)
-            if device is not None:
-                try:
-                    item.opened = examine(item.data, device, fleet=self._fleet, now=now), device
-                except RefusedError:
-                    continue
+        known = [(item, device) for item in batch if (device := self._devices.get(item.device))]
+        reports = self._check([(item.data, device) for item, device in known], self._fleet, now)
+        for (item, device), report in zip(known, reports, strict=True):
+            item.opened = None if report is None else (report, device)
 
     def commit(self, batch: Sequence[Item]) -> list[Outcome]:
         """Write a batch in one transaction and return what became of each message.

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
+from gateway.service.checking import Checker
 from gateway.service.committing import Committer, Item, Outcome, Receipt, Refusal
 from gateway.service.troubles import Troubles
 from gateway.store.engine import Store
@@ -22,7 +23,7 @@ from keys.errors import UnavailableError
 
 __all__ = ["Ingest", "Outcome", "Receipt", "Refusal"]
 
-BATCH_MAX: Final = 200  # reports in one transaction
+BATCH_MAX: Final = 400  # reports in one transaction
 BATCH_SECONDS: Final = 0.05  # how long a batch waits at most, while more keep coming
 GAP_SECONDS: Final = 0.004  # nothing new for so long: more will not come before an acknowledgement
 QUEUE_MAX: Final = 100_000  # reports in memory; more are left unacknowledged
@@ -45,7 +46,8 @@ class Ingest:
         clock: Callable[[], float] = time.time,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._committer = Committer(store, fleet, clock=clock, entropy=entropy)
+        self._checker = Checker(BATCH_MAX)
+        self._committer = Committer(store, fleet, clock=clock, entropy=entropy, check=self._checker.opened)
         self._executor, self._troubles, self._clock = executor, troubles, clock
         self._waiting: deque[Item] = deque()
         self._bytes = 0
@@ -101,11 +103,14 @@ class Ingest:
 
     async def _open(self, opened: asyncio.Queue[Sequence[Item]]) -> None:
         loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1, "verify") as executor:
-            while True:
-                batch = await self._gather()
-                await loop.run_in_executor(executor, self._committer.open, batch)
-                await opened.put(batch)
+        try:
+            with ThreadPoolExecutor(1, "verify") as executor:
+                while True:
+                    batch = await self._gather()
+                    await loop.run_in_executor(executor, self._committer.open, batch)
+                    await opened.put(batch)
+        finally:
+            self._checker.close()
 
     async def _gather(self) -> Sequence[Item]:
         """Wait for reports, and on for as long as they keep coming."""

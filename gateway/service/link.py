@@ -28,7 +28,7 @@ from keys.errors import UnavailableError
 __all__ = ["SESSION_SECONDS", "Link", "Received", "parse_url"]
 
 SESSION_SECONDS: Final = 3_600  # the broker keeps what arrives while the gateway restarts
-RECEIVE_MAXIMUM: Final = 500  # unacknowledged reports in hand
+RECEIVE_MAXIMUM: Final = 1_600  # unacknowledged reports in hand: some batches, so that none waits for another
 INFLIGHT_MAX: Final = 200  # publications without their PUBACK
 KEEPALIVE_SECONDS: Final = 30
 _CONNECT_SECONDS: Final = 10.0

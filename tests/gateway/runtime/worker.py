@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from advisories.topics import Topics
-from gateway.service.runtime import Gateway
+from gateway.service.runtime import Gateway, settle
 from gateway.store.engine import Store
 from gateway.store.trust import load_trusted
 from keys.signer import from_seed
@@ -27,6 +27,7 @@ async def main(name: str, place: str, url: str, seed: str) -> None:
         trusted = load_trusted(session, store.where)
     signer = from_seed(bytes.fromhex(seed))
     gateway = Gateway(store, ROOT, Topics(), trusted.fleet, trusted, signer, worker=name, share=True)
+    settle()
     await gateway.run(url, asyncio.Event())
 
 
