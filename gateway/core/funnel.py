@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from math import ceil
@@ -59,17 +59,12 @@ class Told:
     """Devices that are alike, and where the advisory stands on them."""
 
     product: str
-    language: str
-    """That they speak; empty before the first report."""
-    region: str = ""
-    account: str = ""
     installed: Version | None
     """As reported, or else as the inventory says; None: nobody knows."""
     kind: Kind = Kind.REPORTS
     stands: Stands | None = None
     """None while they have not reported this revision."""
     patched: bool = False
-    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,22 +127,18 @@ SHARES: Final = {
 """Step -> what it is a share of."""
 
 
-def fold(notice: Notice, devices: Iterable[Told], key: Callable[[Told], K]) -> dict[K, Funnel]:
-    """Count the devices of an advisory's products.
+def fold(devices: Iterable[tuple[K, Iterable[str], int]]) -> dict[K, Funnel]:
+    """Count devices apart, sorted by what they are told apart by.
 
     Args:
-        notice: the newest published revision.
-        devices: every device of its products, in cells.
-        key: what is counted apart, such as by product and language.
+        devices: what they are told apart by, their :func:`steps`, and how many they are.
     """
     counts: dict[K, Counter[str]] = {}
-    for told in devices:
-        counter = counts.setdefault(key(told), Counter())
-        for step in steps(notice, told):
-            counter[step] += told.count
-    return {
-        name: Funnel(**counter) for name, counter in sorted(counts.items(), key=lambda item: repr(item[0]))
-    }
+    for key, found, many in devices:
+        counter = counts.setdefault(key, Counter())
+        for step in found:
+            counter[step] += many
+    return {key: Funnel(**counts[key]) for key in sorted(counts, key=repr)}
 
 
 def steps(notice: Notice, told: Told) -> list[str]:

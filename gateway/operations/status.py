@@ -162,9 +162,11 @@ def _house(session: Session, now: int | None) -> dict[str, Any]:
 
 
 def _advisory(session: Session, advisory: str, split: Sequence[str], account: str | None) -> AdvisoryStatus:
-    found = funnel.advisory_funnel(session, advisory, account=account, split={"language", *split})
+    found = funnel.advisory_funnel(session, advisory, account=account)
     notice = found.notice
-    parts = found.by(*split) if split else {}
+    parts: dict[tuple[str, ...], Funnel] = {}
+    if split:
+        parts = funnel.parts(session, notice, account=account, split=split).by(*split)
     if len(parts) > SLICES_MAX:
         raise InputError(
             "TOO_MANY_PARTS",

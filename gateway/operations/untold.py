@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from advisories.notice import Phase
+from advisories.notice import Notice, Phase
 from gateway.core.followup import HOURS, Outcome, Why, is_due
 from gateway.operations.afar import operation
 from gateway.store import access, followups, funnel, untold
@@ -157,18 +157,19 @@ def letters(
     with workspace.store() as store, store.read() as session:
         matter = Matter.of(session, advisory)
         early = now < matter.published + hours * 3_600
+        owing = _owing(session, matter.notice, account, after.partition("/")[0])
         found = (
             (where, advisory, device)
-            for where, device in untold.untold(session, matter, _owing(session, advisory, account), after)
+            for where, device in untold.untold(session, matter, owing, after)
             if is_due(device.why, published=matter.published, now=now, hours=hours)
         )
         return _page(session, found, limit, not_yet=[advisory] if early else [])
 
 
-def _owing(session: Session, advisory: str, account: str | None) -> Iterator[str]:
-    """Yield the accounts that have somebody to be told, as they are asked for."""
+def _owing(session: Session, notice: Notice, account: str | None, first: str) -> Iterator[str]:
+    """Yield the accounts from ``first`` on that have somebody to be told, as they are asked for."""
     for name in funnel.accounts(session) if account is None else [account]:
-        if funnel.advisory_funnel(session, advisory, account=name, split=()).total.not_told:
+        if name >= first and funnel.parts(session, notice, account=name).total.not_told:
             yield name
 
 

@@ -100,7 +100,7 @@ def recount(session: Session) -> None:
     session.connection.execute(schema.named_patches.delete())
     if values := [{"advisory": name, "digest": digest} for name, digest in sorted(_named(session))]:
         session.connection.execute(schema.named_patches.insert(), values)
-    for table in (*TABLES, *tallies.SUMS.values()):
+    for table in (*TABLES, *(sums for kinds in tallies.SUMS.values() for sums in kinds)):
         session.connection.execute(table.delete())
     move(session, tally(session))
     _mark_unheard(session)
@@ -159,7 +159,7 @@ def name_patches(session: Session, notice: Notice) -> None:
     proven = sa.select(p.c.device).where(p.c.digest.in_(sorted(before ^ after)), p.c.state.in_(PROVEN))
     if session.connection.execute(proven.limit(1)).first() is None:
         return
-    for table in (cells, schema.notice_sums):
+    for table in (cells, *tallies.SUMS[cells]):
         session.connection.execute(table.delete().where(table.c.advisory == notice.id))
     counts: Counter[Key] = Counter()
     for pairs in (tallies.notices(None, notice.id), tallies.patched_only(None, notice.id)):

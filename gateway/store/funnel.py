@@ -12,7 +12,7 @@ journal's whole seconds, and a device with a wrong clock cannot colour them; a h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from advisories.notice import Notice
 from advisories.report import Agreed
 from advisories.states import PATCH_PROVEN, NoticeState, Surface
-from advisories.versions import parse_version
+from advisories.versions import Version, parse_version
 from gateway.core import funnel as core
 from gateway.core.funnel import Funnel, Kind, Reached, Stands, Told
 from gateway.store import schema
@@ -33,6 +33,28 @@ from keys.reasons import Reason
 
 SPLITS: Final = ("product", "language", "region", "account")
 """What a funnel can be told apart by."""
+Steps = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Every device of an advisory's products, told apart by some of :data:`SPLITS`."""
+
+    split: tuple[str, ...]
+    counts: Mapping[tuple[tuple[str, ...], Steps], int]
+    """What they are told apart by and :func:`gateway.core.funnel.steps` -> devices."""
+
+    def by(self, *names: str) -> dict[tuple[str, ...], Funnel]:
+        """Count apart by some of ``split``."""
+        places = [self.split.index(name) for name in names]
+        return core.fold(
+            (tuple(key[place] for place in places), steps, many) for (key, steps), many in self.counts.items()
+        )
+
+    @property
+    def total(self) -> Funnel:
+        """All of them together."""
+        return self.by().get((), Funnel())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +65,19 @@ class AdvisoryFunnel:
     digest: bytes
     published: float
     """UTC seconds."""
-    told: tuple[Told, ...]
-    """Every device of its products, in cells; what was not asked for apart is left empty."""
+    parts: Parts
     seconds_p50: float | None
     """From publishing to shown, half of the devices that were shown it; None when none was."""
     seconds_p99: float | None
 
     def by(self, *names: str) -> dict[tuple[str, ...], Funnel]:
-        """Count apart by some of ``product``, ``language``, ``region`` and ``account``."""
-        return core.fold(self.notice, self.told, lambda told: tuple(getattr(told, name) for name in names))
+        """Count apart by some of what was split."""
+        return self.parts.by(*names)
 
     @property
     def total(self) -> Funnel:
         """All of them together."""
-        return self.by().get((), Funnel())
+        return self.parts.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +93,11 @@ class PatchFunnel:
 
 
 def advisory_funnel(
-    session: Session, advisory: str, *, account: str | None = None, split: Collection[str] = ("language",)
+    session: Session,
+    advisory: str,
+    *,
+    account: str | None = None,
+    split: Collection[str] = ("product", "language"),
 ) -> AdvisoryFunnel:
     """Return the funnel of an advisory's newest revision.
 
@@ -80,7 +105,7 @@ def advisory_funnel(
         session: which reads.
         advisory: its id.
         account: see above.
-        split: what has to be told apart beside the product: some of :data:`SPLITS`.
+        split: what has to be told apart: some of :data:`SPLITS`.
 
     Raises:
         InputError: ADVISORY_UNKNOWN.
@@ -91,7 +116,7 @@ def advisory_funnel(
         notice,
         row.digest,
         row.published,
-        tuple(_told(session, notice, account, split)),
+        parts(session, notice, account=account, split=split),
         *_quantiles(session, notice, account),
     )
 
@@ -120,38 +145,78 @@ def published(session: Session) -> list[str]:
     return list(session.connection.execute(sa.select(a.c.id).distinct().order_by(a.c.id)).scalars())
 
 
-def _told(session: Session, notice: Notice, account: str | None, split: Collection[str]) -> list[Told]:
-    """Return what is known of the products' devices: those that spoke of the notice, and the rest."""
-    fine = account is not None or not {"region", "account"}.isdisjoint(split)
-    c = schema.device_cells if fine else schema.device_sums
-    n = schema.notice_cells if fine else schema.notice_sums
-    apart = ["product", *(name for name in SPLITS[1:] if name in split)]
+def parts(
+    session: Session, notice: Notice, *, account: str | None = None, split: Collection[str] = ()
+) -> Parts:
+    """Tell the devices of a notice's products apart; see :func:`advisory_funnel`."""
+    apart = [name for name in SPLITS if name in split]
+    c, n = _tables({*apart, "account"} if account is not None else {*apart})
     ours = n.c.advisory == notice.id, n.c.product.in_(notice.subject)
+    steps = _Steps(notice)
+    counts: Counter[tuple[tuple[str, ...], Steps]] = Counter()
     rest: Counter[tuple[Any, ...]] = Counter()
-    query = _grouped(c, [*apart, "installed", "kind"]).where(c.c.product.in_(notice.subject))
+    query = _grouped(c, [*apart, "product", "installed", "kind"]).where(c.c.product.in_(notice.subject))
     for *key, kind, many in _read(session, query, c, account):
         rest[*key, kind] = int(many)
-    found = []
     is_newest = n.c.revision == notice.revision
     # Of those that reported this revision the version says nothing more; of all others it says everything.
     query = _grouped(n, [*apart, "state", "surface", "reached"]).where(*ours, is_newest)
-    for *key, state, surface, bits, many in _read(session, query, n, account):
-        reached = Reached(bits)
-        stands = Stands(state=NoticeState(state), surface=Surface(surface), reached=reached)
-        patched = Reached.PATCHED in reached
-        found.append(_cell(apart, key, int(many), stands=stands, patched=patched, kind=Kind.REPORTS))
-    query = _grouped(n, [*apart, "installed"]).where(*ours, is_newest)
+    for *key, state, surface, reached, many in _read(session, query, n, account):
+        counts[tuple(key), steps.said(state, surface, reached)] += int(many)
+    query = _grouped(n, [*apart, "product", "installed"]).where(*ours, is_newest)
     for *key, many in _read(session, query, n, account):
         rest[*key, int(Kind.REPORTS)] -= int(many)
-    query = _grouped(n, [*apart, "installed"]).where(*ours, ~is_newest)
+    query = _grouped(n, [*apart, "product", "installed"]).where(*ours, ~is_newest)
     query = query.where(n.c.reached.op("&")(int(Reached.PATCHED)) != 0)
-    for *key, many in _read(session, query, n, account):
-        rest[*key, int(Kind.REPORTS)] -= int(many)
-        found.append(_cell([*apart, "installed"], key, int(many), patched=True, kind=Kind.REPORTS))
-    for (*key, kind), many in rest.items():
+    for *key, product, installed, many in _read(session, query, n, account):
+        rest[*key, product, installed, int(Kind.REPORTS)] -= int(many)
+        counts[tuple(key), steps.silent(product, installed, int(Kind.REPORTS), patched=True)] += int(many)
+    for (*key, product, installed, kind), many in rest.items():
         if many:
-            found.append(_cell([*apart, "installed"], key, many, kind=Kind(kind)))
-    return found
+            counts[tuple(key), steps.silent(product, installed, kind)] += many
+    return Parts(tuple(apart), counts)
+
+
+def _tables(apart: set[str]) -> tuple[sa.Table, sa.Table]:
+    """Return the smallest tables of devices and of what they said that tell these things apart."""
+    apart = apart - {"product"}
+    if apart <= {"language"}:
+        return schema.device_sums, schema.notice_sums
+    if apart == {"account"}:
+        return schema.device_accounts, schema.notice_accounts
+    if apart == {"region"}:
+        return schema.device_regions, schema.notice_regions
+    return schema.device_cells, schema.notice_cells
+
+
+class _Steps:
+    """What devices count as, each case found once: a fleet has few."""
+
+    def __init__(self, notice: Notice) -> None:
+        self._notice = notice
+        self._known: dict[tuple[Any, ...], Steps] = {}
+
+    def said(self, state: int, surface: int, reached: int) -> Steps:
+        """Return that of devices that reported the notice's revision."""
+        key = state, surface, reached
+        if (found := self._known.get(key)) is None:
+            bits = Reached(reached)
+            stands = Stands(state=NoticeState(state), surface=Surface(surface), reached=bits)
+            told = Told(product="", installed=None, stands=stands, patched=Reached.PATCHED in bits)
+            found = self._known[key] = self._of(told)
+        return found
+
+    def silent(self, product: str, installed: str, kind: int, *, patched: bool = False) -> Steps:
+        """Return that of devices that did not."""
+        key = product, installed, kind, patched
+        if (found := self._known.get(key)) is None:
+            version = version_of(installed)
+            told = Told(product=product, installed=version, kind=Kind(kind), patched=patched)
+            found = self._known[key] = self._of(told)
+        return found
+
+    def _of(self, told: Told) -> Steps:
+        return tuple(core.steps(self._notice, told))
 
 
 def _grouped(table: sa.Table, names: Sequence[str]) -> sa.Select[Any]:
@@ -165,17 +230,10 @@ def _read(session: Session, query: sa.Select[Any], table: sa.Table, account: str
     return session.connection.execute(query).all()
 
 
-def _cell(names: Sequence[str], key: Sequence[Any], count: int, **fields: Any) -> Told:
-    known = dict(zip(names, key, strict=True))
-    installed = known.pop("installed", "")
-    return Told(
-        **{"language": "", **known, **fields},
-        installed=_version(installed) if installed else None,
-        count=count,
-    )
-
-
-_version = lru_cache(4_096)(parse_version)  # a fleet runs few of them
+@lru_cache(4_096)
+def version_of(text: str) -> Version | None:
+    """Read a version as it was reported, or as an inventory says; None where it is not known."""
+    return parse_version(text) if text else None  # a fleet runs few of them
 
 
 def _quantiles(session: Session, notice: Notice, account: str | None) -> tuple[float | None, float | None]:
@@ -187,13 +245,13 @@ def _quantiles(session: Session, notice: Notice, account: str | None) -> tuple[f
 
 def accounts(session: Session) -> list[str]:
     """Return the accounts that have devices, in order; "" where some are nobody's in particular."""
-    c = schema.device_cells
+    c = schema.device_accounts
     return list(session.connection.execute(sa.select(c.c.account).distinct().order_by(c.c.account)).scalars())
 
 
 def devices(session: Session, *, account: str | None = None) -> dict[Kind, int]:
     """Return how well known -> how many devices, revoked ones left out."""
-    c = schema.device_sums if account is None else schema.device_cells
+    c = schema.device_sums if account is None else schema.device_accounts
     found = {Kind(kind): int(many) for kind, many in _read(session, _grouped(c, ["kind"]), c, account)}
     return {kind: found.get(kind, 0) for kind in Kind}
 

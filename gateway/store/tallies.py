@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -29,12 +30,12 @@ TABLES: Final = (
     schema.rollout_cells,
 )
 SUMS: Final = {
-    schema.device_cells: schema.device_sums,
-    schema.notice_cells: schema.notice_sums,
-    schema.wait_cells: schema.wait_sums,
-    schema.patch_cells: schema.patch_sums,
+    schema.device_cells: (schema.device_sums, schema.device_accounts, schema.device_regions),
+    schema.notice_cells: (schema.notice_sums, schema.notice_accounts, schema.notice_regions),
+    schema.wait_cells: (schema.wait_sums,),
+    schema.patch_cells: (schema.patch_sums,),
 }
-"""Cells -> the same with all regions and accounts together."""
+"""Cells -> the same with some things together."""
 NO_REVISION: Final = -1  # a device that runs a named patch and never spoke of the notice
 TEXTUAL: Final = frozenset(surface for surface in Surface if surface not in {Surface.NONE, Surface.LED})
 PROVEN: Final = tuple(sorted(int(state) for state in PATCH_PROVEN))
@@ -50,13 +51,20 @@ def chunks(ids: list[str]) -> Iterator[list[str]]:
 def summed(cells: Mapping[sa.Table, Mapping[Key, int]]) -> Tally:
     """Return what counts of cells come to in the tables of sums."""
     found: Tally = {}
-    for table, sums in SUMS.items():
-        names = [column.name for column in table.primary_key]
-        pick = itemgetter(*(names.index(column.name) for column in sums.primary_key))
-        counter = found[sums] = Counter()
-        for key, many in cells.get(table, {}).items():
-            counter[pick(key)] += many
+    for table, kinds in SUMS.items():
+        counts = cells.get(table, {})
+        for sums in kinds:
+            pick, counter = _pick(table, sums), Counter[Key]()
+            for key, many in counts.items():
+                counter[pick(key)] += many
+            found[sums] = counter
     return found
+
+
+@cache
+def _pick(table: sa.Table, sums: sa.Table) -> Callable[[Key], Key]:
+    names = [column.name for column in table.primary_key]
+    return itemgetter(*(names.index(column.name) for column in sums.primary_key))
 
 
 def count(session: Session, query: sa.Select[Any]) -> Counter[Key]:

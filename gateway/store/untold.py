@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 from advisories.notice import Notice
 from advisories.states import NoticeState, Surface
-from advisories.versions import parse_version
 from gateway.core.followup import Why, why_untold
 from gateway.core.funnel import Kind, Reached, Stands, Told
 from gateway.store import funnel, schema
@@ -200,8 +199,7 @@ def _judge(matter: Matter, rows: Sequence[Any]) -> Untold | None:
     version = (state.installed if state is not None else place and place.version) or ""
     told = Told(
         product=product,
-        language=state.language if state is not None else "",
-        installed=parse_version(version) if version else None,
+        installed=funnel.version_of(version),
         kind=Kind.UNREACHABLE
         if device is None
         else Kind.REPORTS
@@ -217,7 +215,7 @@ def _judge(matter: Matter, rows: Sequence[Any]) -> Untold | None:
         product=product,
         account=(place and place.account) or "",
         region=(place and place.region) or "",
-        language=told.language,
+        language=state.language if state is not None else "",
         version=version,
         external=(place and place.external) or "",
         seen=state.seen if state is not None else None,

@@ -10,10 +10,14 @@ from gateway.store.migrations.kinds import letters
 
 def make() -> None:
     """Make them, empty."""
+    _device_accounts()
     _device_cells()
+    _device_regions()
     _device_sums()
     _named_patches()
+    _notice_accounts()
     _notice_cells()
+    _notice_regions()
     _notice_sums()
     _patch_cells()
     _patch_sums()
@@ -22,6 +26,18 @@ def make() -> None:
     _unheard()
     _wait_cells()
     _wait_sums()
+
+
+def _device_accounts() -> None:
+    op.create_table(
+        "device_accounts",
+        sa.Column("account", letters(64), autoincrement=False, nullable=False),
+        sa.Column("product", letters(64), autoincrement=False, nullable=False),
+        sa.Column("installed", letters(32), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account", "product", "installed", "kind"),
+    )
 
 
 def _device_cells() -> None:
@@ -35,6 +51,18 @@ def _device_cells() -> None:
         sa.Column("kind", sa.Integer(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account", "product", "region", "language", "installed", "kind"),
+    )
+
+
+def _device_regions() -> None:
+    op.create_table(
+        "device_regions",
+        sa.Column("product", letters(64), autoincrement=False, nullable=False),
+        sa.Column("region", letters(35), autoincrement=False, nullable=False),
+        sa.Column("installed", letters(32), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("product", "region", "installed", "kind"),
     )
 
 
@@ -58,6 +86,24 @@ def _named_patches() -> None:
         sa.PrimaryKeyConstraint("advisory", "digest"),
     )
     op.create_index("ix_named_patches_digest", "named_patches", ["digest"])
+
+
+def _notice_accounts() -> None:
+    op.create_table(
+        "notice_accounts",
+        sa.Column("advisory", letters(64), autoincrement=False, nullable=False),
+        sa.Column("account", letters(64), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("product", letters(64), autoincrement=False, nullable=False),
+        sa.Column("installed", letters(32), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("surface", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("reached", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "advisory", "account", "revision", "product", "installed", "state", "surface", "reached"
+        ),
+    )
 
 
 def _notice_cells() -> None:
@@ -85,6 +131,24 @@ def _notice_cells() -> None:
             "state",
             "surface",
             "reached",
+        ),
+    )
+
+
+def _notice_regions() -> None:
+    op.create_table(
+        "notice_regions",
+        sa.Column("advisory", letters(64), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("product", letters(64), autoincrement=False, nullable=False),
+        sa.Column("region", letters(35), autoincrement=False, nullable=False),
+        sa.Column("installed", letters(32), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("surface", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("reached", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "advisory", "revision", "product", "region", "installed", "state", "surface", "reached"
         ),
     )
 

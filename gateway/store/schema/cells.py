@@ -2,7 +2,8 @@
 
 Only devices that are registered and not revoked count, and those of the inventory that are not registered.
 ``gateway.store.cells`` keeps every table here with each change; text is "" wherever nothing is known. What is
-called sums are cells with all regions and accounts together: there are far fewer of them.
+called sums are cells with all regions and accounts together; by account and by region, with all else that an
+owner is told apart by together. There are far fewer of them.
 """
 
 from __future__ import annotations
@@ -79,11 +80,11 @@ rollout_cells = Table(
 )
 
 
-def _sums(cells: Table) -> Table:
-    """Return the table of the same cells with all regions and accounts together."""
-    kept = [column for column in cells.primary_key if column.name not in {"region", "account"}]
+def _sums(cells: Table, name: str = "sums", *together: str) -> Table:
+    """Return the table of the same cells with some columns together: regions and accounts, unless named."""
+    kept = [column for column in cells.primary_key if column.name not in (together or {"region", "account"})]
     return Table(
-        f"{cells.name.removesuffix('_cells')}_sums",
+        f"{cells.name.removesuffix('_cells')}_{name}",
         metadata,
         *(Column(column.name, column.type, primary_key=True, autoincrement=False) for column in kept),
         Column("count", BigInteger, nullable=False),
@@ -94,6 +95,10 @@ device_sums = _sums(device_cells)
 notice_sums = _sums(notice_cells)
 wait_sums = _sums(wait_cells)
 patch_sums = _sums(patch_cells)
+device_accounts = _sums(device_cells, "accounts", "region", "language")
+notice_accounts = _sums(notice_cells, "accounts", "region", "language")
+device_regions = _sums(device_cells, "regions", "account", "language")
+notice_regions = _sums(notice_cells, "regions", "account", "language")
 
 named_patches = Table(  # the patches that an advisory's newest revision names
     "named_patches",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from itertools import chain, combinations
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from tests.helpers import DEVICE, PRODUCT, device_record, devices
 
 
 def contents(store: Store) -> dict[str, set[tuple[Any, ...]]]:
-    tables = [t for name, t in schema.metadata.tables.items() if name.endswith(("_cells", "_sums"))]
+    kinds = ("_cells", "_sums", "_accounts", "_regions")
+    tables = [t for name, t in schema.metadata.tables.items() if name.endswith(kinds)]
     with store.read() as session:
         return {
             t.name: {tuple(row) for row in session.connection.execute(sa.select(t))}
@@ -37,17 +39,20 @@ def test_whatever_happens_cells_are_what_a_count_gives(any_store: Store, seed: i
     assert all(
         kept[name]
         for name in (
+            "device_accounts",
             "device_cells",
+            "device_regions",
+            "notice_accounts",
             "notice_cells",
+            "notice_regions",
             "patch_cells",
             "rollout_cells",
             "wait_cells",
             "wait_sums",
         )
     )
-    assert not any(
-        row[-1] <= 0 for name, rows in kept.items() if name.endswith(("_cells", "_sums")) for row in rows
-    )
+    uncounted = {"unheard", "named_patches"}
+    assert not any(row[-1] <= 0 for name in kept.keys() - uncounted for row in kept[name])
     with any_store.write() as session:
         cells.recount(session)
     assert contents(any_store) == kept
@@ -55,9 +60,10 @@ def test_whatever_happens_cells_are_what_a_count_gives(any_store: Store, seed: i
         for account in (None, "north"):
             for name in world.revision:
                 found = funnel.advisory_funnel(session, name, account=account, split=funnel.SPLITS)
-                coarse = funnel.advisory_funnel(session, name, account=account)
-                assert coarse.total == found.total
-                assert all(told.count > 0 for told in found.told)
+                assert all(many > 0 for many in found.parts.counts.values())
+                for split in chain.from_iterable(combinations(funnel.SPLITS, n) for n in range(4)):
+                    coarse = funnel.parts(session, found.notice, account=account, split=split)
+                    assert coarse.by(*split) == found.by(*split)  # whichever table it was read from
 
 
 def test_a_transaction_that_fails_counts_nothing(any_store: Store) -> None:

@@ -108,10 +108,10 @@ FOLDED: list[tuple[str, Any, Stands | None, dict[str, Any], set[str]]] = [
 def test_where_a_device_counts(
     case: str, installed: Any, where: Stands | None, more: dict[str, Any], steps: set[str]
 ) -> None:
-    told = Told(product=PRODUCT, language="en", installed=installed, stands=where, count=7, **more)
-    found = fold(header(FLEET), [told], lambda each: (each.product, each.language))
-    assert found == {(PRODUCT, "en"): Funnel(**dict.fromkeys({"devices", *steps}, 7))}
-    whole = found[PRODUCT, "en"]
+    told = Told(product=PRODUCT, installed=installed, stands=where, **more)
+    found = fold([("en", funnel.steps(header(FLEET), told), 7)])
+    assert found == {"en": Funnel(**dict.fromkeys({"devices", *steps}, 7))}
+    whole = found["en"]
     parts = (whole.unreachable, whole.silent, whole.rejected, whole.led, whole.untold, whole.waiting)
     assert whole.not_told == sum(parts)
     assert whole.affected + whole.possible == whole.shown + whole.not_told
@@ -120,12 +120,10 @@ def test_where_a_device_counts(
 
 
 def test_cells_add_up() -> None:
-    people = [
-        Told(product=PRODUCT, language=language, installed=None, kind=Kind.NEVER_REPORTED)
-        for language in ("en", "de", "en", "")
-    ]
-    cells = fold(header(FLEET), people, lambda told: told.language)
-    assert {key: cell.devices for key, cell in cells.items()} == {"en": 2, "de": 1, "": 1}
+    told = Told(product=PRODUCT, installed=None, kind=Kind.NEVER_REPORTED)
+    steps = funnel.steps(header(FLEET), told)
+    cells = fold((language, steps, 1) for language in ("en", "de", "en", ""))
+    assert [(key, cell.devices) for key, cell in cells.items()] == [("", 1), ("de", 1), ("en", 2)]
     assert total(cells.values()) == Funnel(devices=4, silent=4, possible=4, not_told=4)
 
 
