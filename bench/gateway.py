@@ -27,6 +27,7 @@ LIMITS = (
     Limit("page_p95_ms", "the slowest page on a million devices, 95 of 100 calls", at_most=100.0),
 )
 REPORTING = 2_000  # devices that report four times each
+SHARING = 5_000  # the same, for several workers: what each takes to begin is no cost of a report
 
 
 def _micro(seconds: list[float]) -> dict[str, float]:
@@ -59,7 +60,7 @@ def ingest(runs: int) -> dict[str, Any]:
 
 def two_workers(runs: int) -> dict[str, Any]:
     """Return the ratio of processor time a report with two workers to that with one."""
-    load, store = make_load(REPORTING), server()
+    load, store = make_load(SHARING), server()
     one, two = [], []
     for _ in range(runs):
         one.append(workers_case.cost(load, 1, store))
