@@ -24,7 +24,8 @@ _STRUCK: Final = (  # whatever else keeps secrets out of messages, these do not 
     re.compile(r"(tocsin_)[A-Za-z0-9_-]{16,}"),
     re.compile(r"(Bearer )\S+", re.IGNORECASE),
     re.compile(r"(://)[^/\s@]+(?=@)"),
-    re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)", re.DOTALL),
+    # also as it stands in an address, where a space is %20 or +
+    re.compile(r"(-----BEGIN[A-Z0-9 +%]*PRIVATE[ +%20]+KEY[A-Z +%20]*-----).*?(?=-----END|$)", re.DOTALL),
 )
 
 

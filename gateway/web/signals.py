@@ -42,6 +42,7 @@ from gateway.store import audit, schema, workers
 from gateway.store.deliveries import of_kinds
 from gateway.store.engine import Session, Store
 from gateway.web.api.access import Access
+from gateway.web.api.secrets import refuse_beside
 from gateway.web.api.served import Served
 from gateway.web.problems import Problem
 from keys.errors import TocsinError
@@ -110,6 +111,7 @@ def add_signals(app: FastAPI, gateway: Gateway, served: Served | None, *, pace: 
         @router.get("/api/v1/events")
         async def events(request: Request) -> Response:
             who = await door.caller(request, "audit:read")
+            refuse_beside(request)
             wish = await feed.wish(request, who)
             headers = {**_NO_STORE, "X-Accel-Buffering": "no"}  # a proxy must not hold events back
             return StreamingResponse(

@@ -24,7 +24,7 @@ from gateway.web.api.body import BODY_SECONDS, read_body
 from gateway.web.api.codec import shape_of
 from gateway.web.api.document import document as openapi
 from gateway.web.api.repeats import Repeats, repeat_of
-from gateway.web.api.secrets import refuse_in, refuse_in_bytes
+from gateway.web.api.secrets import refuse_beside, refuse_in, refuse_in_bytes
 from gateway.web.api.served import Served
 from gateway.web.api.strict import BadValueError, dumps, loads
 from gateway.web.problems import Problem, document, of_error
@@ -76,14 +76,19 @@ def add_api(
         return Response(text, media_type=JSON, headers={"X-Content-Type-Options": "nosniff"})
 
     app.add_route(f"{PREFIX}/openapi.json", described, methods=["GET"], include_in_schema=False)
-    app.add_route(PREFIX, _told(partial(_who, door)), methods=["GET"], include_in_schema=False)
+    app.add_route(PREFIX, _told(partial(_who, door), PREFIX), methods=["GET"], include_in_schema=False)
     for path in sorted(paths, key=lambda name: name.replace("{", "~")):  # names before what stands for any
-        handler = _told(partial(api.answer, paths[path]))
+        handler = _told(partial(api.answer, paths[path]), PREFIX + path)
         app.add_route(PREFIX + path, handler, methods=_METHODS, include_in_schema=False)
 
 
-def _told(handler: Handler) -> Handler:
-    """Return a handler that ends each request with an answer that the document knows."""
+def _told(handler: Handler, path: str) -> Handler:
+    """Return a handler that ends each request with an answer that the document knows.
+
+    Args:
+        handler: carries it out, or says what is wrong.
+        path: of the route, as the log calls it: what a request puts into it is not written down.
+    """
 
     async def answer(request: Request) -> Response:
         try:
@@ -97,7 +102,7 @@ def _told(handler: Handler) -> Handler:
         except TocsinError as error:
             response = of_error(error, "")
         except Exception:  # noqa: BLE001 - the border: whatever it is, who asks gets an answer
-            _log.exception("a fault of this program, in answer to %s %s", request.method, request.url.path)
+            _log.exception("a fault of this program, in answer to %s %s", request.method, path)
             detail = "This is a fault in the gateway; its log says more."
             response = document(HTTPStatus.INTERNAL_SERVER_ERROR, "BUG", detail)
         response.headers.update(_HEADERS)
@@ -143,6 +148,7 @@ class _Api:
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail, {"Allow": allowed})
         row = binding.operation
         caller = await self._door.caller(request, row.right)
+        refuse_beside(request)
         body = await read_body(request, binding.kind, row.body_max, self._body_seconds)
         try:
             if binding.kind == JSON and body:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+from fastapi import Request
 
 from gateway.web.problems import Problem
 from keys.cbor import scan
@@ -21,6 +22,19 @@ _KTY: Final = re.compile(r'["\\]kty["\\]+\s*:')  # of a JWK in a text, however o
 _SECRET: Final = re.compile(r'["\\](?:d|k|priv)["\\]+\s*:\s*["\\]+[A-Za-z0-9_-]{16}')
 _PRIVATE: Final = {1: -4, 2: -4, 3: -3, 4: -1, 7: -2}  # COSE kty -> label of its secret part (RFC 9053, 9964)
 _BYTES_MAX: Final = 64 * 1024  # no key is larger: what is, is searched for PEM and JWK only
+
+
+def refuse_beside(request: Request) -> None:
+    """Refuse a request with a private key beside its body: in its path, its query, or a header that is kept.
+
+    Raises:
+        Problem: 400 PRIVATE_KEY.
+    """
+    headers = [text for name in ("idempotency-key", "if-match") for text in request.headers.getlist(name)]
+    refuse_in([*map(str, request.path_params.values()), *headers])
+    refuse_in([text.strip('"') for text in headers])
+    for pair in request.query_params.multi_items():
+        refuse_in(list(pair))
 
 
 def refuse_in(value: Any) -> None:

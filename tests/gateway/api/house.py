@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import sqlalchemy as sa
 from fastapi import FastAPI
 
 from gateway.core.rate import Rates
@@ -123,3 +124,9 @@ async def asking(
     with house(folder) as built:
         async with built.client(token) as client:
             yield built, client
+
+
+def count(built: House, table: sa.Table) -> int:
+    """Return how many rows a table of a house has."""
+    with built.served.opened.read() as session:
+        return int(session.connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() or 0)

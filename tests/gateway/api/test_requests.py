@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,34 +10,20 @@ from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
 
 from gateway.operations.afar import OPERATIONS, Operation
 from gateway.store import access, schema
 from gateway.web.api.access import Access
-from gateway.web.api.binding import BYTES, PREFIX
+from gateway.web.api.binding import PREFIX
 from gateway.web.api.routes import add_api
 from gateway.web.app import new_app
 from gateway.workspace.folder import Workspace
-from keys.cbor import encode
 from keys.errors import DamagedError, UnavailableError
-from tests.gateway.api.house import OURS, House, asking, house
+from tests.gateway.api.house import OURS, asking, count, house
 from tests.gateway.databases import ENGINES
 
 ACCOUNTS = f"{PREFIX}/accounts"
 NEW = {"id": "exercise-new", "name": "New"}
-
-
-def count(built: House, table: sa.Table) -> int:
-    with built.served.opened.read() as session:
-        return int(session.connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() or 0)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -224,71 +209,6 @@ async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> No
                 ACCOUNTS, content=stalled(), headers={"Content-Type": "application/json"}
             )
     assert (found.status_code, found.json()["code"]) == (408, "TOO_SLOW")
-
-
-PRIVATE = ec.generate_private_key(ec.SECP256R1())
-PEM = PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-DER = PRIVATE.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-LOCKED = PRIVATE.private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
-OPENSSH = PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-COSE = encode({1: 2, 3: -9, -1: 1, -2: bytes(32), -3: bytes(32), -4: bytes(32)})
-JWK = '{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": "' + "A" * 43 + '"}'
-AKP = encode({1: 7, 3: -48, -1: bytes(64), -2: bytes(32)})
-
-
-def base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        PEM.decode(),
-        OPENSSH.decode(),
-        f"words before\n{PEM.decode()}",
-        "-----BEGIN PGP PRIVATE KEY BLOCK-----",
-        base64url(PEM),
-        base64url(DER),
-        base64url(LOCKED),
-        base64url(COSE),
-        base64url(AKP),
-        base64url(encode([COSE, {1: 2, -4: bytes(32)}])),
-        base64.encodebytes(DER).decode(),
-        DER.hex(),
-        COSE.hex().upper(),
-        JWK,
-        f"as a word: {json.dumps(JWK)}",
-        base64url(JWK.encode()),
-    ],
-    ids=[
-        *("pem", "openssh", "inside", "pgp", "pem64", "der", "locked", "cose", "akp", "nested"),
-        *("base64", "hex", "cose hex", "jwk", "jwk inside", "jwk64"),
-    ],
-)
-async def test_no_private_key_is_ever_taken(tmp_path: Path, value: str) -> None:
-    async with asking(tmp_path) as (built, client):
-        for body in ({**NEW, "name": value}, {**NEW, "contact": {"address": value}}, {"any": [{"x": value}]}):
-            found = await client.post(ACCOUNTS, json=body)
-            assert (found.status_code, found.json()["code"]) == (400, "PRIVATE_KEY")
-            assert value not in found.text
-        jwk = {"kty": "EC", "crv": "P-256", "d": "AA"}
-        found = await client.post(ACCOUNTS, json={**NEW, "contact": jwk})
-        assert found.json()["code"] == "PRIVATE_KEY"
-        found = await client.post(ACCOUNTS, json={**NEW, "contact": {value: ""}})
-        assert found.json()["code"] == "PRIVATE_KEY"
-        how = {"content": f"id,key\na,{value}".encode(), "headers": {"Content-Type": BYTES}}
-        found = await client.post(f"{PREFIX}/inventory", **how)  # type: ignore[arg-type]
-        assert (found.json()["code"] == "PRIVATE_KEY") == ("PRIVATE KEY" in value or "kty" in value)
-        assert count(built, schema.requests) == 0
-
-
-async def test_a_public_key_is_no_private_one(tmp_path: Path) -> None:
-    public = encode({1: 2, 3: -9, -1: 1, -2: bytes(32), -3: bytes(32)})
-    jwk = '{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}'
-    async with asking(tmp_path) as (_, client):
-        for number, name in enumerate((base64url(public), public.hex(), jwk)):
-            found = await client.post(ACCOUNTS, json={**NEW, "id": f"a{number}", "name": name})
-            assert found.status_code == 201, found.text
 
 
 @pytest.fixture

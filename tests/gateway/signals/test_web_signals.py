@@ -257,6 +257,7 @@ REFUSED = (
     ("auditor", "?after=99999999999999999999999", 400, "BAD_VALUE"),
     ("auditor", "?after=%D9%A3", 400, "BAD_VALUE"),
     ("auditor", "?after=999999", 409, "EVENT_UNKNOWN"),
+    ("auditor", "?after=-----BEGIN%20PRIVATE%20KEY-----", 400, "PRIVATE_KEY"),
 )
 
 
