@@ -14,6 +14,7 @@ from gateway.store import access, audit
 from gateway.store.access import Token
 from gateway.store.engine import Session
 from gateway.store.events import person
+from gateway.store.rolling import SCHEDULER
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
@@ -67,10 +68,11 @@ def new(
         scopes: rights or patterns of rights to which it is narrowed; none: all of its roles.
         days: that it counts, 1 to 366.
         account: whose devices it is for; None: the whole fleet.
-        asker: whose token asks; nobody gives rights that he does not have.
+        asker: whose token asks; nobody gives rights that he does not have, or the name of another. None: who
+            works in the workspace's folder, and may let a token take the place of another.
 
     Raises:
-        InputError: BAD_ROLE, BAD_SCOPE, BAD_VALUE, ACCOUNT_UNKNOWN, ACCOUNT_CLOSED, FORBIDDEN.
+        InputError: BAD_ROLE, BAD_SCOPE, BAD_VALUE, ACCOUNT_UNKNOWN, ACCOUNT_CLOSED, FORBIDDEN, NAME_TAKEN.
     """
     person(name, "the name", bytes_max=NAME_BYTES_MAX)
     known, narrowed = rights.check(roles, scopes)
@@ -83,7 +85,14 @@ def new(
     made = Token(
         secrets.token_hex(8), name, known, narrowed, account, float(now), float(now + days * DAY), None, None
     )
+    own = asker is None or asker.name == name
+    if not own:  # a look at a long chain, while nobody waits for it
+        with workspace.store() as store, store.read() as session:
+            if access.has_acted(session, name):
+                raise _taken()
     with workspace.lock(), workspace.store() as store, store.write() as session:
+        if not own and (name.casefold() == SCHEDULER or access.is_named(session, name)):
+            raise _taken()
         if account is not None:
             _require_open(session, account)
         access.add_token(session, made, access.digest_of(secret))
@@ -129,6 +138,11 @@ def ending(workspace: Workspace, *, now: int, days: int = WARN_DAYS) -> list[Tok
     """Return the tokens that still count and will have expired in so many days."""
     with workspace.store() as store, store.read() as session:
         return access.ending_tokens(session, now, now + days * DAY)
+
+
+def _taken() -> InputError:
+    mend = "Give another; on the gateway's machine a token may have the name of one before it."
+    return InputError("NAME_TAKEN", "Somebody else acts, or acted, under this name.", mend=mend)
 
 
 def _require_open(session: Session, account: str) -> None:

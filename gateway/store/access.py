@@ -119,6 +119,22 @@ def add_token(session: Session, token: Token, digest: bytes) -> None:
     session.connection.execute(schema.tokens.insert().values(digest=digest, **values))
 
 
+def is_named(session: Session, name: str) -> bool:
+    """Say whether a token has a name, or had it; capital letters make no difference."""
+    names = session.connection.execute(sa.select(schema.tokens.c.name).distinct()).scalars()
+    return name.casefold() in {each.casefold() for each in names}
+
+
+def has_acted(session: Session, name: str) -> bool:
+    """Say whether a row of the audit chain was made by somebody of a name; this looks at most of them."""
+    t = schema.audit
+    said = canonical({"by": name})[1:-1]  # so it stands in a row; within a text its quotes would be quoted
+    query = sa.select(t.c.index).where(
+        t.c.kind != "reports.committed", t.c.data.icontains(said, autoescape=True)
+    )
+    return session.connection.execute(query.limit(1)).first() is not None
+
+
 def _token(row: sa.RowMapping) -> Token:
     values = {name: row[name] for name in _ROW_COLUMNS}
     return Token(**(values | {"roles": tuple(row["roles"].split()), "scopes": tuple(row["scopes"].split())}))

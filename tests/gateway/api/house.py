@@ -118,10 +118,10 @@ def _furnish(built: House, store: Store) -> None:
 
 @contextlib.asynccontextmanager
 async def asking(
-    folder: Path, token: str | None = "operator"
+    folder: Path, token: str | None = "operator", *, engine: str = "sqlite"
 ) -> AsyncIterator[tuple[House, httpx.AsyncClient]]:
-    """A house on SQLite, and somebody who asks there."""
-    with house(folder) as built:
+    """A house, and somebody who asks there."""
+    with house(folder, engine=engine) as built:
         async with built.client(token) as client:
             yield built, client
 
