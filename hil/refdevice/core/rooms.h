@@ -1,0 +1,164 @@
+/* The rooms of the device's core, and what they share. One call at a time; every call is one step that ends with tn_save().
+ * The Python core (device_sim/core) decides the same: room by room, in the same order, with the same reasons. */
+#ifndef TN_ROOMS_H
+#define TN_ROOMS_H
+
+#include "state.h"
+
+/* -- session.c: what all rooms share -- */
+
+typedef struct {
+    bool connected, news, rebooting, measured, trial;
+    uint8_t slot;             /* that booted */
+    uint16_t installed[4];    /* measured; zeros before */
+    uint8_t image[TN_HASH];   /* SHA-256 over the image that booted */
+    uint32_t counter;         /* its security counter */
+    uint64_t now;             /* UTC seconds by the board's clock and what a test added */
+    int64_t clock_ahead;
+    uint64_t wake;            /* when something is due next; 0: nothing is */
+    tn_reason heard;          /* the first refusal of this step, for the verdict of `submit` */
+    char words[48];           /* and a few words on it */
+    uint8_t boot[8];          /* random, another one at every boot */
+} tn_session;
+
+extern tn_session tn_now;
+
+typedef enum { TN_TRACK_NOTICE, TN_TRACK_PATCH, TN_TRACK_REFUSAL, TN_TRACK_DEVICE } tn_track;
+
+void tn_begin(void);                 /* start a step: take the time */
+void tn_touch(void);                 /* the state has changed */
+void tn_save(void);                  /* store it, where it has: before anything that others may notice */
+uint64_t tn_time(void);              /* session.time of the Python core */
+uint64_t tn_warning_time(void);      /* session.warning_time */
+void tn_wake(uint64_t at);
+void tn_random(void *bytes, uint32_t count); /* at most 32 */
+void tn_log(tn_reason reason, const char *words); /* a line on the console, and `heard` */
+/* session.record / session.refuse: one journal entry; `digest` may be NULL. */
+void tn_record(tn_track track, const char *name, tn_reason reason, uint8_t old_state, uint8_t new_state, const uint8_t *digest);
+void tn_refuse(tn_track track, const char *name, tn_reason reason, const uint8_t *digest, uint8_t old_state, uint8_t new_state);
+
+/* -- journal.c: entries in their own pages of flash -- */
+
+typedef struct {
+    uint64_t index, time;
+    uint8_t track, old_state, new_state, reason;
+    char name[TN_NAME_BYTES_MAX + 1];
+    bool has_digest;
+    uint8_t digest[TN_HASH];
+} tn_entry;
+
+void tn_journal_boot(void);                          /* find what is kept; what the state does not count was never written */
+void tn_journal_append(const tn_entry *entry);       /* before the state that counts it is stored */
+bool tn_journal_read(uint64_t index, tn_entry *entry);
+uint32_t tn_journal_kept(void);
+void tn_journal_forget(uint64_t below);
+void tn_entry_put(tn_writer *to, const tn_entry *entry); /* as CBOR: what the head is made of */
+
+/* -- agent.c: sorts messages, walks roots, lets time pass for everybody -- */
+
+void tn_agent_boot(void);                             /* once after tn_store_load(): epoch, slot, measurement, rooms */
+tn_reason tn_agent_receive(const char *topic, tn_source data); /* the verdict; what was held or not needed is TN_OK */
+void tn_agent_connected(bool up);
+void tn_agent_acknowledge(void);
+tn_reason tn_agent_consent(const char *answer);       /* "yes", "later", "no"; BUSY: nothing is asked */
+void tn_agent_tick(void);                             /* let time pass */
+void tn_agent_clock(uint64_t utc);                    /* a test sets the time */
+
+/* -- fetch.c: what is missing is asked for: by subscribing, or by a want -- */
+
+/* A topic below the prefix that a room lacks; `subscribe` where it is not among the seven filters. */
+void tn_missing(const char *topic, bool subscribe);
+/* Whether this topic was fetched just now and nothing came. */
+bool tn_absent(const char *topic);
+void tn_fetch_step(void);
+void tn_fetch_disconnected(void);
+
+/* -- outbox.c: what the device wants said, oldest first; the bytes of a report or want lie in TN_AT_OUTBOX -- */
+
+typedef enum { TN_PUBLISH, TN_SUBSCRIBE, TN_UNSUBSCRIBE } tn_out_kind;
+
+typedef struct {
+    uint32_t number;
+    uint8_t kind;
+    char topic[TN_TOPIC_BYTES_MAX / 2];
+    tn_source data;
+} tn_out;
+
+void tn_out_put(tn_out_kind kind, const char *topic, tn_source data); /* of each leaf (report, want) only the newest is kept */
+const tn_out *tn_out_head(void);  /* NULL: nothing to say */
+void tn_out_acknowledge(uint32_t number);
+void tn_out_clear(void);
+
+/* -- reporter.c -- */
+
+tn_reason tn_answer_take(tn_source data);
+void tn_reporter_connected(void);
+void tn_reporter_step(void);
+void tn_want_nonce(uint8_t nonce[16]); /* remembered, so that its answer is known again */
+
+/* -- currency.c: catalogue and timestamp -- */
+
+tn_reason tn_catalogue_take(tn_source data);
+tn_reason tn_timestamp_take(tn_source data);
+bool tn_is_current(void);                             /* currency.current() is not None */
+bool tn_currency_names(const char *advisory, uint16_t revision, const uint8_t digest[TN_HASH]);
+bool tn_currency_has_patch(uint64_t sequence, const uint8_t digest[TN_HASH]);
+uint64_t tn_currency_version(void);                   /* of the current catalogue; 0: none is */
+void tn_currency_step(void);                          /* wakes, and what is missing */
+
+/* -- notices.c, notice.c (the header), words.c (texts), screen.c (lines and pages) -- */
+
+tn_reason tn_notice_take(tn_source data, const char *advisory);
+tn_reason tn_text_take(tn_source data, const char *language, const char *advisory);
+tn_reason tn_pages_take(tn_source data, const char *language, const char *advisory);
+void tn_notices_booted(void);
+void tn_notices_installed(void);                      /* another version runs, confirmed */
+void tn_notices_acknowledge(void);
+void tn_notices_step(void);
+/* What stands on the screen now, line by line; NULL: nothing does. */
+typedef struct {
+    const tn_notice_track *track;
+    const char *severity;
+    bool confirmed;
+    uint32_t count; /* lines */
+} tn_shown;
+const tn_shown *tn_screen_shown(void);
+/* One line, at most 240 bytes of UTF-8; returns its length. */
+uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room);
+
+/* -- patches.c, offers.c, suit.c, image.c, blocks.c -- */
+
+tn_reason tn_offer_take(tn_source data);
+tn_reason tn_patch_take(tn_source data);
+tn_reason tn_block_take(tn_source data);              /* a block of what is being brought; others are left aside */
+bool tn_patches_booted(void);                         /* true: one is on trial, notices wait */
+void tn_patches_connected(void);
+void tn_patches_step(void);
+tn_reason tn_patches_consent(const char *answer);
+const tn_patch_track *tn_patches_asking(void);        /* waits for the owner's consent; NULL: none does */
+bool tn_patches_busy(void);                           /* the spare slot belongs to a patch */
+
+/* MCUboot images (advisories.mcuboot): header, protected and plain TLVs, SHA-256. */
+typedef struct {
+    uint16_t version[4];
+    uint32_t counter;
+    uint8_t digest[TN_HASH]; /* over the whole file */
+    uint8_t hash[TN_HASH];   /* MCUboot's own: what `img state` names it by */
+    uint32_t length;         /* of the whole file */
+} tn_image;
+tn_reason tn_image_read(uint8_t slot, uint32_t length, tn_image *image); /* length 0: as the header says */
+
+/* SUIT: one component, one image, fetched whole (docs/protocol/suit.md; what goes beyond is UNSUPPORTED). */
+typedef struct {
+    uint8_t digest[TN_HASH];       /* the patch digest */
+    uint64_t sequence;
+    tn_signers signed_by;
+    uint8_t image_digest[TN_HASH];
+    uint32_t image_size;
+    char uri[TN_TOPIC_BYTES_MAX];  /* "artefact/<sha256>" or an address this device cannot use: BAD_URI */
+    uint16_t version[4];
+    bool has_version;
+} tn_manifest;
+tn_reason tn_suit_open(tn_source envelope, tn_manifest *manifest);
+
+#endif

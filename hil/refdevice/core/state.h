@@ -1,0 +1,122 @@
+/* Everything that outlives a reset: one record, stored as a whole, and the journal beside it. */
+#ifndef TN_STATE_H
+#define TN_STATE_H
+
+#include "limits.h"
+#include "tocsin_states.h" /* generated: TN_NOTICE_SENT, TN_PATCH_OFFERED, transition tables */
+#include "trust.h"
+
+/* What the maker wrote (provision); each change holds from the next reset. */
+typedef struct {
+    uint8_t seed[TN_PUBLIC]; /* of the device's Ed25519 key */
+    uint8_t root_1[TN_HASH]; /* digest of the pinned root 1; its bytes lie in the first page of TN_AT_ROOTS until root 2 */
+    uint16_t root_1_length;
+    bool provisioned;
+    char id[TN_NAME_BYTES_MAX + 1];
+    char product[TN_NAME_BYTES_MAX + 1]; /* "class" of info */
+    char language[TN_LANGUAGE_BYTES_MAX + 1];
+    char topics[TN_NAME_BYTES_MAX + 1]; /* prefix */
+    char vendor_domain[TN_NAME_BYTES_MAX + 1], model[TN_NAME_BYTES_MAX + 1]; /* of which SUIT's vendor and class are made */
+} tn_factory;
+
+typedef struct {
+    char id[TN_NAME_BYTES_MAX + 1]; /* empty: free */
+    uint8_t digest[TN_HASH];
+    uint16_t revision;
+    uint8_t state, reason; /* tn_notice_state, tn_reason */
+    uint8_t area;          /* of TN_NOTICE_AREAS: where header, text and pages lie */
+    uint16_t header_length, text_length, pages_length; /* 0: not here */
+    uint64_t time, confirmed, shown; /* UTC seconds; 0: never */
+    uint8_t reminders;
+    bool told;
+    uint8_t passed_over; /* bit n: text number n of the header cannot be shown */
+    char language[TN_LANGUAGE_BYTES_MAX + 1]; /* of the text in hand */
+} tn_notice_track;
+
+typedef struct {
+    uint64_t version, catalogue_version, sequence, deadline, window_from, window_to;
+    uint8_t digest[TN_HASH];
+    bool here, has_window, ask, cancel;
+} tn_offer;
+
+typedef struct {
+    uint8_t digest[TN_HASH];
+    bool here;
+    uint64_t sequence, time;
+    uint8_t state, reason; /* tn_patch_state, tn_reason */
+    tn_offer offer;        /* the newest offer of it */
+    uint8_t envelope;      /* which of the two envelopes; its length: 0: not here */
+    uint16_t envelope_length;
+    uint8_t image_digest[TN_HASH];
+    uint32_t image_size;   /* 0: the manifest has not been verified */
+    uint16_t version[4];   /* promised; valid where has_version */
+    bool has_version;
+    tn_signers signed_by;
+    uint8_t slot;          /* where it is written */
+    uint32_t offset;       /* bytes that are certainly there */
+    uint8_t attempts, deferrals;
+    uint64_t defer_until, retry_at;
+    bool consent;          /* the owner agreed */
+    uint8_t consent_how;   /* 0 asked, 1 urgent, 2 always */
+    uint64_t consent_time;
+    uint8_t consent_question[TN_HASH], consent_notice[TN_HASH];
+    bool consent_has_notice;
+    char consent_language[TN_LANGUAGE_BYTES_MAX + 1];
+    uint32_t counter;      /* security counter of the image, once verified */
+    uint8_t done;          /* percent */
+} tn_patch_track;
+
+typedef struct tn_state {
+    uint32_t form; /* of this record: another one is not read */
+    uint8_t fleet[TN_HASH];
+    uint8_t root_page; /* of TN_AT_ROOTS: 0 or 1 */
+    uint16_t root_length;
+    tn_floor floors[TN_FLOORS_MAX];
+    uint64_t boot_epoch;
+    uint8_t catalogue_page; /* of TN_AT_CATALOGUES */
+    uint16_t catalogue_length; /* 0: none; the body of the newest accepted one */
+    bool has_timestamp;
+    uint64_t stamp_root, stamp_catalogue, stamp_expires; /* of the newest accepted timestamp */
+    uint8_t stamp_catalogue_digest[TN_HASH], stamp_audit_head[TN_HASH];
+    tn_notice_track notices[TN_NOTICES_MAX];
+    tn_patch_track patches[TN_PATCHES_MAX];
+    tn_offer offer; /* the newest, until it has become a track */
+    uint64_t journal_count, journal_first; /* entries written; the oldest that no receipt covers */
+    uint64_t journal_lost;
+    uint8_t journal_head[TN_HASH];
+    uint64_t patch_floor;
+    uint8_t patch_floor_digest[TN_HASH];
+    uint32_t security_counter;
+} tn_state;
+
+extern tn_state tn_stored;   /* as of now, in memory */
+extern tn_factory tn_maker;  /* what the maker wrote, in memory */
+
+/* -- stored: snapshots with a rising number and a CRC, taking turns in their pages -- */
+
+/* Read what is stored into tn_maker and tn_stored; false: nothing was ever provisioned. */
+bool tn_store_load(void);
+void tn_store_save(void);
+void tn_store_save_factory(const tn_factory *factory);
+void tn_store_erase(void); /* everything: factory-new */
+/* Number of writes and erases since power-on. */
+uint32_t tn_store_writes(void);
+/* All of the core writes flash through these three: they count, and cut the power where a test asked for it. */
+void tn_flash_write(uint32_t at, const void *bytes, uint32_t count); /* any count: padded with 0xFF to the unit */
+void tn_flash_erase(uint32_t at, uint32_t count);                    /* whole pages */
+void tn_flash_copy(uint32_t to, tn_source from);                     /* erases whole pages at `to`, then writes */
+
+/* -- boot record (device_sim.core.slots) -- */
+
+typedef struct {
+    uint8_t active;      /* the slot that was confirmed last */
+    bool has_trial, tried;
+    uint8_t trial;
+} tn_boot_record;
+
+void tn_boot_load(tn_boot_record *record); /* nothing stored: slot 0 */
+void tn_boot_save(const tn_boot_record *record);
+/* What the boot loader does: store what has to be stored, and say which slot runs. */
+uint8_t tn_boot_select(void);
+
+#endif
