@@ -7,17 +7,18 @@ may tend the same store: whoever moves a rollout holds its row, and looks again 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from advisories.offer import Offer
 from advisories.topics import Topics
 from gateway.core.rollout import Outcome, RolloutEvent, RolloutState, Step
-from gateway.core.rollout.schedule import Turn, due, turn
+from gateway.core.rollout.schedule import Turn
 from gateway.core.rollout.table import OVER
 from gateway.core.speech import build_offer
 from gateway.service.issuing import issue, newest
+from gateway.service.terms import Offers, leave_out, left_out, terms_of, write
 from gateway.service.timestamps import Timestamps
 from gateway.store import audit, turns
 from gateway.store.engine import Session, Store
@@ -28,12 +29,20 @@ from gateway.store.rolling import (
     due_steps,
     move_on,
     moving,
+    not_returned,
     returned,
     returning,
     set_each,
     set_rows,
 )
-from gateway.store.rollouts import Rollout, current_catalogue, get_rollout, sequence_of, state_of
+from gateway.store.rollouts import (
+    Rollout,
+    below_floor,
+    current_catalogue,
+    get_rollout,
+    sequence_of,
+    state_of,
+)
 from keys.document import peek
 from keys.errors import UnavailableError
 from keys.signer import Signer
@@ -41,24 +50,6 @@ from keys.signer import Signer
 OFFERS_MAX: Final = 200  # signed in one transaction
 log = logging.getLogger("tocsin.gateway")
 _JUDGED: Final = frozenset({RolloutState.RUNNING, RolloutState.PAUSED})
-
-
-@dataclass(slots=True)
-class _Offers:
-    """Whom one transaction speaks to."""
-
-    new: list[tuple[str, int, int]] = field(default_factory=list)
-    """(device, group, how often it was tried again): offered for the first time, or anew."""
-    renewed: list[tuple[str, int, int]] = field(default_factory=list)
-    """Offered other terms."""
-    needless: list[str] = field(default_factory=list)
-    """Their turn came, and they run the patch already."""
-    cancelled: list[str] = field(default_factory=list)
-
-    @property
-    def devices(self) -> list[str]:
-        """Everybody whose row changes."""
-        return [*(each[0] for each in (*self.new, *self.renewed)), *self.needless, *self.cancelled]
 
 
 class Speaker:
@@ -163,14 +154,19 @@ class Speaker:
             made = state_of(session, child)
             devices = turns.to_bring_back(session, rollout, child, groups, OFFERS_MAX)
             over = not devices and made in OVER and not turns.may_become_proven(session, rollout, groups)
-            if made is not None and not devices and not over:
+            barred = below_floor(session, rollout.product, bytes.fromhex(rollout.plan.back or ""))
+            if made is not None and not devices and not over and not barred:
                 return False
         with self._store.write() as session:
             rollout = get_rollout(session, id_, hold=True)
             groups = returning(rollout)
-            if over and groups:
+            if not groups:
+                return True
+            if barred := below_floor(session, rollout.product, bytes.fromhex(rollout.plan.back or "")):
+                not_returned(session, rollout, barred, now)
+            elif over:
                 returned(session, rollout, now)
-            elif groups:
+            else:
                 child = child_of(session, rollout)
                 devices = turns.to_bring_back(session, rollout, child, groups, OFFERS_MAX)
                 bring_back(session, rollout, devices, now)
@@ -187,7 +183,7 @@ class Speaker:
             rollout = get_rollout(session, id_, hold=True)
             found = self._turn_of(session, rollout, now)
             if rollout.state is RolloutState.STOPPING and not found.devices:
-                step = Step(RolloutEvent.EMPTIED, why="no offer is left to be taken back")
+                step = Step(RolloutEvent.EMPTIED, why=rollout.why or "no offer is left to be taken back")
                 apply_steps(session, rollout, [step], now, by=SCHEDULER)
             else:
                 self._write(session, rollout, found, now)
@@ -197,65 +193,57 @@ class Speaker:
             self._taken_back.pop(id_, None)
         return True
 
-    def _turn_of(self, session: Session, rollout: Rollout, now: float) -> _Offers:
+    def _turn_of(self, session: Session, rollout: Rollout, now: float) -> Offers:
         if rollout.state is RolloutState.STOPPING:
             after = self._taken_back.get(rollout.id, "")
-            return _Offers(cancelled=turns.open_offers(session, rollout, after, OFFERS_MAX))
-        found = _Offers()
+            return Offers(cancelled=turns.open_offers(session, rollout, after, OFFERS_MAX))
+        found = Offers()
         if rollout.state is not RolloutState.RUNNING or not turns.has_window(rollout.plan, now):
             return found
         room = turns.room(session, rollout, now, OFFERS_MAX)
-        for failed in turns.failing(session, rollout, now, room, again=True):
-            found.new.append((failed.device, failed.group, failed.tries + failed.counts))
-        for looked in turns.look(session, rollout, now, room - len(found.new)):
+        found.again = turns.failing(session, rollout, now, room, again=True)
+        for looked in turns.look(session, rollout, now, room - len(found.again)):
             if looked.renew:
-                found.renewed.append((looked.device, looked.group, 0))
-        left = room - len(found.new) - len(found.renewed)
+                found.renewed.append((looked.device, looked.group))
+        left = room - len(found.again) - len(found.renewed)
         for device, group, outcome in turns.waiting(session, rollout, left):
             if outcome is Outcome.PROVEN:
                 found.needless.append(device)
             else:
-                found.new.append((device, group, 0))
+                found.new.append((device, group))
         return found
 
-    def _write(self, session: Session, rollout: Rollout, found: _Offers, now: float) -> None:
+    def _write(self, session: Session, rollout: Rollout, found: Offers, now: float) -> None:
         """Write the rows first, then sign and retain: from there on the transaction is alone in the store."""
-        zone, plan = turns.zone_of(rollout.plan), rollout.plan
-        terms: dict[str, Turn] = {}
-        for device, _, _ in (*found.new, *found.renewed):
-            made = turn(plan, zone, rollout.id, device, now)
-            assert made is not None  # a window is left: that was asked before
-            terms[device] = made
         with moving(session, found.devices):
-            offered = {"offered": now, "retry": None, "silent": None}
-            for rows, more in ((found.new, offered), (found.renewed, {})):
-                set_each(
-                    session,
-                    rollout.id,
-                    [
-                        (
-                            device,
-                            {"sent": now, "due": due(plan, group, now, terms[device].lapses), **more}
-                            | ({"tries": tries} if more else {}),
-                        )
-                        for device, group, tries in rows
-                    ],
-                )
-            set_rows(session, rollout.id, found.needless, offered=now)
-            set_rows(session, rollout.id, found.cancelled, cancelled=now, due=None)
-        self._issue(session, rollout, {**terms, **dict.fromkeys(found.cancelled)}, now)
+            before = {
+                name: peek(document, Offer)
+                for name, document in newest(session, Offer.TYPE, sorted(found.devices)).items()
+            }
+            aside = left_out(session, rollout, found, before, now)
+            leave_out(session, rollout.id, found, aside, now)
+            found = found.without(aside)
+            terms = terms_of(rollout, found, now)
+            write(session, rollout, found, terms, now)
+        self._issue(session, rollout, {**terms, **dict.fromkeys(found.cancelled)}, before, now)
         facts = {
             "by": SCHEDULER,
             "cancelled": len(found.cancelled),
             "id": rollout.id,
+            "left_out": Counter(outcome.name for outcome in aside.values()),
             "needless": len(found.needless),
-            "offered": len(found.new),
+            "offered": len(found.new) + len(found.again),
             "renewed": len(found.renewed),
         }
         audit.append(session, "rollout.offered", {k: v for k, v in facts.items() if v}, now)
 
     def _issue(
-        self, session: Session, rollout: Rollout, terms: Mapping[str, Turn | None], now: float
+        self,
+        session: Session,
+        rollout: Rollout,
+        terms: Mapping[str, Turn | None],
+        before: Mapping[str, Offer],
+        now: float,
     ) -> None:
         """Sign offers; without terms those that take one back, unless somebody still wants it.
 
@@ -263,10 +251,6 @@ class Speaker:
         """
         sequence = sequence_of(session, rollout.digest)
         version = current_catalogue(session, rollout.product).version
-        before = {
-            name: peek(document, Offer)
-            for name, document in newest(session, Offer.TYPE, sorted(terms)).items()
-        }
         bodies = []
         wanted = turns.wanted_elsewhere(
             session, rollout, [name for name, made in terms.items() if made is None]

@@ -48,6 +48,7 @@ def _outcome() -> sa.ColumnElement[int]:
                 else_=int(Outcome.UNDER_WAY),
             ),
         ),
+        (_D.c.left_out.is_not(None), _D.c.left_out),
         (_D.c.offered.is_(None), int(Outcome.PLANNED)),
         (
             sa.or_(_P.c.state.is_(None), _P.c.changed <= _D.c.offered),

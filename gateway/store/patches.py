@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from advisories import limits
-from advisories.mcuboot import Image, Scan, parse
+from advisories.mcuboot import Scan
 from advisories.suit import Patch, judge_sequence, open_envelope
 from advisories.suit.check import files_named
 from advisories.topics import Topics, is_id
@@ -75,7 +75,7 @@ def publish_patch(
                 f"No catalogue for '{product}' lists the patch with sequence {patch.sequence}.",
                 mend="Let the operator sign a catalogue that lists it.",
             )
-        version = _check_files(patch, artefacts)
+        version, counter = _check_files(patch, artefacts)
         last = session.document("patch", product)
         newest = None if last is None else (last.version, last.digest)
         judge_sequence(newest, patch.sequence, patch.digest)
@@ -83,7 +83,12 @@ def publish_patch(
         if fresh:
             stored = Stored(patch.sequence, patch.digest, envelope)
             session.add_document("patch", product, stored, now)
-            _insert(session, patch, product=product, version=version, envelope=envelope, now=now)
+            values = {"version": version, "counter": counter, "envelope": envelope, "published": now}
+            _insert(session, patch, product, values)
+        elif counter is not None:
+            t = schema.patches
+            unknown = (t.c.digest == patch.digest, t.c.counter.is_(None))
+            session.connection.execute(t.update().where(*unknown).values(counter=counter))
         renewed = _retain(session, topics.patch(product, patch.sequence), patch, envelope)
         changed = [put_catalogue(trust, topics, document, c, now) for document, c in opened]
         if fresh:
@@ -108,9 +113,7 @@ def _retain(session: Session, topic: str, patch: Patch, envelope: bytes) -> bool
     return True
 
 
-def _insert(
-    session: Session, patch: Patch, *, product: str, version: str, envelope: bytes, now: float
-) -> None:
+def _insert(session: Session, patch: Patch, product: str, values: Mapping[str, Any]) -> None:
     t = schema.patches
     taken = session.connection.execute(sa.select(t.c.product).where(t.c.digest == patch.digest)).scalar()
     if taken is not None:
@@ -120,21 +123,20 @@ def _insert(
             digest=patch.digest,
             product=product,
             sequence=patch.sequence,
-            version=version,
-            envelope=envelope,
             payload=patch.image_digest,
             size=patch.image_size,
-            published=now,
+            **values,
         )
     )
 
 
-def _check_files(patch: Patch, artefacts: Path) -> str:
-    """Compare every file in place with what the manifest promises; return the version of the first.
+def _check_files(patch: Patch, artefacts: Path) -> tuple[str, int | None]:
+    """Compare every file in place with what the manifest promises; return version and security counter.
 
     Whole payloads, deltas, and images for the other slot; what travels in the envelope is bound by it.
+    Version and counter are the first payload's: the counter 0 where it has none, None where it is not here.
     """
-    found: Image | None = None
+    boots: Scan | None = None
     for digest in files_named(patch):
         path = artefacts / digest.hex()
         scan = _scanned(path)
@@ -143,16 +145,27 @@ def _check_files(patch: Patch, artefacts: Path) -> str:
         for content in patch.payloads:
             if content.digest == digest and content.size != scan.size:
                 raise _differs(path)
-        if digest == patch.image_digest and patch.version is None:
-            found = scan.image()
-    if patch.version is not None:
-        return format_version(patch.version)
+        if digest == patch.image_digest:
+            boots = scan
     inside = patch.integrated.get(patch.uri)
     if inside is not None:
-        found = parse(inside)
-    if found is None:
+        boots = Scan()
+        boots.update(inside)
+    if patch.version is not None:
+        return format_version(patch.version), _counter(boots)
+    if boots is None:
         raise RefusedError(Reason.UNSUPPORTED, "neither the manifest nor an image states a version")
-    return format_version(found.version)
+    image = boots.image()
+    return format_version(image.version), image.security_counter or 0
+
+
+def _counter(boots: Scan | None) -> int | None:
+    if boots is None:
+        return None
+    try:
+        return boots.image().security_counter or 0
+    except RefusedError:  # it is for an installer that knows it, and has none
+        return 0
 
 
 def _scanned(path: Path) -> Scan:

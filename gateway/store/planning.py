@@ -22,6 +22,7 @@ from gateway.store.outcomes import recount
 from gateway.store.rolling import NAME_MAX, SCHEDULER, apply_steps, require_name
 from gateway.store.rollouts import (
     Rollout,
+    below_floor,
     count_groups,
     current_catalogue,
     get_rollout,
@@ -213,12 +214,19 @@ def require(session: Session, id_: str, digest: bytes, plan: Plan, now: float) -
             mend="Name a published patch that carries the older code under a higher sequence.",
         )
     if plan.back is not None:
-        other, back = _listed(session, bytes.fromhex(plan.back))
+        wanted = bytes.fromhex(plan.back)
+        other, back = _listed(session, wanted)
         if other != product or back <= sequence:
             raise InputError(
                 "ROLLOUT_PLAN",
                 "The plan cannot work: what it returns to is no patch of a higher sequence for this product.",
                 mend="Publish the older code under a higher sequence, then name that patch.",
+            )
+        if low := below_floor(session, product, wanted):
+            raise InputError(
+                "ROLLOUT_PLAN",
+                f"The plan cannot work: nothing can be brought back, for {low}.",
+                mend="Publish the older code with a security counter as high, then name that patch.",
             )
     return product
 

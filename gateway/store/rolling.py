@@ -20,7 +20,7 @@ from gateway.store import audit, schema
 from gateway.store.cells import counted_rollouts
 from gateway.store.engine import Session, Store
 from gateway.store.outcomes import IDS_MAX, in_outcome, recount
-from gateway.store.rollouts import Rollout, count_groups, get_rollout
+from gateway.store.rollouts import Rollout, below_floor, count_groups, get_rollout
 from gateway.store.turns import open_offers
 from keys.errors import InputError
 
@@ -246,6 +246,10 @@ def apply_steps(
 def due_steps(session: Session, rollout: Rollout, now: float) -> list[Step]:
     """Return what time and gates demand of a rollout now."""
     plan = rollout.plan
+    if rollout.parent and rollout.state is RolloutState.RUNNING:
+        why = below_floor(session, rollout.product, rollout.digest)
+        if why:
+            return [Step(RolloutEvent.STOP, why=why)]
     if rollout.state is RolloutState.SCHEDULED:
         due = now >= (plan.starts or 0)
         return [Step(RolloutEvent.START, why="its time has come")] if due else []
@@ -270,6 +274,15 @@ def move_on(session: Session, rollout: Rollout, now: float) -> Rollout:
 def returning(rollout: Rollout) -> list[int]:
     """Return the groups whose devices are being brought back."""
     return [index for index, state in enumerate(rollout.groups) if state is GroupState.RETURNING]
+
+
+def not_returned(session: Session, rollout: Rollout, why: str, now: float) -> None:
+    """Say of every group that is being brought back that it cannot be, and why."""
+    r = schema.rollouts
+    steps = [Step(GroupEvent.FAIL, index, why) for index in returning(rollout)]
+    apply_steps(session, rollout, steps, now, by=SCHEDULER)
+    said = f"{rollout.why}; nothing is brought back: {why}"
+    session.connection.execute(r.update().where(r.c.id == rollout.id).values(why=said))
 
 
 def returned(session: Session, rollout: Rollout, now: float) -> Rollout:

@@ -67,6 +67,26 @@ def sequence_of(session: Session, digest: bytes) -> int:
     return number
 
 
+def below_floor(session: Session, product: str, digest: bytes) -> str:
+    """Say why devices of a product could not be brought back to a patch; empty: nothing speaks against it.
+
+    The floor is the highest security counter among the product's published patches: who published that one
+    meant no device to run older code again. It may have risen since the patch was made.
+    """
+    p = schema.patches
+    query = sa.select(p.c.digest, p.c.version, p.c.counter).where(p.c.product == product)
+    rows = {row.digest: row for row in session.connection.execute(query)}
+    floor = max((row.counter for row in rows.values() if row.counter is not None), default=0)
+    back = rows[digest]
+    if back.counter is None:
+        return (
+            f"the security counter of {back.version} is not known, that of others is {floor}" if floor else ""
+        )
+    if back.counter >= floor:
+        return ""
+    return f"the security counter of {back.version} is {back.counter}, and the product is at {floor}"
+
+
 def state_of(session: Session, id_: str) -> RolloutState | None:
     """Return the state of a rollout, None when there is none of that name."""
     r = schema.rollouts

@@ -12,18 +12,19 @@ import sqlalchemy as sa
 
 from advisories.states import PATCH_FAILED, PatchState
 from gateway.core.rollout import OPENED, GroupState, Outcome, Plan, RolloutState
-from gateway.core.rollout.outcome import OPEN, Failure, failure
+from gateway.core.rollout.outcome import LEFT_OUT, OPEN, Failure, failure
 from gateway.core.rollout.schedule import again_at, due, is_silent, next_window, per_minute, turn
 from gateway.store import schema
 from gateway.store.engine import Session
 from gateway.store.outcomes import OUTCOME, SOURCE, cells
 from gateway.store.rollouts import Rollout, count_groups, offers_since
+from gateway.store.selecting import valid
 from keys.errors import InputError
 from keys.reasons import Reason
 
 MINUTE: Final = 60.0  # seconds
 _D, _P, _DEVICES = schema.rollout_devices, schema.patch_states, schema.devices
-_GONE: Final = frozenset({Outcome.PROVEN, Outcome.REVOKED, Outcome.LEFT})
+_GONE: Final = frozenset({Outcome.PROVEN, Outcome.REVOKED, Outcome.LEFT}) | LEFT_OUT
 """Who stands so in the rollout that brings devices back need not run the patch any more."""
 _FAILED: Final = tuple(int(state) for state in PATCH_FAILED)
 
@@ -89,7 +90,7 @@ def failing(session: Session, rollout: Rollout, now: float, limit: int, *, again
         )
         .where(_P.c.digest == rollout.digest, _P.c.state.in_(_FAILED), _P.c.changed > _D.c.offered)
         .where(_D.c.failed.is_(None), _D.c.retry <= now if again else _D.c.retry.is_(None))
-        .where(_DEVICES.c.revoked.is_(False))
+        .where(_D.c.left_out.is_(None), _DEVICES.c.revoked.is_(False))
         .order_by(_P.c.device)
         .limit(limit)
     )
@@ -172,13 +173,26 @@ def waiting(session: Session, rollout: Rollout, limit: int) -> list[tuple[str, i
     return [(row[0], row[1], Outcome(row[2])) for row in session.connection.execute(query)]
 
 
+def unfit(session: Session, rollout: Rollout, devices: Sequence[str], now: float) -> dict[str, Outcome]:
+    """Return which of these devices can have no offer now, and as what they are left out.
+
+    Between a rollout's making and a device's turn its record may end, or name another product.
+    """
+    elsewhere = _DEVICES.c.product != rollout.product
+    query = sa.select(_DEVICES.c.id, elsewhere).where(_DEVICES.c.id.in_(devices))
+    rows = session.connection.execute(query.where(sa.or_(elsewhere, sa.not_(valid(now)))))
+    return {device: Outcome.MOVED if moved else Outcome.NO_RECORD for device, moved in rows}
+
+
 def open_offers(session: Session, rollout: Rollout, after: str, limit: int) -> list[str]:
     """Return devices behind ``after``, in order, whose offers can still be taken back."""
+    revocable = [int(each) for each in OPEN | {Outcome.FAILING} | LEFT_OUT]
     query = (
         sa.select(_D.c.device)
         .select_from(SOURCE)
         .where(_D.c.rollout == rollout.id, _D.c.device > after, _D.c.cancelled.is_(None))
-        .where(_D.c.offered.is_not(None), OUTCOME.in_([int(each) for each in OPEN | {Outcome.FAILING}]))
+        .where(_D.c.offered.is_not(None), OUTCOME.in_(revocable))
+        .where(sa.or_(_D.c.left_out.is_(None), _D.c.sent.is_not(None)))
         .order_by(_D.c.device)
         .limit(limit)
     )
@@ -205,6 +219,7 @@ def wanted_elsewhere(session: Session, rollout: Rollout, devices: Sequence[str])
         .select_from(_D.join(r, r.c.id == _D.c.rollout))
         .where(r.c.digest == rollout.digest, r.c.id != rollout.id, r.c.state.in_(goes_on))
         .where(_D.c.device.in_(devices), _D.c.offered.is_not(None), _D.c.cancelled.is_(None))
+        .where(_D.c.left_out.is_(None))
     )
     return set(session.connection.execute(query).scalars())
 

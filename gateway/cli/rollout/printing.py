@@ -5,12 +5,18 @@ from __future__ import annotations
 from rich.console import Console
 
 from gateway.cli.output import table, utc
-from gateway.core.rollout import Counts, RolloutState
+from gateway.core.rollout import Counts, LeftOut, RolloutState
 from gateway.operations.rollouts import RolloutView
 from gateway.operations.rollouts.making import Rehearsal
 from gateway.store.selecting import Found
 
-_RARE = ("failing", "waiting", "silent", "declined")  # a column only where there is something to count
+_RARE = (
+    "failing",
+    "waiting",
+    "silent",
+    "declined",
+    "revoked",
+)  # a column only where there is something to count
 
 _SAID = {
     RolloutState.PAUSED,
@@ -19,6 +25,12 @@ _SAID = {
     RolloutState.APPROVAL_DENIED,
 }
 """States that somebody wants to know the reason of."""
+
+_LEFT_OUT = {
+    LeftOut.RECORD: "without a valid record",
+    LeftOut.PRODUCT: "of another product by now",
+    LeftOut.OVERTAKEN: "with a later offer of another patch",
+}
 
 
 def seen(text: str | None) -> str:
@@ -50,13 +62,16 @@ def print_rollout(view: RolloutView, out: Console) -> None:
     columns = ("group", "share", "state", "devices", "patched", "failed", "not applicable", *rare)
     out.print(table(columns, rows))
     for number, group in enumerate(view.groups, 1):
-        _print_failures(number, group.counts, out)
+        _print_reasons(number, group.counts, out)
 
 
-def _print_failures(number: int, counts: Counts, out: Console) -> None:
+def _print_reasons(number: int, counts: Counts, out: Console) -> None:
     if counts.failures:
         found = ", ".join(f"{name} {many}" for name, many in counts.failures.items())
         out.print(f"group {number} failed at: {found}", markup=False)
+    if counts.left_out:
+        found = ", ".join(f"{many} {_LEFT_OUT[why]}" for why, many in counts.left_out.items())
+        out.print(f"group {number} left out: {found}", markup=False)
 
 
 def print_found(found: Found, out: Console, *, product: str) -> None:

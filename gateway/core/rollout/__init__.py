@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gateway.core.rollout.gates import Counts, Step, advance, open_next, override, tally
 from gateway.core.rollout.grouping import assign
-from gateway.core.rollout.outcome import Failure, Outcome
+from gateway.core.rollout.outcome import Failure, LeftOut, Outcome
 from gateway.core.rollout.plan import DEADLINE_SECONDS_MAX, Group, Plan, by_percent
 from gateway.core.rollout.table import (
     GROUP_TABLE,
@@ -31,6 +31,7 @@ __all__ = [
     "Group",
     "GroupEvent",
     "GroupState",
+    "LeftOut",
     "Outcome",
     "Plan",
     "RolloutEvent",

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.core.rollout.outcome import ASIDE, ENDED, FAILED, FAILED_AS, Failure, Outcome
+from gateway.core.rollout.outcome import (
+    ENDED,
+    FAILED,
+    FAILED_AS,
+    LEFT_OUT_AS,
+    Failure,
+    LeftOut,
+    Outcome,
+)
 from gateway.core.rollout.plan import Gates, Plan, Silence, Then
 from gateway.core.rollout.table import SETTLED, GroupEvent, GroupState, RolloutEvent
 
@@ -35,12 +43,20 @@ class Counts:
     """Failed, and to be tried again."""
     silent: int = 0
     declined: int = 0
+    revoked: int = 0
+    """Not in ``total``."""
     failures: Mapping[Failure, int] = field(default_factory=dict)
+    left_out: Mapping[LeftOut, int] = field(default_factory=dict)
+
+    @property
+    def aside(self) -> int:
+        """Devices that count for neither side."""
+        return self.not_applicable + sum(self.left_out.values())
 
     @property
     def applicable(self) -> int:
         """Devices that count for the gates."""
-        return self.total - self.not_applicable
+        return self.total - self.aside
 
 
 def tally(cells: Mapping[Outcome, int]) -> Counts:
@@ -53,14 +69,16 @@ def tally(cells: Mapping[Outcome, int]) -> Counts:
         total=sum(cells.values()) - many(Outcome.REVOKED),
         proven=many(Outcome.PROVEN),
         failed=many(*FAILED),
-        not_applicable=many(*ASIDE),
+        not_applicable=many(Outcome.NOT_APPLICABLE, Outcome.LEFT),
         ended=many(*ENDED),
         planned=many(Outcome.PLANNED),
         waiting=many(Outcome.WAITING),
         failing=many(Outcome.FAILING),
         silent=many(Outcome.SILENT),
         declined=many(Outcome.DECLINED),
+        revoked=many(Outcome.REVOKED),
         failures={each: count for each, end in FAILED_AS.items() if (count := cells.get(end, 0))},
+        left_out={each: count for each, end in LEFT_OUT_AS.items() if (count := cells.get(end, 0))},
     )
 
 
@@ -72,16 +90,25 @@ class Verdict:
     why: str
 
 
-def verdict(gates: Gates, state: GroupState, seen: Counts) -> Verdict | None:
-    """Return what the worst tripped gate of an opened group demands, None while none has tripped."""
+def verdict(gates: Gates, state: GroupState, seen: Counts, *, opens: bool = False) -> Verdict | None:
+    """Return what the worst tripped gate of an opened group demands, None while none has tripped.
+
+    Args:
+        gates: of the group.
+        state: of the group.
+        seen: how its devices stand.
+        opens: whether it is the first of several, so that nothing else has been proven yet.
+    """
     if state not in {_G.RUNNING, _G.SOAKING, _G.FINISHED}:
         return None
     found = _tripped(gates, seen)
     if state is not _G.FINISHED and not found and gates.silence is not None and _silent(gates.silence, seen):
         found.append(Verdict(gates.silence.then, f"{seen.silent} of {seen.applicable} said nothing"))
-    if state is not _G.FINISHED and not found and seen.ended >= seen.total and not passing(gates, seen):
-        then = gates.failure[0].then if gates.failure else Then.PAUSE
-        found.append(Verdict(then, f"all have ended, {seen.proven} of {seen.applicable} run it"))
+    ended = state is not _G.FINISHED and not found and seen.ended >= seen.total
+    if ended and not passing(gates, seen, opens=opens):
+        then = gates.failure[0].then if gates.failure and seen.applicable else Then.PAUSE
+        why = f"all have ended, {seen.proven} of {seen.applicable} run it"
+        found.append(Verdict(then, why if seen.applicable else _nobody(seen)))
     return min(found, key=lambda each: _WORST.index(each.then), default=None)
 
 
@@ -89,7 +116,7 @@ def _tripped(gates: Gates, seen: Counts) -> list[Verdict]:
     found = []
     for trip in gates.failure:
         many = sum(seen.failures.get(each, 0) for each in trip.failures) if trip.failures else seen.failed
-        base = seen.ended - seen.not_applicable if trip.ended else seen.applicable
+        base = seen.ended - seen.aside if trip.ended else seen.applicable
         if seen.ended < trip.ended or many < trip.minimum or many * 100 <= trip.percent * base:
             continue
         kinds = ", ".join(trip.failures) or "all kinds"
@@ -101,10 +128,23 @@ def _silent(gate: Silence, seen: Counts) -> bool:
     return seen.silent >= gate.minimum and seen.silent * 100 > gate.percent * seen.applicable
 
 
-def passing(gates: Gates, seen: Counts) -> bool:
-    """Say whether enough is proven; a group to which nothing applies passes when every device has said so."""
-    if seen.applicable == 0:
-        return seen.ended >= seen.total
+def _nobody(seen: Counts) -> str:
+    aside = {"revoked": seen.revoked, "not applicable": seen.not_applicable}
+    aside |= {f"left out ({why})": many for why, many in seen.left_out.items()}
+    found = ", ".join(f"{many} {why}" for why, many in aside.items() if many)
+    return f"nobody is left to prove it: {found}" if found else "nobody is in the group to prove it"
+
+
+def passing(gates: Gates, seen: Counts, *, opens: bool = False) -> bool:
+    """Say whether enough is proven. Where nobody is left, nothing is.
+
+    A group in which nobody ever was is passed over, unless it ``opens`` the rollout: those behind it have
+    the proof of those before it.
+    """
+    if not gates.success.percent and not gates.success.minimum:
+        return True
+    if not seen.applicable:
+        return not opens and not seen.total and not seen.revoked
     least = min(gates.success.minimum, seen.applicable)
     return seen.proven >= least and seen.proven * 100 >= gates.success.percent * seen.applicable
 
@@ -136,10 +176,11 @@ def advance(
         started: UTC seconds at which the rollout started.
     """
     rows = list(zip(groups, counts, strict=True))
+    first = 0 if len(rows) > 1 else None
     failed = [
         (index, found)
         for index, ((state, _), seen) in enumerate(rows)
-        if (found := verdict(plan.gates_of(index), state, seen)) is not None
+        if (found := verdict(plan.gates_of(index), state, seen, opens=index == first)) is not None
     ]
     if failed:
         return _trip(failed)

@@ -35,6 +35,12 @@ class Outcome(IntEnum):
     """Nothing was heard for longer than the plan allows; a later word ends that."""
     REVOKED = 11
     """Its record was revoked since: no gate waits for it."""
+    NO_RECORD = 12
+    """Left out when its turn came, here and in the next two: its record was not valid any more."""
+    MOVED = 13
+    """It belonged to another product."""
+    OVERTAKEN = 14
+    """It had a later offer, of another patch."""
     FAILED_DOWNLOAD = 20
     """Failed for good, here and below."""
     FAILED_VERIFY = 21
@@ -64,7 +70,23 @@ FAILED_AS: Final[Mapping[Failure, Outcome]] = {
     Failure.OTHER: Outcome.FAILED_OTHER,
 }
 FAILED: Final = frozenset(FAILED_AS.values())
-ASIDE: Final = frozenset({Outcome.NOT_APPLICABLE, Outcome.LEFT})
+
+
+class LeftOut(StrEnum):
+    """Why a device gets no offer when its turn comes, and none later."""
+
+    RECORD = "record"
+    PRODUCT = "product"
+    OVERTAKEN = "overtaken"
+
+
+LEFT_OUT_AS: Final[Mapping[LeftOut, Outcome]] = {
+    LeftOut.RECORD: Outcome.NO_RECORD,
+    LeftOut.PRODUCT: Outcome.MOVED,
+    LeftOut.OVERTAKEN: Outcome.OVERTAKEN,
+}
+LEFT_OUT: Final = frozenset(LEFT_OUT_AS.values())
+ASIDE: Final = frozenset({Outcome.NOT_APPLICABLE, Outcome.LEFT}) | LEFT_OUT
 """Done, and counted for neither side."""
 ENDED: Final = FAILED | ASIDE | {Outcome.PROVEN, Outcome.DECLINED}
 OPEN: Final = frozenset({Outcome.OFFERED, Outcome.WAITING, Outcome.UNDER_WAY, Outcome.SILENT})
@@ -136,6 +158,8 @@ class Row:
     """When its failure was judged final."""
     silent: float | None = None
     """When it was found to have said nothing for too long."""
+    left_out: Outcome | None = None
+    """As what it was left out when its turn came."""
     state: PatchState | None = None
     """Of the patch, by its newest report."""
     reason: Reason = Reason.OK
@@ -159,8 +183,8 @@ def outcome(row: Row) -> Outcome:
         return Outcome.REVOKED
     if row.state in PATCH_PROVEN:
         return Outcome.PROVEN if row.measured else Outcome.LEFT if row.newer else Outcome.UNDER_WAY
-    if row.offered is None:
-        return Outcome.PLANNED
+    if row.left_out is not None or row.offered is None:
+        return Outcome.PLANNED if row.left_out is None else row.left_out
     if row.state is None or row.changed is None or row.changed <= row.offered:
         if row.cancelled is not None:
             return Outcome.LEFT

@@ -120,6 +120,7 @@ GROUP_TABLE: Final[Mapping[tuple[GroupState, GroupEvent], GroupState]] = {
     (_G.ERROR, _GE.OVERRIDE): _G.OVERRIDDEN,
     (_G.ERROR, _GE.RETURN): _G.RETURNING,
     (_G.RETURNING, _GE.RETURNED): _G.RETURNED,
+    (_G.RETURNING, _GE.FAIL): _G.ERROR,
 }
 """(state, event) -> state. A group that passed may still fail later: the rollout stops opening more."""
 

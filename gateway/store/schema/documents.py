@@ -53,5 +53,6 @@ patches = Table(  # published patches
     Column("envelope", LargeBinary, nullable=False),
     Column("payload", LargeBinary(32), nullable=False),  # SHA-256; the bytes lie in artefacts/
     Column("size", BigInteger, nullable=False),
+    Column("counter", BigInteger),  # security counter of the image that boots; null: nobody has looked
     Column("published", Float, nullable=False),
 )

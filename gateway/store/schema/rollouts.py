@@ -48,6 +48,7 @@ rollout_devices = Table(
     Column("retry", Float),  # UTC seconds at which it is offered the patch anew after a failure
     Column("failed", Float),  # UTC seconds at which its failure was judged final
     Column("silent", Float),  # UTC seconds at which it had said nothing for too long
+    Column("left_out", Integer),  # gateway.core.rollout.Outcome as which it was left out when its turn came
     Index("ix_rollout_devices_turn", "rollout", "group", "offered", "device"),
     Index("ix_rollout_devices_sent", "rollout", "sent"),
     Index("ix_rollout_devices_due", "rollout", "due"),

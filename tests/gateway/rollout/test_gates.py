@@ -15,6 +15,7 @@ from gateway.core.rollout import (
     Failure,
     GroupEvent,
     GroupState,
+    LeftOut,
     Outcome,
     Plan,
     RolloutEvent,
@@ -70,7 +71,37 @@ NEXT: list[tuple[str, Plan, tuple[GroupState, ...], tuple[dict[str, Any], ...], 
     ),
     (
         "applies to nobody", PLAIN, (G.RUNNING, G.SCHEDULED),
-        ({"not_applicable": 10, "ended": 10}, {}), NOW, [(0, GE.PASS)],
+        ({"not_applicable": 10, "ended": 10}, {}), NOW, FAIL_FIRST,
+    ),
+    (
+        "all were revoked", PLAIN, (G.RUNNING, G.SCHEDULED), ({"total": 0, "revoked": 10}, {}), NOW, FAIL_FIRST,
+    ),
+    (
+        "all were left out, also in the last group", PLAIN, (G.FINISHED, G.RUNNING),
+        ({"proven": 9, "ended": 10}, {"left_out": {LeftOut.RECORD: 10}, "ended": 10}),
+        NOW, [(1, GE.FAIL), RE.TRIP],
+    ),
+    (
+        "all were revoked while they were watched", SOAKING, (G.SOAKING, G.SCHEDULED),
+        ({"total": 0, "revoked": 10}, {}), NOW + 300, FAIL_FIRST,
+    ),
+    (
+        "all were revoked after they had proven it", PLAIN, (G.FINISHED, G.SCHEDULED),
+        ({"total": 0, "revoked": 10}, {}), NOW, [(1, GE.OPEN)],
+    ),
+    ("nobody ever was in the first", PLAIN, (G.RUNNING, G.SCHEDULED), ({"total": 0}, {}), NOW, FAIL_FIRST),
+    ("nobody ever was in a later one", PLAIN, (G.FINISHED, G.RUNNING), ({}, {"total": 0}), NOW, [(1, GE.PASS)]),
+    (
+        "nobody is left, and nobody is waited for", PHASES, (G.RUNNING, G.SCHEDULED),
+        ({"total": 0, "revoked": 10}, {}), 0, [(0, GE.PASS)],
+    ),
+    (
+        "that nobody is left pauses where failures return", BACK, (G.RUNNING, G.SCHEDULED),
+        ({"total": 0, "revoked": 10}, {}), NOW, FAIL_FIRST,
+    ),
+    (
+        "who was left out counts for neither", PLAIN, (G.RUNNING, G.SCHEDULED),
+        ({"proven": 5, "left_out": {LeftOut.PRODUCT: 5}, "ended": 10}, {}), NOW, [(0, GE.PASS)],
     ),
     ("one failure is below the minimum", PLAIN, (G.RUNNING, G.SCHEDULED), ({"failed": 1}, {}), NOW, []),
     ("two of ten are twenty per cent", PLAIN, (G.RUNNING, G.SCHEDULED), ({"failed": 2}, {}), NOW, []),
@@ -144,7 +175,7 @@ def test_what_happens_next(
     plan: Plan, groups: tuple[GroupState, ...], counts: tuple[dict[str, Any], ...], now: int, steps: list[Any]
 ) -> None:
     since = [(state, float(NOW)) for state in groups]
-    found = advance(plan, since, [Counts(10, **fields) for fields in counts], now)
+    found = advance(plan, since, [Counts(**{"total": 10, **fields}) for fields in counts], now)
     assert plain(found) == steps
     assert all(step.why for step in found)
 
@@ -177,7 +208,21 @@ def test_outcomes_are_tallied_and_the_revoked_are_left_out() -> None:
     assert (seen.total, seen.proven, seen.failed, seen.not_applicable) == (len(Outcome) - 1, 1, 6, 2)
     assert (seen.ended, seen.planned, seen.failing, seen.silent, seen.declined) == (len(ENDED), 1, 1, 1, 1)
     assert seen.failures == dict.fromkeys(Failure, 1)
-    assert seen.applicable == seen.total - 2
+    assert (seen.revoked, seen.left_out) == (1, dict.fromkeys(LeftOut, 1))
+    assert seen.applicable == seen.total - 5
+
+
+def test_a_gate_that_nobody_can_prove_says_who_is_gone() -> None:
+    whole = {O.REVOKED: 3, O.NOT_APPLICABLE: 1, O.LEFT: 1, O.NO_RECORD: 4, O.OVERTAKEN: 2}
+    for cells, why in (
+        (
+            whole,
+            "nobody is left to prove it: 3 revoked, 2 not applicable, 4 left out (record), 2 left out (overtaken)",
+        ),
+        ({}, "nobody is in the group to prove it"),
+    ):
+        steps = advance(PLAIN, [(G.RUNNING, 0.0), (G.SCHEDULED, 0.0)], [tally(cells), tally({})], NOW)
+        assert {step.why for step in steps} == {why}
 
 
 OUTCOMES = st.dictionaries(st.sampled_from(Outcome), st.integers(0, 5), max_size=6)

@@ -106,6 +106,60 @@ def test_who_was_revoked_after_the_return_does_not_keep_others_from_it(w: World)
     w.check()
 
 
+def counters(w: World, **values: int) -> None:
+    """Say which security counters the images of published patches have."""
+    p = schema.patches
+    with w.store.write() as session:
+        for name, counter in values.items():
+            where = p.c.digest == PATCHES[int(name[1:])]
+            session.connection.execute(p.update().where(where).values(counter=counter))
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_nothing_is_brought_back_below_the_security_counter_that_the_product_has_reached(
+    w: World, when: str
+) -> None:
+    """It was compared when the plan was made, and may have risen since: by a patch that devices do not run yet."""
+    counters(w, p7=2, p8=2)
+    w.script = lambda w, device, offer: (
+        ()
+        if offer.sequence == 8
+        else outcome_of(P.ROLLED_BACK if device.number % 3 == 0 else P.SUCCEEDED)(w, device, offer)
+    )
+    plan = Plan(groups=(Group(),), gates=RETURNS, back=PATCHES[8].hex(), deadline=int(w.now) + DAY)
+    make(w, plan, start=True)
+    if when == "before":
+        counters(w, p9=3)
+    w.run(20 * MINUTE)
+    counters(w, p9=3)
+    w.run(3 * HOUR)
+    assert (w.state(), w.groups()) == (R.STOPPED, (G.ERROR,))
+    why = "the security counter of 1.4.1 is 2, and the product is at 3"
+    assert w.rollout().why.endswith(f"; nothing is brought back: {why}")
+    brought = [offer for _, offer in w.sent if offer.sequence == 8]
+    if when == "before":
+        assert brought == []
+    else:
+        assert (w.state("r-return"), w.rollout("r-return").why) == (R.STOPPED, why)
+        last = {offer.subject[0]: offer for offer in brought}
+        assert len(last) == 40
+        assert all(offer.cancel for offer in last.values())
+    w.check()
+
+
+def test_a_plan_that_returns_below_the_security_counter_is_refused(w: World) -> None:
+    plan = Plan(groups=(Group(),), gates=RETURNS, back=PATCHES[8].hex(), deadline=int(w.now) + DAY)
+    for low in ({"p7": 2, "p8": 1}, {"p7": 1, "p8": 1, "p9": 5}):
+        counters(w, **low)
+        assert refused(lambda: make(w, plan)) == "ROLLOUT_PLAN"
+    p = schema.patches
+    with w.store.write() as session:
+        session.connection.execute(p.update().where(p.c.digest == PATCHES[8]).values(counter=None))
+    assert refused(lambda: make(w, plan)) == "ROLLOUT_PLAN", "what is not known is not high enough"
+    counters(w, p8=5)
+    make(w, plan)
+
+
 def test_an_author_in_disguise_is_the_author(w: World) -> None:
     made = {"digest": PATCHES[7], "plan": by_percent((100,), deadline=int(w.now) + DAY), "now": w.now}
     said = {"approve": True, "plan": None, "why": "", "now": w.now}

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from advisories.states import PATCH_FAILED, PATCH_PROVEN, PatchState
 from gateway.core.rollout import Failure, Outcome, RolloutState
-from gateway.core.rollout.outcome import BY_END, BY_REASON, FAILED_AS, Row, failure, outcome
+from gateway.core.rollout.outcome import BY_END, BY_REASON, FAILED_AS, LEFT_OUT, Row, failure, outcome
 from gateway.store import schema
 from gateway.store.engine import Store
 from gateway.store.outcomes import OUTCOME, SOURCE, cells, outcomes, recount
@@ -21,6 +21,9 @@ SENT, BEFORE, AFTER = 100.0, 90.0, 110.0
 
 CASES: list[tuple[str, dict[str, Any], Outcome]] = [
     ("nothing yet", {}, O.PLANNED),
+    ("left out when its turn came", {"offered": SENT, "left_out": O.MOVED}, O.MOVED),
+    ("left out, whatever it says", {"left_out": O.OVERTAKEN, "state": P.FAILED, "changed": AFTER}, O.OVERTAKEN),
+    ("left out, and runs it", {"left_out": O.NO_RECORD, "state": P.SUCCEEDED, "changed": AFTER}, O.PROVEN),
     ("offered", {"offered": SENT}, O.OFFERED),
     ("a word from before the offer", {"offered": SENT, "state": P.FAILED, "changed": BEFORE}, O.OFFERED),
     ("a word of the very moment", {"offered": SENT, "state": P.FAILED, "changed": SENT}, O.OFFERED),
@@ -79,12 +82,16 @@ def test_both_engines_say_the_same_as_the_rules(any_store: Store) -> None:
     mixed += [{**fields, flag: not Row.__dataclass_fields__[flag].default} for fields in mixed[::5]
               for flag in ("measured", "revoked", "over")]  # fmt: skip
     mixed += [{**f, "measured": False, "newer": True} for f in mixed[::5]]
+    mixed += [{**f, "left_out": n} for n in LEFT_OUT for f in mixed[::7]]
     mixed += [
         {"offered": SENT, "failed": AFTER, "state": P.FAILED, "changed": AFTER, "reason": r} for r in Reason
     ]
     rows = [Row(**fields) for fields in mixed]
     rows = [
-        row if row.state else Row(offered=row.offered, silent=row.silent, revoked=row.revoked) for row in rows
+        row
+        if row.state
+        else Row(offered=row.offered, silent=row.silent, revoked=row.revoked, left_out=row.left_out)
+        for row in rows
     ]
     assert len(rows) > 500
     write(any_store, rows)
@@ -151,7 +158,7 @@ def write(store: Store, rows: list[Row]) -> None:
         execute(schema.patch_states.insert(), told)
         members = [
             {"rollout": "over" if row.over else "open", "device": id_, "group": n % 2, "offered": row.offered,
-             "cancelled": row.cancelled, "failed": row.failed, "silent": row.silent}
+             "cancelled": row.cancelled, "failed": row.failed, "silent": row.silent, "left_out": row.left_out}
             for n, (id_, row) in enumerate(zip(ids, rows, strict=True))
         ]  # fmt: skip
         execute(schema.rollout_devices.insert(), members)

@@ -149,11 +149,13 @@ def test_a_patch_is_published_once_and_never_goes_back(scene: Scene) -> None:
     envelope = scene.envelope()
     digest = scene.publish(envelope)
     head = audit.verify_chain(scene.store)
+    with scene.store.write() as session:  # as one from before counters were kept
+        session.connection.execute(schema.patches.update().values(counter=None))
     scene.publish(envelope)
     assert audit.verify_chain(scene.store) == head
     with scene.store.read() as session:
         row = session.connection.execute(sa.select(schema.patches)).one()
-        assert (row.digest, row.version, row.sequence) == (digest, "1.4.2", 7)
+        assert (row.digest, row.version, row.sequence, row.counter) == (digest, "1.4.2", 7, 1)
         topics = [r.topic for r in session.retained_after(1)]
     assert topics == [TOPICS.patch(PRODUCT, 7), TOPICS.catalogue(PRODUCT)]
     scene.now += 5

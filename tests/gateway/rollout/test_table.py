@@ -44,7 +44,7 @@ FINISHED     .       .       .        ERROR .          .         .
 ERROR        .       .       .        .     OVERRIDDEN RETURNING .
 OVERRIDDEN   .       .       .        .     .          .         .
 SOAKING      .       .       FINISHED ERROR .          .         .
-RETURNING    .       .       .        .     .          .         RETURNED
+RETURNING    .       .       .        ERROR .          .         RETURNED
 RETURNED     .       .       .        .     .          .         .
 """
 

@@ -28,7 +28,9 @@ def upgrade() -> None:
     _anomalies()
     _audit()
     _device_states()
+    _devices()
     _journal()
+    _patches()
     _reports()
     _rollout_devices()
     _rollout_groups()
@@ -122,7 +124,7 @@ def _inventory() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_inventory_account", "inventory", ["account", "id"])
-    op.create_index("ix_inventory_product", "inventory", ["product"])
+    op.create_index("ix_inventory_product", "inventory", ["product", "id"])
 
 
 def _labels() -> None:
@@ -214,6 +216,18 @@ def _device_states() -> None:
     op.create_index("ix_device_states_seen", "device_states", ["seen", "device"])
 
 
+def _devices() -> None:
+    op.drop_index("ix_devices_product", table_name="devices")
+    op.create_index("ix_devices_product", "devices", ["product", "id"])
+    op.create_index(
+        "ix_devices_revoked",
+        "devices",
+        ["id"],
+        sqlite_where=sa.text("revoked IS 1"),
+        postgresql_where=sa.text("revoked IS true"),
+    )
+
+
 def _journal() -> None:
     op.add_column("journal", sa.Column("received", sa.Float(), nullable=True))
 
@@ -223,6 +237,10 @@ def _reports() -> None:
     op.add_column("reports", sa.Column("entry", sa.BigInteger(), nullable=True))
 
 
+def _patches() -> None:
+    op.add_column("patches", sa.Column("counter", sa.BigInteger(), nullable=True))
+
+
 def _rollout_devices() -> None:
     op.add_column("rollout_devices", sa.Column("sent", sa.Float(), nullable=True))
     op.add_column("rollout_devices", sa.Column("tries", sa.Integer(), nullable=True))
@@ -230,6 +248,7 @@ def _rollout_devices() -> None:
     op.add_column("rollout_devices", sa.Column("retry", sa.Float(), nullable=True))
     op.add_column("rollout_devices", sa.Column("failed", sa.Float(), nullable=True))
     op.add_column("rollout_devices", sa.Column("silent", sa.Float(), nullable=True))
+    op.add_column("rollout_devices", sa.Column("left_out", sa.Integer(), nullable=True))
     op.drop_index("ix_rollout_devices_group", table_name="rollout_devices")
     op.create_index("ix_rollout_devices_device", "rollout_devices", ["device"])
     op.create_index("ix_rollout_devices_due", "rollout_devices", ["rollout", "due"])

@@ -46,7 +46,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 FIRST: Final = "unit-00000"
 BATCH: Final = 200  # reports in one transaction, as the gateway has it
 OLD, NEW = (1, 4, 1, 0), (1, 4, 2, 0)
-VERSIONS: Final = {7: NEW, 8: OLD}  # sequence -> what runs afterwards; 8 carries the older code
+VERSIONS: Final = {7: NEW, 8: OLD, 9: (1, 5, 0, 0)}  # sequence -> what runs then; 8 carries the older code
 PATCHES: Final = {sequence: bytes([sequence]) * 32 for sequence in VERSIONS}
 TO_BOOT: Final = (
     *(P.DOWNLOADING, P.DOWNLOADED, P.VERIFIED, P.INSTALLING, P.INSTALLED, P.REBOOTING),
@@ -94,7 +94,7 @@ def _template(count: int) -> Path:
 
 
 def fill(store: Store, fleet: Fleet, count: int) -> None:
-    """Register devices, publish two patches and the catalogue that lists them."""
+    """Register devices, publish the patches and the catalogue that lists them."""
     rows = [
         {
             "id": id_,
