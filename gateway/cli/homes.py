@@ -173,7 +173,7 @@ def settle(workspace: Workspace) -> None:
     fresh = _fresh(workspace)
     if not fresh.is_dir():
         return
-    registered = {row.id for row in devices.rows(workspace)}
+    registered = {row.id for row in devices.listed(workspace)}
     with files.os_errors(fresh, "moved"):
         for home in list(fresh.iterdir()):
             if home.name in registered:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from advisories.topics import is_id
 from advisories.versions import contains, parse_version
 from gateway.core.chain import canonical
+from gateway.core.funnel import Kind
 from gateway.core.selection import DEVICES_MAX, NODES_MAX, Query, checked, describe, version_range
 from gateway.store import audit, schema
 from gateway.store.engine import Session
@@ -22,6 +23,7 @@ _NESTED_MAX: Final = 8  # filters that name filters
 _PARTS_MAX: Final = 4 * NODES_MAX  # of all queries in one statement, their filters written out
 _IDS_MAX: Final = 3 * DEVICES_MAX  # named in one statement: each is a parameter, and engines bound these
 _D, _I, _S, _L = schema.devices, schema.inventory, schema.device_states, schema.labels
+_U = schema.unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class _Columns:
 _REACHED: Final = _Columns(_D.c.id, _D.c.product, sa.func.coalesce(_S.c.installed, _I.c.version, ""))
 _UNREACHED: Final = _Columns(_I.c.id, _I.c.product, sa.func.coalesce(_I.c.version, ""))
 _FROM: Final = _D.outerjoin(_I, _I.c.id == _D.c.id).outerjoin(_S, _S.c.device == _D.c.id)
+UNREACHED: Final = _I.join(_U, sa.and_(_U.c.device == _I.c.id, _U.c.kind == int(Kind.UNREACHABLE)))
+"""The rows of the inventory whose devices are not in the register."""
 
 
 class Selector:
@@ -119,10 +123,10 @@ class Selector:
     def _within(self, text: str) -> list[str]:
         """Return the known versions inside a range: SQL cannot compare versions, and there are few."""
         if self._versions is None:
-            found = [sa.select(_S.c.installed).distinct(), sa.select(_I.c.version).distinct()]
-            self._versions = {
-                each for query in found for each in self._connection.execute(query).scalars() if each
-            }
+            c, version = schema.device_sums, _REACHED.version
+            revoked = sa.select(version).select_from(_FROM).where(_D.c.revoked.is_(True))  # cells lack them
+            found = sa.union(sa.select(c.c.installed), revoked)
+            self._versions = set(filter(None, self._connection.execute(found).scalars()))
         bounds = version_range(text)
         inside = []
         for each in sorted(self._versions):
@@ -176,8 +180,8 @@ def count(session: Session, product: str, query: Query | None, now: float) -> Fo
     ).one()
     elsewhere = session.connection.execute(
         sa.select(sa.func.count())
-        .select_from(_I.outerjoin(_D, _D.c.id == _I.c.id))
-        .where(_D.c.id.is_(None), _I.c.product == product, Selector(session).unreached(query))
+        .select_from(UNREACHED)
+        .where(_U.c.product == product, Selector(session).unreached(query))
     ).scalar_one()
     return Found(int(row[0]), int(row[1]) - int(row[0]), int(elsewhere))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from gateway.store import schema
 from gateway.store.engine import Session
+from gateway.store.tallies import chunks
 from keys.algorithms import Algorithm, PublicKey
 from keys.cbor import decode
 from keys.errors import InputError, RefusedError
@@ -136,6 +137,25 @@ def issued(session: Session) -> Iterator[Issued]:
     query = sa.select(t.c.name, t.c.bytes).where(t.c.type == TYPE).order_by(t.c.name, t.c.version)
     for row in session.connection.execute(query):
         yield Issued.of(row.name, row.bytes)
+
+
+def newest(session: Session, kids: Mapping[str, bytes]) -> dict[str, Issued]:
+    """Return the newest certificate of each of these devices for the key that it has now.
+
+    Args:
+        session: which reads.
+        kids: id -> thumbprint of its key; devices that are not revoked.
+    """
+    t = schema.documents
+    found: dict[str, Issued] = {}
+    for chunk in chunks(sorted(kids)):
+        query = sa.select(t.c.name, t.c.bytes).where(t.c.type == TYPE, t.c.name.in_(chunk))
+        for row in session.connection.execute(query.order_by(t.c.name, t.c.version.desc())):
+            if row.name not in found:  # the others need not be read
+                one = Issued.of(row.name, row.bytes)
+                if one.thumbprint == kids[row.name]:
+                    found[row.name] = one
+    return found
 
 
 def current(session: Session) -> dict[str, Issued]:

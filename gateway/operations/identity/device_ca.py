@@ -42,6 +42,7 @@ from gateway.operations.identity.certificates import (
 )
 from gateway.store import audit, schema
 from gateway.store.engine import Session, Stored
+from gateway.store.tallies import chunks
 from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import DamagedError, InputError
@@ -365,6 +366,11 @@ def keep(session: Session, certificate: x509.Certificate, name: str, now: int) -
 
 def without_certificate(workspace: Workspace, ids: Sequence[str], now: int) -> list[str]:
     """Return those of some devices that have no valid certificate for the key in their record."""
+    d = schema.devices
     with workspace.store() as store, store.read() as session:
-        have = certificates.current(session)
+        kids: dict[str, bytes] = {}
+        for chunk in chunks(sorted(ids)):
+            query = sa.select(d.c.id, d.c.kid).where(d.c.id.in_(chunk), d.c.revoked.is_(False))
+            kids.update({row.id: row.kid for row in session.connection.execute(query)})
+        have = certificates.newest(session, kids)
     return [id_ for id_ in ids if id_ not in have or have[id_].end <= now]

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from advisories.catalogue import DeviceRecord, Devices
 from advisories.limits import DEVICE_RECORDS_MAX
+from advisories.topics import is_id
 from gateway import values
 from gateway.core.publication import next_version
 from gateway.operations.afar import Server, operation
@@ -32,6 +33,7 @@ _BESIDES_BYTES: Final = (
 REASON_BYTES_MAX: Final = 1_024  # of why a device is revoked
 BODY_BYTES_MAX: Final = 32 * 1024 * 1024  # of records that come from afar
 _WHYS: Final = frozenset({"list", "key", "reason", "revoked"})
+_LAST: Final = "\x7f"  # sorts behind every character of an id
 _PAGE: Final = 1_000  # lines of the register asked for at once
 
 
@@ -266,6 +268,26 @@ def rows(workspace: Workspace) -> list[DeviceRow]:
         return _rows(session, _devices().order_by(d.c.product, d.c.id))
 
 
+def named(session: Session, beginning: str) -> DeviceRow:
+    """Return the registered device of an id, or the only one whose id begins so.
+
+    Raises:
+        InputError: NO_DEVICE.
+    """
+    d = schema.devices
+    own = _rows(session, _devices().where(d.c.id == beginning)) if is_id(beginning) else []
+    if own:
+        return own[0]
+    among = sa.and_(d.c.id >= beginning, d.c.id < f"{beginning}{_LAST}")
+    counted = sa.select(sa.func.count()).select_from(d).where(among)
+    many = session.connection.execute(counted).scalar_one() if is_id(beginning) else 0
+    if many == 1:
+        return _rows(session, _devices().where(among))[0]
+    message = f"{many} devices begin with '{beginning}'." if many else f"There is no device '{beginning}'."
+    mend = "Type more digits." if many else "See 'tocsin device list'."
+    raise InputError("NO_DEVICE", message, mend=mend)
+
+
 def _devices() -> sa.Select[Any]:
     d, s = schema.devices, schema.device_states
     return sa.select(
@@ -275,12 +297,13 @@ def _devices() -> sa.Select[Any]:
 
 
 def _rows(session: Session, query: sa.Select[Any]) -> list[DeviceRow]:
-    have = certificates.current(session)
+    found = [DeviceRow(*each) for each in session.connection.execute(query)]
+    have = certificates.newest(session, {row.id: row.thumbprint for row in found if not row.revoked})
     return [
         replace(row, certificate_end=have[row.id].end, certificate_serial=f"{have[row.id].serial:x}")
         if row.id in have
         else row
-        for row in (DeviceRow(*each) for each in session.connection.execute(query))
+        for row in found
     ]
 
 

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from advisories.suit.report import open_suit_report
 from gateway.core.tracks import NoticeRow, PatchRow
 from gateway.operations.afar import operation
-from gateway.operations.identity.devices import DeviceRow, rows
+from gateway.operations.identity.devices import DeviceRow, named
 from gateway.operations.inventory import listing
 from gateway.store import schema
 from gateway.store.engine import Session
 from gateway.store.standings import notice_row, patch_row
 from gateway.workspace.folder import Workspace
-from keys.errors import InputError, RefusedError
+from keys.errors import RefusedError
 
 ANOMALIES_SHOWN = 20
 """The newest ones."""
@@ -70,17 +70,9 @@ def standing(workspace: Workspace, device: str, *, account: str | None = None) -
     """
     if account is not None:
         listing.show(workspace, device, account=account)
-    known = rows(workspace)
-    found = [row for row in known if row.id == device] or [row for row in known if row.id.startswith(device)]
-    if len(found) != 1:
-        message = (
-            f"{len(found)} devices begin with '{device}'." if found else f"There is no device '{device}'."
-        )
-        mend = "Type more digits." if found else "See 'tocsin device list'."
-        raise InputError("NO_DEVICE", message, mend=mend)
-    row = found[0]
     r, n, a = schema.reports, schema.notice_states, schema.anomalies
     with workspace.store() as store, store.read() as session:
+        row = named(session, device)
         run = session.connection.execute
         notices = run(sa.select(n).where(n.c.device == row.id).order_by(n.c.advisory)).all()
         kept = run(

@@ -12,18 +12,18 @@ import sqlalchemy as sa
 from gateway.core.rights import Caller
 from gateway.core.selection import parse
 from gateway.operations.afar import operation
-from gateway.operations.identity.certificates import TYPE, Issued
+from gateway.operations.identity import certificates
 from gateway.operations.inventory import facts
 from gateway.store import audit, schema
 from gateway.store.engine import Session
 from gateway.store.inventory import OPERATOR, Entry, known_entries, put, registered_products
-from gateway.store.selecting import Selector
+from gateway.store.selecting import UNREACHED, Selector
 from gateway.store.tallies import chunks
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
 LIMIT_MAX: Final = 10_000  # devices of one page
-_D, _I, _S = schema.devices, schema.inventory, schema.device_states
+_D, _I, _S, _U = schema.devices, schema.inventory, schema.device_states, schema.unheard
 
 
 class Reach(StrEnum):
@@ -205,8 +205,8 @@ def _queries(selector: Selector, where: str) -> tuple[sa.Select[Any], sa.Select[
             *(sa.null().label(column.name) for column in said),
             *known,
         )
-        .select_from(_I.outerjoin(_D, _D.c.id == _I.c.id))
-        .where(_D.c.id.is_(None), selector.unreached(query))
+        .select_from(UNREACHED)
+        .where(selector.unreached(query))
     )
     return here, elsewhere
 
@@ -217,24 +217,24 @@ def _one(session: Session, query: sa.Select[Any], device: str) -> Iterable[Any]:
 
 def _found(session: Session, where: str, account: str | None, limit: int, after: str) -> list[Any]:
     found: list[Any] = []
-    for query in _queries(Selector(session), where):
-        own = query.selected_columns[0]
-        page = query.where(own > after).order_by(own).limit(limit)
-        if account is not None:
-            page = page.where(_I.c.account == account)
-        found += [tuple(row) for row in session.connection.execute(page)]
+    for query, own in zip(_queries(Selector(session), where), (_D.c.id, _U.c.device), strict=True):
+        if account is None:
+            page = query.where(own > after).order_by(own)
+        else:  # the id from the index that holds both
+            page = query.where(_I.c.account == account, _I.c.id > after).order_by(_I.c.id)
+        found += [tuple(row) for row in session.connection.execute(page.limit(limit))]
     return sorted(found)[:limit]
 
 
 def _complete(session: Session, rows: list[Any]) -> tuple[DeviceFacts, ...]:
     """Add labels and certificates to rows."""
     labels = _labels(session, [row[0] for row in rows])
-    certificates = _certificates(session, {row[0]: row[5] for row in rows if row[5] and not row[2]})
+    have = certificates.newest(session, {row[0]: row[5] for row in rows if row[5] and not row[2]})
     found = []
     for id_, product, revoked, *rest in rows:
         record, said, known = rest[:3], rest[3:6], rest[6:8]
         reach = Reach.NONE if record[2] is None else Reach.NEVER if said[2] is None else Reach.REPORTS
-        one = certificates.get(id_)
+        one = have.get(id_)
         lets_in = (one.end, f"{one.serial:x}") if one else (None, None)
         facts_ = (*record, *said, *known, labels.get(id_, {}), *rest[8:], *lets_in)
         found.append(DeviceFacts(id_, product, reach, bool(revoked), *facts_))
@@ -248,17 +248,4 @@ def _labels(session: Session, ids: list[str]) -> dict[str, dict[str, str]]:
         query = sa.select(t.c.device, t.c.name, t.c.value).where(t.c.device.in_(chunk)).order_by(t.c.name)
         for row in session.connection.execute(query):
             found.setdefault(row.device, {})[row.name] = row.value
-    return found
-
-
-def _certificates(session: Session, kids: Mapping[str, bytes]) -> dict[str, Issued]:
-    """Return the newest certificate of each device for the key that it has now."""
-    t = schema.documents
-    found: dict[str, Issued] = {}
-    for chunk in chunks(sorted(kids)):
-        query = sa.select(t.c.name, t.c.bytes).where(t.c.type == TYPE, t.c.name.in_(chunk))
-        for row in session.connection.execute(query.order_by(t.c.name, t.c.version)):
-            one = Issued.of(row.name, row.bytes)
-            if one.thumbprint == kids[row.name]:
-                found[row.name] = one
     return found

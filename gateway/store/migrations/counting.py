@@ -227,6 +227,7 @@ def _unheard() -> None:
         sa.Column("kind", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("device"),
     )
+    op.create_index("ix_unheard_kind", "unheard", ["kind", "device"])
     op.create_index("ix_unheard_product", "unheard", ["product", "kind", "device"])
 
 

@@ -114,5 +114,6 @@ unheard = Table(  # of which devices there is no report; kept with the cells
     Column("device", String(64), primary_key=True),
     Column("product", String(64), nullable=False),
     Column("kind", Integer, nullable=False),  # as in device_cells: 1 or 2
+    Index("ix_unheard_kind", "kind", "device"),
     Index("ix_unheard_product", "product", "kind", "device"),
 )
