@@ -89,7 +89,8 @@ class Server:
             try:
                 self.connect(_USER).close()
             except psycopg.OperationalError:
-                assert self._process.poll() is None, (self.folder / "log").read_text()
+                ended = self._process.poll()
+                assert ended is None, f"ended with {ended}: {(self.folder / 'log').read_text()}"
                 assert time.monotonic() < end, "PostgreSQL does not answer"
                 time.sleep(0.02)
             else:
@@ -98,6 +99,7 @@ class Server:
     def kill(self) -> None:
         """Kill it and everything that it started, at once and without a word, as a power cut would."""
         assert self._process is not None
+        assert self._process.poll() is None, "its number may be another process's by now"
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         for process in (self._process.pid, *map(int, children)):
             os.kill(process, signal.SIGKILL)
