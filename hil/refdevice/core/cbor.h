@@ -4,7 +4,9 @@
 
 #include "source.h"
 
+/* keys/limits.py: levels of nesting, and entries in one array or map. */
 #define TN_CBOR_DEPTH_MAX 16u
+#define TN_CBOR_ITEMS_MAX 16384u
 
 /* Bytes read ahead; one reader takes about 64 bytes of stack. */
 #define TN_CBOR_WINDOW 32u
@@ -32,7 +34,8 @@ typedef enum {
 
 void tn_cbor_open(tn_cbor *reader, tn_source in);
 tn_cbor_kind tn_cbor_peek(tn_cbor *reader);
-/* Each of these reads one item of its kind, and returns false (and spoils the reader) where another comes. */
+/* Each of these reads one item of its kind, and returns false (and spoils the reader) where another comes: then the value
+ * is 0 or empty. Heads are the shortest, lengths are definite. */
 bool tn_cbor_uint(tn_cbor *reader, uint64_t most, uint64_t *value);
 bool tn_cbor_int(tn_cbor *reader, int64_t *value);
 bool tn_cbor_bool(tn_cbor *reader, bool *value);
@@ -44,9 +47,12 @@ bool tn_cbor_array(tn_cbor *reader, uint32_t least, uint32_t most, uint32_t *cou
 bool tn_cbor_map(tn_cbor *reader, uint32_t least, uint32_t most, uint32_t *count);
 /* Read the key of a map whose keys are unsigned numbers; `last` is -1 before the first. Falling or repeated keys spoil it. */
 bool tn_cbor_key(tn_cbor *reader, int32_t *last);
-/* The same for keys that are texts, in the order of deterministic CBOR (by encoded bytes); `last` is empty before the first. */
+/* The same for keys that are texts, the shorter first; `last` is {0} before the first. */
 bool tn_cbor_text_key(tn_cbor *reader, uint32_t most, tn_source *last);
-/* Pass over one item of any kind, to TN_CBOR_DEPTH_MAX levels, checking it as strictly; `item` may be NULL. */
+/* Pass over one item of any kind, to TN_CBOR_DEPTH_MAX levels, checking it as strictly as keys.cbor.decode does: keys of a
+ * map are numbers, byte strings or texts in the order of tn_order(), of tags only those of COSE and SUIT; no floats.
+ * `item` may be NULL. Whoever reads a body field by field passes over the whole of it first, so that it is refused for its
+ * form before anything is read from it. */
 bool tn_cbor_skip(tn_cbor *reader, tn_source *item);
 /* True where all was read and nothing was wrong. */
 bool tn_cbor_ended(const tn_cbor *reader);

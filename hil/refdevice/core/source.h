@@ -19,9 +19,13 @@ tn_source tn_part(tn_source whole, uint32_t from, uint32_t length);
 void tn_read(tn_source from_source, uint32_t from, void *bytes, uint32_t count);
 bool tn_same(tn_source one, tn_source other);
 bool tn_equals(tn_source one, const void *bytes, uint32_t length);
-/* Copy a text of at most `room` - 1 bytes and end it with 0; false: it is too long, or has a 0 in it. */
+/* -1, 0, 1: the shorter comes first, then the bytes decide. So deterministic CBOR orders the keys of a map. */
+int tn_order(tn_source one, tn_source other);
+/* Copy a text of at most `room` - 1 bytes and end it with 0; false: it is too long (then nothing is copied), or has a
+ * 0 in it. */
 bool tn_text(tn_source from_source, char *text, uint32_t room);
 
+/* Of two memories that do not overlap, or where `to` lies first. */
 void tn_copy(void *to, const void *from, uint32_t count);
 void tn_fill(void *to, uint8_t value, uint32_t count);
 int tn_compare(const void *one, const void *other, uint32_t count);

@@ -1,0 +1,102 @@
+#include "crypto.h"
+#include "sha.h"
+
+#define BLOCK 64u
+
+static uint32_t turn(uint32_t word, uint32_t by)
+{
+    return word >> by | word << (32u - by);
+}
+
+/* Take in one block (FIPS 180-4, 6.2.2). */
+static void compress(tn_sha256 *hash)
+{
+    uint32_t words[16];
+    uint32_t v[8];
+    for (uint32_t i = 0; i < 8u; i++) {
+        v[i] = hash->state[i];
+    }
+    for (uint32_t i = 0; i < 16u; i++) {
+        words[i] = 0;
+        for (uint32_t j = 0; j < 4u; j++) {
+            words[i] = words[i] << 8 | hash->block[4u * i + j];
+        }
+    }
+    for (uint32_t i = 0; i < 64u; i++) {
+        uint32_t *word = &words[i % 16u];
+        if (i >= 16u) {
+            uint32_t late = words[(i - 2u) % 16u];
+            uint32_t early = words[(i - 15u) % 16u];
+            *word += (turn(late, 17) ^ turn(late, 19) ^ late >> 10) + words[(i - 7u) % 16u] +
+                     (turn(early, 7) ^ turn(early, 18) ^ early >> 3);
+        }
+        uint32_t one = v[7] + (turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25)) + ((v[4] & v[5]) ^ (~v[4] & v[6])) +
+                       (uint32_t)(tn_sha_round[i] >> 32) + *word;
+        uint32_t two = (turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22)) +
+                       ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+        for (uint32_t j = 7; j > 0u; j--) {
+            v[j] = v[j - 1u];
+        }
+        v[4] += one;
+        v[0] = one + two;
+    }
+    for (uint32_t i = 0; i < 8u; i++) {
+        hash->state[i] += v[i];
+    }
+}
+
+void tn_sha256_begin(tn_sha256 *hash)
+{
+    for (uint32_t i = 0; i < 8u; i++) {
+        hash->state[i] = (uint32_t)(tn_sha_begin[i] >> 32);
+    }
+    hash->count = 0;
+}
+
+void tn_sha256_add(tn_sha256 *hash, const void *bytes, uint32_t length)
+{
+    tn_sha256_add_source(hash, tn_in_memory(bytes, length));
+}
+
+void tn_sha256_add_source(tn_sha256 *hash, tn_source from)
+{
+    for (uint32_t at = 0; at < from.length;) {
+        uint32_t filled = (uint32_t)(hash->count % BLOCK);
+        uint32_t piece = BLOCK - filled;
+        if (piece > from.length - at) {
+            piece = from.length - at;
+        }
+        tn_read(from, at, hash->block + filled, piece);
+        at += piece;
+        hash->count += piece;
+        if (hash->count % BLOCK == 0u) {
+            compress(hash);
+        }
+    }
+}
+
+void tn_sha256_end(tn_sha256 *hash, uint8_t digest[TN_HASH])
+{
+    uint32_t filled = (uint32_t)(hash->count % BLOCK);
+    hash->block[filled++] = 0x80;
+    tn_fill(hash->block + filled, 0, BLOCK - filled);
+    if (filled > BLOCK - 8u) {
+        compress(hash);
+        tn_fill(hash->block, 0, BLOCK);
+    }
+    for (uint32_t i = 0; i < 8u; i++) {
+        hash->block[BLOCK - 1u - i] = (uint8_t)(hash->count << 3 >> (8u * i));
+    }
+    compress(hash);
+    for (uint32_t i = 0; i < TN_HASH; i++) {
+        digest[i] = (uint8_t)(hash->state[i / 4u] >> (24u - 8u * (i % 4u)));
+    }
+}
+
+void tn_sha256_of(tn_source from, uint8_t digest[TN_HASH])
+{
+    tn_sha256 hash;
+    tn_sha256_begin(&hash);
+    tn_sha256_add_source(&hash, from);
+    tn_sha256_end(&hash, digest);
+}
