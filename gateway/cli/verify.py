@@ -15,6 +15,7 @@ from gateway.core.evidence.verdict import Verdict
 from gateway.operations.trust import public
 from gateway.operations.trust.verify import Verdict as Genuine
 from gateway.operations.trust.verify import Verified, verify
+from gateway.workspace.folder import Workspace
 from keys.errors import InputError, RefusedError
 from keys.trusted import TrustedSet
 
@@ -69,7 +70,7 @@ def verify_(
     if root:
         trusted = _roots(root)
     else:
-        opened = open_workspace(workspace)
+        opened = _workspace(workspace)
         trusted, classes = public.trusted(opened), public.classes(opened)
     found = verify(data, trusted, now=now(), classes=classes, where=str(file))
     emit(
@@ -79,6 +80,18 @@ def verify_(
     )
     if found.verdict is not Genuine.GENUINE:
         raise typer.Exit(1)
+
+
+def _workspace(path: Path | None) -> Workspace:
+    """Open the workspace whose root counts; whoever has none must say which root does."""
+    try:
+        return open_workspace(path)
+    except InputError as error:
+        if error.code != "NOT_A_WORKSPACE":
+            raise
+        message = "Nothing says which root you trust: there is none on the line, and this is no workspace."
+        mend = "Name root 1 with --root, or for evidence its digest with --fleet."
+        raise InputError("ROOT_UNNAMED", message, mend=mend) from None
 
 
 def _is_evidence(file: Path) -> bool:
@@ -92,7 +105,7 @@ def _pinned(root: list[Path] | None, fleet: str | None, workspace: Path | None) 
     if root:
         return _roots(root).fleet
     if fleet is None:
-        return public.fleet(open_workspace(workspace))
+        return public.fleet(_workspace(workspace))
     try:
         pinned = bytes.fromhex(fleet)
     except ValueError:
