@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ def bench() -> None:
 def main(program: str = "tocsin") -> None:
     """Run one command and end the process with its documented exit status."""
     sys.unraisablehook = _again
+    gc.disable()  # until everything is imported: nothing of it is garbage, and run() says when to look again
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller: nobody listens
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - open until the process ends
