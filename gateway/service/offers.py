@@ -22,7 +22,7 @@ from gateway.service.terms import Offers, leave_out, left_out, terms_of, write
 from gateway.service.timestamps import Timestamps
 from gateway.store import audit, turns
 from gateway.store.engine import Session, Store
-from gateway.store.planning import bring_back, child_of
+from gateway.store.returning import bring_back, child_of
 from gateway.store.rolling import (
     SCHEDULER,
     apply_steps,

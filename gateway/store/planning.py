@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,19 +15,18 @@ from gateway.core import rollout as core
 from gateway.core.chain import canonical
 from gateway.core.rollout import GroupState, Plan, RolloutEvent, RolloutState, Step
 from gateway.core.rollout.grouping import Cut, cut, keep, rank
-from gateway.core.rollout.plan import Gates, Success, to_data
+from gateway.core.rollout.plan import to_data
 from gateway.core.rollout.schedule import next_window
 from gateway.store import audit, schema
 from gateway.store.engine import Session, Store
 from gateway.store.outcomes import recount
-from gateway.store.rolling import NAME_MAX, SCHEDULER, apply_steps, require_name
+from gateway.store.rolling import NAME_MAX, apply_steps, require_name
 from gateway.store.rollouts import (
     Rollout,
     below_floor,
     count_groups,
     current_catalogue,
     get_rollout,
-    sequence_of,
     state_of,
 )
 from gateway.store.selecting import PAGE, Found, Pages, count
@@ -117,6 +117,8 @@ def create_rollout(
 ) -> Rollout:
     """Make a rollout of a published patch to its product's devices.
 
+    One whose making was interrupted is made anew under its name: nothing of it has come about yet.
+
     Args:
         store: where.
         id_: a name of letters, digits, dot, underscore and hyphen.
@@ -141,16 +143,32 @@ def create_rollout(
         if devices is not None:
             _require_known(session, product, plan.where or [], now)
         sorting = Sorting(session, id_, product, plan, now)
-        _insert(session, id_, product, digest, plan, now=now, by=by)
+        created = max(now, _clear(session, id_))
+        _insert(session, id_, product, digest, plan, now=created, by=by)
         last = _write(session, id_, sorting, "")
         if not last:
-            return _finish(session, id_, now, start=start, approval=approval)
+            return _finish(session, id_, created, now, start=start, approval=approval)
     while last:  # in transactions of their own: others write meanwhile
         with store.write() as session:
-            _hold(session, id_)
+            _hold(session, id_, created)
             last = _write(session, id_, sorting, last)
     with store.write() as session:
-        return _finish(session, id_, now, start=start, approval=approval)
+        return _finish(session, id_, created, now, start=start, approval=approval)
+
+
+def _clear(session: Session, id_: str) -> float:
+    """Remove what an interrupted making left behind; return from when on the next one may be dated.
+
+    Whoever might still be at it notices by the date that it is another one now.
+    """
+    if state_of(session, id_) is None:
+        return 0.0
+    left = get_rollout(session, id_, hold=True)
+    _require_free(id_, left.state)
+    for table in (schema.rollout_devices, schema.rollout_groups):
+        session.connection.execute(table.delete().where(table.c.rollout == id_))
+    session.connection.execute(schema.rollouts.delete().where(schema.rollouts.c.id == id_))
+    return math.nextafter(left.created, math.inf)
 
 
 def _write(session: Session, id_: str, sorting: Sorting, after: str) -> str:
@@ -162,16 +180,22 @@ def _write(session: Session, id_: str, sorting: Sorting, after: str) -> str:
     return last
 
 
-def _hold(session: Session, id_: str) -> Rollout:
-    """Hold a rollout that is being made, as long as nobody has stopped it."""
+def _hold(session: Session, id_: str, created: float) -> Rollout:
+    """Hold a rollout that is being made, as long as nobody has stopped it or begun it anew."""
     rollout = get_rollout(session, id_, hold=True)
+    if rollout.created != created:
+        raise InputError(
+            "ROLLOUT_STATE", f"Somebody has begun rollout '{id_}' anew.", mend="Choose another name."
+        )
     if rollout.state is not RolloutState.CREATING:
         raise InputError("ROLLOUT_STATE", f"Rollout '{id_}' was stopped.", mend="Make another one.")
     return rollout
 
 
-def _finish(session: Session, id_: str, now: float, *, start: bool, approval: bool) -> Rollout:
-    rollout = _hold(session, id_)
+def _finish(
+    session: Session, id_: str, created: float, now: float, *, start: bool, approval: bool
+) -> Rollout:
+    rollout = _hold(session, id_, created)
     session.serialise()  # only now: whoever holds a device's row may be waiting for this lock
     recount(session, id_)
     facts = {
@@ -202,10 +226,7 @@ def require(session: Session, id_: str, digest: bytes, plan: Plan, now: float) -
             "ROLLOUT_PLAN", "The plan cannot work: its deadline is not within a year.", mend="Change it."
         )
     _require_window(plan, now)
-    if state_of(session, id_) is not None:
-        raise InputError(
-            "ROLLOUT_EXISTS", f"There is a rollout '{id_}' already.", mend="Choose another name."
-        )
+    _require_free(id_, state_of(session, id_))
     product, sequence = _listed(session, digest)
     if plan.returns and plan.back is None:
         raise InputError(
@@ -229,6 +250,13 @@ def require(session: Session, id_: str, digest: bytes, plan: Plan, now: float) -
                 mend="Publish the older code with a security counter as high, then name that patch.",
             )
     return product
+
+
+def _require_free(id_: str, state: RolloutState | None) -> None:
+    if state not in {None, RolloutState.CREATING}:
+        raise InputError(
+            "ROLLOUT_EXISTS", f"There is a rollout '{id_}' already.", mend="Choose another name."
+        )
 
 
 def _require_window(plan: Plan, now: float) -> None:
@@ -294,81 +322,4 @@ def _insert(
             {"rollout": id_, "index": index, "state": int(GroupState.SCHEDULED), "since": now}
             for index in range(len(plan.groups))
         ],
-    )
-
-
-def child_of(session: Session, rollout: Rollout) -> str:
-    """Return the name of the rollout that brings devices of another one back; a free one if none does yet."""
-    r = schema.rollouts
-    made = session.connection.execute(sa.select(r.c.id).where(r.c.parent == rollout.id)).scalar()
-    if made is not None:
-        return str(made)
-    number = 1
-    while state_of(session, name := f"{rollout.id[:50]}-return{'' if number == 1 else number}") is not None:
-        number += 1
-    return name
-
-
-def bring_back(session: Session, parent: Rollout, devices: list[str], now: float) -> str:
-    """Begin to bring devices of a rollout back to the version that its plan names; return the new rollout.
-
-    It goes at the parent's rate, within its windows and by its retries; no gate stops it.
-    """
-    assert parent.plan.back is not None
-    digest = bytes.fromhex(parent.plan.back)
-    id_ = child_of(session, parent)
-    lasts = parent.plan.deadline - parent.started
-    plan = replace(
-        parent.plan,
-        groups=(core.Group(),),
-        gates=Gates(success=Success(percent=0), failure=()),
-        where=None,
-        share=100,
-        starts=None,
-        back=None,
-        deadline=int(now + min(lasts, core.DEADLINE_SECONDS_MAX)),
-        window=None,
-    )
-    fresh = state_of(session, id_) is None
-    if fresh:
-        _insert_return(session, id_, parent, plan, now)
-    if devices:
-        session.connection.execute(
-            schema.rollout_devices.insert(),
-            [{"rollout": id_, "device": device, "group": 0} for device in devices],
-        )
-        session.serialise()
-        recount(session, id_)
-    if fresh:
-        facts = {
-            "by": SCHEDULER,
-            "digest": digest.hex(),
-            "id": id_,
-            "parent": parent.id,
-            "sequence": sequence_of(session, digest),
-        }
-        audit.append(session, "rollout.returning", facts, now)
-    return id_
-
-
-def _insert_return(session: Session, id_: str, parent: Rollout, plan: Plan, now: float) -> None:
-    session.connection.execute(
-        schema.rollouts.insert().values(
-            id=id_,
-            product=parent.product,
-            digest=bytes.fromhex(parent.plan.back or ""),
-            state=int(RolloutState.RUNNING),
-            plan=canonical(to_data(plan)),
-            created=now,
-            started=now,
-            changed=now,
-            changed_by=SCHEDULER,
-            by=parent.by,
-            approved=parent.approved,
-            why=f"a gate of {parent.id} tripped",
-            parent=parent.id,
-        )
-    )
-    session.connection.execute(
-        schema.rollout_groups.insert().values(rollout=id_, index=0, state=int(GroupState.RUNNING), since=now)
     )

@@ -45,6 +45,12 @@ def print_rollout(view: RolloutView, out: Console) -> None:
     if view.state in _SAID:
         said = f": {seen(view.why)}" if view.why else ""
         out.print(f"{state} since {utc(view.changed)} by {seen(view.changed_by)}{said}", markup=False)
+    if view.state is RolloutState.CREATING:
+        out.print(
+            f"being made since {utc(view.changed)} by {seen(view.changed_by)}. If that was interrupted:"
+            " make it again under this name, or cancel it.",
+            markup=False,
+        )
     rare = [name for name in _RARE if any(getattr(group.counts, name) for group in view.groups)]
     rows = [
         (

@@ -26,7 +26,7 @@ class RolloutState(IntEnum):
     STOPPING = 8
     """Offers that devices have not acted on are being taken back."""
     CREATING = 9
-    """Its devices are being written down; whoever does it was interrupted if it stays so."""
+    """Its devices are being written down. Whoever did it was interrupted if it stays so: it is made anew."""
 
 
 class GroupState(IntEnum):

@@ -111,7 +111,7 @@ def create(
     start: bool = False,
     approval: bool = False,
 ) -> RolloutView:
-    """Make a plan for a published patch.
+    """Make a plan for a published patch; one whose making was interrupted is made anew under its name.
 
     Args:
         workspace: where.
