@@ -126,7 +126,7 @@ PATCH_TRANSITIONS: Mapping[PatchState, frozenset[PatchState]] = {
     _P.REJECTED: frozenset({_P.OFFERED, _P.SUPERSEDED, _P.REMOVED}),
     _P.ALREADY_INSTALLED: frozenset({_P.OFFERED, _P.SUPERSEDED, _P.REMOVED}),
     _P.NOT_APPLICABLE: frozenset({_P.OFFERED, _P.SUPERSEDED, _P.REMOVED}),
-    _P.SUPERSEDED: frozenset(),
+    _P.SUPERSEDED: frozenset({_P.OFFERED}),
     _P.REMOVED: frozenset(),
 }
 """From -> to. From INSTALLING on there is no return until the new image has booted or been reverted;

@@ -21,7 +21,7 @@ from keys.errors import RefusedError
 from keys.reasons import Reason
 
 _P = PatchState
-_RENEWABLE = PATCH_ENDED - {_P.SUCCEEDED, _P.SUPERSEDED, _P.REMOVED}
+_RENEWABLE = PATCH_ENDED - {_P.SUCCEEDED, _P.REMOVED}
 _ON_TRIAL = frozenset({_P.INSTALLING, _P.INSTALLED})
 
 

@@ -67,7 +67,7 @@ def test_a_notice_is_shown_only_when_it_is_genuine() -> None:
 
 
 def test_the_ends_of_a_patch_lead_on_only_by_a_new_offer_or_into_the_past() -> None:
-    assert {state for state, to in PATCH_TRANSITIONS.items() if not to} == {P.SUPERSEDED, P.REMOVED}
+    assert {state for state, to in PATCH_TRANSITIONS.items() if not to} == {P.REMOVED}
     for state in PATCH_ENDED - {P.SUCCEEDED}:
         assert PATCH_TRANSITIONS[state] <= {P.OFFERED, P.SUPERSEDED, P.REMOVED}
     assert PATCH_TRANSITIONS[P.SUCCEEDED] == {P.REMOVED}

@@ -126,7 +126,39 @@ def test_another_patch_supersedes_one_that_has_not_begun_to_install() -> None:
     assert w.path(name(first))[-1] is P.SUPERSEDED
     assert w.path(name(second))[-1] is P.WAITING_FOR_CONFIRMATION
     w.offer(first)
-    assert w.path(name(first))[-1] is P.SUPERSEDED
+    assert w.path(name(first))[-2:] == [P.OFFERED, P.WAITING_FOR_CONFIRMATION]
+    assert w.path(name(second))[-1] is P.SUPERSEDED
+
+
+def test_a_superseded_patch_comes_back_when_the_other_is_taken_back_and_it_is_offered_again() -> None:
+    w = world(auto_consent=False)
+    first = w.roll_out()
+    second = w.patch(8, version=(1, 5, 0, 0))
+    w.current(patches=((7, first), (8, second)))
+    w.offer(second, 8)
+    w.offer(second, 8, cancel=True)
+    assert (w.path(name(first))[-1], w.path(name(second))[-1]) == (P.SUPERSEDED, P.CANCELED)
+    w.offer(first)
+    w.run(w.agent.consent("yes", w.now))
+    w.advance(5)
+    assert w.path(name(first))[-1] is P.SUCCEEDED
+    assert w.agent.installed == (1, 4, 2, 0)
+
+
+def test_a_superseded_patch_that_is_offered_once_the_newer_one_runs_is_refused_and_said_to_be() -> None:
+    w = world(auto_consent=False)
+    first = w.roll_out()
+    second = w.patch(8, version=(1, 5, 0, 0))
+    w.current(patches=((7, first), (8, second)))
+    w.offer(second, 8)
+    w.run(w.agent.consent("yes", w.now))
+    w.advance(5)
+    assert w.path(name(second))[-1] is P.SUCCEEDED
+    w.offer(first)
+    w.advance(5)
+    assert w.path(name(first))[-3:] == [P.SUPERSEDED, P.OFFERED, P.REJECTED]
+    assert w.patch_track(first).reason is Reason.DOWNGRADE_REFUSED
+    assert w.agent.installed == (1, 5, 0, 0)
 
 
 def test_only_so_many_patches_are_remembered() -> None:

@@ -211,3 +211,29 @@ def test_who_is_to_be_brought_back_keeps_a_newer_patchs_offer(w: World) -> None:
     assert w.counts(name="old-return") == {Outcome.PROVEN: 35, Outcome.OVERTAKEN: 15}
     assert newest(w, newer) == {9}
     w.check()
+
+
+def test_what_another_patch_has_superseded_is_installed_by_a_later_rollout(w: World) -> None:
+    """As a device does it: the older patch gives way, the newer one is taken back, the older one comes again."""
+
+    def script(w: World, device: Any, offer: Offer) -> Any:
+        if offer.sequence == 7:
+            return installs(w, device, offer) if len(device.offers) > 1 else ()
+        device.states[7] = (P.SUPERSEDED, Reason.SUPERSEDED)
+        return [(w.now + 1, P.WAITING_FOR_CONFIRMATION, Reason.OK)]
+
+    roll(w, 7, "old", script)
+    w.run(MINUTE)
+    roll(w, 8, "new")
+    w.run(HOUR)
+    assert w.counts(name="old") == {Outcome.LEFT: 60}
+    change_rollout(w.store, "new", RolloutEvent.STOP, w.now)
+    w.run(HOUR)
+    roll(w, 7, "again")
+    w.run(HOUR)
+    assert (w.state("again"), w.counts(name="again")) == (R.FINISHED, {Outcome.PROVEN: 60})
+    with w.store.read() as session:
+        assert (
+            session.connection.execute(sa.select(sa.func.count()).select_from(schema.anomalies)).scalar() == 0
+        )
+    w.check()
