@@ -50,7 +50,7 @@
 #define TN_AT_BOOT (TN_AT_JOURNAL + TN_JOURNAL_BYTES)
 #define TN_BOOT_BYTES (2u * TN_FLASH_PAGE) /* boot records, taking turns */
 #define TN_AT_ROOTS (TN_AT_BOOT + TN_BOOT_BYTES)
-#define TN_ROOTS_BYTES (2u * TN_FLASH_PAGE) /* the trusted root, and the one that takes its place */
+#define TN_ROOTS_BYTES (3u * TN_FLASH_PAGE) /* the pinned root 1; the trusted root, and the one that takes its place */
 #define TN_AT_CATALOGUES (TN_AT_ROOTS + TN_ROOTS_BYTES)
 #define TN_CATALOGUES_BYTES (2u * TN_FLASH_PAGE)
 #define TN_AT_NOTICES (TN_AT_CATALOGUES + TN_CATALOGUES_BYTES)

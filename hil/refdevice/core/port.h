@@ -42,4 +42,13 @@ _Noreturn void port_reset(void);
 /* Why it started: false after power-on, true after port_reset(). */
 bool port_was_reset(void);
 
+#ifdef TN_TEST_BUILD
+/* -- test builds: a power cut -- */
+
+/* Begin to erase a page, and leave it in the middle: half of its bytes are 0xFF. */
+void port_flash_erase_half(uint32_t at);
+/* Lose power. A port of unit tests, which cannot end its program, returns: nothing is written from then on. */
+void port_power_off(void);
+#endif
+
 #endif

@@ -9,7 +9,7 @@
 /* What the maker wrote (provision); each change holds from the next reset. */
 typedef struct {
     uint8_t seed[TN_PUBLIC]; /* of the device's Ed25519 key */
-    uint8_t root_1[TN_HASH]; /* digest of the pinned root 1; its bytes lie in the first page of TN_AT_ROOTS until root 2 */
+    uint8_t root_1[TN_HASH]; /* digest of the pinned root 1; its bytes stay in the first page of TN_AT_ROOTS */
     uint16_t root_1_length;
     bool provisioned;
     char id[TN_NAME_BYTES_MAX + 1];
@@ -69,7 +69,7 @@ typedef struct {
 typedef struct tn_state {
     uint32_t form; /* of this record: another one is not read */
     uint8_t fleet[TN_HASH];
-    uint8_t root_page; /* of TN_AT_ROOTS: 0 or 1 */
+    uint8_t root_page; /* of TN_AT_ROOTS: 0 is the pinned root 1 and stays; later ones take turns in 1 and 2 */
     uint16_t root_length;
     tn_floor floors[TN_FLOORS_MAX];
     uint64_t boot_epoch;
@@ -98,13 +98,22 @@ extern tn_factory tn_maker;  /* what the maker wrote, in memory */
 bool tn_store_load(void);
 void tn_store_save(void);
 void tn_store_save_factory(const tn_factory *factory);
-void tn_store_erase(void); /* everything: factory-new */
-/* Number of writes and erases since power-on. */
+/* Factory-new: what the maker wrote, the pinned root 1 and the image that is confirmed stay, nothing else does. Whole
+ * with the snapshot that it stores (device_sim.serial.flash.Flash.make_new). */
+void tn_store_erase(void);
+/* Changes of flash since power-on, writes and erases together; and of these, erased pages. */
 uint32_t tn_store_writes(void);
+uint32_t tn_store_erases(void);
 /* All of the core writes flash through these three: they count, and cut the power where a test asked for it. */
 void tn_flash_write(uint32_t at, const void *bytes, uint32_t count); /* any count: padded with 0xFF to the unit */
 void tn_flash_erase(uint32_t at, uint32_t count);                    /* whole pages */
 void tn_flash_copy(uint32_t to, tn_source from);                     /* erases whole pages at `to`, then writes */
+
+typedef enum { TN_CUT_BEFORE, TN_CUT_TORN, TN_CUT_AFTER } tn_cut;
+#ifdef TN_TEST_BUILD
+/* Lose power at the at-th change from now, 1 being the next one; 0: never. */
+void tn_flash_cut(uint32_t at, tn_cut when);
+#endif
 
 /* -- boot record (device_sim.core.slots) -- */
 

@@ -1,0 +1,112 @@
+/* Why a document was refused: the numbers of the wire.
+ * Made from keys/reasons.toml by .ci/c-tables; edit the source. */
+#ifndef TOCSIN_REASONS_H
+#define TOCSIN_REASONS_H
+
+typedef enum {
+    TN_OK = 0,
+    TN_SUCCESS = 1,
+    TN_NO_SPACE = 2,
+    TN_OUT_OF_MEMORY = 3,
+    TN_CONNECTION_LOST = 4,
+    TN_DIGEST_MISMATCH = 5,
+    TN_UNSUPPORTED = 6,
+    TN_BAD_URI = 7,
+    TN_UPDATE_FAILED = 8,
+    TN_UNSUPPORTED_PROTOCOL = 9,
+    TN_CANCELED = 10,
+    TN_DEFERRED = 11,
+    TN_MALFORMED = 20,
+    TN_TOO_BIG = 21,
+    TN_BAD_SIGNATURE = 22,
+    TN_UNKNOWN_KEY = 23,
+    TN_THRESHOLD_NOT_MET = 24,
+    TN_NO_POLICY_ROW = 25,
+    TN_EXPIRED = 26,
+    TN_REPLAYED = 27,
+    TN_EQUIVOCATION = 28,
+    TN_WRONG_TYPE = 29,
+    TN_WRONG_FLEET = 30,
+    TN_WRONG_SUBJECT = 31,
+    TN_ALGORITHM_MISMATCH = 32,
+    TN_BAD_ROOT = 33,
+    TN_ROOT_GAP = 34,
+    TN_STALE = 35,
+    TN_NOT_IN_CATALOGUE = 36,
+    TN_DOWNGRADE_REFUSED = 37,
+    TN_WRONG_MODEL = 38,
+    TN_LOW_BATTERY = 39,
+    TN_BUSY = 40,
+    TN_NO_LANGUAGE = 41,
+    TN_BOOT_NOT_CONFIRMED = 42,
+    TN_DECLINED = 43,
+    TN_NOT_AFFECTED = 44,
+    TN_SUPERSEDED = 45,
+    TN_UNKNOWN_DEVICE = 46,
+    TN_WRONG_VERSION = 47,
+    TN_WRONG_NONCE = 48,
+    TN_DEADLINE_PASSED = 49,
+    TN_LIMIT_REACHED = 50,
+    TN_REVOKED = 51,
+    TN_FONT_MISSING = 52,
+    TN_SAME_WORDS = 53,
+    TN_RESET = 54,
+    TN_DISPLAY_FAILED = 55,
+    TN_WRONG_BASE = 56,
+    TN_OUT_OF_WINDOW = 57
+} tn_reason;
+
+/* Calls X(NAME, number) for each reason. */
+#define TN_REASONS(X) \
+    X(OK, 0) \
+    X(SUCCESS, 1) \
+    X(NO_SPACE, 2) \
+    X(OUT_OF_MEMORY, 3) \
+    X(CONNECTION_LOST, 4) \
+    X(DIGEST_MISMATCH, 5) \
+    X(UNSUPPORTED, 6) \
+    X(BAD_URI, 7) \
+    X(UPDATE_FAILED, 8) \
+    X(UNSUPPORTED_PROTOCOL, 9) \
+    X(CANCELED, 10) \
+    X(DEFERRED, 11) \
+    X(MALFORMED, 20) \
+    X(TOO_BIG, 21) \
+    X(BAD_SIGNATURE, 22) \
+    X(UNKNOWN_KEY, 23) \
+    X(THRESHOLD_NOT_MET, 24) \
+    X(NO_POLICY_ROW, 25) \
+    X(EXPIRED, 26) \
+    X(REPLAYED, 27) \
+    X(EQUIVOCATION, 28) \
+    X(WRONG_TYPE, 29) \
+    X(WRONG_FLEET, 30) \
+    X(WRONG_SUBJECT, 31) \
+    X(ALGORITHM_MISMATCH, 32) \
+    X(BAD_ROOT, 33) \
+    X(ROOT_GAP, 34) \
+    X(STALE, 35) \
+    X(NOT_IN_CATALOGUE, 36) \
+    X(DOWNGRADE_REFUSED, 37) \
+    X(WRONG_MODEL, 38) \
+    X(LOW_BATTERY, 39) \
+    X(BUSY, 40) \
+    X(NO_LANGUAGE, 41) \
+    X(BOOT_NOT_CONFIRMED, 42) \
+    X(DECLINED, 43) \
+    X(NOT_AFFECTED, 44) \
+    X(SUPERSEDED, 45) \
+    X(UNKNOWN_DEVICE, 46) \
+    X(WRONG_VERSION, 47) \
+    X(WRONG_NONCE, 48) \
+    X(DEADLINE_PASSED, 49) \
+    X(LIMIT_REACHED, 50) \
+    X(REVOKED, 51) \
+    X(FONT_MISSING, 52) \
+    X(SAME_WORDS, 53) \
+    X(RESET, 54) \
+    X(DISPLAY_FAILED, 55) \
+    X(WRONG_BASE, 56) \
+    X(OUT_OF_WINDOW, 57)
+
+#endif
