@@ -12,7 +12,7 @@ from advisories.states import PatchState
 from gateway.core.rollout import Counts, Group, GroupState, Outcome, Plan, RolloutState
 from gateway.core.selection import describe
 from gateway.operations.afar import operation
-from gateway.store import schema
+from gateway.store import members, schema
 from gateway.store.engine import Session
 from gateway.store.outcomes import OUTCOME, SOURCE
 from gateway.store.rolling import plan_digest
@@ -202,8 +202,7 @@ def devices(
         d.c.device, d.c.group, OUTCOME, p.c.state, p.c.reason, d.c.offered, d.c.tries, p.c.changed
     ).select_from(SOURCE)
     query = query.where(d.c.rollout == rollout, d.c.device > after).order_by(d.c.device).limit(limit + 1)
-    if state:
-        query = query.where(OUTCOME.in_(_outcomes(state)))
+    wanted = _outcomes(state) if state else []
     if group is not None:
         query = query.where(d.c.group == group - 1)
     with workspace.store() as store, store.read() as session:
@@ -212,7 +211,10 @@ def devices(
             raise InputError(
                 "GROUP_UNKNOWN", f"'{rollout}' has no group {group}.", mend=f"It has {groups}, from 1 on."
             )
-        rows = [tuple(row) for row in session.connection.execute(query)]
+        where = members.standing(session, rollout, wanted) if wanted else []
+        rows = []
+        if where is not None:
+            rows = [tuple(row) for row in session.connection.execute(query.where(*where))]
     items = tuple(
         DeviceView(
             device=row[0],
@@ -229,10 +231,10 @@ def devices(
     return DevicePage(items, items[-1].device if len(rows) > limit else "")
 
 
-def _outcomes(text: str) -> list[int]:
+def _outcomes(text: str) -> list[Outcome]:
     wanted = text.strip().lower().replace("-", "_").replace(" ", "_")
-    found = [int(each) for each in Outcome if each.name.lower() == wanted]
-    found = found or [int(each) for each in Outcome if each.name.lower().startswith(f"{wanted}_")]
+    found = [each for each in Outcome if each.name.lower() == wanted]
+    found = found or [each for each in Outcome if each.name.lower().startswith(f"{wanted}_")]
     if not found:
         names = ", ".join(each.name.lower() for each in Outcome)
         raise InputError("OUTCOME_UNKNOWN", f"No device stands '{text}'.", mend=f"Use failed, {names}.")

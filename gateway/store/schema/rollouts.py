@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, or_
 
 from gateway.store.schema.base import metadata
 
@@ -53,6 +53,14 @@ rollout_devices = Table(
     Index("ix_rollout_devices_sent", "rollout", "sent"),
     Index("ix_rollout_devices_due", "rollout", "due"),
     Index("ix_rollout_devices_device", "device"),
+)
+
+Index(  # devices of a rollout of which the scheduler noted something: there are few
+    "ix_rollout_devices_noted",
+    rollout_devices.c.rollout,
+    rollout_devices.c.device,
+    sqlite_where=or_(rollout_devices.c.silent.is_not(None), rollout_devices.c.left_out.is_not(None)),
+    postgresql_where=or_(rollout_devices.c.silent.is_not(None), rollout_devices.c.left_out.is_not(None)),
 )
 
 filters = Table(  # selections of devices by name

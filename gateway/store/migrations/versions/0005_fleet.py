@@ -252,6 +252,14 @@ def _rollout_devices() -> None:
     op.drop_index("ix_rollout_devices_group", table_name="rollout_devices")
     op.create_index("ix_rollout_devices_device", "rollout_devices", ["device"])
     op.create_index("ix_rollout_devices_due", "rollout_devices", ["rollout", "due"])
+    noted = sa.text("silent IS NOT NULL OR left_out IS NOT NULL")
+    op.create_index(
+        "ix_rollout_devices_noted",
+        "rollout_devices",
+        ["rollout", "device"],
+        sqlite_where=noted,
+        postgresql_where=noted,
+    )
     op.create_index("ix_rollout_devices_sent", "rollout_devices", ["rollout", "sent"])
     op.create_index("ix_rollout_devices_turn", "rollout_devices", ["rollout", "group", "offered", "device"])
 
