@@ -1,7 +1,7 @@
 """Takes messages in any order: sorts them by topic, and remembers what needs no second look.
 
 A document that today's root cannot verify may be one of tomorrow's: it waits for a newer root while
-one is looked for, and is journaled as refused only when there is none.
+one is looked for, and is journaled as refused only when there is none. Why it waits is logged at once.
 """
 
 from __future__ import annotations
@@ -167,11 +167,14 @@ class Inbox:
                 return leaf in _DEVICE_LEAVES
         return False
 
-    def _judge(self, topic: str, levels: tuple[str, ...], payload: bytes, digest: bytes) -> None:
+    def _judge(
+        self, topic: str, levels: tuple[str, ...], payload: bytes, digest: bytes, *, again: bool = False
+    ) -> None:
+        """Take a message, or turn it away; ``again``: it was held until now."""
         try:
             self._dispatch(levels, payload)
         except RefusedError as error:
-            self._turn_away(topic, levels, payload, digest, error)
+            self._turn_away(topic, levels, payload, digest, error, again=again)
         else:
             if _kind(levels) in _REMEMBERED:
                 self._remember(self._accepted, topic, digest)
@@ -219,10 +222,17 @@ class Inbox:
         held, self._held = self._held, OrderedDict()
         for item in held.values():
             levels = self._session.topics.split(item.topic) or ()
-            self._judge(item.topic, levels, item.payload, item.digest)
+            self._judge(item.topic, levels, item.payload, item.digest, again=True)
 
     def _turn_away(
-        self, topic: str, levels: tuple[str, ...], payload: bytes, digest: bytes, error: RefusedError
+        self,
+        topic: str,
+        levels: tuple[str, ...],
+        payload: bytes,
+        digest: bytes,
+        error: RefusedError,
+        *,
+        again: bool,
     ) -> None:
         if not self._is_curable(error):
             if error.reason is not Reason.LIMIT_REACHED:  # there may be room when it comes again
@@ -234,6 +244,8 @@ class Inbox:
         self._held[_place(topic, digest)] = held = _Held(topic, payload, digest, error, until)
         if self._is_settled():
             self._give_up(held)
+        elif not again:
+            self._session.log(error.reason, f"held: a newer root is looked for; {error.message}")
         if len(self._held) > limits.HELD_DOCUMENTS_MAX:
             self._give_up(self._held.popitem(last=False)[1])
 

@@ -20,7 +20,7 @@ from keys.limits import DOCUMENT_BYTES_MAX
 from keys.reasons import Reason
 from keys.signer import from_seed
 from tests.device_sim.serial.wire import DEVICE, FLEET, NOW, PRODUCT, RefusedRequest, Wire, request
-from tests.helpers import key, make_fleet, notice, text
+from tests.helpers import HOLDERS, key, make_fleet, notice, root_keys, text
 
 TOPICS = Topics()
 NOTICE = notice(FLEET)
@@ -130,6 +130,21 @@ async def test_a_genuine_message_is_ok_and_a_forged_one_has_its_reason(wire: Wir
     assert answers[0]["text"].startswith("BAD_SIGNATURE: Refused")
     assert wire.submit("tocsin/v1/nothing", b"x")["name"] == "WRONG_TYPE"
     assert wire.submit(TOPICS.notice(PRODUCT, "EX-2026-0009"), genuine)["name"] == "WRONG_SUBJECT"
+
+
+async def test_what_waits_for_a_newer_root_has_its_reason_at_once_and_is_journaled_later(wire: Wire) -> None:
+    unknown = seal(NOTICE, [key("nobody")])
+    before = wire.state()["journal"]
+    answers = [wire.submit(NOTICE_TOPIC, unknown) for _ in range(2)]
+    assert [a["name"] for a in answers] == ["UNKNOWN_KEY"] * 2
+    assert answers[0]["text"].startswith("UNKNOWN_KEY: held: a newer root is looked for; ")
+    assert wire.state()["journal"] == before
+    root = FLEET.next_root(keys=root_keys({**HOLDERS, "legal": ("legal-1", "nobody")}))
+    document = seal(root, FLEET.signers("root", "root"))
+    assert (
+        wire.submit(TOPICS.root(2), document)["name"] == "OK"
+    )  # what is held still tells nobody a second time
+    assert wire.state()["notices"] == []
 
 
 async def test_what_changes_nothing_is_told_as_such(wire: Wire) -> None:
