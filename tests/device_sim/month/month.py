@@ -235,14 +235,15 @@ class Month:
             rows = [
                 funnel.Told(
                     product=PRODUCT,
-                    language=desk.newest.language,
                     installed=desk.newest.installed,
                     stands=stands(desk.standing.notices.get(header.id), header.revision),
                 )
                 for desk in self.office.desks.values()
                 if desk.newest is not None and desk.standing is not None
             ]
-            whole = funnel.total(funnel.fold(header, rows, lambda told: told.product).values())
+            whole = funnel.total(
+                funnel.fold((PRODUCT, funnel.steps(header, told), 1) for told in rows).values()
+            )
             states = [
                 t.state for unit in self.units for t in stored(unit.state or b"").notices if t.id == header.id
             ]
