@@ -1,0 +1,35 @@
+"""Fixtures: the C device's core as a library, and its programs, each built once a session."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from os import environ
+
+import pytest
+
+from . import build
+
+
+def _needed(program: str, package: str) -> None:
+    if shutil.which(program) is None:
+        told = f"{program} is not installed (Debian: apt-get install {package})"
+        if environ.get("CI") == "true":
+            pytest.fail(told)
+        pytest.skip(told)
+
+
+@pytest.fixture(scope="session")
+def core_library() -> build.Core:
+    """The core as a library, built and loaded."""
+    _needed("cc", "gcc")
+    _needed("make", "make")
+    return build.core()
+
+
+@pytest.fixture
+def core(core_library: build.Core) -> Iterator[build.Core]:
+    """The core with erased flash, just switched on; afterwards no flash must have been ill-treated."""
+    core_library.new()
+    yield core_library
+    assert core_library.wrong == ""
