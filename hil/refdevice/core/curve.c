@@ -1,6 +1,10 @@
-/* Monocypher's curve, compiled here as a whole, because one step needs its inner functions: its own check multiplies by
- * the cofactor and takes R written in more than one way. Then a key's holder could make signatures that this device
- * takes and that OpenSSL, with which everybody else verifies, refuses; so R is compared byte by byte. */
+/* Monocypher is compiled here as a whole, because this needs its inner functions. Its field arithmetic is used as it
+ * is. Of the points, two things are done otherwise:
+ *
+ * - Monocypher's own check multiplies by the cofactor and takes R written in more than one way. Then a key's holder
+ *   could make signatures that this device takes and that OpenSSL, with which everybody else verifies, refuses.
+ * - Its tables of multiples are for speed. Without them this takes 5 KiB less flash, and time is enough.
+ */
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -14,57 +18,107 @@
 
 #include "curve.h"
 
-/* Multiples of -A that the sliding window needs. */
-static void multiples(ge_cached table[P_W_SIZE], const ge *point)
+/* The base point (y = 4/5, x even) as ge_add() takes it: y + x, y - x, 1, 2 d x y. */
+static const ge_cached base = {
+    .Yp = {25967493, -14356035, 29566456, 3660896, -12694345, 4014787, 27544626, -11754271, -6079156, 2047605},
+    .Ym = {-12545711, 934262, -2722910, 3049990, -727428, 9406986, 12720692, 5043384, 19500929, -15469378},
+    .Z = {1},
+    .T2 = {-8738181, 4489570, 9688441, -14785194, 10184609, -12363380, 29287919, 11864899, -24514362, -4438546},
+};
+
+/* A field element from 32 bytes, without the highest bit. Its limbs, of 26 and 25 bits by turns, are not negative:
+ * fe_mul() takes them, also added to another product. */
+static void field_from(fe element, const uint8_t *bytes)
 {
-    ge twice;
-    ge sum;
-    ge_double(&twice, point, &sum);
-    ge_cache(&table[0], point);
-    for (uint32_t i = 1; i < P_W_SIZE; i++) {
-        ge_add(&sum, &twice, &table[i - 1u]);
-        ge_cache(&table[i], &sum);
+    for (uint32_t i = 0; i < 10u; i++) {
+        uint32_t bit = (51u * i + 1u) / 2u;
+        uint32_t mask = i % 2u == 0u ? 0x3FFFFFFu : 0x1FFFFFFu;
+        element[i] = (int32_t)(load32_le(bytes + bit / 8u) >> bit % 8u & mask);
     }
 }
 
-/* point = [s]B + [h]point: both at once, from the highest bit down, as crypto_eddsa_check_equation() does it. */
-static void add_products(ge *point, const uint8_t *s, const uint8_t *h)
+/* -A, where A is written in 32 bytes; false: there is no such point. It is ge_frombytes_neg_vartime() with a smaller
+ * reader. */
+static bool negated_point(ge *point, const uint8_t *bytes)
 {
-    ge_cached table[P_W_SIZE];
-    multiples(table, point);
-    slide_ctx h_slide;
-    slide_ctx s_slide;
-    slide_init(&h_slide, h);
-    slide_init(&s_slide, s);
-    ge_zero(point);
-    for (int i = MAX(h_slide.next_check, s_slide.next_check); i >= 0; i--) {
-        ge spare;
-        ge_double(point, point, &spare);
-        int digit = slide_step(&h_slide, P_W_WIDTH, i, h);
-        if (digit > 0) {
-            ge_add(point, point, &table[digit / 2]);
-        } else if (digit < 0) {
-            ge_sub(point, point, &table[-digit / 2]);
-        }
-        digit = slide_step(&s_slide, B_W_WIDTH, i, s);
-        if (digit > 0) {
-            ge_madd(point, point, &b_window[digit / 2], spare.X, spare.Y);
-        } else if (digit < 0) {
-            ge_msub(point, point, &b_window[-digit / 2], spare.X, spare.Y);
-        }
+    field_from(point->Y, bytes);
+    fe_1(point->Z);
+    fe_sq(point->T, point->Y);
+    fe_mul(point->X, point->T, d);
+    fe_sub(point->T, point->T, point->Z); /* y^2 - 1 */
+    fe_add(point->X, point->X, point->Z); /* d y^2 + 1 */
+    fe_mul(point->X, point->T, point->X);
+    if (invsqrt(point->X, point->X) == 0) {
+        return false;
     }
+    fe_mul(point->X, point->T, point->X);
+    if (fe_isodd(point->X) == bytes[31] >> 7) {
+        fe_neg(point->X, point->X);
+    }
+    fe_mul(point->T, point->X, point->Y);
+    return true;
+}
+
+/* ge_double() with 2 Z^2 as (Z + Z) Z: all limbs stay within what fe_mul() takes. */
+static void double_point(ge *point)
+{
+    ge spare;
+    fe_sq(spare.X, point->X);
+    fe_sq(spare.Y, point->Y);
+    fe_add(spare.Z, point->Z, point->Z);
+    fe_mul(spare.Z, spare.Z, point->Z);
+    fe_add(spare.T, point->X, point->Y);
+    fe_sq(point->T, spare.T);
+    fe_add(spare.T, spare.Y, spare.X);
+    fe_sub(spare.Y, spare.Y, spare.X);
+    fe_sub(spare.X, point->T, spare.T);
+    fe_sub(spare.Z, spare.Z, spare.Y);
+    fe_mul(point->X, spare.X, spare.Z);
+    fe_mul(point->Y, spare.T, spare.Y);
+    fe_mul(point->Z, spare.Y, spare.Z);
+    fe_mul(point->T, spare.X, spare.T);
 }
 
 bool tn_curve_check(const uint8_t signature[64], const uint8_t key[32], const uint8_t hash[32])
 {
-    uint32_t s[8];
-    ge point; /* -A, then [S]B - [h]A */
-    load32_le_buf(s, signature + 32, 8);
-    if (is_above_l(s) != 0 || ge_frombytes_neg_vartime(&point, key) != 0) {
+    ge_cached key_term, both_term; /* -A, B - A */
+    uint32_t order[8];
+    uint8_t written[32];
+    ge point;
+    const uint8_t *s = signature + 32;
+    load32_le_buf(order, s, 8);
+    if (is_above_l(order) != 0 || !negated_point(&point, key)) {
         return false;
     }
-    add_products(&point, signature + 32, hash);
-    uint8_t written[32];
+    ge_cache(&key_term, &point);
+    ge_add(&point, &point, &base);
+    ge_cache(&both_term, &point);
+    const ge_cached *const terms[] = {&base, &key_term, &both_term};
+    ge_zero(&point);
+    for (int bit = 252; bit >= 0; bit--) { /* both are below L, which is below 2^253 */
+        double_point(&point);
+        int which = scalar_bit(s, bit) + 2 * scalar_bit(hash, bit);
+        if (which != 0) {
+            ge_add(&point, &point, terms[which - 1]);
+        }
+    }
     ge_tobytes(written, &point);
     return crypto_verify32(written, signature) == 0;
+}
+
+void tn_curve_base(const uint8_t scalar[32], uint8_t point[32])
+{
+    ge sum;
+    ge more;
+    ge_zero(&sum);
+    for (int bit = 254; bit >= 0; bit--) {
+        int set = scalar_bit(scalar, bit);
+        double_point(&sum);
+        ge_add(&more, &sum, &base);
+        fe_ccopy(sum.X, more.X, set);
+        fe_ccopy(sum.Y, more.Y, set);
+        fe_ccopy(sum.Z, more.Z, set);
+        fe_ccopy(sum.T, more.T, set);
+    }
+    ge_tobytes(point, &sum);
 }

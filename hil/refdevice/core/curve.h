@@ -1,4 +1,4 @@
-/* Edwards25519: the one step of verifying that Monocypher does otherwise. */
+/* Edwards25519 on Monocypher's field: what Ed25519 needs of it, small, and as strict as OpenSSL. */
 #ifndef TN_CURVE_H
 #define TN_CURVE_H
 
@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 /* Say whether S < L, and [S]B - [h]A is written exactly as R is (RFC 8032, 5.1.7, without the cofactor). `hash` is
- * SHA-512(R || A || M), reduced modulo L; `signature` is R and S, `key` is A. */
+ * SHA-512(R || A || M), reduced modulo L; `signature` is R and S, `key` is A. Its time tells what it is given. */
 bool tn_curve_check(const uint8_t signature[64], const uint8_t key[32], const uint8_t hash[32]);
+/* [scalar]B as RFC 8032 writes a point; the same steps for every scalar, which is below 2^255. */
+void tn_curve_base(const uint8_t scalar[32], uint8_t point[32]);
 
 #endif

@@ -44,8 +44,6 @@ static void hash_to_scalar(const uint8_t *one, const uint8_t *two, const tn_sour
     }
     tn_sha512_end(&hash, digest);
     crypto_eddsa_reduce(scalar, digest);
-    crypto_wipe(&hash, sizeof hash);
-    crypto_wipe(digest, sizeof digest);
 }
 
 bool tn_ed25519_check(const uint8_t key[TN_PUBLIC], const uint8_t signature[TN_SIGNATURE], const tn_source *parts,
@@ -59,7 +57,8 @@ bool tn_ed25519_check(const uint8_t key[TN_PUBLIC], const uint8_t signature[TN_S
     return tn_curve_check(signature, key, hash);
 }
 
-/* RFC 8032, 5.1.5: the secret scalar, and behind it what the nonces are made of. */
+/* RFC 8032, 5.1.5: the secret scalar, and behind it what the nonces are made of. Nothing is wiped: the seed itself
+ * stays in memory and in flash as long as the device runs. */
 static void expand(const uint8_t seed[TN_PUBLIC], uint8_t secret[64])
 {
     tn_sha512 hash;
@@ -67,15 +66,13 @@ static void expand(const uint8_t seed[TN_PUBLIC], uint8_t secret[64])
     tn_sha512_add(&hash, seed, TN_PUBLIC);
     tn_sha512_end(&hash, secret);
     crypto_eddsa_trim_scalar(secret, secret);
-    crypto_wipe(&hash, sizeof hash);
 }
 
 void tn_ed25519_public(const uint8_t seed[TN_PUBLIC], uint8_t key[TN_PUBLIC])
 {
     uint8_t secret[64];
     expand(seed, secret);
-    crypto_eddsa_scalarbase(key, secret);
-    crypto_wipe(secret, sizeof secret);
+    tn_curve_base(secret, key);
 }
 
 void tn_ed25519_sign(const uint8_t seed[TN_PUBLIC], const tn_source *parts, uint32_t count,
@@ -86,11 +83,9 @@ void tn_ed25519_sign(const uint8_t seed[TN_PUBLIC], const tn_source *parts, uint
     uint8_t key[TN_PUBLIC];
     uint8_t hash[32];
     expand(seed, secret);
-    crypto_eddsa_scalarbase(key, secret);
+    tn_curve_base(secret, key);
     hash_to_scalar(secret + 32, NULL, parts, count, nonce);
-    crypto_eddsa_scalarbase(signature, nonce);
+    tn_curve_base(nonce, signature);
     hash_to_scalar(signature, key, parts, count, hash);
     crypto_eddsa_mul_add(signature + 32, hash, secret, nonce);
-    crypto_wipe(secret, sizeof secret);
-    crypto_wipe(nonce, sizeof nonce);
 }
