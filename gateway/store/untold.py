@@ -21,7 +21,8 @@ from gateway.store.engine import Session
 from gateway.store.tallies import TEXTUAL
 from keys.document import peek
 
-_CHUNK: Final = 300  # candidates read at once
+_CHUNK: Final = 120  # candidates read at once first: a page and some more; then ever more, up to:
+_CHUNK_MAX: Final = 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +88,21 @@ def silent(session: Session, matter: Matter, after: str) -> Iterator[tuple[str, 
 def _never_heard(session: Session, matter: Matter, product: str, after: str) -> Iterator[Untold]:
     u = schema.unheard
     query = sa.select(u.c.device).where(u.c.product == product, u.c.kind == int(Kind.NEVER_REPORTED))
-    query = query.order_by(u.c.device).limit(_CHUNK)
-    while ids := session.connection.execute(query.where(u.c.device > after)).scalars().all():
-        yield from judged(session, matter, ids)
-        after = ids[-1]
+    yield from _paged(session, matter, u.c.device, query, after)
 
 
 def _gone_silent(session: Session, matter: Matter, after: tuple[float, str]) -> Iterator[Untold]:
     s = schema.device_states
     query = sa.select(s.c.seen, s.c.device).where(s.c.seen < matter.published)
-    query = query.order_by(s.c.seen, s.c.device).limit(_CHUNK)
-    while True:
+    query = query.order_by(s.c.seen, s.c.device)
+    for size in _sizes():
         seen, device = after
         behind = sa.or_(s.c.seen > seen, sa.and_(s.c.seen == seen, s.c.device > device))
         where = [s.c.seen >= seen, behind] if device else []
-        rows = session.connection.execute(query.where(*where)).all()
-        if not rows:
-            return
+        rows = session.connection.execute(query.where(*where).limit(size)).all()
         yield from judged(session, matter, [row.device for row in rows])
+        if len(rows) < size:
+            return
         after = (rows[-1].seen, rows[-1].device)
 
 
@@ -166,14 +164,26 @@ def _shown(matter: Matter, device: sa.ColumnElement[str]) -> sa.ColumnElement[bo
 def _paged(
     session: Session, matter: Matter, column: sa.ColumnElement[str], chosen: sa.Select[Any], after: str
 ) -> Iterator[Untold]:
-    chosen = chosen.order_by(column).limit(_CHUNK)
-    while ids := session.connection.execute(chosen.where(column > after)).scalars().all():
+    chosen = chosen.order_by(column)
+    for size in _sizes():
+        ids = session.connection.execute(chosen.where(column > after).limit(size)).scalars().all()
         yield from judged(session, matter, ids)
+        if len(ids) < size:
+            return
         after = ids[-1]
+
+
+def _sizes() -> Iterator[int]:
+    size = _CHUNK
+    while True:
+        yield size
+        size = min(2 * size, _CHUNK_MAX)
 
 
 def judged(session: Session, matter: Matter, ids: Sequence[str]) -> list[Untold]:
     """Return those of these devices whose owners were not told, in the order that was given."""
+    if not ids:
+        return []
     d, i, s, n = schema.devices, schema.inventory, schema.device_states, schema.notice_states
 
     def read(*columns: sa.Column[Any], where: Sequence[sa.ColumnElement[bool]] = ()) -> dict[str, Any]:
