@@ -1,0 +1,199 @@
+/* The port to this machine: flash is a file, the clock is the machine's, the display is text.
+ *
+ *   tocsin-device FLASH PORT [--display FILE] [--utc SECONDS]
+ *
+ * PORT is pty, pty:LINK or tcp:PORT; where the line is found is printed. With --utc the clock starts there.
+ * A reset starts the program anew, on the same line. A power cut ends it with 9; what was written stays. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "limits.h"
+#include "port.h"
+#include "smp.h"
+
+#define EXIT_POWER 9
+#define EXIT_FLASH 70 /* flash was written in a way that no flash bears */
+#define COLUMNS 128u
+
+FILE *display_file;
+
+static uint8_t *flash;
+static char **arguments;
+static bool was_reset;
+static struct timespec began;
+static int64_t ahead; /* seconds that the board's clock is before the machine's */
+
+static void fail(const char *what) {
+    perror(what);
+    exit(2);
+}
+
+/* -- flash -- */
+
+static void flash_open(const char *path) {
+    struct stat found;
+    static uint8_t erased[TN_FLASH_PAGE];
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0 || fstat(file, &found) != 0) {
+        fail(path);
+    }
+    memset(erased, 0xFF, sizeof(erased));
+    for (off_t at = found.st_size; at < (off_t)TN_FLASH_BYTES; at += (off_t)TN_FLASH_PAGE) {
+        if (pwrite(file, erased, sizeof(erased), at) != (ssize_t)sizeof(erased)) {
+            fail(path);
+        }
+    }
+    void *mapped = mmap(NULL, TN_FLASH_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (mapped == MAP_FAILED) {
+        fail(path);
+    }
+    flash = mapped;
+    close(file);
+}
+
+static void check(bool holds, const char *what, uint32_t at) {
+    if (!holds) {
+        fprintf(stderr, "flash: %s at 0x%x\n", what, at);
+        _exit(EXIT_FLASH);
+    }
+}
+
+static void check_inside(uint32_t at, uint32_t count) {
+    check(at <= TN_FLASH_BYTES && count <= TN_FLASH_BYTES - at, "outside", at);
+}
+
+void port_flash_read(uint32_t at, void *bytes, uint32_t count) {
+    check_inside(at, count);
+    memcpy(bytes, flash + at, count);
+}
+
+void port_flash_write(uint32_t at, const void *bytes, uint32_t count) {
+    check_inside(at, count);
+    check(at % TN_FLASH_UNIT == 0u && count % TN_FLASH_UNIT == 0u, "not whole units", at);
+    for (uint32_t i = 0; i < count; i++) {
+        check(flash[at + i] == 0xFF, "written twice", at + i);
+    }
+    memcpy(flash + at, bytes, count);
+}
+
+void port_flash_erase(uint32_t at) {
+    check_inside(at, TN_FLASH_PAGE);
+    check(at % TN_FLASH_PAGE == 0u, "not a page", at);
+    memset(flash + at, 0xFF, TN_FLASH_PAGE);
+}
+
+/* -- time -- */
+
+uint64_t port_time_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ms = (int64_t)(now.tv_sec - began.tv_sec) * 1000 + (now.tv_nsec - began.tv_nsec) / 1000000;
+    return ms > 0 ? (uint64_t)ms : 0u;
+}
+
+uint64_t port_time_utc(void) {
+    return (uint64_t)((int64_t)time(NULL) + ahead);
+}
+
+/* -- display -- */
+
+static bool dot(const uint8_t *dots, uint32_t row, uint32_t column) {
+    return ((dots[(row * COLUMNS + column) / 8u] >> (7u - column % 8u)) & 1u) != 0u;
+}
+
+bool port_display_page(const uint8_t *dots) {
+    static const char *const halves[] = {" ", "\xE2\x96\x80", "\xE2\x96\x84", "\xE2\x96\x88"};
+    fprintf(display_file, "page\n");
+    for (uint32_t row = 0; row < TN_PAGE_BYTES * 8u / COLUMNS; row += 2u) {
+        for (uint32_t column = 0; column < COLUMNS; column++) {
+            fputs(halves[(dot(dots, row, column) ? 1 : 0) + (dot(dots, row + 1u, column) ? 2 : 0)], display_file);
+        }
+        fputc('\n', display_file);
+    }
+    return fflush(display_file) == 0;
+}
+
+bool port_display_line(uint32_t number, const char *text, uint32_t length) {
+    fprintf(display_file, "%u %.*s\n", number, (int)length, text);
+    return fflush(display_file) == 0;
+}
+
+/* -- reset -- */
+
+void port_reset(void) {
+    char descriptors[64];
+    line_descriptors(descriptors, sizeof(descriptors));
+    if (setenv("TOCSIN_DEVICE_LINE", descriptors, 1) == 0) {
+        execv("/proc/self/exe", arguments);
+    }
+    fail("reset");
+}
+
+bool port_was_reset(void) {
+    return was_reset;
+}
+
+#ifdef TN_TEST_BUILD
+void port_flash_erase_half(uint32_t at) {
+    check_inside(at, TN_FLASH_PAGE);
+    memset(flash + at, 0xFF, TN_FLASH_PAGE / 2u);
+}
+
+#ifdef TN_COVERAGE
+void __gcov_dump(void);
+#endif
+
+void port_power_off(void) {
+#ifdef TN_COVERAGE
+    __gcov_dump();
+#endif
+    _exit(EXIT_POWER);
+}
+#endif
+
+/* The clock is as far ahead after a reset as before. */
+static void set_clock(const char *utc) {
+    const char *before = getenv("TOCSIN_DEVICE_AHEAD");
+    char text[32];
+    ahead = before != NULL ? strtoll(before, NULL, 10) : strtoll(utc, NULL, 10) - (int64_t)time(NULL);
+    snprintf(text, sizeof(text), "%lld", (long long)ahead);
+    if (setenv("TOCSIN_DEVICE_AHEAD", text, 1) != 0) {
+        fail("environment");
+    }
+}
+
+int main(int count, char **words) {
+    const char *descriptors = getenv("TOCSIN_DEVICE_LINE");
+    arguments = words;
+    display_file = stderr;
+    for (int i = 3; i < count; i += 2) {
+        if (i + 1 < count && strcmp(words[i], "--display") == 0) {
+            display_file = fopen(words[i + 1], descriptors == NULL ? "we" : "ae");
+        } else if (i + 1 < count && strcmp(words[i], "--utc") == 0) {
+            set_clock(words[i + 1]);
+        } else {
+            count = 0;
+        }
+    }
+    if (count < 3 || display_file == NULL) {
+        fprintf(stderr, "tocsin-device FLASH PORT [--display FILE] [--utc SECONDS]\n"
+                        "PORT is pty, pty:LINK or tcp:PORT\n");
+        return 2;
+    }
+    flash_open(words[1]);
+    if (descriptors != NULL) {
+        was_reset = true;
+        line_take(descriptors);
+    } else if (!line_open(words[2])) {
+        fail(words[2]);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    tn_main();
+}

@@ -1,0 +1,225 @@
+/* The port to a Cortex-M3 in QEMU (mps2-an385): SMP and console on UART 0, the display is drawn to UART 1.
+ *
+ * Flash is emulated in the board's PSRAM. It outlives a reset, and a kill of QEMU where a file stands for the PSRAM:
+ *
+ *   -object memory-backend-file,id=psram,size=16M,share=on,mem-path=FILE -machine memory-backend=psram
+ *
+ * The board has no clock. Whoever starts QEMU may write UTC seconds to PSRAM_START:
+ *
+ *   -device loader,addr=0x21FFFFF8,data=SECONDS,data-len=8
+ *
+ * From there the timer counts on. The time last seen is kept, so that no reset and no power cut takes it back. */
+#include "board.h"
+#include "limits.h"
+#include "port.h"
+#include "smp.h"
+
+#define MAGIC 0x544E4652u
+#define RESTART 0x52535421u
+#define TICKS_PER_MS (BOARD_HZ / 1000u)
+#define WAKE_MS 5u
+#define COLUMNS 128u
+#define EXIT_POWER 9u
+
+typedef volatile struct {
+    uint32_t magic;   /* PSRAM was made flash */
+    uint32_t restart; /* port_reset() was called */
+    uint64_t start;   /* PSRAM_START when `utc` was written */
+    uint64_t utc;     /* the latest that was read */
+} board_words;
+
+#define WORDS ((board_words *)PSRAM_WORDS)
+
+static bool reset_before;
+static uint64_t ticks; /* that the timer had counted when it was read last */
+static uint32_t value; /* of the timer then */
+static uint64_t utc_at_start;
+
+/* -- uart -- */
+
+void board_send(board_uart *uart, const uint8_t *bytes, uint32_t count) {
+    while (count-- > 0u) {
+        while ((uart->state & UART_SENDING) != 0u) {
+        }
+        uart->data = *bytes++;
+    }
+}
+
+uint32_t port_uart_read(uint8_t *bytes, uint32_t most) {
+    uint32_t count = 0;
+    if ((UART_0->state & UART_CAME) == 0u) {
+        __asm__ volatile("wfi"); /* until a byte comes, or the timer's next interrupt: nothing else would happen */
+    }
+    TIMER_1->interrupt = 1;
+    UART_0->interrupt = 2;
+    NVIC_FORGET = 1u << INTERRUPT_UART_0 | 1u << INTERRUPT_TIMER_1;
+    while (count < most && (UART_0->state & UART_CAME) != 0u) {
+        bytes[count++] = (uint8_t)UART_0->data;
+    }
+    return count;
+}
+
+void port_uart_write(const uint8_t *bytes, uint32_t count) {
+    board_send(UART_0, bytes, count);
+}
+
+/* -- flash -- */
+
+static uint8_t *place(uint32_t at) {
+    return (uint8_t *)(PSRAM + at);
+}
+
+void port_flash_read(uint32_t at, void *bytes, uint32_t count) {
+    const uint8_t *from = place(at);
+    for (uint8_t *to = bytes; count > 0u; count--) {
+        *to++ = *from++;
+    }
+}
+
+void port_flash_write(uint32_t at, const void *bytes, uint32_t count) {
+    uint8_t *to = place(at);
+    for (const uint8_t *from = bytes; count > 0u; count--) {
+        *to++ &= *from++; /* flash only clears bits */
+    }
+}
+
+static void erase(uint32_t at, uint32_t count) {
+    uint32_t *to = (uint32_t *)(PSRAM + at);
+    for (; count > 0u; count -= 4u) {
+        *to++ = 0xFFFFFFFFu;
+    }
+}
+
+void port_flash_erase(uint32_t at) {
+    erase(at, TN_FLASH_PAGE);
+}
+
+/* -- time -- */
+
+uint64_t port_time_ms(void) {
+    uint32_t now = TIMER_0->value; /* it counts down and begins anew: less than a round of 171 seconds has passed */
+    ticks += value - now;
+    value = now;
+    return ticks / TICKS_PER_MS;
+}
+
+uint64_t port_time_utc(void) {
+    if (utc_at_start == 0u) {
+        return 0;
+    }
+    uint64_t now = utc_at_start + port_time_ms() / 1000u;
+    WORDS->utc = now;
+    return now;
+}
+
+/* -- display -- */
+
+static void draw(const char *text, uint32_t count) {
+    board_send(UART_1, (const uint8_t *)text, count);
+}
+
+static bool dot(const uint8_t *dots, uint32_t row, uint32_t column) {
+    return ((dots[(row * COLUMNS + column) / 8u] >> (7u - column % 8u)) & 1u) != 0u;
+}
+
+bool port_display_page(const uint8_t *dots) {
+    static const char halves[4][3] = {" ", "\xE2\x96\x80", "\xE2\x96\x84", "\xE2\x96\x88"};
+    draw("page\n", 5);
+    for (uint32_t row = 0; row < TN_PAGE_BYTES * 8u / COLUMNS; row += 2u) {
+        for (uint32_t column = 0; column < COLUMNS; column++) {
+            uint32_t half = (dot(dots, row, column) ? 1u : 0u) + (dot(dots, row + 1u, column) ? 2u : 0u);
+            draw(halves[half], half == 0u ? 1u : 3u);
+        }
+        draw("\n", 1);
+    }
+    return true;
+}
+
+bool port_display_line(uint32_t number, const char *text, uint32_t length) {
+    char digits[2] = {(char)('0' + number / 10u % 10u), (char)('0' + number % 10u)};
+    draw(number < 10u ? digits + 1 : digits, number < 10u ? 1u : 2u);
+    draw(" ", 1);
+    draw(text, length);
+    draw("\n", 1);
+    return true;
+}
+
+/* -- reset -- */
+
+void port_reset(void) {
+    (void)port_time_utc();
+    WORDS->restart = RESTART;
+    AIRCR = AIRCR_RESET;
+    for (;;) {
+    }
+}
+
+bool port_was_reset(void) {
+    return reset_before;
+}
+
+#ifdef TN_TEST_BUILD
+void port_flash_erase_half(uint32_t at) {
+    erase(at, TN_FLASH_PAGE / 2u);
+}
+
+void port_power_off(void) {
+    board_exit(EXIT_POWER);
+}
+#endif
+
+bool board_ended;
+
+void board_stand_still(void) {
+    for (;;) {
+        __asm__ volatile("wfi");
+    }
+}
+
+void board_exit(uint32_t status) {
+    uint32_t block[2] = {0x20026u, status}; /* the application ends */
+    register uint32_t call __asm__("r0") = 0x20u;
+    register uint32_t *told __asm__("r1") = block;
+    board_ended = true; /* without semihosting this ends in a fault: the board is dead until its power comes again */
+    __asm__ volatile("bkpt 0xAB" : "+r"(call) : "r"(told) : "memory");
+    board_stand_still();
+}
+
+void board_open(void) {
+    UART_0->divider = 16;
+    UART_0->control = UART_SENDS | UART_RECEIVES | UART_INTERRUPTS;
+    UART_1->divider = 16;
+    UART_1->control = UART_SENDS;
+    TIMER_0->reload = 0xFFFFFFFFu;
+    TIMER_0->value = 0xFFFFFFFFu;
+    TIMER_0->control = TIMER_RUNS;
+    TIMER_1->reload = WAKE_MS * TICKS_PER_MS;
+    TIMER_1->control = TIMER_RUNS | TIMER_INTERRUPTS;
+    NVIC_ENABLE = 1u << INTERRUPT_UART_0 | 1u << INTERRUPT_TIMER_1;
+    value = 0xFFFFFFFFu;
+}
+
+static void psram_open(void) {
+    uint64_t start = *(volatile uint64_t *)PSRAM_START;
+    if (WORDS->magic != MAGIC) {
+        erase(0, TN_FLASH_BYTES);
+        WORDS->start = 0;
+        WORDS->utc = 0;
+        WORDS->restart = 0;
+        WORDS->magic = MAGIC;
+    }
+    reset_before = WORDS->restart == RESTART;
+    WORDS->restart = 0;
+    utc_at_start = start;
+    if (start != 0u && WORDS->start == start && WORDS->utc > start) {
+        utc_at_start = WORDS->utc;
+    }
+    WORDS->utc = utc_at_start;
+    WORDS->start = start;
+}
+
+void board_main(void) {
+    board_open();
+    psram_open();
+    tn_main();
+}
