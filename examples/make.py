@@ -74,10 +74,10 @@ def fleet(folder: Path) -> Workspace:
         keys.new(workspace, role, roles=[role], holder=f"exercise-{role}", passphrase=b"")
     for name in ("anna", "ben", "carla"):
         keys.new(workspace, f"root-{name}", roles=["root"], holder=f"exercise-{name}", passphrase=b"")
-    roots.draft(workspace, now=BEGUN)
+    roots.draft(workspace, now=BEGUN, by="exercise")
     for name in ("anna", "ben"):
-        roots.sign_draft(workspace, f"root-{name}", _no_passphrase)
-    roots.publish(workspace, now=BEGUN)
+        roots.sign_draft(workspace, f"root-{name}", _no_passphrase, now=BEGUN, by="exercise")
+    roots.publish(workspace, now=BEGUN, by="exercise")
     return workspace
 
 
@@ -176,7 +176,7 @@ def run(folder: Path, only: Sequence[str] = ()) -> int:
     workspace = fleet(folder / ".workspace")
     before(workspace, chosen)
     bad = sum(_shown(workspace, path, folder) for path in chosen)
-    built = site.write(workspace, folder / "site", now=NOW)
+    built = site.write(workspace, folder / "site", now=NOW, by="exercise")
     out.print(f"site: {built.files} files, {len(built.notices)} notices, {built.documents} CSAF documents")
     opinion = second_opinion(folder)
     if opinion is None:

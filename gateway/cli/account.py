@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway.cli.incident.app import person
 from gateway.cli.output import (
+    AfterOption,
+    ByOption,
     DryRunOption,
     JsonOption,
+    LimitOption,
     WorkspaceOption,
     emit,
     example,
     group,
     now,
     open_workspace,
+    person,
     say,
     table,
     utc,
@@ -28,9 +31,6 @@ from gateway.store.access import Contact
 
 app = group("Customers who own devices: each with its own language, contact and tokens.")
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Id of the account.")]
-ByOption = Annotated[
-    str | None, typer.Option("--by", help="Who does it; the user of this machine if left out.")
-]
 NameOption = Annotated[str | None, typer.Option(help="What the customer is called.")]
 LanguageOption = Annotated[str | None, typer.Option(help="In which it is written to (BCP 47).")]
 PersonOption = Annotated[str | None, typer.Option("--contact", help="Who is written to there.")]
@@ -81,8 +81,8 @@ def add(
 @app.command("list", epilog=example("account list"))
 def list_(
     *,
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Show at most so many.")] = 100,
-    after: Annotated[str, typer.Option(help="Go on behind this id: what 'next' said.")] = "",
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

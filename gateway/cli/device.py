@@ -33,7 +33,7 @@ from gateway.cli.output import (
     say,
 )
 from gateway.operations import products
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from keys.algorithms import Algorithm
 from keys.errors import InputError
 

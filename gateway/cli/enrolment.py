@@ -40,7 +40,7 @@ from gateway.operations.identity.certificates import Issued
 from gateway.operations.inventory import importing
 from gateway.operations.inventory.facts import read_labels
 from gateway.operations.inventory.mapping import Source, Ways, read_paths, read_products
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from gateway.store.inventory import OPERATOR, Put
 from keys.errors import InputError, TocsinError
 from keys.signer import generate

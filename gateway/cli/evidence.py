@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from gateway import files
-from gateway.cli.incident.app import person
 from gateway.cli.output import (
     JsonOption,
     WorkspaceOption,
@@ -19,6 +18,7 @@ from gateway.cli.output import (
     group,
     now,
     open_workspace,
+    person,
     say,
 )
 from gateway.operations import afar

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 
 from gateway import files
-from gateway.cli.incident.app import person
 from gateway.cli.output import (
+    ByOption,
     DryRunOption,
     JsonOption,
     WorkspaceOption,
@@ -19,6 +19,7 @@ from gateway.cli.output import (
     group,
     now,
     open_workspace,
+    person,
     table,
     utc,
 )
@@ -32,9 +33,6 @@ from gateway.store.followups import Followup
 app = group("Devices whose owners somebody tells by letter or call, and what came of it.")
 AdvisoryArgument = Annotated[str, typer.Argument(metavar="ADVISORY", help="Advisory id.")]
 DevicesArgument = Annotated[list[str], typer.Argument(metavar="DEVICE", help="Ids of devices.")]
-ByOption = Annotated[
-    str | None, typer.Option("--by", help="Who does it; the user of this machine if left out.")
-]
 AccountOption = Annotated[str | None, typer.Option(help="Only this account's devices.")]
 _COLUMNS = ("advisory", "device", "followed up by", "outcome", "note", "at")
 

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.output import (
+    ByOption,
     JsonOption,
     WorkspaceOption,
     ask_passphrase,
@@ -19,6 +20,7 @@ from gateway.cli.output import (
     new_passphrase,
     now,
     open_workspace,
+    person,
     say,
     table,
     utc,
@@ -151,10 +153,11 @@ def add(
     ],
     workspace: WorkspaceOption = None,
     *,
+    by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take in the public half of a key that somebody made elsewhere; compare its thumbprint with them."""
-    entry = keys.add(open_workspace(workspace), file)
+    entry = keys.add(open_workspace(workspace), file, now=now(), by=person(by))
 
     def human(console: Console) -> None:
         what = f"the key {entry.name} ({', '.join(entry.roles)}) of {entry.holder}"
@@ -197,11 +200,12 @@ def revoke(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the key, from keys.toml.")],
     *,
     reason: Annotated[str, typer.Option(help="Why; kept in keys.toml.")],
+    by: ByOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Mark a key as revoked. It counts until a root without it is published."""
-    done = keys.revoke(open_workspace(workspace), name, reason, now=now())
+    done = keys.revoke(open_workspace(workspace), name, reason, now=now(), by=person(by))
     verb = "is revoked" if done.changed else "was revoked before"
     if done.in_root:
         rest = "It COUNTS until a root without it is published. Next: tocsin root rotate."

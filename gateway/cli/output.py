@@ -43,6 +43,11 @@ LeaveBehindOption = Annotated[
         "--leave-behind", help="Go on although active devices could not verify it: they are not told."
     ),
 ]
+ByOption = Annotated[
+    str | None, typer.Option("--by", help="Who does it; the user of this machine if left out.")
+]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="Show at most so many.")]
+AfterOption = Annotated[str, typer.Option("--after", help="Go on behind this: what 'next' said.")]
 KeyOption = Annotated[str, typer.Option("--key", help="Name of the key that signs, from keys.toml.")]
 OperatorKeyOption = Annotated[
     str | None,
@@ -134,6 +139,16 @@ def now() -> int:
 def utc(seconds: float | None) -> str:
     """Write UTC seconds for people."""
     return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def person(by: str | None) -> str:
+    """Return who says so: whoever was named, else the user of this machine."""
+    if by is not None:
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "unknown"
 
 
 def ask_passphrase(name: str) -> bytes:

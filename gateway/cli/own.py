@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.cli import server
 from gateway.cli.output import ask_passphrase
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError, RefusedError
 from keys.reasons import Reason

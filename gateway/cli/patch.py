@@ -204,7 +204,7 @@ def _approve_there(
         return judged.request.kind is Kind.PATCH and judged.digest == view.patch.digest
 
     answer = signing.answered(request, meant, key, folder, yes=yes, as_json=as_json)
-    ceremonies.take_patch(opened, answer, now=now())
+    ceremonies.take_patch(opened, answer)
     return patches.find(opened, sequence)
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.output import (
+    ByOption,
     DryRunOption,
     JsonOption,
     WorkspaceOption,
@@ -17,6 +18,7 @@ from gateway.cli.output import (
     group,
     now,
     open_workspace,
+    person,
     table,
     utc,
 )
@@ -94,13 +96,19 @@ def quarantine_release(
     numbers: NumbersArgument = None,
     *,
     everything: AllOption = False,
+    by: ByOption = None,
     dry_run: DryRunOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Try messages again, after the cause is mended: such as a device that was registered late."""
     found = quarantine.release(
-        open_workspace(workspace), tuple(numbers or ()), everything=everything, now=now(), dry_run=dry_run
+        open_workspace(workspace),
+        tuple(numbers or ()),
+        everything=everything,
+        now=now(),
+        by=person(by),
+        dry_run=dry_run,
     )
 
     def human(out: Console) -> None:
@@ -118,6 +126,7 @@ def quarantine_drop(
     *,
     everything: AllOption = False,
     yes: YesOption = False,
+    by: ByOption = None,
     dry_run: DryRunOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -126,7 +135,9 @@ def quarantine_drop(
     opened = open_workspace(workspace)
     if everything and not dry_run:
         confirm("Throw the whole quarantine away?", yes=yes)
-    found = quarantine.drop(opened, tuple(numbers or ()), everything=everything, now=now(), dry_run=dry_run)
+    found = quarantine.drop(
+        opened, tuple(numbers or ()), everything=everything, now=now(), by=person(by), dry_run=dry_run
+    )
     verb = "Would be thrown away" if dry_run else "Thrown away"
 
     def human(out: Console) -> None:

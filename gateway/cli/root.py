@@ -11,6 +11,7 @@ from rich.console import Console
 
 from gateway.cli import signing
 from gateway.cli.output import (
+    ByOption,
     DryRunOption,
     JsonOption,
     KeyOption,
@@ -21,6 +22,7 @@ from gateway.cli.output import (
     group,
     now,
     open_workspace,
+    person,
     say,
 )
 from gateway.cli.show import approvals_data, line, next_step, print_root, root_data
@@ -66,11 +68,12 @@ def new(
     *,
     days: DaysOption = roots.DAYS_DEFAULT,
     restart: RestartOption = False,
+    by: ByOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draft root 1 from the workspace's keys and policy. Nothing trusts it before it is published."""
-    view = roots.draft(open_workspace(workspace), now=now(), days=days, restart=restart)
+    view = roots.draft(open_workspace(workspace), now=now(), by=person(by), days=days, restart=restart)
     emit(as_json, _data(view), lambda out: _print(view, out))
 
 
@@ -79,11 +82,12 @@ def rotate(
     *,
     days: DaysOption = roots.DAYS_DEFAULT,
     restart: RestartOption = False,
+    by: ByOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draft the successor of the newest root: the keys that are not revoked, and policy.toml as it is now."""
-    view = roots.rotate(open_workspace(workspace), now=now(), days=days, restart=restart)
+    view = roots.rotate(open_workspace(workspace), now=now(), by=person(by), days=days, restart=restart)
     emit(as_json, _data(view), lambda out: _print(view, out))
 
 
@@ -100,7 +104,7 @@ def sign(
     if isinstance(opened, afar.Server):
         view = _sign_there(opened, key, workspace, yes=yes, as_json=as_json)
     else:
-        view = roots.sign_draft(opened, key, ask_passphrase)
+        view = roots.sign_draft(opened, key, ask_passphrase, now=now(), by=person(None))
     rest = next_step(view.approvals, "tocsin root publish")
     emit(
         as_json,
@@ -117,7 +121,7 @@ def _sign_there(
     answer = signing.answered(
         request, lambda judged: isinstance(judged.content, Root), key, folder, yes=yes, as_json=as_json
     )
-    ceremonies.take_root(opened, answer, now=now())
+    ceremonies.take_root(opened, answer, now=now(), by=person(None))
     view = roots.show(opened)
     if view.change is None:
         return view
@@ -126,10 +130,14 @@ def _sign_there(
 
 @app.command("publish", epilog=example("root publish --dry-run"))
 def publish(
-    *, dry_run: DryRunOption = False, workspace: WorkspaceOption = None, as_json: JsonOption = False
+    *,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the signed draft the fleet's next root; devices walk to it from the one before."""
-    view = roots.publish(open_workspace(workspace), now=now(), dry_run=dry_run)
+    view = roots.publish(open_workspace(workspace), now=now(), by=person(by), dry_run=dry_run)
     done = "would be published" if dry_run else "is published"
     emit(
         as_json,
@@ -153,9 +161,9 @@ def show(
 
 
 @app.command("restore", epilog=example("root restore"))
-def restore(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> None:
+def restore(workspace: WorkspaceOption = None, *, by: ByOption = None, as_json: JsonOption = False) -> None:
     """Bring published roots that the folder lost, or holds damaged, back from the store."""
-    restored = roots.restore(open_workspace(workspace))
+    restored = roots.restore(open_workspace(workspace), now=now(), by=person(by))
     found = ", ".join(map(str, restored))
     emit(
         as_json,

@@ -25,7 +25,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.running import announced, only_one, run
 from gateway.operations import stores
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from gateway.service import logs, tls
 from gateway.service.broker import DemoBroker
 from gateway.service.chores import Chore

@@ -22,6 +22,7 @@ from gateway.cli.output import (
     group,
     now,
     open_workspace,
+    person,
     utc,
 )
 from gateway.cli.show import (
@@ -248,7 +249,7 @@ def import_(
     """Take a signature in, once it is verified: right bytes, right key, right role."""
     opened = open_workspace(workspace)
     data = files.read_bytes(file, what="answer", mend="Check the path.")
-    done = ceremonies.take(opened, data, now=now(), where=str(file))
+    done = ceremonies.take(opened, data, now=now(), by=person(None), where=str(file))
 
     def human(console: Console) -> None:
         verb = "signed" if done.changed else "had signed already:"

@@ -17,7 +17,7 @@ from gateway.cli.own import own_key
 from gateway.cli.sign_request import print_judged
 from gateway.operations import afar
 from gateway.operations.trust import public, requests
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from gateway.operations.trust.requests import Judged
 from gateway.workspace.folder import Workspace
 from keys.errors import RefusedError

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, group, now, open_workspace
+from gateway.cli.output import (
+    ByOption,
+    JsonOption,
+    WorkspaceOption,
+    emit,
+    example,
+    group,
+    now,
+    open_workspace,
+    person,
+)
 from gateway.cli.own import is_afar
 from gateway.operations import openpgp, site
 from gateway.operations.site import Built, OpenPgp
@@ -32,16 +42,17 @@ def build(
             "--openpgp-key", help="OpenPGP private key that signs CSAF documents (a trusted provider)."
         ),
     ] = None,
+    by: ByOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write pages, questions, check codes, feeds, security.txt and the CSAF tree of what is published."""
-    opened = open_workspace(workspace)
+    opened, who = open_workspace(workspace), person(by)
     sign, public = openpgp.signer(key) if key is not None else (None, None)
     if is_afar():
-        done = _here(opened, folder, sign, public)
+        done = _here(opened, folder, sign, public, by=who)
     else:
-        done = site.write(opened, folder, now=now(), sign=sign, openpgp=public)
+        done = site.write(opened, folder, now=now(), by=who, sign=sign, openpgp=public)
 
     def human(out: Console) -> None:
         signed = "signed with OpenPGP" if done.signed else "not signed with OpenPGP"
@@ -67,12 +78,12 @@ def build(
     )
 
 
-def _here(opened: Workspace, folder: Path, sign: OpenPgp | None, public: bytes | None) -> Built:
+def _here(opened: Workspace, folder: Path, sign: OpenPgp | None, public: bytes | None, *, by: str) -> Built:
     """Have the site built there, sign its documents and write it on this machine."""
     site.require_ours(folder)
     signatures = None
     if sign is not None:
         signatures = {each.path: sign(each.data) for each in site.documents(opened, now=now())}
-    made = site.make(opened, now=now(), signatures=signatures, openpgp=public)
+    made = site.make(opened, now=now(), by=by, signatures=signatures, openpgp=public)
     site.replace(folder, made.site)
     return made.built

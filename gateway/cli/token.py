@@ -7,15 +7,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway.cli.incident.app import person
 from gateway.cli.output import (
+    AfterOption,
+    ByOption,
     JsonOption,
+    LimitOption,
     WorkspaceOption,
     emit,
     example,
     group,
     now,
     open_workspace,
+    person,
     say,
     table,
     utc,
@@ -25,9 +28,6 @@ from gateway.operations import tokens
 from gateway.store.access import Token
 
 app = group("Who may ask over HTTP, for how long, and for what.")
-ByOption = Annotated[
-    str | None, typer.Option("--by", help="Who does it; the user of this machine if left out.")
-]
 
 
 def register(parent: typer.Typer) -> None:
@@ -83,8 +83,8 @@ def _stands(token: Token, at: int) -> str:
 def list_(
     *,
     account: Annotated[str | None, typer.Option(help="Those of this account only.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Show at most so many.")] = 100,
-    after: Annotated[str, typer.Option(help="Go on behind this id: what 'next' said.")] = "",
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

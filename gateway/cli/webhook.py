@@ -8,16 +8,19 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from gateway.cli.incident.app import person
 from gateway.cli.output import (
+    AfterOption,
+    ByOption,
     DryRunOption,
     JsonOption,
+    LimitOption,
     WorkspaceOption,
     emit,
     example,
     group,
     now,
     open_workspace,
+    person,
     say,
     table,
     utc,
@@ -27,11 +30,6 @@ from gateway.operations.webhooks import DeliveryView, Secret, WebhookView
 
 app = group("Others are told over HTTP, signed, what happens here; retried until they take it.")
 WebhookArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the webhook.")]
-ByOption = Annotated[
-    str | None, typer.Option("--by", help="Who does it; the user of this machine if left out.")
-]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="Show at most so many.")]
-AfterOption = Annotated[str, typer.Option("--after", help="Go on behind these: what 'next' said.")]
 
 
 class State(Enum):

@@ -108,7 +108,7 @@ def release(
     *,
     everything: bool = False,
     now: int,
-    by: str = "",
+    by: str,
     dry_run: bool = False,
 ) -> Released:
     """Try messages again, after what was wrong has been mended: a device registered, a key set right.
@@ -157,7 +157,7 @@ def drop(
     *,
     everything: bool = False,
     now: int,
-    by: str = "",
+    by: str,
     dry_run: bool = False,
 ) -> Dropped:
     """Throw messages away for good; the audit trail keeps how many and which numbers.

@@ -29,7 +29,7 @@ from gateway.operations.advisories.embargo import require_may_leave
 from gateway.operations.advisories.setting import organisation
 from gateway.operations.afar import operation
 from gateway.operations.trust.signing import verified
-from gateway.store import schema
+from gateway.store import audit, schema
 from gateway.workspace.folder import Workspace
 from keys.codec import load
 from keys.document import digest, peek
@@ -70,7 +70,13 @@ class Unsigned:
 
 
 def write(
-    workspace: Workspace, folder: Path, *, now: int, sign: OpenPgp | None = None, openpgp: bytes | None = None
+    workspace: Workspace,
+    folder: Path,
+    *,
+    now: int,
+    by: str,
+    sign: OpenPgp | None = None,
+    openpgp: bytes | None = None,
 ) -> Built:
     """Build the site into a folder: new, empty, or one that holds an earlier build of it.
 
@@ -78,6 +84,7 @@ def write(
         workspace: where.
         folder: made if it is not there; files of an earlier build that are no longer wanted go.
         now: UTC seconds.
+        by: who has it built.
         sign: signs CSAF documents; None leaves them unsigned.
         openpgp: the armoured public key of ``sign``.
 
@@ -89,9 +96,10 @@ def write(
     signatures = None
     if sign is not None:
         signatures = {each.path: sign(each.data) for each in documents(workspace, now=now)}
-    made = make(workspace, now=now, signatures=signatures, openpgp=openpgp)
+    made = _made(workspace, now=now, signatures=signatures, openpgp=openpgp)
     with workspace.lock():  # of two builds at once, each leaves a whole one
         replace(folder, made.site)
+        _record(workspace, made, now=now, by=by)
     return made.built
 
 
@@ -124,6 +132,7 @@ def make(
     workspace: Workspace,
     *,
     now: int,
+    by: str,
     signatures: Mapping[str, bytes] | None = None,
     openpgp: bytes | None = None,
 ) -> Made:
@@ -132,6 +141,7 @@ def make(
     Args:
         workspace: where.
         now: UTC seconds.
+        by: who has it built.
         signatures: path of each of :func:`documents` -> its armoured OpenPGP signature; None: unsigned.
         openpgp: the armoured public key.
 
@@ -140,6 +150,14 @@ def make(
             are signed and it names nobody who publishes; SITE_DOCUMENTS.
         DamagedError: SITE_DAMAGED, when a notice or an output is not the one that was approved.
     """
+    made = _made(workspace, now=now, signatures=signatures, openpgp=openpgp)
+    _record(workspace, made, now=now, by=by)
+    return made
+
+
+def _made(
+    workspace: Workspace, *, now: int, signatures: Mapping[str, bytes] | None, openpgp: bytes | None
+) -> Made:
     site, left_out = _site(workspace, openpgp, signing=signatures is not None, now=now)
     try:
         listed = provider.documents(site)
@@ -148,6 +166,22 @@ def make(
         raise _no_tree(error) from None
     names = tuple(each.notice.id for each in site.current)
     return Made(Built(len(found), names, left_out, len(listed), signatures is not None), found)
+
+
+def _record(workspace: Workspace, made: Made, *, now: int, by: str) -> None:
+    """Write down what a site was made of; its digest is that of what ``sha256sum`` prints of its files."""
+    built, site = made.built, made.site
+    sums = "".join(f"{hashlib.sha256(site[name]).hexdigest()}  {name}\n" for name in sorted(site))
+    about = {
+        "by": by,
+        "digest": hashlib.sha256(sums.encode()).hexdigest(),
+        "files": built.files,
+        "left_out": sorted(built.left_out),
+        "notices": list(built.notices),
+        "signed": built.signed,
+    }
+    with workspace.store() as store, store.write() as session:
+        audit.append(session, "site.built", about, now)
 
 
 def _no_tree(error: ValueError) -> InputError:

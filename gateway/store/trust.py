@@ -12,8 +12,17 @@ from keys.root import Root
 from keys.trusted import TrustedSet
 
 
-def publish_root(store: Store, document: bytes, now: float, *, topics: Topics | None = None) -> bool:
+def publish_root(
+    store: Store, document: bytes, now: float, *, topics: Topics | None = None, by: str | None = None
+) -> bool:
     """Verify a root as the successor of the newest one (or as root 1), store and retain it.
+
+    Args:
+        store: where.
+        document: the root, signed.
+        now: UTC seconds.
+        topics: on which it is published.
+        by: who publishes it, where that is a person.
 
     Returns:
         False when this very root was published before.
@@ -45,7 +54,7 @@ def publish_root(store: Store, document: bytes, now: float, *, topics: Topics | 
             "signed": sorted({trusted.root.by_kid[kid].holder for kid in signed}),
             "version": version,
         }
-        audit.append(session, "root.published", facts, now)
+        audit.append(session, "root.published", facts | ({} if by is None else {"by": by}), now)
     return True
 
 

@@ -69,10 +69,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("anna", "ben", "carla"):
         keys.new(workspace, f"root-{name}", roles=["root"], holder=f"exercise-{name}", passphrase=b"")
     now = int(time.time())
-    roots.draft(workspace, now=now)
+    roots.draft(workspace, now=now, by="exercise")
     for name in ("anna", "ben"):
-        roots.sign_draft(workspace, f"root-{name}", no_passphrase)
-    roots.publish(workspace, now=now)
+        roots.sign_draft(workspace, f"root-{name}", no_passphrase, now=now, by="exercise")
+    roots.publish(workspace, now=now, by="exercise")
     operator = workspace.signer("operator", no_passphrase)
     for product in workspace.products().values():
         planned = homes.wishes(product, 2, version=(1, 4, 1, 0))

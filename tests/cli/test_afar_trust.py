@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -193,6 +194,32 @@ def test_a_root_is_drafted_there_signed_here_and_published_there(pair: Pair, tmp
     assert (states["legal-2"]["in_root"], states["legal"]["in_root"]) == (True, False)
     assert {each["place"] for each in states.values()} == {"missing", "elsewhere"}  # no private key is there
     assert pair.local("key", "list", "--json").json["keys"][0].keys() == next(iter(states.values())).keys()
+    rows = told_of(pair, pair.there)
+    assert [row["kind"] for row in rows] == [
+        "trust.key-added",
+        "trust.key-revoked",
+        "trust.root-drafted",
+        *["trust.root-signed"] * 2,
+    ]
+    assert {row["data"]["by"] for row in rows} == {"exercise"}
+    assert (rows[0]["data"]["key"], rows[0]["data"]["thumbprint"]) == (
+        "legal-2",
+        states["legal-2"]["key"]["public"],
+    )
+    assert (rows[1]["data"]["key"], rows[2]["data"]["version"]) == ("legal", 2)
+    assert rows[-1]["data"]["digest"] == done["digest"]
+    assert [row["kind"] for row in told_of(pair, pair.here)] == [row["kind"] for row in rows[:2]]
+    published = pair.tocsin(
+        "audit", "list", "--kind", "root.published", "--json", "-w", pair.there.path
+    ).json["rows"]
+    assert published[-1]["data"]["by"] == "exercise"
+
+
+def told_of(pair: Pair, workspace: Workspace) -> list[dict[str, Any]]:
+    """What the audit chain of a workspace says of changes of trust, the oldest first, since it was copied."""
+    rows = pair.tocsin("audit", "list", "--kind", "trust.", "--json", "-w", workspace.path).json["rows"]
+    since = next((n for n, row in enumerate(rows) if row["data"].get("key") == "legal-2"), len(rows))
+    return list(rows[since:])
 
 
 def test_a_server_of_another_fleet_gets_no_signature(pair: Pair, tmp_path: Path) -> None:

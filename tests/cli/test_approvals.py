@@ -246,7 +246,7 @@ def test_a_signature_made_elsewhere_is_remembered_too(workspace: Workspace) -> N
     exported = ceremonies.export_advisory(workspace, ADVISORY, now=NOW)
     answer = requests.sign(requests.judge(exported.data), workspace.signer("legal", no_passphrase))
     for _ in range(2):
-        ceremonies.take(workspace, answer, now=NOW + 5)
+        ceremonies.take(workspace, answer, now=NOW + 5, by="exercise")
     reviewed = advisories.review(workspace, ADVISORY, now=NOW + 9)
     (remark,) = comments.said(workspace, reviewed.about)
     assert (remark.by, remark.kind, remark.at, remark.current) == ("exercise-legal", "given", NOW + 5, True)

@@ -166,10 +166,10 @@ async def test_a_key_in_a_token(
     softhsm.start(tmp_path, monkeypatch)
     make = ("--role", "legal", "--holder", "exercise-token", "--uri", softhsm.URI, "-w", workspace.path)
     assert tocsin("key", "new", "token", *make, env={"TOCSIN_PASSPHRASE": softhsm.PIN.decode()}).status == 0
-    roots.rotate(workspace, now=NOW)
+    roots.rotate(workspace, now=NOW, by="exercise")
     for name in ("root-anna", "root-ben"):
-        roots.sign_draft(workspace, name, no_passphrase)
-    roots.publish(workspace, now=NOW)
+        roots.sign_draft(workspace, name, no_passphrase, now=NOW, by="exercise")
+    roots.publish(workspace, now=NOW, by="exercise")
     found = Browser(WorkspaceDesk(workspace, "token", None, lambda: NOW))
     async with found.client:
         await found.enter()

@@ -42,7 +42,9 @@ def test_an_answer_that_the_workspace_takes_in(
     assert desk.secret == "Passphrase of your key"
     kid = workspace.key("legal").public.thumbprint.hex()[:8]
     assert f"{ADVISORY}.{kid}.answer" in desk.approve(ADVISORY, _answer(desk), PASSPHRASE)
-    done = ceremonies.take(workspace, (tmp_path / f"{ADVISORY}.{kid}.answer").read_bytes(), now=NOW)
+    done = ceremonies.take(
+        workspace, (tmp_path / f"{ADVISORY}.{kid}.answer").read_bytes(), now=NOW, by="exercise"
+    )
     assert done.signed.holder == "exercise-legal"
     assert done.digest == desk.show(ADVISORY).digest.hex()
     assert not desk.lines()[0].waits
@@ -140,7 +142,7 @@ def test_answers_of_two_approvers_in_one_folder_stand_side_by_side(
         one = RequestDesk(judged, uri, name, tmp_path, lambda: NOW)
         one.approve(ADVISORY, _answer(one), b"")
     taken = [
-        ceremonies.take(workspace, path.read_bytes(), now=NOW).signed.holder
+        ceremonies.take(workspace, path.read_bytes(), now=NOW, by="exercise").signed.holder
         for path in tmp_path.glob("*.answer")
     ]
     assert sorted(taken) == ["exercise-communications", "exercise-legal"]

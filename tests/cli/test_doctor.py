@@ -17,8 +17,8 @@ from gateway.cli import homes
 from gateway.operations import patches
 from gateway.operations.identity import device_ca
 from gateway.operations.trust import doctor, keys, roots
+from gateway.operations.trust.choosing import signer_for
 from gateway.operations.trust.expiry import Check, State
-from gateway.operations.trust.keys import signer_for
 from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.signer import LocalSigner
@@ -58,12 +58,12 @@ def _flip_keys(workspace: Workspace) -> None:
 
 
 def _draft(workspace: Workspace) -> None:
-    roots.rotate(workspace, now=_now())
+    roots.rotate(workspace, now=_now(), by="exercise")
 
 
 def _halves(workspace: Workspace) -> None:
     _draft(workspace)
-    roots.sign_draft(workspace, "root-anna", no_passphrase)
+    roots.sign_draft(workspace, "root-anna", no_passphrase, now=_now(), by="exercise")
     body = workspace.path / "roots" / "draft.cbor"
     body.write_bytes(body.read_bytes().replace(b"exercise-legal", b"exercise-lEgal"))
 
@@ -88,8 +88,8 @@ def _text(name: str, old: str, new: str) -> Callable[[Workspace], None]:
 def _lost_root(workspace: Workspace) -> None:
     _draft(workspace)
     for name in ("root-anna", "root-ben"):
-        roots.sign_draft(workspace, name, no_passphrase)
-    roots.publish(workspace, now=_now())
+        roots.sign_draft(workspace, name, no_passphrase, now=_now(), by="exercise")
+    roots.publish(workspace, now=_now(), by="exercise")
     (workspace.path / "roots" / "2.cose").unlink()
 
 
@@ -109,7 +109,11 @@ HARMS = [
     Harm("a policy of which no root knows", _text("policy.toml", "= 2", "= 3"), "ROOT_BEHIND", State.WARN),
     Harm("a draft", _draft, "DRAFT_WAITS", State.WARN),
     Harm("a draft beside others' signatures", _halves, "DRAFT_DAMAGED", State.WARN),
-    Harm("a revoked key", lambda w: keys.revoke(w, "legal", "lost", now=_now()), "REVOKED_IN_ROOT"),
+    Harm(
+        "a revoked key",
+        lambda w: keys.revoke(w, "legal", "lost", now=_now(), by="exercise"),
+        "REVOKED_IN_ROOT",
+    ),
     Harm("no exercise any more", _text("tocsin.toml", "true", "false"), "ROOT_BEHIND", State.WARN),
 ]
 
@@ -157,7 +161,7 @@ def in_earnest(tmp_path: Path) -> Workspace:
     others = [role for role in ROLES if role != "gateway"]
     for name, role in [(role, role) for role in others] + [(f"root-{n}", "root") for n in "123"]:
         keys.make_offline(away, name, roles=[role], holder=f"exercise-{name}", passphrase=b"")
-        keys.add(workspace, away / f"{name}.pub.toml")
+        keys.add(workspace, away / f"{name}.pub.toml", now=_now(), by="exercise")
     return workspace
 
 
@@ -168,10 +172,10 @@ def _roots_away(workspace: Workspace, away: Path) -> None:
         uri = f'uri = "file:{away / name}.pem"'
         (workspace.path / "keys.toml").write_text(text.replace(f"[{name}]", f"[{name}]\n{uri}"))
         if not (workspace.path / "roots" / "draft.cbor").exists():
-            roots.draft(workspace, now=_now() - 60)
-        roots.sign_draft(workspace, name, no_passphrase)
+            roots.draft(workspace, now=_now() - 60, by="exercise")
+        roots.sign_draft(workspace, name, no_passphrase, now=_now(), by="exercise")
     (workspace.path / "keys.toml").write_text(text)
-    roots.publish(workspace, now=_now())
+    roots.publish(workspace, now=_now(), by="exercise")
 
 
 def test_the_gateways_machine_may_use_no_other_key(in_earnest: Workspace, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.operations.trust import keys
+from gateway.operations.trust import choosing, keys
 from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
 from keys.errors import InputError
@@ -106,11 +106,11 @@ def test_what_is_no_public_file_is_refused(
 
 def test_one_key_under_two_names_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     keys.make_offline(tmp_path, "a", roles=["legal"], holder="h", passphrase=b"")
-    keys.add(workspace, tmp_path / "a.pub.toml")
+    keys.add(workspace, tmp_path / "a.pub.toml", now=NOW, by="exercise")
     text = (tmp_path / "a.pub.toml").read_text()
     (tmp_path / "b.pub.toml").write_text(text.replace("[a]", "[b]"))
     with pytest.raises(InputError, match="listed already, as 'a'"):
-        keys.add(workspace, tmp_path / "b.pub.toml")
+        keys.add(workspace, tmp_path / "b.pub.toml", now=NOW, by="exercise")
 
 
 def test_a_role_of_the_policy_is_one_and_a_slip_is_named(tocsin: Tocsin, workspace: Workspace) -> None:
@@ -167,7 +167,7 @@ def test_a_table_that_cannot_be_added_to_is_left_alone(workspace: Workspace) -> 
     path.write_text(f'legal = {{ uri = "file:x", roles = ["legal"], holder = "h", {public} }}\n')
     before = path.read_bytes()
     with pytest.raises(InputError) as refused:
-        keys.revoke(workspace, "legal", "x", now=NOW)
+        keys.revoke(workspace, "legal", "x", now=NOW, by="exercise")
     assert refused.value.where.startswith(f"{path}:")
     assert path.read_bytes() == before
     assert entry.revoked is None
@@ -175,10 +175,10 @@ def test_a_table_that_cannot_be_added_to_is_left_alone(workspace: Workspace) -> 
 
 def test_the_key_of_the_root_acts_before_one_that_no_root_knows(workspace: Workspace) -> None:
     keys.new(workspace, "operator-2", roles=["operator"], holder="h")
-    assert keys.names_for(workspace, "operator") == ["operator"]
-    keys.revoke(workspace, "operator", "replaced", now=NOW)
-    assert keys.names_for(workspace, "operator") == ["operator"], "until the next root only it counts"
-    assert keys.names_for(workspace, "nothing") == []
+    assert choosing.names_for(workspace, "operator") == ["operator"]
+    keys.revoke(workspace, "operator", "replaced", now=NOW, by="exercise")
+    assert choosing.names_for(workspace, "operator") == ["operator"], "until the next root only it counts"
+    assert choosing.names_for(workspace, "nothing") == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

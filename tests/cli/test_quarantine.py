@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -83,14 +85,15 @@ def test_a_device_that_was_registered_late_has_its_report_taken(
     assert dry["taken"] == done["taken"] == [1]
     assert [m["reason"] for m in done["kept"]] == ["MALFORMED", "TOO_BIG"]
     assert next(row for row in devices.rows(full) if row.id == LATE).seen is not None
-    dropped = tocsin("quarantine", "drop", "2", "3", *here).json["dropped"]
+    dropped = tocsin("quarantine", "drop", "2", "3", "--by", "anna", *here).json["dropped"]
     assert dropped == [2, 3]
     assert tocsin("quarantine", "list", "-w", full.path).out == "The quarantine is empty.\n"
     with full.store() as store:
         audit.verify_chain(store)
         with store.read() as session:
-            kinds = [row.kind for row in audit.rows(session)]
-    assert kinds[-3:] == ["reports.committed", "quarantine.released", "quarantine.dropped"]
+            rows = [(row.kind, json.loads(row.data)) for row in audit.rows(session)][-3:]
+    assert [kind for kind, _ in rows] == ["reports.committed", "quarantine.released", "quarantine.dropped"]
+    assert [data["by"] for _, data in rows[1:]] == [getpass.getuser(), "anna"]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def _patch(workspace: Workspace) -> str:
 
 
 def _root(workspace: Workspace) -> ceremonies.Exported:
-    roots.rotate(workspace, now=int(workspace.trusted().root.issued) + 60)
+    roots.rotate(workspace, now=int(workspace.trusted().root.issued) + 60, by="exercise")
     return ceremonies.export_root(workspace)
 
 
@@ -78,11 +78,11 @@ def _answer(workspace: Workspace, data: bytes, key: str) -> bytes:
 def test_an_answer_is_the_signature_that_would_have_been_made_here(workspace: Workspace, kind: str) -> None:
     exported = EXPORTS[kind](workspace)
     answer = _answer(workspace, exported.data, SIGNERS[kind])
-    done = ceremonies.take(workspace, answer, now=NOW)
+    done = ceremonies.take(workspace, answer, now=NOW, by="exercise")
     assert done.changed
     assert SIGNERS[kind].removeprefix("root-") in done.signed.holder
     after = snapshot(workspace.path)
-    again = ceremonies.take(workspace, answer, now=NOW)
+    again = ceremonies.take(workspace, answer, now=NOW, by="exercise")
     assert not again.changed
     assert again.missing == done.missing
     assert snapshot(workspace.path) == after
@@ -91,7 +91,7 @@ def test_an_answer_is_the_signature_that_would_have_been_made_here(workspace: Wo
 @KINDS
 def test_the_same_request_is_exported_again_after_a_signature(workspace: Workspace, kind: str) -> None:
     exported = EXPORTS[kind](workspace)
-    ceremonies.take(workspace, _answer(workspace, exported.data, SIGNERS[kind]), now=NOW)
+    ceremonies.take(workspace, _answer(workspace, exported.data, SIGNERS[kind]), now=NOW, by="exercise")
     again = {
         "root": lambda: ceremonies.export_root(workspace),
         "notice": lambda: ceremonies.export_advisory(workspace, ADVISORY, now=NOW + 99),
@@ -124,7 +124,7 @@ def test_an_answer_by_a_key_without_a_say_is_refused(workspace: Workspace, kind:
         (replace(right, digest=bytes(32)), "ANSWER_STALE"),
     ):
         with pytest.raises(TocsinError) as refused:
-            ceremonies.take(workspace, dump(wrong), now=NOW)
+            ceremonies.take(workspace, dump(wrong), now=NOW, by="exercise")
         assert refused.value.code == code
     assert snapshot(workspace.path) == before
 
@@ -132,9 +132,9 @@ def test_an_answer_by_a_key_without_a_say_is_refused(workspace: Workspace, kind:
 def test_an_answer_over_an_older_draft_is_refused(workspace: Workspace) -> None:
     old = _root(workspace)
     answer = _answer(workspace, old.data, "root-anna")
-    roots.rotate(workspace, now=NOW)
+    roots.rotate(workspace, now=NOW, by="exercise")
     with pytest.raises(InputError, match="another draft") as refused:
-        ceremonies.take(workspace, answer, now=NOW)
+        ceremonies.take(workspace, answer, now=NOW, by="exercise")
     assert refused.value.code == "ANSWER_STALE"
 
 
@@ -144,15 +144,15 @@ def test_an_advisory_edited_after_the_export_takes_no_answer(workspace: Workspac
     path = workspace.path / "advisories" / f"{ADVISORY}.yaml"
     path.write_text(path.read_text().replace("strangers", "people"))
     with pytest.raises(InputError) as refused:
-        ceremonies.take(workspace, answer, now=NOW)
+        ceremonies.take(workspace, answer, now=NOW, by="exercise")
     assert refused.value.code == "APPROVALS_VOID"
     with pytest.raises(InputError, match="void"):
         ceremonies.export_advisory(workspace, ADVISORY, now=NOW)
     fresh = ceremonies.export_advisory(workspace, ADVISORY, now=NOW, restart=True)
     with pytest.raises(InputError) as stale:
-        ceremonies.take(workspace, answer, now=NOW)
+        ceremonies.take(workspace, answer, now=NOW, by="exercise")
     assert stale.value.code == "ANSWER_STALE"
-    assert ceremonies.take(workspace, _answer(workspace, fresh.data, "legal"), now=NOW).changed
+    assert ceremonies.take(workspace, _answer(workspace, fresh.data, "legal"), now=NOW, by="exercise").changed
 
 
 @dataclass(frozen=True)
@@ -261,10 +261,10 @@ def test_a_request_of_another_fleet_is_refused(workspace: Workspace, tmp_path: P
     other = Workspace.create(tmp_path / "other", exercise=True)
     shutil.copy(workspace.path / "keys.toml", other.path / "keys.toml")
     shutil.copytree(workspace.path / "keys", other.path / "keys", dirs_exist_ok=True)
-    roots.draft(other, now=NOW)
+    roots.draft(other, now=NOW, by="exercise")
     for name in ("anna", "ben"):
-        roots.sign_draft(other, f"root-{name}", _no_passphrase)
-    roots.publish(other, now=NOW)
+        roots.sign_draft(other, f"root-{name}", _no_passphrase, now=NOW, by="exercise")
+    roots.publish(other, now=NOW, by="exercise")
     with pytest.raises(RefusedError) as refused:
         requests.judge(encode_request(replace(request, roots=tuple(other.root_documents()))))
     assert refused.value.reason is Reason.WRONG_FLEET

@@ -12,7 +12,7 @@ from advisories.catalogue import Catalogue
 from gateway.operations import advisories
 from gateway.operations.trust import expiry, keys, roots
 from gateway.operations.trust.changes import lines
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from gateway.workspace import policy
 from gateway.workspace.folder import Workspace
 from keys.document import peek
@@ -29,8 +29,8 @@ def _now() -> int:
 
 def _sign_and_publish(workspace: Workspace, *names: str) -> roots.RootView:
     for name in names:
-        roots.sign_draft(workspace, name, no_passphrase)
-    return roots.publish(workspace, now=_now())
+        roots.sign_draft(workspace, name, no_passphrase, now=_now(), by="exercise")
+    return roots.publish(workspace, now=_now(), by="exercise")
 
 
 def _add_row(workspace: Workspace, text: str) -> None:
@@ -93,7 +93,7 @@ def test_what_is_no_policy_is_told(workspace: Workspace, text: str) -> None:
 def test_a_role_that_nobody_has_is_named_with_what_was_meant(workspace: Workspace) -> None:
     _add_row(workspace, 'type = "patch"\nproduct = "thermostat"\ndemands = { releas = 1 }')
     with pytest.raises(InputError, match="Did you mean 'release'"):
-        roots.rotate(workspace, now=_now())
+        roots.rotate(workspace, now=_now(), by="exercise")
 
 
 def test_new_makes_only_root_1_and_rotate_only_a_successor(tocsin: Tocsin, workspace: Workspace) -> None:
@@ -112,9 +112,9 @@ def test_a_rotation_says_what_changes_and_what_it_does_to_what_is_published(work
     operator = signer_for(workspace, "operator", no_passphrase)
     advisories.publish(workspace, ADVISORY, operator, now=_now())
     keys.new(workspace, "legal-2", roles=["legal"], holder="exercise-legal-2")
-    keys.revoke(workspace, "legal", "left", now=_now())
+    keys.revoke(workspace, "legal", "left", now=_now(), by="exercise")
     _add_row(workspace, 'type = "patch"\nproduct = "doorbell"\ndemands = { release = 1, legal = 1 }')
-    view = roots.rotate(workspace, now=_now())
+    view = roots.rotate(workspace, now=_now(), by="exercise")
     assert view.change is not None
     said = "\n".join(lines(view.change))
     for part in (
@@ -129,7 +129,7 @@ def test_a_rotation_says_what_changes_and_what_it_does_to_what_is_published(work
     ):
         assert part in said, said
     assert _sign_and_publish(workspace, "root-anna", "root-ben").root.version == 2
-    nothing = roots.rotate(workspace, now=_now() + 9).change
+    nothing = roots.rotate(workspace, now=_now() + 9, by="exercise").change
     assert nothing is not None
     assert "nothing but the times" in "\n".join(lines(nothing))
 
@@ -139,7 +139,7 @@ def test_a_row_taken_away_and_one_made_stricter_are_said(workspace: Workspace) -
     text = path.read_text().replace("demands = { release = 1, security = 1 }", "demands = { release = 1 }")
     start = text.index('[[row]]\ntype = "publication"')
     path.write_text(text[:start] + text[text.index("[[row]]", start + 1) :])
-    change = roots.rotate(workspace, now=_now()).change
+    change = roots.rotate(workspace, now=_now(), by="exercise").change
     assert change is not None
     said = "\n".join(lines(change))
     assert "~ row patch: 1 release, 1 security becomes 1 release" in said
@@ -149,11 +149,11 @@ def test_a_row_taken_away_and_one_made_stricter_are_said(workspace: Workspace) -
 def test_a_role_leaves_policy_and_root_without_locking_anybody_out(workspace: Workspace) -> None:
     _add_row(workspace, 'type = "patch"\nproduct = "thermostat"\ndemands = { release = 1, second-look = 1 }')
     keys.new(workspace, "look", roles=["second-look"], holder="exercise-look")
-    roots.rotate(workspace, now=_now())
+    roots.rotate(workspace, now=_now(), by="exercise")
     _sign_and_publish(workspace, "root-anna", "root-ben")
     (workspace.path / "policy.toml").write_text(policy.default_text())
-    keys.revoke(workspace, "look", "no longer asked for", now=_now())
-    roots.rotate(workspace, now=_now())
+    keys.revoke(workspace, "look", "no longer asked for", now=_now(), by="exercise")
+    roots.rotate(workspace, now=_now(), by="exercise")
     root = _sign_and_publish(workspace, "root-anna", "root-ben").root
     assert root.policy == policy.DEFAULT_ROWS
     assert workspace.key("look").roles == ("second-look",)
@@ -175,8 +175,8 @@ def test_signatures_that_a_killed_publish_left_keep_nobody_from_the_next_draft(
 
 def test_a_draft_that_somebody_signed_is_not_thrown_away(workspace: Workspace, tocsin: Tocsin) -> None:
     here = ("-w", workspace.path, "--json")
-    roots.rotate(workspace, now=_now())
-    roots.sign_draft(workspace, "root-anna", no_passphrase)
+    roots.rotate(workspace, now=_now(), by="exercise")
+    roots.sign_draft(workspace, "root-anna", no_passphrase, now=_now(), by="exercise")
     before = snapshot(workspace.path)
     assert tocsin("root", "rotate", *here).json["error"]["code"] == "DRAFT_SIGNED"
     assert snapshot(workspace.path) == before
@@ -185,14 +185,17 @@ def test_a_draft_that_somebody_signed_is_not_thrown_away(workspace: Workspace, t
 
 def test_who_leaves_with_a_root_still_signs_it_and_others_do_not(workspace: Workspace) -> None:
     keys.new(workspace, "root-dora", roles=["root"], holder="exercise-dora")
-    keys.revoke(workspace, "root-carla", "left", now=_now())
-    roots.rotate(workspace, now=_now())
+    keys.revoke(workspace, "root-carla", "left", now=_now(), by="exercise")
+    roots.rotate(workspace, now=_now(), by="exercise")
     keys.new(workspace, "root-late", roles=["root"], holder="exercise-late")
     with pytest.raises(InputError) as refused:
-        roots.sign_draft(workspace, "root-late", no_passphrase)
+        roots.sign_draft(workspace, "root-late", no_passphrase, now=_now(), by="exercise")
     assert refused.value.code == "NOT_A_ROOT_KEY"
     for name, missing in (("root-carla", 2), ("root-dora", 1), ("root-anna", 0)):
-        assert len(roots.sign_draft(workspace, name, no_passphrase).approvals.missing) == missing
+        assert (
+            len(roots.sign_draft(workspace, name, no_passphrase, now=_now(), by="exercise").approvals.missing)
+            == missing
+        )
     assert _sign_and_publish(workspace).root.version == 2
 
 
@@ -201,7 +204,7 @@ def test_a_root_that_the_folder_lost_comes_back_from_the_store(
     workspace: Workspace, tocsin: Tocsin, harm: str
 ) -> None:
     here = ("-w", workspace.path, "--json")
-    roots.rotate(workspace, now=_now())
+    roots.rotate(workspace, now=_now(), by="exercise")
     _sign_and_publish(workspace, "root-anna", "root-ben")
     path = workspace.path / "roots" / "2.cose"
     whole = path.read_bytes()
@@ -210,7 +213,7 @@ def test_a_root_that_the_folder_lost_comes_back_from_the_store(
         path.write_bytes(whole[:-1] if harm == "cut" else b"\xa0")
     else:
         with pytest.raises(DamagedError) as lost:
-            roots.rotate(workspace, now=_now() + 60)
+            roots.rotate(workspace, now=_now() + 60, by="exercise")
         assert lost.value.code == "ROOT_LOST"
         assert "root restore" in lost.value.mend
     assert tocsin("root", "restore", *here).json["restored"] == [2]
@@ -221,15 +224,15 @@ def test_a_root_that_the_folder_lost_comes_back_from_the_store(
 
 def test_publishing_over_a_lost_root_says_how_to_get_it_back(workspace: Workspace, tmp_path: Path) -> None:
     now = _now()
-    roots.rotate(workspace, now=now)
+    roots.rotate(workspace, now=now, by="exercise")
     body = (workspace.path / "roots" / "draft.cbor").read_bytes()
     _sign_and_publish(workspace, "root-anna", "root-ben")
     (workspace.path / "roots" / "2.cose").unlink()
     (workspace.path / "roots" / "draft.cbor").write_bytes(body.replace(b"exercise-legal", b"exercise-lEgal"))
     for name in ("root-anna", "root-ben"):
-        roots.sign_draft(workspace, name, no_passphrase)
+        roots.sign_draft(workspace, name, no_passphrase, now=_now(), by="exercise")
     with pytest.raises(TocsinError) as refused:
-        roots.publish(workspace, now=now)
+        roots.publish(workspace, now=now, by="exercise")
     assert refused.value.code == "ROOT_LOST"
     assert tmp_path.exists()
 
@@ -246,7 +249,7 @@ def test_a_root_warns_before_it_ends(workspace: Workspace, left: int, code: str 
 
 def test_a_warning_is_one_line_on_stderr_and_in_json(workspace: Workspace, tocsin: Tocsin) -> None:
     assert tocsin("product", "list", "-w", workspace.path).err == ""
-    roots.rotate(workspace, now=_now(), days=10)
+    roots.rotate(workspace, now=_now(), days=10, by="exercise")
     _sign_and_publish(workspace, "root-anna", "root-ben")
     ran = tocsin("product", "list", "-w", workspace.path, "--json")
     assert ran.status == 0

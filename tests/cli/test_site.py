@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import hashlib
 import json
 import os
 import re
@@ -14,7 +16,7 @@ import pysequoia
 import pytest
 
 from gateway.operations import advisories
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from gateway.workspace.folder import Workspace
 from tests.cli.conftest import ADVISORY, Tocsin, no_passphrase, snapshot
 
@@ -103,9 +105,26 @@ def test_a_signed_tree_verifies_with_the_key_it_names(tocsin: Tocsin, fleet: Pat
         checked = pysequoia.verify(document.read_bytes(), lambda _: [certificate], signature=seal)
         assert [sig.certificate for sig in checked.valid_sigs] == [certificate.fingerprint]
     assert "PRIVATE" not in "".join(path.read_text("utf-8", "replace") for path in tree.rglob("*.*"))
-    plain = tocsin("site", "build", "public", "-w", fleet)
+    files = sorted(path for path in (tmp_path / "public").rglob("*") if path.is_file())
+    names = {str(path.relative_to(tmp_path / "public")): path for path in files}
+    sums = "".join(  # what sha256sum prints of them
+        f"{hashlib.sha256(names[name].read_bytes()).hexdigest()}  {name}\n"
+        for name in sorted(names.keys() - {".tocsin-site.json"})
+    )
+    (row,) = tocsin("audit", "list", "--kind", "site.", "-w", fleet, "--json").json["rows"]
+    assert row["data"] == {
+        "by": getpass.getuser(),
+        "digest": hashlib.sha256(sums.encode()).hexdigest(),
+        "files": ran.json["files"],
+        "left_out": [],
+        "notices": ran.json["notices"],
+        "signed": True,
+    }
+    plain = tocsin("site", "build", "public", "--by", "anna", "-w", fleet)
     assert "not signed" in plain.out
     assert not [*tree.rglob("*.asc")]  # signatures that nobody made anew do not stay
+    rows = tocsin("audit", "list", "--kind", "site.", "-w", fleet, "--json").json["rows"]
+    assert [(row["data"]["by"], row["data"]["signed"]) for row in rows[1:]] == [("anna", False)]
 
 
 def test_a_key_that_cannot_sign_is_refused(tocsin: Tocsin, fleet: Path, tmp_path: Path) -> None:

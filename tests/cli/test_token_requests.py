@@ -36,7 +36,7 @@ def test_a_root_key_in_a_token_signs_a_request(
     }
     assert listed["root-token"] == "token"
     now = workspace.trusted().root.issued + 60
-    roots.rotate(workspace, now=now)
+    roots.rotate(workspace, now=now, by="exercise")
     (tmp_path / "x.request").write_bytes(ceremonies.export_root(workspace).data)
     ran = tocsin("sign-request", "sign", "x.request", "--key-uri", URI, "--out", "x.answer", "--yes", env=env)
     assert ran.status == 0, ran
@@ -44,6 +44,6 @@ def test_a_root_key_in_a_token_signs_a_request(
     assert "exercise-token (root)" in ran.out
     assert tocsin("sign-request", "import", "x.answer", env=env).status == 0
     for name in ("root-anna", "root-ben"):
-        roots.sign_draft(workspace, name, no_passphrase)
-    assert roots.publish(workspace, now=now).root.version == 2
+        roots.sign_draft(workspace, name, no_passphrase, now=now, by="exercise")
+    assert roots.publish(workspace, now=now, by="exercise").root.version == 2
     assert not [check for check in doctor.examine(workspace, now=now) if check.code]

@@ -66,10 +66,10 @@ def make_fleet(path: Path) -> Workspace:
             workspace, f"root-{number}", roles=["root"], holder=f"exercise-root-{number}", passphrase=b""
         )
     now = int(time.time())
-    roots.draft(workspace, now=now)
+    roots.draft(workspace, now=now, by="exercise")
     for name in ("root-1", "root-2"):
-        roots.sign_draft(workspace, name, no_passphrase)
-    roots.publish(workspace, now=now)
+        roots.sign_draft(workspace, name, no_passphrase, now=now, by="exercise")
+    roots.publish(workspace, now=now, by="exercise")
     operator = workspace.signer("operator", no_passphrase)
     for name, count, version in (
         ("thermostat", THERMOSTATS, (1, 4, 0, 0)),

@@ -14,7 +14,7 @@ from gateway.cli.demo.cast import FIXED_VERSION, Member
 from gateway.cli.demo.measure import Measured, look
 from gateway.cli.demo.stage import ADVISORY, no_passphrase, prepare
 from gateway.operations import advisories, patches, rollouts
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from gateway.workspace.folder import Workspace
 from hil.bench.board import Board, Boot, Link, Power, Spawn
 from hil.bench.session import Session

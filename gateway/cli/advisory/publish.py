@@ -23,7 +23,7 @@ from gateway.cli.own import Own, is_afar, own_key
 from gateway.operations import advisories
 from gateway.operations.advisories import publishing
 from gateway.operations.advisories.publishing import Outcome
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from gateway.workspace.folder import Workspace
 from keys.cbor import decode
 from keys.codec import unpack

@@ -19,7 +19,7 @@ from gateway.cli.homes import Wish
 from gateway.operations import products
 from gateway.operations.catalogues import next_catalogue
 from gateway.operations.trust import keys, roots
-from gateway.operations.trust.keys import signer_for
+from gateway.operations.trust.choosing import signer_for
 from gateway.store import publication
 from gateway.workspace.entries import Product
 from gateway.workspace.folder import Workspace
@@ -152,10 +152,10 @@ def _build(path: Path, cast: tuple[Member, ...], now: int) -> Workspace:
         )
     for name, role in HOLDERS:
         keys.new(workspace, name, roles=[role], holder=f"exercise-{name}", passphrase=b"")
-    roots.draft(workspace, now=now)
+    roots.draft(workspace, now=now, by="exercise")
     for name in ("root-1", "root-2"):
-        roots.sign_draft(workspace, name, no_passphrase)
-    roots.publish(workspace, now=now)
+        roots.sign_draft(workspace, name, no_passphrase, now=now, by="exercise")
+    roots.publish(workspace, now=now, by="exercise")
     operator = signer_for(workspace, "operator", no_passphrase)
     homes.make(workspace, [_wish(workspace, member) for member in cast], operator, now=now)
     for product in PRODUCTS:

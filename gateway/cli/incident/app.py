@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from advisories.incident.kinds import Happening
-from gateway.cli.output import emit, group, now, open_workspace, say
+from gateway.cli.output import emit, group, now, open_workspace, person, say
 from gateway.operations.incidents import records
 
 app = group("What happened, from the first hour on: recorded before a word is written.")
@@ -28,16 +27,6 @@ CorrectOption = Annotated[
     str | None, typer.Option("--correct", help="Why the time that was recorded before is wrong.")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
-
-
-def person(by: str | None) -> str:
-    """Return who says so: whoever was named, else the user of this machine."""
-    if by is not None:
-        return by
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in some containers
-        return "unknown"
 
 
 def when(at: str | None) -> str | datetime:

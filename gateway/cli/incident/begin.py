@@ -21,10 +21,9 @@ from gateway.cli.incident.app import (
     StepOption,
     add,
     app,
-    person,
     when,
 )
-from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace
+from gateway.cli.output import JsonOption, WorkspaceOption, emit, example, now, open_workspace, person
 from gateway.cli.show import line
 from gateway.operations.incidents import records, watching
 from keys.errors import InputError, TocsinError

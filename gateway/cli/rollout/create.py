@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.incident.app import person
 from gateway.cli.output import (
     DryRunOption,
     JsonOption,
@@ -16,6 +15,7 @@ from gateway.cli.output import (
     example,
     now,
     open_workspace,
+    person,
 )
 from gateway.cli.rollout import typed
 from gateway.cli.rollout.app import AskOption, ByOption, DaysOption, NameOption, PatchOption, app

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway.cli.incident.app import person
 from gateway.cli.output import (
     DryRunOption,
     JsonOption,
@@ -17,6 +16,7 @@ from gateway.cli.output import (
     group,
     now,
     open_workspace,
+    person,
     say,
     table,
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.incident.app import person
 from gateway.cli.output import (
     DryRunOption,
     JsonOption,
@@ -16,77 +15,65 @@ from gateway.cli.output import (
     example,
     now,
     open_workspace,
+    person,
     say,
 )
 from gateway.cli.rollout.app import ByOption, NameArgument, WhyOption, app
-from gateway.core.rollout import Failure, RolloutEvent
-from gateway.operations import rollouts
+from gateway.core.rollout import Failure
+from gateway.operations.rollouts import deciding
 from keys.errors import InputError
 
 
-def _change(
-    name: str,
-    event: RolloutEvent,
-    done: str,
-    said: tuple[str | None, str],
-    options: tuple[Path | None, bool, bool],
+def _decision(
+    name: str, asks: Callable[..., Any], what: str, said: tuple[str, str], options: str = ""
 ) -> None:
-    workspace, dry_run, as_json = options
-    opened = open_workspace(workspace)
-    by, why = person(said[0]), said[1]
-    asked = {
-        RolloutEvent.PAUSE: rollouts.deciding.pause,
-        RolloutEvent.RESUME: rollouts.deciding.resume,
-        RolloutEvent.STOP: rollouts.deciding.stop,
-    }[event]
-    view = asked(opened, name, now=now(), by=by, why=why, dry_run=dry_run)
-    verb = f"would be {done}" if dry_run else f"is {done}"
-    emit(as_json, {"rollout": view, "dry_run": dry_run}, say(f"rollout {name} {verb}."))
+    """Add a command that only decides: who says so, and why.
+
+    Args:
+        name: of the command.
+        asks: the operation.
+        what: it does, for the help.
+        said: what is said of the rollout afterwards, and after a dry run.
+        options: of the example.
+    """
+
+    def decide(
+        rollout: NameArgument,
+        *,
+        by: ByOption = None,
+        why: WhyOption = "",
+        dry_run: DryRunOption = False,
+        workspace: WorkspaceOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        opened = open_workspace(workspace)
+        view = asks(opened, rollout, now=now(), by=person(by), why=why, dry_run=dry_run)
+        emit(as_json, {"rollout": view, "dry_run": dry_run}, say(f"rollout {rollout} {said[dry_run]}."))
+
+    like = f"rollout {name} thermostat-1.4.2{options}"
+    app.command(name, help=what, epilog=example(like))(decide)
 
 
-@app.command("pause", epilog=example("rollout pause thermostat-1.4.2 --why 'calls about noise'"))
-def pause(
-    rollout: NameArgument,
-    *,
-    by: ByOption = None,
-    why: WhyOption = "",
-    dry_run: DryRunOption = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make no further offers for now."""
-    _change(rollout, RolloutEvent.PAUSE, "paused", (by, why), (workspace, dry_run, as_json))
-
-
-@app.command("resume", epilog=example("rollout resume thermostat-1.4.2"))
-def resume(
-    rollout: NameArgument,
-    *,
-    by: ByOption = None,
-    why: WhyOption = "",
-    dry_run: DryRunOption = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Go on with a paused rollout; a group whose gate failed is let through."""
-    _change(rollout, RolloutEvent.RESUME, "resumed", (by, why), (workspace, dry_run, as_json))
-
-
-@app.command("next", epilog=example("rollout next thermostat-1.4.2 --why 'the lab has seen enough'"))
-def next_(
-    rollout: NameArgument,
-    *,
-    by: ByOption = None,
-    why: WhyOption = "",
-    dry_run: DryRunOption = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Open the next group now, whatever the groups before have proven."""
-    opened = open_workspace(workspace)
-    view = rollouts.deciding.open_next(opened, rollout, now=now(), by=person(by), why=why, dry_run=dry_run)
-    verb = "would open" if dry_run else "has opened"
-    emit(as_json, {"rollout": view, "dry_run": dry_run}, say(f"rollout {rollout} {verb} its next group."))
+_decision(
+    "pause",
+    deciding.pause,
+    "Make no further offers for now.",
+    ("is paused", "would be paused"),
+    " --why 'calls about noise'",
+)
+_decision(
+    "resume",
+    deciding.resume,
+    "Go on with a paused rollout; a group whose gate failed is let through.",
+    ("is resumed", "would be resumed"),
+)
+_decision(
+    "next",
+    deciding.open_next,
+    "Open the next group now, whatever the groups before have proven.",
+    ("has opened its next group", "would open its next group"),
+    " --why 'the lab has seen enough'",
+)
 
 
 @app.command("retry", epilog=example("rollout retry thermostat-1.4.2 --failure download"))
@@ -104,7 +91,7 @@ def retry(
 ) -> None:
     """Offer the patch once more to devices that failed for good."""
     opened = open_workspace(workspace)
-    found = rollouts.deciding.retry(
+    found = deciding.retry(
         opened,
         rollout,
         now=now(),
@@ -127,15 +114,10 @@ def failure_of(text: str) -> Failure:
         ) from None
 
 
-@app.command("cancel", epilog=example("rollout cancel thermostat-1.4.2 --dry-run"))
-def cancel(
-    rollout: NameArgument,
-    *,
-    by: ByOption = None,
-    why: WhyOption = "",
-    dry_run: DryRunOption = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Stop a rollout for good; offers that devices have not acted on are taken back."""
-    _change(rollout, RolloutEvent.STOP, "cancelled", (by, why), (workspace, dry_run, as_json))
+_decision(
+    "cancel",
+    deciding.stop,
+    "Stop a rollout for good; offers that devices have not acted on are taken back.",
+    ("is cancelled", "would be cancelled"),
+    " --dry-run",
+)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.incident.app import person
 from gateway.cli.output import (
     DryRunOption,
     JsonOption,
@@ -15,6 +14,7 @@ from gateway.cli.output import (
     example,
     now,
     open_workspace,
+    person,
 )
 from gateway.cli.rollout.app import AskOption, ByOption, DaysOption, NameOption, WhyOption, app
 from gateway.cli.rollout.printing import print_rollout

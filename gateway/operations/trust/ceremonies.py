@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from advisories.compose import FACTS
 from advisories.embargo import Channel
@@ -103,13 +101,14 @@ def _patch_name(view: patches.PatchView) -> str:
     return f"patch {view.patch.sequence} ({view.product} {view.version})"
 
 
-def take(workspace: Workspace, data: bytes, *, now: int, where: str = "") -> Taken:
+def take(workspace: Workspace, data: bytes, *, now: int, by: str, where: str = "") -> Taken:
     """Verify an answer and add its signature; nothing is written unless everything fits.
 
     Args:
         workspace: where.
         data: untrusted bytes of an answer.
         now: UTC seconds.
+        by: who brings it.
         where: the file's name, for messages.
 
     Raises:
@@ -119,7 +118,11 @@ def take(workspace: Workspace, data: bytes, *, now: int, where: str = "") -> Tak
     """
     answer = read_answer(data, where=where)
     try:
-        return _TAKERS[answer.kind](workspace, data, now=now)
+        if answer.kind is Kind.ROOT:
+            return take_root(workspace, data, now=now, by=by)
+        if answer.kind is Kind.NOTICE:
+            return take_notice(workspace, data, now=now)
+        return take_patch(workspace, data)
     except (InputError, RefusedError) as error:
         error.where = error.where or where
         raise
@@ -150,7 +153,7 @@ def _taken(name: str, answer: Answer, before: Approvals, after: Approvals) -> Ta
 
 
 @operation("POST", "/signatures/root", right="trust:approve", raw="data")
-def take_root(workspace: Workspace, data: bytes, *, now: int) -> Taken:  # noqa: ARG001 - as the others
+def take_root(workspace: Workspace, data: bytes, *, now: int, by: str) -> Taken:
     """Take in a signature over the draft of a root, see :func:`take`."""
     answer = _of(data, Kind.ROOT)
     body, root = roots.draft_bytes(workspace)
@@ -162,7 +165,7 @@ def take_root(workspace: Workspace, data: bytes, *, now: int) -> Taken:  # noqa:
     judge = next((judge for judge in judges if answer.kid in judge.by_kid), root)
     signer = requests.signature_of(answer, body, judge)
     before = roots.show(workspace).approvals
-    after = roots.add_signature(workspace, signer).approvals
+    after = roots.add_signature(workspace, signer, now=now, by=by).approvals
     return _taken(f"root {root.version}", answer, before, after)
 
 
@@ -194,7 +197,7 @@ def _waiting(workspace: Workspace, advisory: str, revision: int) -> bytes | None
 
 
 @operation("POST", "/signatures/patch", right="patch:approve", raw="data")
-def take_patch(workspace: Workspace, data: bytes, *, now: int) -> Taken:  # noqa: ARG001 - as the others
+def take_patch(workspace: Workspace, data: bytes) -> Taken:
     """Take in a signature over a patch, see :func:`take`."""
     answer = _of(data, Kind.PATCH)
     found = [view for view in patches.every(workspace) if view.patch.digest == answer.digest]
@@ -205,10 +208,3 @@ def take_patch(workspace: Workspace, data: bytes, *, now: int) -> Taken:  # noqa
     signer = requests.signature_of(answer, view.envelope, workspace.trusted().root)
     done = patches.add_signature(workspace, str(view.patch.sequence), signer, digest=answer.digest)
     return _taken(_patch_name(view), answer, view.approvals, done.approvals)
-
-
-_TAKERS: Final[Mapping[Kind, Callable[..., Taken]]] = {
-    Kind.ROOT: take_root,
-    Kind.NOTICE: take_notice,
-    Kind.PATCH: take_patch,
-}

@@ -11,8 +11,8 @@ from typing import Final
 
 from gateway.operations.afar import operation
 from gateway.operations.trust import expiry
+from gateway.operations.trust.choosing import Place, place
 from gateway.operations.trust.expiry import Check, State
-from gateway.operations.trust.keys import Place, place
 from gateway.store import audit, events
 from gateway.store.trust import load_trusted
 from gateway.workspace.entries import KeyEntry

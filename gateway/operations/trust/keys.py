@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 from gateway import files, values
 from gateway.operations.afar import operation
+from gateway.operations.trust.choosing import Place, place
+from gateway.operations.trust.recording import recorded
 from gateway.workspace.entries import PUBLIC_KEY, KeyEntry, key_fields, public_values, require_id
 from gateway.workspace.folder import Workspace
 from keys.algorithms import EMITTED, Algorithm, PublicKey
 from keys.errors import InputError
-from keys.root import ROLES, Root
-from keys.signer import Passphrase, Signer, generate, open_signer
+from keys.root import ROLES
+from keys.signer import Passphrase, generate, open_signer
 
 PUBLIC_FILE_BYTES_MAX: Final = 16_384
 _PUBLIC_HEAD = "# The public half of a key, to be handed over. The private half stays where it was made.\n"
-
-
-class Place(StrEnum):
-    """Where a private key is."""
-
-    HERE = "here"
-    TOKEN = "token"  # noqa: S105 - a word, no secret
-    ENVIRONMENT = "environment"
-    ELSEWHERE = "elsewhere"
-    MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +134,11 @@ def new_at(
     else:
         where = f"file:{workspace.path / rest}" if scheme == "file" and rest else uri
         public = open_signer(where, lambda _: passphrase(asked)).public
-    return _append(workspace, KeyEntry(name, uri, checked, holder, public))
+    entry = KeyEntry(name, uri, checked, holder, public)
+    with workspace.lock():
+        _require_unlisted(workspace, entry)
+        workspace.append_key(entry)
+    return entry
 
 
 def _require_path(uri: str) -> None:
@@ -199,8 +194,14 @@ def make_offline(
     return Offline(entry, private, public)
 
 
-def add(workspace: Workspace, path: Path) -> KeyEntry:
+def add(workspace: Workspace, path: Path, *, now: int, by: str) -> KeyEntry:
     """Take the public half of a key that was made elsewhere into ``keys.toml``.
+
+    Args:
+        workspace: where.
+        path: of the public file.
+        now: UTC seconds.
+        by: who adds it.
 
     Raises:
         InputError: FILE_MISSING, PRIVATE_KEY_GIVEN, BAD_PUBLIC_FILE, KEY_EXISTS; of the file, with file:line.
@@ -208,11 +209,11 @@ def add(workspace: Workspace, path: Path) -> KeyEntry:
     data = files.read_bytes(path, what="public file", mend="Check the path.")
     if b"PRIVATE KEY" in data:  # it does not leave this machine
         raise _private_given(str(path))
-    return take(workspace, data, where=str(path))
+    return take(workspace, data, where=str(path), now=now, by=by)
 
 
 @operation("POST", "/keys", right="trust:write", creates=True, raw="data")
-def take(workspace: Workspace, data: bytes, *, where: str = "") -> KeyEntry:
+def take(workspace: Workspace, data: bytes, *, now: int, by: str, where: str = "") -> KeyEntry:
     """Take the public half of a key that was made elsewhere into ``keys.toml``; ``where`` is for messages."""
     path = Path(where or "key.pub.toml")
     if b"PRIVATE KEY" in data:
@@ -237,7 +238,11 @@ def take(workspace: Workspace, data: bytes, *, where: str = "") -> KeyEntry:
             holder,
         ):
             return listed
-    return _append(workspace, entry)
+        _require_unlisted(workspace, entry)
+        about = {"key": name, "thumbprint": entry.public.thumbprint.hex(), "roles": list(roles)}
+        with recorded(workspace, "trust.key-added", about | {"holder": holder}, now=now, by=by):
+            workspace.append_key(entry)
+    return entry
 
 
 def _private_given(where: str) -> InputError:
@@ -252,15 +257,12 @@ def _bad_public_file(path: Path, why: str) -> InputError:
     )
 
 
-def _append(workspace: Workspace, entry: KeyEntry) -> KeyEntry:
-    with workspace.lock():
-        _require_new(workspace, entry.name)
-        same = next((e.name for e in workspace.key_entries().values() if e.public == entry.public), None)
-        if same is not None:
-            message = f"This very key is listed already, as '{same}'."
-            raise InputError("KEY_EXISTS", message, mend="Use it under that name, or make another one.")
-        workspace.append_key(entry)
-    return entry
+def _require_unlisted(workspace: Workspace, entry: KeyEntry) -> None:
+    _require_new(workspace, entry.name)
+    same = next((e.name for e in workspace.key_entries().values() if e.public == entry.public), None)
+    if same is not None:
+        message = f"This very key is listed already, as '{same}'."
+        raise InputError("KEY_EXISTS", message, mend="Use it under that name, or make another one.")
 
 
 def _require_new(workspace: Workspace, name: str) -> None:
@@ -307,7 +309,7 @@ def _set_aside(path: Path) -> None:
 
 
 @operation("POST", "/keys/{name}/revoke", right="trust:approve")
-def revoke(workspace: Workspace, name: str, reason: str, *, now: int) -> Revocation:
+def revoke(workspace: Workspace, name: str, reason: str, *, now: int, by: str) -> Revocation:
     """Mark a key as revoked: the next root leaves it out. It stays listed for good.
 
     Args:
@@ -315,6 +317,7 @@ def revoke(workspace: Workspace, name: str, reason: str, *, now: int) -> Revocat
         name: of the key.
         reason: for whoever reads ``keys.toml`` later.
         now: UTC seconds.
+        by: who revokes it.
 
     Raises:
         InputError: NO_KEY, BAD_VALUE.
@@ -326,7 +329,9 @@ def revoke(workspace: Workspace, name: str, reason: str, *, now: int) -> Revocat
     with workspace.lock():
         before = workspace.key(name)
         if before.revoked is None:
-            workspace.revoke_key(name, reason, now)
+            about = {"key": name, "thumbprint": before.public.thumbprint.hex(), "holder": before.holder}
+            with recorded(workspace, "trust.key-revoked", about, now=now, by=by):
+                workspace.revoke_key(name, reason, now)
         entry = workspace.key(name)
     root = workspace.newest_root()
     in_root = root is not None and entry.public.thumbprint in root.by_kid
@@ -354,52 +359,3 @@ def states(workspace: Workspace) -> list[KeyState]:
         KeyState(entry, entry.public.thumbprint in known, place(workspace, entry))
         for entry in workspace.key_entries().values()
     ]
-
-
-def place(workspace: Workspace, entry: KeyEntry) -> Place:
-    """Say where a private key is, without opening it."""
-    if entry.uri is None:
-        return Place.ELSEWHERE
-    scheme, _, rest = entry.uri.partition(":")
-    if scheme == "file":
-        return Place.HERE if (workspace.path / rest).is_file() else Place.MISSING
-    return Place.TOKEN if scheme == "pkcs11" else Place.ENVIRONMENT
-
-
-def names_for(workspace: Workspace, role: str) -> list[str]:
-    """Return the names of the keys that can act for a role, in the order of the file.
-
-    Keys of the newest root before others, and among those the ones not revoked: as long as a root lists
-    a revoked key, and no other, it is the only one that counts.
-    """
-    able = [entry for entry in workspace.key_entries().values() if role in entry.roles]
-    root = workspace.newest_root()
-    ranks = {entry.name: _rank(entry, root) for entry in able}
-    return [name for name, rank in ranks.items() if rank == min(ranks.values())]
-
-
-def _rank(entry: KeyEntry, root: Root | None) -> int:
-    in_root = root is not None and entry.public.thumbprint in root.by_kid
-    return (0 if entry.revoked is None else 1) if in_root else (2 if entry.revoked is None else 3)
-
-
-def signer_for(workspace: Workspace, role: str, passphrase: Passphrase, name: str | None = None) -> Signer:
-    """Open the key that acts for a role: the one named, or the only one there is.
-
-    Raises:
-        InputError: NO_KEY_FOR_ROLE, WHICH_KEY, or of opening the key.
-    """
-    if name is None:
-        names = names_for(workspace, role)
-        if not names:
-            mend = f"Make it with 'tocsin key new NAME --role {role} --holder HOLDER'."
-            raise InputError("NO_KEY_FOR_ROLE", f"No key in this workspace has the role {role}.", mend=mend)
-        if len(names) > 1:
-            message = f"Several keys have the role {role}: {', '.join(names)}."
-            raise InputError("WHICH_KEY", message, mend="Name one with --key.")
-        name = names[0]
-    if role not in workspace.key(name).roles:
-        raise InputError(
-            "NO_KEY_FOR_ROLE", f"The key '{name}' does not have the role {role}.", mend="Name another one."
-        )
-    return workspace.signer(name, passphrase)

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from gateway import files
 from gateway.operations.afar import operation
 from gateway.operations.trust.changes import Change, compare, with_consequences
-from gateway.operations.trust.expiry import DAY
+from gateway.operations.trust.drafting import body_path, document_path, read_draft, write_draft
+from gateway.operations.trust.recording import recorded
 from gateway.operations.trust.signing import (
     Approvals,
     Signed,
@@ -25,17 +26,13 @@ from gateway.operations.trust.signing import (
 from gateway.store import schema
 from gateway.store.trust import load_trusted, publish_root
 from gateway.workspace.folder import Workspace
-from keys.cbor import decode
-from keys.codec import dump, load, unpack
 from keys.document import digest, peek, typ
 from keys.errors import DamagedError, InputError, RefusedError
-from keys.limits import ROOT_BYTES_MAX
-from keys.root import ROLES, Root, RootKey, checked
+from keys.root import Root
 from keys.signer import Passphrase, Signer
 from keys.trusted import TrustedSet
 
 DAYS_DEFAULT: Final = 365
-_MAKE: Final = "'tocsin root new' (the first) or 'tocsin root rotate'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +50,16 @@ class RootView:
     """For the newest root: version -> devices that report to trust it."""
 
 
-def _draft_body(workspace: Workspace) -> Path:
-    return workspace.path / "roots" / "draft.cbor"
-
-
-def _draft_document(workspace: Workspace) -> Path:
-    return workspace.path / "roots" / "draft.cose"
-
-
 @operation("POST", "/root/draft", right="trust:write")
-def draft(workspace: Workspace, *, now: int, days: int = DAYS_DEFAULT, restart: bool = False) -> RootView:
+def draft(
+    workspace: Workspace, *, now: int, by: str, days: int = DAYS_DEFAULT, restart: bool = False
+) -> RootView:
     """Draft root 1 from ``keys.toml`` and ``policy.toml``.
 
     Args:
         workspace: where.
         now: UTC seconds.
+        by: who drafts it.
         days: how long it is valid, 1 to 366.
         restart: leave aside a draft that has signatures already.
 
@@ -80,12 +72,14 @@ def draft(workspace: Workspace, *, now: int, days: int = DAYS_DEFAULT, restart: 
             message = f"There is root {newest} already."
             raise InputError("ROOT_EXISTS", message, mend="Draft its successor with 'tocsin root rotate'.")
         _require_all(workspace, 1)
-        _write_draft(workspace, b"", 1, now=now, days=days, restart=restart)
+        write_draft(workspace, b"", 1, now=now, by=by, days=days, restart=restart)
     return show(workspace, now=now)
 
 
 @operation("POST", "/root/rotation", right="trust:write")
-def rotate(workspace: Workspace, *, now: int, days: int = DAYS_DEFAULT, restart: bool = False) -> RootView:
+def rotate(
+    workspace: Workspace, *, now: int, by: str, days: int = DAYS_DEFAULT, restart: bool = False
+) -> RootView:
     """Draft the successor of the newest root from ``keys.toml``, without revoked keys, and ``policy.toml``.
 
     Arguments and errors as :func:`draft`.
@@ -98,39 +92,8 @@ def rotate(workspace: Workspace, *, now: int, days: int = DAYS_DEFAULT, restart:
         trusted = workspace.trusted()
         version = trusted.root.version + 1
         _require_all(workspace, version)
-        _write_draft(workspace, trusted.fleet, version, now=now, days=days, restart=restart)
+        write_draft(workspace, trusted.fleet, version, now=now, by=by, days=days, restart=restart)
     return show(workspace, now=now)
-
-
-def _write_draft(
-    workspace: Workspace, fleet: bytes, version: int, *, now: int, days: int, restart: bool
-) -> None:
-    if not 1 <= days <= 366:
-        raise InputError("BAD_VALUE", f"A root is valid for 1 to 366 days, not {days}.", mend="Mend --days.")
-    # Signatures without their draft are what a killed 'root publish' leaves.
-    signed = _draft_document(workspace).exists() and _draft_body(workspace).exists()
-    if signed and not restart:
-        raise InputError(
-            "DRAFT_SIGNED",
-            "There is a draft that somebody signed.",
-            mend="See it with 'tocsin root show'; to begin another one say --restart.",
-            where=str(_draft_document(workspace)),
-        )
-    entries = [entry for entry in workspace.key_entries().values() if entry.revoked is None]
-    body = Root(
-        type=Root.TYPE,
-        fleet=fleet,
-        subject=(),
-        version=version,
-        issued=now,
-        expires=now + days * DAY,
-        keys=tuple(RootKey(key=e.public, roles=e.roles, holder=e.holder) for e in entries),
-        policy=workspace.policy(),
-        exercise=workspace.settings.exercise,
-    )
-    _require_complete(body)
-    _draft_document(workspace).unlink(missing_ok=True)
-    files.write_atomic(_draft_body(workspace), dump(body))
 
 
 def _require_all(workspace: Workspace, version: int, digest_: bytes | None = None) -> None:
@@ -151,31 +114,40 @@ def _require_all(workspace: Workspace, version: int, digest_: bytes | None = Non
 
 
 @operation("POST", "/root/restoration", right="trust:manage")
-def restore(workspace: Workspace) -> list[int]:
+def restore(workspace: Workspace, *, now: int, by: str) -> list[int]:
     """Write the roots that the folder lacks, or holds damaged, from the store; return their versions.
 
     A file that gives way is kept beside it. Nothing is taken from the store unless every step from root 1
     verifies.
 
+    Args:
+        workspace: where.
+        now: UTC seconds.
+        by: who restores them.
+
     Raises:
         InputError: ROOT_MISSING, when the store holds none.
         DamagedError: STORE_DAMAGED.
     """
-    restored = []
-    with workspace.lock(), workspace.store() as store:
-        with store.read() as session:
+    with workspace.lock():
+        with workspace.store() as store, store.read() as session:
             load_trusted(session, store.where)
             known = session.documents(Root.TYPE)
-        for stored in known:
-            path = workspace.path / "roots" / f"{stored.version}.cose"
-            if _is_root(path, stored.digest):
-                continue
-            if path.exists():
-                with files.os_errors(path, "moved"):
-                    path.replace(path.with_name(f"{path.name}.damaged"))
-            files.write_atomic(path, stored.bytes)
-            restored.append(stored.version)
-    return restored
+        folder = workspace.path / "roots"
+        lost = [each for each in known if not _is_root(folder / f"{each.version}.cose", each.digest)]
+        versions = [each.version for each in lost]
+        if lost:
+            with recorded(workspace, "trust.root-restored", {"versions": versions}, now=now, by=by):
+                for each in lost:
+                    _put_root(folder / f"{each.version}.cose", each.bytes)
+    return versions
+
+
+def _put_root(path: Path, document: bytes) -> None:
+    if path.exists():
+        with files.os_errors(path, "moved"):
+            path.replace(path.with_name(f"{path.name}.damaged"))
+    files.write_atomic(path, document)
 
 
 def _is_root(path: Path, wanted: bytes) -> bool:
@@ -183,56 +155,6 @@ def _is_root(path: Path, wanted: bytes) -> bool:
         return path.is_file() and digest(path.read_bytes()) == wanted
     except RefusedError:
         return False
-
-
-def _require_complete(body: Root) -> None:
-    """Refuse a draft whose policy its keys cannot meet, in terms of what to do about it."""
-    if not body.keys:
-        mend = "Make them with 'tocsin key new NAME --role ROLE --holder HOLDER'."
-        raise InputError("ROOT_INCOMPLETE", "There are no keys yet.", mend=mend)
-    lacking = sorted(
-        {role for line in body.policy for role in body.missing(line.demands, body.by_kid)}, key=str
-    )
-    if lacking:
-        role = lacking[0]
-        known = sorted({role for entry in body.keys for role in entry.roles} - set(lacking))
-        meant = files.near(role, known) if role not in ROLES else ""
-        hint = f" {meant}" if meant.startswith("Did you") else ""
-        raise InputError(
-            "ROOT_INCOMPLETE",
-            f"Holders are missing for: {', '.join(lacking)}.{hint}",
-            mend=f"Make each with 'tocsin key new NAME --role {role} --holder HOLDER'.",
-        )
-    try:
-        checked(body)
-        load(Root, dump(body), size_max=ROOT_BYTES_MAX)
-    except RefusedError as error:
-        mend = "Mend policy.toml or keys.toml."
-        if "fewer root keys" in error.detail:
-            mend = "Make one more with 'tocsin key new NAME --role root --holder HOLDER'."
-        raise InputError("ROOT_INCOMPLETE", f"The root cannot be used: {error.detail}.", mend=mend) from None
-
-
-def _read_draft(workspace: Workspace) -> tuple[bytes, bytes | None, Root]:
-    """Return body bytes, the document once somebody signed, and the decoded body."""
-    body_path, document_path = _draft_body(workspace), _draft_document(workspace)
-    if not body_path.exists():
-        raise InputError("NO_DRAFT", "There is no draft of a root.", mend=f"Make it with {_MAKE}.")
-    body = files.read_stored(body_path, what="draft", mend=f"Make it again with {_MAKE}.")
-    try:
-        root = checked(unpack(Root, decode(body, size_max=ROOT_BYTES_MAX)))
-        document = document_path.read_bytes() if document_path.exists() else None
-        same = document is None or peek(document, Root) == root
-    except RefusedError as error:
-        raise _damaged_draft(body_path, error.detail or error.reason.means) from None
-    if not same:
-        raise _damaged_draft(body_path, "the signatures belong to another one")
-    return body, document, root
-
-
-def _damaged_draft(path: Path, why: str) -> DamagedError:
-    mend = f"Make it again with {_MAKE}."
-    return DamagedError("DRAFT_DAMAGED", f"The draft cannot be used: {why}.", mend=mend, where=str(path))
 
 
 def _approvals(workspace: Workspace, root: Root, document: bytes | None) -> Approvals:
@@ -257,11 +179,11 @@ def draft_bytes(workspace: Workspace) -> tuple[bytes, Root]:
         InputError: NO_DRAFT.
         DamagedError: DRAFT_DAMAGED.
     """
-    body, _, root = _read_draft(workspace)
+    body, _, root = read_draft(workspace)
     return body, root
 
 
-def sign_draft(workspace: Workspace, key: str, passphrase: Passphrase, *, now: int | None = None) -> RootView:
+def sign_draft(workspace: Workspace, key: str, passphrase: Passphrase, *, now: int, by: str) -> RootView:
     """Add one signature to the draft.
 
     Raises:
@@ -272,22 +194,32 @@ def sign_draft(workspace: Workspace, key: str, passphrase: Passphrase, *, now: i
         raise InputError(
             "NOT_A_ROOT_KEY", f"The key '{key}' does not have the role root.", mend="Name a root key."
         )
-    _require_say(workspace, _read_draft(workspace)[2], entry.public.thumbprint, key)
-    return add_signature(workspace, workspace.signer(key, passphrase), now=now)
+    _require_say(workspace, read_draft(workspace)[2], entry.public.thumbprint, key)
+    return add_signature(workspace, workspace.signer(key, passphrase), now=now, by=by)
 
 
-def add_signature(workspace: Workspace, signer: Signer, *, now: int | None = None) -> RootView:
+def add_signature(workspace: Workspace, signer: Signer, *, now: int, by: str) -> RootView:
     """Add a signer's signature to the draft; one that is there already changes nothing.
+
+    Args:
+        workspace: where.
+        signer: of a root key.
+        now: UTC seconds.
+        by: who brings it.
 
     Raises:
         InputError: NO_DRAFT; NOT_A_ROOT_KEY, when neither the draft nor the root before it lets it sign.
     """
     with workspace.lock():
-        body, document, root = _read_draft(workspace)
+        body, document, root = read_draft(workspace)
         kid = signer.public.thumbprint
         _require_say(workspace, root, kid, kid.hex()[:16])
-        files.write_atomic(_draft_document(workspace), sign(document, body, typ(Root.TYPE), signer))
-    return show(workspace, now=now)
+        signed = sign(document, body, typ(Root.TYPE), signer)
+        if signed != document:
+            about = {"version": root.version, "digest": hashlib.sha256(body).hexdigest(), "key": kid.hex()}
+            with recorded(workspace, "trust.root-signed", about, now=now, by=by):
+                files.write_atomic(document_path(workspace), signed)
+    return show(workspace)
 
 
 def _require_say(workspace: Workspace, root: Root, kid: bytes, name: str) -> None:
@@ -312,8 +244,8 @@ def show(workspace: Workspace, version: int | None = None, *, now: int | None = 
     Raises:
         InputError: NO_ROOT.
     """
-    if version is None and _draft_body(workspace).exists():
-        body, document, root = _read_draft(workspace)
+    if version is None and body_path(workspace).exists():
+        body, document, root = read_draft(workspace)
         found = _approvals(workspace, root, document)
         change = _change(workspace, root, now)
         return RootView(root, True, hashlib.sha256(body).hexdigest(), found, change)
@@ -353,8 +285,14 @@ def _change(workspace: Workspace, root: Root, now: int | None) -> Change:
 
 
 @operation("POST", "/root/publication", right="trust:publish")
-def publish(workspace: Workspace, *, now: int, dry_run: bool = False) -> RootView:
+def publish(workspace: Workspace, *, now: int, by: str, dry_run: bool = False) -> RootView:
     """Make the draft the next root, and hand it to the store for the broker.
+
+    Args:
+        workspace: where.
+        now: UTC seconds.
+        by: who publishes it.
+        dry_run: check everything and change nothing.
 
     Raises:
         InputError: NO_DRAFT.
@@ -362,7 +300,7 @@ def publish(workspace: Workspace, *, now: int, dry_run: bool = False) -> RootVie
         RefusedError: THRESHOLD_NOT_MET and whatever a device would refuse it for.
     """
     with workspace.lock():
-        _, document, root = _read_draft(workspace)
+        _, document, root = read_draft(workspace)
         view = show(workspace)
         _require_all(workspace, root.version, bytes.fromhex(view.digest))
         missing = view.approvals.missing
@@ -375,11 +313,11 @@ def publish(workspace: Workspace, *, now: int, dry_run: bool = False) -> RootVie
         # The store first: it refuses what does not verify, and takes the very same root twice.
         with workspace.store() as store:
             store.rehearsing = dry_run
-            publish_root(store, document, now, topics=workspace.topics)
+            publish_root(store, document, now, topics=workspace.topics, by=by)
         if not dry_run:
             files.write_atomic(workspace.path / "roots" / f"{root.version}.cose", document)
-            _draft_body(workspace).unlink()
-            _draft_document(workspace).unlink(missing_ok=True)
+            body_path(workspace).unlink()
+            document_path(workspace).unlink(missing_ok=True)
     signed = view.approvals.signed
     return RootView(root, draft=dry_run, digest=view.digest, approvals=Approvals(signed, ()))
 
