@@ -48,10 +48,14 @@ ByOption = Annotated[
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="Show at most so many.")]
 AfterOption = Annotated[str, typer.Option("--after", help="Go on behind this: what 'next' said.")]
-KeyOption = Annotated[str, typer.Option("--key", help="Name of the key that signs, from keys.toml.")]
+_THERE = "through a server also file:PATH, env:NAME or pkcs11:..."
+KeyOption = Annotated[str, typer.Option("--key", help=f"Key that signs: its name in keys.toml; {_THERE}")]
 OperatorKeyOption = Annotated[
     str | None,
-    typer.Option("--key", help="Name of the operator key that signs; needed where there are several."),
+    typer.Option(
+        "--key",
+        help=f"Operator key that signs, needed where there are several: its name in keys.toml; {_THERE}",
+    ),
 ]
 
 
