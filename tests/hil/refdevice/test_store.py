@@ -1,0 +1,382 @@
+"""What outlives a reset: after a power cut at any change of flash there is the old state whole, or the new one."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device_sim.core import slots
+
+from . import build
+from .build import Core, Cut
+
+
+class Record(ctypes.Structure):
+    """``tn_boot_record``."""
+
+    _fields_ = (
+        ("active", ctypes.c_uint8),
+        ("has_trial", ctypes.c_bool),
+        ("tried", ctypes.c_bool),
+        ("trial", ctypes.c_uint8),
+    )
+
+    def said(self) -> slots.BootRecord:
+        return slots.BootRecord(
+            active=self.active,
+            trial=self.trial if self.has_trial else None,
+            tried=True if self.has_trial and self.tried else None,
+        )
+
+
+def state(core: Core) -> ctypes.Array[ctypes.c_uint8]:
+    """The bytes of ``tn_stored`` behind its form: as many as any build of it has."""
+    return (ctypes.c_uint8 * 1024).in_dll(core.lib, "tn_stored")
+
+
+def fill(core: Core, value: int) -> None:
+    ctypes.memset(ctypes.addressof(state(core)) + 4, value, 1000)
+
+
+def filled(core: Core) -> int:
+    values = set(bytes(state(core))[4:1004])
+    assert len(values) == 1, "half of one state and half of another"
+    return values.pop()
+
+
+def start(core: Core) -> None:
+    core.power_on()
+    core.lib.tn_store_load()
+
+
+def writes_of(core: Core, act: Callable[[], object]) -> int:
+    before = core.lib.tn_store_writes()
+    act()
+    return int(core.lib.tn_store_writes() - before)
+
+
+def test_a_new_device_has_nothing(core: Core) -> None:
+    assert not core.lib.tn_store_load()
+    assert filled(core) == 0
+    record = Record(1, True, True, 1)
+    core.lib.tn_boot_load(ctypes.byref(record))
+    assert record.said() == slots.BootRecord(active=0)
+    assert core.lib.tn_boot_select() == 0
+    assert core.lib.tn_store_writes() == 0
+
+
+def test_the_newest_state_is_read_again(core: Core) -> None:
+    core.lib.tn_store_load()
+    for value in range(1, 40):  # several times around all pages
+        fill(core, value)
+        core.lib.tn_store_save()
+        start(core)
+        assert filled(core) == value
+
+
+@pytest.mark.parametrize("before", [0, 1, 5, 8, 9])
+def test_a_cut_leaves_the_old_state_or_the_new_one(core: Core, before: int) -> None:
+    def prepared() -> None:
+        core.new()
+        core.lib.tn_store_load()
+        for value in range(1, before + 1):
+            fill(core, value)
+            core.lib.tn_store_save()
+        start(core)
+        fill(core, 200)
+
+    prepared()
+    changes = writes_of(core, core.lib.tn_store_save)
+    assert changes == 3
+    for at, when in product(range(1, changes + 1), Cut):
+        prepared()
+        core.cut(at, when)
+        core.lib.tn_store_save()
+        assert core.dead
+        start(core)
+        assert filled(core) == (200 if (at, when) == (changes, Cut.AFTER) else before)
+        # And it goes on from there, whatever lies about.
+        for value in (201, 202):
+            fill(core, value)
+            core.lib.tn_store_save()
+            start(core)
+            assert filled(core) == value
+        assert core.wrong == ""
+
+
+def test_any_part_of_a_torn_record_may_be_there(core: Core) -> None:
+    """Flash may have taken any of the bytes of the write in which the power went."""
+    core.lib.tn_store_load()
+    fill(core, 1)
+    core.lib.tn_store_save()
+    old = core.flash()
+    fill(core, 2)
+    core.lib.tn_store_save()
+    new = core.flash()
+    differ = [at for at in range(len(new)) if old[at] != new[at]]
+    head = [at for at in differ if at % core.constants["TN_FLASH_PAGE"] < 16]
+    assert head
+    for missing in [*head, *differ[16::97]]:
+        core.new()
+        torn = bytearray(new)
+        torn[missing] = 0xFF
+        core.flash_load(0, bytes(torn))
+        start(core)
+        assert filled(core) == 1
+
+
+def test_erases_are_spread_evenly(core: Core) -> None:
+    core.lib.tn_store_load()
+    for _ in range(80):
+        core.lib.tn_store_save()
+    first = core.constants["TN_AT_STATE"] // core.constants["TN_FLASH_PAGE"]
+    counts = [core.lib.test_erases(first + page) for page in range(8)]
+    assert counts == [10] * 8
+    assert core.lib.tn_store_erases() == 80
+
+
+def test_what_the_maker_wrote_is_apart(core: Core) -> None:
+    maker = (ctypes.c_uint8 * 64).in_dll(core.lib, "tn_maker")
+    core.lib.tn_store_load()
+    fill(core, 7)
+    core.lib.tn_store_save()
+    for seed in (3, 4, 5):
+        ctypes.memset(maker, seed, 32)
+        changes = writes_of(core, lambda: core.lib.tn_store_save_factory(ctypes.byref(maker)))
+        start(core)
+        assert bytes(maker)[:32] == bytes([seed]) * 32
+        assert filled(core) == 7
+    for at, when in product(range(1, changes + 1), Cut):
+        core.cut(at, when)
+        ctypes.memset(maker, 6, 32)
+        core.lib.tn_store_save_factory(ctypes.byref(maker))
+        start(core)
+        done = (at, when) == (changes, Cut.AFTER)
+        assert bytes(maker)[:32] == bytes([6 if done else 5]) * 32
+
+
+# The boot record.
+
+RECORDS = st.builds(
+    Record,
+    active=st.integers(0, 1),
+    has_trial=st.booleans(),
+    tried=st.booleans(),
+    trial=st.integers(0, 1),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    records=st.lists(RECORDS, min_size=1, max_size=12),
+    selects=st.lists(st.booleans(), min_size=12, max_size=12),
+)
+def test_the_boot_loader_decides_as_pythons(
+    core_library: Core, records: list[Record], selects: list[bool]
+) -> None:
+    core = core_library
+    core.new()
+    for record, select in zip(records, selects, strict=False):
+        core.lib.tn_boot_save(ctypes.byref(record))
+        wanted = record.said()
+        core.power_on()
+        if select:
+            slot, stored = slots.select(slots.dump(wanted))
+            assert core.lib.tn_boot_select() == slot
+            wanted = slots.load_record(stored)
+            core.power_on()
+        found = Record()
+        core.lib.tn_boot_load(ctypes.byref(found))
+        assert found.said() == wanted
+    assert core.wrong == ""
+
+
+def test_a_cut_leaves_the_old_boot_record_or_the_new_one(core: Core) -> None:
+    """At every record of more than two pages of them, at every change of each."""
+    units = core.constants["TN_FLASH_PAGE"] // core.constants["TN_FLASH_UNIT"]
+    on, off = Record(0, True, False, 1), Record(0, False, False, 0)
+    old, new = off, on
+    for number in range(2 * units + 3):
+        near = number % units in {0, 1, 2, units - 2, units - 1}
+        core.power_on()
+        for at, when in product((1, 2), Cut) if near or number % 61 == 0 else ():
+            core.power_on()
+            core.cut(at, when)
+            core.lib.tn_boot_save(ctypes.byref(new))
+            cut = core.dead
+            core.power_on()
+            found = Record()
+            core.lib.tn_boot_load(ctypes.byref(found))
+            assert found.said() in ((old.said(), new.said()) if cut else (new.said(),))
+            core.lib.tn_boot_save(ctypes.byref(old))
+        core.lib.tn_boot_save(ctypes.byref(new))
+        core.power_on()
+        found = Record()
+        core.lib.tn_boot_load(ctypes.byref(found))
+        assert found.said() == new.said()
+        old, new = new, old
+        if core.wrong:
+            break
+    assert core.wrong == ""
+
+
+def test_any_part_of_a_torn_boot_record_may_be_there(core: Core) -> None:
+    unit = core.constants["TN_FLASH_UNIT"]
+    core.lib.tn_boot_save(ctypes.byref(Record(1, False, False, 0)))
+    core.lib.tn_boot_save(ctypes.byref(Record(1, True, False, 0)))
+    place = core.constants["TN_AT_BOOT"] + unit
+    flash, written = core.flash(), core.flash(place, unit)
+    for mask in range(255):  # a bit for each byte that is there
+        core.new()
+        core.flash_load(0, flash[:place])
+        core.flash_load(place, bytes(one if mask >> n & 1 else 0xFF for n, one in enumerate(written)))
+        core.power_on()
+        found = Record()
+        for _ in range(2):
+            core.lib.tn_boot_load(ctypes.byref(found))
+            assert found.said() == slots.BootRecord(active=1)
+            core.lib.tn_boot_save(ctypes.byref(Record(0, False, False, 0)))
+            core.power_on()
+            core.lib.tn_boot_load(ctypes.byref(found))
+            assert found.said() == slots.BootRecord(active=0)
+            core.lib.tn_boot_save(ctypes.byref(Record(1, False, False, 0)))
+            core.power_on()
+
+
+def test_a_trial_is_booted_once_even_when_the_power_goes_in_the_middle(core: Core) -> None:
+    for at, when in product((1, 2), Cut):
+        core.new()
+        core.lib.tn_boot_save(ctypes.byref(Record(0, True, False, 1)))
+        core.power_on()
+        core.cut(at, when)
+        chosen = core.lib.tn_boot_select()
+        boots = [] if core.dead else [chosen]
+        for _ in range(3):
+            core.power_on()
+            boots.append(core.lib.tn_boot_select())
+        assert boots.count(1) <= 1
+        assert boots[-1] == 0
+
+
+# Factory-new.
+
+
+def test_erasing_makes_it_factory_new_whole_or_not_at_all(core: Core) -> None:
+    names = core.constants
+    maker = (ctypes.c_uint8 * 64).in_dll(core.lib, "tn_maker")
+    image, pinned, secret = b"image" * 8, b"root 1" * 8, b"what was said" * 4
+
+    def prepared() -> None:
+        core.new()
+        core.lib.tn_store_load()
+        core.flash_load("TN_AT_SLOTS", image)
+        core.flash_load("TN_AT_ROOTS", pinned)
+        for place in (
+            "TN_AT_NOTICES",
+            "TN_AT_JOURNAL",
+            "TN_AT_OUTBOX",
+            "TN_AT_CATALOGUES",
+            "TN_AT_STAGING",
+            "TN_AT_PATCH",
+        ):
+            core.flash_load(place, secret)
+        core.flash_load(names["TN_AT_SLOTS"] + names["TN_SLOT_BYTES"], secret)
+        ctypes.memset(maker, 9, 32)
+        core.lib.tn_store_save_factory(ctypes.byref(maker))
+        core.lib.tn_boot_save(ctypes.byref(Record(0, True, False, 1)))
+        for value in (1, 2, 3):
+            fill(core, value)
+            core.lib.tn_store_save()
+        start(core)
+
+    prepared()
+    changes = writes_of(core, core.lib.tn_store_erase)
+    start(core)
+    assert filled(core) == 0
+    assert secret not in core.flash()
+    assert core.lib.tn_boot_select() == 0
+    assert core.flash(names["TN_AT_SLOTS"], len(image)) == image
+    assert core.flash(names["TN_AT_ROOTS"], len(pinned)) == pinned
+    assert bytes(maker)[:32] == bytes([9]) * 32
+    for at in (*range(1, 16), changes // 2, changes):
+        for when in Cut:
+            prepared()
+            core.cut(at, when)
+            core.lib.tn_store_erase()
+            assert core.dead
+            start(core)
+            assert filled(core) in (0, 3)
+            assert (filled(core) == 0) == ((at, when) >= (4, Cut.AFTER))
+            assert bytes(maker)[:32] == bytes([9]) * 32
+            assert core.wrong == ""
+
+
+# The door to flash.
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 16, 17, 127, 128, 129, 300])
+def test_bytes_are_written_to_whole_units(core: Core, count: int) -> None:
+    data = bytes(range(1, 251)) * 2
+    at = core.constants["TN_AT_STAGING"]
+    core.lib.tn_flash_erase(at, core.constants["TN_FLASH_PAGE"])
+    assert writes_of(core, lambda: core.lib.tn_flash_write(at, data, count)) == 1
+    assert core.flash(at, count + 16) == data[:count] + b"\xff" * 16
+    assert writes_of(core, lambda: core.lib.tn_flash_write(at, data, 0)) == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 128, 129, 4096, 4097])
+@pytest.mark.parametrize("from_flash", [False, True])
+def test_a_copy_erases_what_it_needs_and_no_more(core: Core, count: int, from_flash: bool) -> None:
+    data = bytes((7 * n) & 0xFF for n in range(count))
+    to, page = core.constants["TN_AT_STAGING"], core.constants["TN_FLASH_PAGE"]
+    core.flash_load(to, b"old" * 10)
+    source = core.in_memory(data)
+    if from_flash:
+        core.flash_load("TN_AT_SLOTS", data)
+        source = core.in_flash("TN_AT_SLOTS", count)
+    core.lib.tn_flash_copy(to, source)
+    assert core.flash(to, count) == data
+    assert core.lib.tn_store_erases() == -(-count // page)
+
+
+def test_a_dead_device_writes_nothing(core: Core) -> None:
+    at = core.constants["TN_AT_STAGING"]
+    core.cut(1, Cut.BEFORE)
+    core.lib.tn_flash_write(at, b"12345678", 8)
+    assert core.dead
+    core.lib.tn_flash_write(at, b"12345678", 8)
+    core.lib.tn_flash_erase(at, 4096)
+    core.lib.port_uart_write(b"late", 4)
+    assert core.flash(at, 8) == b"\xff" * 8
+    assert core.sent() == b""
+
+
+def test_the_layout_has_no_holes_and_no_overlaps() -> None:
+    names = build.constants()
+    ends = {
+        "TN_AT_FACTORY": "TN_FACTORY_BYTES",
+        "TN_AT_STATE": "TN_STATE_BYTES",
+        "TN_AT_JOURNAL": "TN_JOURNAL_BYTES",
+        "TN_AT_BOOT": "TN_BOOT_BYTES",
+        "TN_AT_ROOTS": "TN_ROOTS_BYTES",
+        "TN_AT_CATALOGUES": "TN_CATALOGUES_BYTES",
+        "TN_AT_PATCH": "TN_PATCH_AREA",
+        "TN_AT_STAGING": "TN_STAGING_BYTES",
+        "TN_AT_OUTBOX": "TN_OUTBOX_BYTES",
+    }
+    places = {name: at for name, at in names.items() if name.startswith("TN_AT_")}
+    sizes = {name: names[size] for name, size in ends.items()}
+    sizes["TN_AT_NOTICES"] = names["TN_NOTICE_AREA"] * names["TN_NOTICE_AREAS"]
+    sizes["TN_AT_SLOTS"] = 2 * names["TN_SLOT_BYTES"]
+    assert set(sizes) == set(places)
+    at = 0
+    for name in sorted(places, key=places.__getitem__):
+        assert places[name] == at, name
+        assert at % names["TN_FLASH_PAGE"] == 0
+        at += sizes[name]
+    assert at == names["TN_FLASH_BYTES"]
