@@ -129,7 +129,7 @@ def untold(
             if number < int(part or 0):
                 continue
             start = device if number == int(part or 0) else ""
-            for found in _paged(session, matter, column, query.where(~_shown(matter, column)), start):
+            for found in _paged(session, matter, column, query.where(~_settled(matter, column)), start):
                 yield f"{account}/{number}/{found.device}", found
 
 
@@ -148,16 +148,18 @@ def _owned(account: str, products: Collection[str]) -> Sequence[tuple[sa.ColumnE
     ]
 
 
-def _shown(matter: Matter, device: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Say that a device has shown the text: most have, and need not be read."""
+def _settled(matter: Matter, device: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Say that a device has shown the text, or does not need to: most are so, and need not be read."""
     n = schema.notice_states
+    as_text = sa.and_(n.c.shown.is_not(None), n.c.surface.in_(sorted(map(int, TEXTUAL))))
     return sa.exists().where(
         n.c.device == device,
         n.c.advisory == matter.notice.id,
         n.c.revision == matter.notice.revision,
-        n.c.shown.is_not(None),
-        n.c.surface.in_(sorted(map(int, TEXTUAL))),
-        n.c.state != int(NoticeState.REJECTED),
+        sa.or_(
+            sa.and_(as_text, n.c.state != int(NoticeState.REJECTED)),
+            sa.and_(n.c.shown.is_(None), n.c.state == int(NoticeState.NOT_APPLICABLE)),
+        ),
     )
 
 
