@@ -25,20 +25,24 @@ static struct {
     uint8_t bits;
 } boot;
 
-static uint32_t place(uint32_t page, uint32_t unit) {
+static uint32_t place(uint32_t page, uint32_t unit)
+{
     return TN_AT_BOOT + page * TN_FLASH_PAGE + unit * TN_FLASH_UNIT;
 }
 
-static uint16_t unit_crc(const boot_unit *unit) {
+static uint16_t unit_crc(const boot_unit *unit)
+{
     return tn_crc16(0, unit, TN_FLASH_UNIT - 2u);
 }
 
-static bool is_whole(const boot_unit *unit) {
+static bool is_whole(const boot_unit *unit)
+{
     uint16_t crc = unit_crc(unit);
     return unit->form == FORM && unit->crc[0] == (uint8_t)(crc >> 8) && unit->crc[1] == (uint8_t)crc;
 }
 
-static bool is_erased(const boot_unit *unit) {
+static bool is_erased(const boot_unit *unit)
+{
     const uint8_t *bytes = (const uint8_t *)unit;
     uint8_t all = 0xFF;
     for (uint32_t i = 0; i < TN_FLASH_UNIT; i++) {
@@ -48,7 +52,8 @@ static bool is_erased(const boot_unit *unit) {
 }
 
 /* Look through one page. A record that was torn has spoilt its unit: the next one goes behind all that says anything. */
-static void look_through(uint32_t page) {
+static void look_through(uint32_t page)
+{
     boot_unit unit;
     uint32_t behind = 0;
     bool newest = false;
@@ -69,7 +74,8 @@ static void look_through(uint32_t page) {
     }
 }
 
-static void find(void) {
+static void find(void)
+{
     if (!boot.known) {
         boot.known = true;
         boot.page = 1;
@@ -79,7 +85,8 @@ static void find(void) {
     }
 }
 
-void tn_boot_load(tn_boot_record *record) {
+void tn_boot_load(tn_boot_record *record)
+{
     find();
     record->active = (boot.bits & BIT_ACTIVE) != 0u;
     record->has_trial = (boot.bits & BIT_HAS_TRIAL) != 0u;
@@ -87,7 +94,8 @@ void tn_boot_load(tn_boot_record *record) {
     record->tried = (boot.bits & BIT_TRIED) != 0u;
 }
 
-void tn_boot_save(const tn_boot_record *record) {
+void tn_boot_save(const tn_boot_record *record)
+{
     uint8_t bits = (uint8_t)(record->active != 0u ? BIT_ACTIVE : 0u);
     if (record->has_trial) {
         bits |= BIT_HAS_TRIAL;
@@ -113,7 +121,8 @@ void tn_boot_save(const tn_boot_record *record) {
     boot.bits = bits;
 }
 
-uint8_t tn_boot_select(void) {
+uint8_t tn_boot_select(void)
+{
     tn_boot_record record;
     tn_boot_load(&record);
     if (!record.has_trial) {

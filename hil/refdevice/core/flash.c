@@ -11,27 +11,32 @@ static struct {
     bool dead; /* a port that cannot end its program returns from the cut: nothing is written from then on */
 } door;
 
-uint32_t tn_store_writes(void) {
+uint32_t tn_store_writes(void)
+{
     return door.writes;
 }
 
-uint32_t tn_store_erases(void) {
+uint32_t tn_store_erases(void)
+{
     return door.erases;
 }
 
 #ifdef TN_TEST_BUILD
-void tn_flash_cut(uint32_t at, tn_cut when) {
+void tn_flash_cut(uint32_t at, tn_cut when)
+{
     door.cut_at = at;
     door.cut_when = (uint8_t)when;
 }
 
-static void power_off(void) {
+static void power_off(void)
+{
     door.dead = true;
     port_power_off();
 }
 
 /* Count one change; true where the power goes at it. */
-static bool counted(void) {
+static bool counted(void)
+{
     door.writes++;
     if (door.cut_at == 0u) {
         return false;
@@ -41,7 +46,8 @@ static bool counted(void) {
 }
 #endif
 
-static void write_whole(uint32_t at, const uint8_t *bytes, uint32_t count) {
+static void write_whole(uint32_t at, const uint8_t *bytes, uint32_t count)
+{
     uint8_t last[TN_FLASH_UNIT];
     uint32_t even = count - count % TN_FLASH_UNIT;
     if (even > 0u) {
@@ -54,7 +60,8 @@ static void write_whole(uint32_t at, const uint8_t *bytes, uint32_t count) {
     }
 }
 
-void tn_flash_write(uint32_t at, const void *bytes, uint32_t count) {
+void tn_flash_write(uint32_t at, const void *bytes, uint32_t count)
+{
     if (door.dead || count == 0u) {
         return;
     }
@@ -73,7 +80,8 @@ void tn_flash_write(uint32_t at, const void *bytes, uint32_t count) {
     write_whole(at, bytes, count);
 }
 
-static void erase_page(uint32_t at) {
+static void erase_page(uint32_t at)
+{
     if (door.dead) {
         return;
     }
@@ -94,13 +102,15 @@ static void erase_page(uint32_t at) {
     port_flash_erase(at);
 }
 
-void tn_flash_erase(uint32_t at, uint32_t count) {
+void tn_flash_erase(uint32_t at, uint32_t count)
+{
     for (uint32_t done = 0; done < count; done += TN_FLASH_PAGE) {
         erase_page(at + done);
     }
 }
 
-void tn_flash_copy(uint32_t to, tn_source from) {
+void tn_flash_copy(uint32_t to, tn_source from)
+{
     uint8_t piece[COPY_BYTES];
     uint32_t pages = (from.length + TN_FLASH_PAGE - 1u) / TN_FLASH_PAGE;
     tn_flash_erase(to, pages * TN_FLASH_PAGE);

@@ -37,12 +37,14 @@ static const record_kind state_kind = {TN_AT_STATE, TN_STATE_BYTES / TN_FLASH_PA
                                        &tn_stored};
 static record_place factory_place, state_place;
 
-static uint32_t head_crc(const record_head *head) {
+static uint32_t head_crc(const record_head *head)
+{
     return tn_crc32(0, head, sizeof(*head) - sizeof(head->crc));
 }
 
 /* Whether the record on this page is whole; its head is known to be. */
-static bool whole(const record_kind *kind, uint32_t page, const record_head *head) {
+static bool whole(const record_kind *kind, uint32_t page, const record_head *head)
+{
     uint8_t piece[CHECK_BYTES];
     uint32_t at = kind->at + page * TN_FLASH_PAGE + (uint32_t)sizeof(*head);
     uint32_t crc = head_crc(head);
@@ -54,7 +56,8 @@ static bool whole(const record_kind *kind, uint32_t page, const record_head *hea
     return crc == head->crc;
 }
 
-static bool load(const record_kind *kind, record_place *place) {
+static bool load(const record_kind *kind, record_place *place)
+{
     record_head head;
     *place = (record_place){0, 0};
     for (uint32_t page = 0; page < kind->pages; page++) {
@@ -72,7 +75,8 @@ static bool load(const record_kind *kind, record_place *place) {
 }
 
 /* The head is written last: without it the page says nothing. */
-static void save(const record_kind *kind, record_place *place) {
+static void save(const record_kind *kind, record_place *place)
+{
     record_place next = {(place->page + 1u) % kind->pages, place->number + 1u};
     record_head head = {kind->form, next.number, kind->length, 0};
     uint32_t at = kind->at + next.page * TN_FLASH_PAGE;
@@ -83,7 +87,8 @@ static void save(const record_kind *kind, record_place *place) {
     *place = next;
 }
 
-bool tn_store_load(void) {
+bool tn_store_load(void)
+{
     if (!load(&factory_kind, &factory_place)) {
         tn_fill(&tn_maker, 0, sizeof(tn_maker));
     }
@@ -94,16 +99,19 @@ bool tn_store_load(void) {
     return tn_maker.provisioned;
 }
 
-void tn_store_save(void) {
+void tn_store_save(void)
+{
     save(&state_kind, &state_place);
 }
 
-void tn_store_save_factory(const tn_factory *factory) {
+void tn_store_save_factory(const tn_factory *factory)
+{
     tn_copy(&tn_maker, factory, sizeof(tn_maker));
     save(&factory_kind, &factory_place);
 }
 
-void tn_store_erase(void) {
+void tn_store_erase(void)
+{
     tn_boot_record record;
     tn_boot_load(&record);
     record.has_trial = false;

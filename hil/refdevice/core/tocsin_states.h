@@ -67,7 +67,8 @@ typedef enum {
 #define TN_IN(set, state) ((((uint32_t)(set) >> (state)) & 1u) != 0u)
 
 /* Whether one state may follow another; unused, they cost nothing. */
-static inline bool tn_notice_may(uint32_t from, uint32_t to) {
+static inline bool tn_notice_may(uint32_t from, uint32_t to)
+{
     static const uint32_t next[11] = {
         0x000003C6u, /* QUEUED */
         0x000003C4u, /* SENT */
@@ -84,7 +85,8 @@ static inline bool tn_notice_may(uint32_t from, uint32_t to) {
     return from < 11u && to < 11u && ((next[from] >> to) & 1u) != 0u;
 }
 
-static inline bool tn_patch_may(uint32_t from, uint32_t to) {
+static inline bool tn_patch_may(uint32_t from, uint32_t to)
+{
     static const uint32_t next[25] = {
         0x008F4002u, /* QUEUED */
         0x00EF4034u, /* OFFERED */

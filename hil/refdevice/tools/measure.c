@@ -11,15 +11,18 @@
 #define TIMES 8u
 #define KNOWN 1000000u
 
-static uint32_t begin(void) {
+static uint32_t begin(void)
+{
     return TIMER_0->value;
 }
 
-static uint32_t instructions(uint32_t since) {
+static uint32_t instructions(uint32_t since)
+{
     return (since - TIMER_0->value) * NS_PER_TICK;
 }
 
-static void say(const char *what, uint32_t number) {
+static void say(const char *what, uint32_t number)
+{
     uint8_t digits[11];
     uint32_t count = sizeof(digits);
     digits[--count] = '\n';
@@ -32,14 +35,16 @@ static void say(const char *what, uint32_t number) {
 }
 
 /* Two instructions a round. */
-static uint32_t known(void) {
+static uint32_t known(void)
+{
     uint32_t rounds = KNOWN / 2u;
     uint32_t since = begin();
     __asm__ volatile("1: subs %0, %0, #1\n bne 1b" : "+r"(rounds) : : "cc");
     return instructions(since);
 }
 
-static uint32_t verify(uint8_t number) {
+static uint32_t verify(uint8_t number)
+{
     static uint8_t seed[TN_PUBLIC], key[TN_PUBLIC], signature[TN_SIGNATURE];
     tn_source message = tn_in_flash(TN_AT_STAGING, TN_ROOT_BYTES_MAX);
     tn_fill(seed, number, sizeof(seed));
@@ -52,7 +57,8 @@ static uint32_t verify(uint8_t number) {
     return good && !tn_ed25519_check(key, signature, &message, 1) ? took : 0xFFFFFFFFu;
 }
 
-void tn_main(void) {
+void tn_main(void)
+{
     uint32_t most = 0;
     say("known ", known());
     for (uint8_t number = 0; number < TIMES; number++) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from os import environ
 
 import pytest
@@ -17,6 +17,12 @@ def _needed(program: str, package: str) -> None:
         if environ.get("CI") == "true":
             pytest.fail(told)
         pytest.skip(told)
+
+
+@pytest.fixture(scope="session")
+def needed() -> Callable[[str, str], None]:
+    """Skip where a program is not installed, and fail where CI is true."""
+    return _needed
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,8 @@ static int line = -1;     /* the client, or the terminal's own end */
 static int far_end = -1;  /* of the terminal: kept open, so that a client may come and go */
 static bool deaf;         /* nobody reads: what is sent is lost, as on a wire */
 
-static bool open_pty(const char *link) {
+static bool open_pty(const char *link)
+{
     struct termios how;
     char draft[4096];
     const char *name;
@@ -51,7 +52,8 @@ static bool open_pty(const char *link) {
     return true;
 }
 
-static void take_client(bool wait) {
+static void take_client(bool wait)
+{
     int one = 1;
     int client = accept4(listener, NULL, NULL, wait ? 0 : SOCK_NONBLOCK);
     if (client < 0) {
@@ -68,7 +70,8 @@ static void take_client(bool wait) {
     (void)setsockopt(line, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-static bool open_tcp(const char *number) {
+static bool open_tcp(const char *number)
+{
     int one = 1;
     char *end;
     unsigned long port = strtoul(number, &end, 10);
@@ -94,7 +97,8 @@ static bool open_tcp(const char *number) {
     return true;
 }
 
-bool line_open(const char *port) {
+bool line_open(const char *port)
+{
     bool there = false;
     if (strcmp(port, "pty") == 0) {
         there = open_pty("");
@@ -107,24 +111,28 @@ bool line_open(const char *port) {
     return there;
 }
 
-void line_descriptors(char *text, unsigned room) {
+void line_descriptors(char *text, unsigned room)
+{
     snprintf(text, room, "%d,%d,%d", listener, line, far_end);
 }
 
-void line_take(const char *descriptors) {
+void line_take(const char *descriptors)
+{
     if (sscanf(descriptors, "%d,%d,%d", &listener, &line, &far_end) != 3) {
         exit(2);
     }
 }
 
-static void hang_up(void) {
+static void hang_up(void)
+{
     if (listener >= 0) {
         close(line);
         line = -1;
     }
 }
 
-uint32_t port_uart_read(uint8_t *bytes, uint32_t most) {
+uint32_t port_uart_read(uint8_t *bytes, uint32_t most)
+{
     struct pollfd waits[2] = {{.fd = line, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
     if (poll(waits, 2, IDLE_MS) <= 0) {
         return 0;
@@ -143,7 +151,8 @@ uint32_t port_uart_read(uint8_t *bytes, uint32_t most) {
     return count > 0 ? (uint32_t)count : 0u;
 }
 
-void port_uart_write(const uint8_t *bytes, uint32_t count) {
+void port_uart_write(const uint8_t *bytes, uint32_t count)
+{
     while (count > 0 && line >= 0) {
         ssize_t sent = send(line, bytes, count, MSG_NOSIGNAL);
         if (sent < 0 && errno == ENOTSOCK) {

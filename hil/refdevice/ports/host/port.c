@@ -30,14 +30,16 @@ static bool was_reset;
 static struct timespec began;
 static int64_t ahead; /* seconds that the board's clock is before the machine's */
 
-static void fail(const char *what) {
+static void fail(const char *what)
+{
     perror(what);
     exit(2);
 }
 
 /* -- flash -- */
 
-static void flash_open(const char *path) {
+static void flash_open(const char *path)
+{
     struct stat found;
     static uint8_t erased[TN_FLASH_PAGE];
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -58,23 +60,27 @@ static void flash_open(const char *path) {
     close(file);
 }
 
-static void check(bool holds, const char *what, uint32_t at) {
+static void check(bool holds, const char *what, uint32_t at)
+{
     if (!holds) {
         fprintf(stderr, "flash: %s at 0x%x\n", what, at);
         _exit(EXIT_FLASH);
     }
 }
 
-static void check_inside(uint32_t at, uint32_t count) {
+static void check_inside(uint32_t at, uint32_t count)
+{
     check(at <= TN_FLASH_BYTES && count <= TN_FLASH_BYTES - at, "outside", at);
 }
 
-void port_flash_read(uint32_t at, void *bytes, uint32_t count) {
+void port_flash_read(uint32_t at, void *bytes, uint32_t count)
+{
     check_inside(at, count);
     memcpy(bytes, flash + at, count);
 }
 
-void port_flash_write(uint32_t at, const void *bytes, uint32_t count) {
+void port_flash_write(uint32_t at, const void *bytes, uint32_t count)
+{
     check_inside(at, count);
     check(at % TN_FLASH_UNIT == 0u && count % TN_FLASH_UNIT == 0u, "not whole units", at);
     for (uint32_t i = 0; i < count; i++) {
@@ -83,7 +89,8 @@ void port_flash_write(uint32_t at, const void *bytes, uint32_t count) {
     memcpy(flash + at, bytes, count);
 }
 
-void port_flash_erase(uint32_t at) {
+void port_flash_erase(uint32_t at)
+{
     check_inside(at, TN_FLASH_PAGE);
     check(at % TN_FLASH_PAGE == 0u, "not a page", at);
     memset(flash + at, 0xFF, TN_FLASH_PAGE);
@@ -91,24 +98,28 @@ void port_flash_erase(uint32_t at) {
 
 /* -- time -- */
 
-uint64_t port_time_ms(void) {
+uint64_t port_time_ms(void)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t ms = (int64_t)(now.tv_sec - began.tv_sec) * 1000 + (now.tv_nsec - began.tv_nsec) / 1000000;
     return ms > 0 ? (uint64_t)ms : 0u;
 }
 
-uint64_t port_time_utc(void) {
+uint64_t port_time_utc(void)
+{
     return (uint64_t)((int64_t)time(NULL) + ahead);
 }
 
 /* -- display -- */
 
-static bool dot(const uint8_t *dots, uint32_t row, uint32_t column) {
+static bool dot(const uint8_t *dots, uint32_t row, uint32_t column)
+{
     return ((dots[(row * COLUMNS + column) / 8u] >> (7u - column % 8u)) & 1u) != 0u;
 }
 
-bool port_display_page(const uint8_t *dots) {
+bool port_display_page(const uint8_t *dots)
+{
     static const char *const halves[] = {" ", "\xE2\x96\x80", "\xE2\x96\x84", "\xE2\x96\x88"};
     fprintf(display_file, "page\n");
     for (uint32_t row = 0; row < TN_PAGE_BYTES * 8u / COLUMNS; row += 2u) {
@@ -120,14 +131,16 @@ bool port_display_page(const uint8_t *dots) {
     return fflush(display_file) == 0;
 }
 
-bool port_display_line(uint32_t number, const char *text, uint32_t length) {
+bool port_display_line(uint32_t number, const char *text, uint32_t length)
+{
     fprintf(display_file, "%u %.*s\n", number, (int)length, text);
     return fflush(display_file) == 0;
 }
 
 /* -- reset -- */
 
-void port_reset(void) {
+void port_reset(void)
+{
     char descriptors[64];
     line_descriptors(descriptors, sizeof(descriptors));
     if (setenv("TOCSIN_DEVICE_LINE", descriptors, 1) == 0) {
@@ -136,12 +149,14 @@ void port_reset(void) {
     fail("reset");
 }
 
-bool port_was_reset(void) {
+bool port_was_reset(void)
+{
     return was_reset;
 }
 
 #ifdef TN_TEST_BUILD
-void port_flash_erase_half(uint32_t at) {
+void port_flash_erase_half(uint32_t at)
+{
     check_inside(at, TN_FLASH_PAGE);
     memset(flash + at, 0xFF, TN_FLASH_PAGE / 2u);
 }
@@ -150,7 +165,8 @@ void port_flash_erase_half(uint32_t at) {
 void __gcov_dump(void);
 #endif
 
-void port_power_off(void) {
+void port_power_off(void)
+{
 #ifdef TN_COVERAGE
     __gcov_dump();
 #endif
@@ -159,7 +175,8 @@ void port_power_off(void) {
 #endif
 
 /* The clock is as far ahead after a reset as before. */
-static void set_clock(const char *utc) {
+static void set_clock(const char *utc)
+{
     const char *before = getenv("TOCSIN_DEVICE_AHEAD");
     char text[32];
     ahead = before != NULL ? strtoll(before, NULL, 10) : strtoll(utc, NULL, 10) - (int64_t)time(NULL);
@@ -169,7 +186,8 @@ static void set_clock(const char *utc) {
     }
 }
 
-int main(int count, char **words) {
+int main(int count, char **words)
+{
     const char *descriptors = getenv("TOCSIN_DEVICE_LINE");
     arguments = words;
     display_file = stderr;

@@ -37,7 +37,8 @@ static uint64_t utc_at_start;
 
 /* -- uart -- */
 
-void board_send(board_uart *uart, const uint8_t *bytes, uint32_t count) {
+void board_send(board_uart *uart, const uint8_t *bytes, uint32_t count)
+{
     while (count-- > 0u) {
         while ((uart->state & UART_SENDING) != 0u) {
         }
@@ -45,7 +46,8 @@ void board_send(board_uart *uart, const uint8_t *bytes, uint32_t count) {
     }
 }
 
-uint32_t port_uart_read(uint8_t *bytes, uint32_t most) {
+uint32_t port_uart_read(uint8_t *bytes, uint32_t most)
+{
     uint32_t count = 0;
     if ((UART_0->state & UART_CAME) == 0u) {
         __asm__ volatile("wfi"); /* until a byte comes, or the timer's next interrupt: nothing else would happen */
@@ -59,51 +61,59 @@ uint32_t port_uart_read(uint8_t *bytes, uint32_t most) {
     return count;
 }
 
-void port_uart_write(const uint8_t *bytes, uint32_t count) {
+void port_uart_write(const uint8_t *bytes, uint32_t count)
+{
     board_send(UART_0, bytes, count);
 }
 
 /* -- flash -- */
 
-static uint8_t *place(uint32_t at) {
+static uint8_t *place(uint32_t at)
+{
     return (uint8_t *)(PSRAM + at);
 }
 
-void port_flash_read(uint32_t at, void *bytes, uint32_t count) {
+void port_flash_read(uint32_t at, void *bytes, uint32_t count)
+{
     const uint8_t *from = place(at);
     for (uint8_t *to = bytes; count > 0u; count--) {
         *to++ = *from++;
     }
 }
 
-void port_flash_write(uint32_t at, const void *bytes, uint32_t count) {
+void port_flash_write(uint32_t at, const void *bytes, uint32_t count)
+{
     uint8_t *to = place(at);
     for (const uint8_t *from = bytes; count > 0u; count--) {
         *to++ &= *from++; /* flash only clears bits */
     }
 }
 
-static void erase(uint32_t at, uint32_t count) {
+static void erase(uint32_t at, uint32_t count)
+{
     uint32_t *to = (uint32_t *)(PSRAM + at);
     for (; count > 0u; count -= 4u) {
         *to++ = 0xFFFFFFFFu;
     }
 }
 
-void port_flash_erase(uint32_t at) {
+void port_flash_erase(uint32_t at)
+{
     erase(at, TN_FLASH_PAGE);
 }
 
 /* -- time -- */
 
-uint64_t port_time_ms(void) {
+uint64_t port_time_ms(void)
+{
     uint32_t now = TIMER_0->value; /* it counts down and begins anew: less than a round of 171 seconds has passed */
     ticks += value - now;
     value = now;
     return ticks / TICKS_PER_MS;
 }
 
-uint64_t port_time_utc(void) {
+uint64_t port_time_utc(void)
+{
     if (utc_at_start == 0u) {
         return 0;
     }
@@ -114,15 +124,18 @@ uint64_t port_time_utc(void) {
 
 /* -- display -- */
 
-static void draw(const char *text, uint32_t count) {
+static void draw(const char *text, uint32_t count)
+{
     board_send(UART_1, (const uint8_t *)text, count);
 }
 
-static bool dot(const uint8_t *dots, uint32_t row, uint32_t column) {
+static bool dot(const uint8_t *dots, uint32_t row, uint32_t column)
+{
     return ((dots[(row * COLUMNS + column) / 8u] >> (7u - column % 8u)) & 1u) != 0u;
 }
 
-bool port_display_page(const uint8_t *dots) {
+bool port_display_page(const uint8_t *dots)
+{
     static const char halves[4][3] = {" ", "\xE2\x96\x80", "\xE2\x96\x84", "\xE2\x96\x88"};
     draw("page\n", 5);
     for (uint32_t row = 0; row < TN_PAGE_BYTES * 8u / COLUMNS; row += 2u) {
@@ -135,7 +148,8 @@ bool port_display_page(const uint8_t *dots) {
     return true;
 }
 
-bool port_display_line(uint32_t number, const char *text, uint32_t length) {
+bool port_display_line(uint32_t number, const char *text, uint32_t length)
+{
     char digits[2] = {(char)('0' + number / 10u % 10u), (char)('0' + number % 10u)};
     draw(number < 10u ? digits + 1 : digits, number < 10u ? 1u : 2u);
     draw(" ", 1);
@@ -146,7 +160,8 @@ bool port_display_line(uint32_t number, const char *text, uint32_t length) {
 
 /* -- reset -- */
 
-void port_reset(void) {
+void port_reset(void)
+{
     (void)port_time_utc();
     WORDS->restart = RESTART;
     AIRCR = AIRCR_RESET;
@@ -154,29 +169,34 @@ void port_reset(void) {
     }
 }
 
-bool port_was_reset(void) {
+bool port_was_reset(void)
+{
     return reset_before;
 }
 
 #ifdef TN_TEST_BUILD
-void port_flash_erase_half(uint32_t at) {
+void port_flash_erase_half(uint32_t at)
+{
     erase(at, TN_FLASH_PAGE / 2u);
 }
 
-void port_power_off(void) {
+void port_power_off(void)
+{
     board_exit(EXIT_POWER);
 }
 #endif
 
 bool board_ended;
 
-void board_stand_still(void) {
+void board_stand_still(void)
+{
     for (;;) {
         __asm__ volatile("wfi");
     }
 }
 
-void board_exit(uint32_t status) {
+void board_exit(uint32_t status)
+{
     uint32_t block[2] = {0x20026u, status}; /* the application ends */
     register uint32_t call __asm__("r0") = 0x20u;
     register uint32_t *told __asm__("r1") = block;
@@ -185,7 +205,8 @@ void board_exit(uint32_t status) {
     board_stand_still();
 }
 
-void board_open(void) {
+void board_open(void)
+{
     UART_0->divider = 16;
     UART_0->control = UART_SENDS | UART_RECEIVES | UART_INTERRUPTS;
     UART_1->divider = 16;
@@ -199,7 +220,8 @@ void board_open(void) {
     value = 0xFFFFFFFFu;
 }
 
-static void psram_open(void) {
+static void psram_open(void)
+{
     uint64_t start = *(volatile uint64_t *)PSRAM_START;
     if (WORDS->magic != MAGIC) {
         erase(0, TN_FLASH_BYTES);
@@ -218,7 +240,8 @@ static void psram_open(void) {
     WORDS->start = start;
 }
 
-void board_main(void) {
+void board_main(void)
+{
     board_open();
     psram_open();
     tn_main();

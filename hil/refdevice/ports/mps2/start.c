@@ -16,7 +16,8 @@ _Noreturn void board_fault(void);
 #define PAINT 0xA5A5A5A5u
 #define EXIT_FAULT 71u
 
-void *memcpy(void *to, const void *from, size_t count) {
+void *memcpy(void *to, const void *from, size_t count)
+{
     uint8_t *target = to;
     const uint8_t *source = from;
     while (count-- > 0u) {
@@ -25,7 +26,8 @@ void *memcpy(void *to, const void *from, size_t count) {
     return to;
 }
 
-void *memmove(void *to, const void *from, size_t count) {
+void *memmove(void *to, const void *from, size_t count)
+{
     uint8_t *target = to;
     const uint8_t *source = from;
     if (target <= source) {
@@ -37,7 +39,8 @@ void *memmove(void *to, const void *from, size_t count) {
     return to;
 }
 
-void *memset(void *to, int value, size_t count) {
+void *memset(void *to, int value, size_t count)
+{
     uint8_t *target = to;
     while (count-- > 0u) {
         *target++ = (uint8_t)value;
@@ -45,7 +48,8 @@ void *memset(void *to, int value, size_t count) {
     return to;
 }
 
-int memcmp(const void *one, const void *other, size_t count) {
+int memcmp(const void *one, const void *other, size_t count)
+{
     const uint8_t *first = one, *second = other;
     for (; count > 0u; count--, first++, second++) {
         if (*first != *second) {
@@ -55,7 +59,8 @@ int memcmp(const void *one, const void *other, size_t count) {
     return 0;
 }
 
-void board_start(void) {
+void board_start(void)
+{
     register uint32_t *top __asm__("sp");
     for (uint32_t *word = board_stack; word < top; word++) {
         *word = PAINT;
@@ -71,7 +76,8 @@ void board_start(void) {
 }
 
 /* A stack that overflowed, too: its pages are below all memory. */
-void board_fault(void) {
+void board_fault(void)
+{
 #ifdef TN_TEST_BUILD
     static const uint8_t said[] = "\r\ntocsin: fault\r\n";
     if (board_ended) {

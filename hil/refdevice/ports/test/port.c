@@ -36,7 +36,8 @@ struct world {
 
 static struct world *world;
 
-static size_t size_of_data(void) {
+static size_t size_of_data(void)
+{
     return (size_t)(_end - begin_of_data);
 }
 
@@ -44,7 +45,8 @@ static size_t size_of_data(void) {
 void __gcov_dump(void);
 #endif
 
-__attribute__((constructor)) static void made(void) {
+__attribute__((constructor)) static void made(void)
+{
     world = calloc(1, sizeof(*world));
     char *first = malloc(size_of_data());
     if (world == NULL || first == NULL) {
@@ -55,7 +57,8 @@ __attribute__((constructor)) static void made(void) {
     memcpy(first, begin_of_data, size_of_data());
 }
 
-static void power(bool was_reset) {
+static void power(bool was_reset)
+{
 #ifdef TN_COVERAGE
     __gcov_dump(); /* counts are statics too */
 #endif
@@ -67,13 +70,15 @@ static void power(bool was_reset) {
     world->ms = 0;
 }
 
-static void wrong(const char *what, uint32_t at) {
+static void wrong(const char *what, uint32_t at)
+{
     if (world->wrong[0] == 0) {
         snprintf(world->wrong, sizeof(world->wrong), "%s at 0x%x", what, at);
     }
 }
 
-static void keep(kept *where, const void *bytes, uint32_t count) {
+static void keep(kept *where, const void *bytes, uint32_t count)
+{
     if (where->count + count > KEPT_BYTES) {
         where->count = 0; /* nobody reads it */
     }
@@ -81,7 +86,8 @@ static void keep(kept *where, const void *bytes, uint32_t count) {
     where->count += count;
 }
 
-static uint32_t take(kept *where, uint8_t *bytes, uint32_t most) {
+static uint32_t take(kept *where, uint8_t *bytes, uint32_t most)
+{
     uint32_t count = where->count < most ? where->count : most;
     memcpy(bytes, where->bytes, count);
     memmove(where->bytes, where->bytes + count, where->count - count);
@@ -91,16 +97,19 @@ static uint32_t take(kept *where, uint8_t *bytes, uint32_t most) {
 
 /* -- what tests call -- */
 
-void test_power_on(void) {
+void test_power_on(void)
+{
     power(false);
 }
 
 /* What follows port_reset(). */
-void test_reset(void) {
+void test_reset(void)
+{
     power(true);
 }
 
-void test_new(void) {
+void test_new(void)
+{
     char *first = world->first;
     power(false);
     memset(world, 0, sizeof(*world));
@@ -108,82 +117,99 @@ void test_new(void) {
     world->first = first;
 }
 
-bool test_dead(void) {
+bool test_dead(void)
+{
     return world->dead;
 }
 
-bool test_reset_asked(void) {
+bool test_reset_asked(void)
+{
     return world->reset;
 }
 
 /* The first thing that no flash would bear; empty: nothing. */
-const char *test_wrong(void) {
+const char *test_wrong(void)
+{
     return world->wrong;
 }
 
-uint8_t *test_flash(void) {
+uint8_t *test_flash(void)
+{
     return world->flash;
 }
 
-uint32_t test_flash_bytes(void) {
+uint32_t test_flash_bytes(void)
+{
     return TN_FLASH_BYTES;
 }
 
 /* Put bytes there as if they had been erased and written. */
-void test_flash_load(uint32_t at, const uint8_t *bytes, uint32_t count) {
+void test_flash_load(uint32_t at, const uint8_t *bytes, uint32_t count)
+{
     memcpy(world->flash + at, bytes, count);
     memset(world->written + at / TN_FLASH_UNIT, true, (count + TN_FLASH_UNIT - 1u) / TN_FLASH_UNIT);
 }
 
-uint32_t test_erases(uint32_t page) {
+uint32_t test_erases(uint32_t page)
+{
     return world->erases[page];
 }
 
-void test_set_utc(uint64_t utc) {
+void test_set_utc(uint64_t utc)
+{
     world->utc = utc;
 }
 
-void test_set_ms(uint64_t ms) {
+void test_set_ms(uint64_t ms)
+{
     world->ms = ms;
 }
 
-void test_uart_feed(const uint8_t *bytes, uint32_t count) {
+void test_uart_feed(const uint8_t *bytes, uint32_t count)
+{
     keep(&world->in, bytes, count);
 }
 
-uint32_t test_uart_take(uint8_t *bytes, uint32_t most) {
+uint32_t test_uart_take(uint8_t *bytes, uint32_t most)
+{
     return take(&world->out, bytes, most);
 }
 
 /* Lines drawn since they were taken last: "number text\n" each. */
-uint32_t test_lines_take(uint8_t *bytes, uint32_t most) {
+uint32_t test_lines_take(uint8_t *bytes, uint32_t most)
+{
     return take(&world->lines, bytes, most);
 }
 
 /* How many pages were drawn; the last one. */
-uint32_t test_pages(uint8_t *dots) {
+uint32_t test_pages(uint8_t *dots)
+{
     memcpy(dots, world->page, TN_PAGE_BYTES);
     return world->pages;
 }
 
 /* The display does not work from now on, or does again. */
-void test_blind(bool blind) {
+void test_blind(bool blind)
+{
     world->blind = blind;
 }
 
 /* -- what the core calls -- */
 
-uint32_t port_uart_read(uint8_t *bytes, uint32_t most) {
+uint32_t port_uart_read(uint8_t *bytes, uint32_t most)
+{
     return take(&world->in, bytes, most);
 }
 
-void port_uart_write(const uint8_t *bytes, uint32_t count) {
+void port_uart_write(const uint8_t *bytes, uint32_t count)
+{
     if (!world->dead && !world->reset) {
         keep(&world->out, bytes, count);
     }
 }
 
-static bool inside(uint32_t at, uint32_t count) {
+static bool inside(uint32_t at, uint32_t count)
+{
     bool fits = at <= TN_FLASH_BYTES && count <= TN_FLASH_BYTES - at;
     if (!fits) {
         wrong("outside of flash", at);
@@ -191,7 +217,8 @@ static bool inside(uint32_t at, uint32_t count) {
     return fits;
 }
 
-void port_flash_read(uint32_t at, void *bytes, uint32_t count) {
+void port_flash_read(uint32_t at, void *bytes, uint32_t count)
+{
     if (inside(at, count)) {
         memcpy(bytes, world->flash + at, count);
     } else {
@@ -199,7 +226,8 @@ void port_flash_read(uint32_t at, void *bytes, uint32_t count) {
     }
 }
 
-void port_flash_write(uint32_t at, const void *bytes, uint32_t count) {
+void port_flash_write(uint32_t at, const void *bytes, uint32_t count)
+{
     if (world->dead || !inside(at, count)) {
         return;
     }
@@ -215,7 +243,8 @@ void port_flash_write(uint32_t at, const void *bytes, uint32_t count) {
     memcpy(world->flash + at, bytes, count);
 }
 
-static void erase(uint32_t at, uint32_t count) {
+static void erase(uint32_t at, uint32_t count)
+{
     if (world->dead || !inside(at, TN_FLASH_PAGE)) {
         return;
     }
@@ -228,23 +257,28 @@ static void erase(uint32_t at, uint32_t count) {
     world->erases[at / TN_FLASH_PAGE]++;
 }
 
-void port_flash_erase(uint32_t at) {
+void port_flash_erase(uint32_t at)
+{
     erase(at, TN_FLASH_PAGE);
 }
 
-void port_flash_erase_half(uint32_t at) {
+void port_flash_erase_half(uint32_t at)
+{
     erase(at, TN_FLASH_PAGE / 2u);
 }
 
-uint64_t port_time_ms(void) {
+uint64_t port_time_ms(void)
+{
     return world->ms;
 }
 
-uint64_t port_time_utc(void) {
+uint64_t port_time_utc(void)
+{
     return world->utc;
 }
 
-bool port_display_page(const uint8_t *dots) {
+bool port_display_page(const uint8_t *dots)
+{
     if (world->blind) {
         return false;
     }
@@ -253,7 +287,8 @@ bool port_display_page(const uint8_t *dots) {
     return true;
 }
 
-bool port_display_line(uint32_t number, const char *text, uint32_t length) {
+bool port_display_line(uint32_t number, const char *text, uint32_t length)
+{
     char head[16];
     if (world->blind) {
         return false;
@@ -264,14 +299,17 @@ bool port_display_line(uint32_t number, const char *text, uint32_t length) {
     return true;
 }
 
-void port_reset(void) {
+void port_reset(void)
+{
     world->reset = true;
 }
 
-bool port_was_reset(void) {
+bool port_was_reset(void)
+{
     return world->was_reset;
 }
 
-void port_power_off(void) {
+void port_power_off(void)
+{
     world->dead = true;
 }
