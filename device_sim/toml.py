@@ -38,7 +38,7 @@ _WINDOWS_MAX: Final = 16
 _MINUTES: Final = 1_440  # of a day
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)  # True and 1 are equal, and not the same
 def _shared(value: Any) -> Any:
     """Return one object for equal values: ten thousand devices have few languages and products."""
     return value

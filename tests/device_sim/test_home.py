@@ -280,3 +280,12 @@ def test_equal_parts_of_many_devices_are_one_object() -> None:
     assert one.languages is two.languages
     assert one.topics is two.topics
     assert one.vendor_id is two.vendor_id
+
+
+def test_parts_of_one_value_and_different_kinds_stay_what_they_are() -> None:
+    written = write_profile(replace(PROFILE, delta=True, surface=Surface.SCREEN, defer_max=1, battery_min=1))
+    for _ in range(2):
+        read = read_profile(written, where="a")
+        assert (read.delta, read.surface, read.defer_max) == (True, Surface.SCREEN, 1)
+        assert (type(read.delta), type(read.surface), type(read.defer_max)) == (bool, Surface, int)
+        assert write_profile(read) == written
