@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 _FROM_LEFT, _POP = "\u202a", "\u202c"  # embedding from left to right, and its end
@@ -64,6 +64,7 @@ def unshaped(text: str) -> set[str]:
     return {name.partition(" ")[0] for name in names} & _UNSHAPED
 
 
+@lru_cache(maxsize=1_024)  # the same lines stand on every screen
 def shape(text: str) -> str:
     """Return a text in the forms that its letters have beside their neighbours, in written order."""
     return "".join(letter for letter in _shaped(_plain(text)) if not _is_unseen(letter))
@@ -74,6 +75,7 @@ def cells(text: str) -> str:
     return shape(text) if is_from_right(text) else text
 
 
+@lru_cache(maxsize=1_024)  # the same lines stand on every screen
 def visual(line: str, *, from_right: bool = True) -> str:
     """Return one line in the order of its cells from left to right, shaped.
 

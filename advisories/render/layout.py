@@ -49,6 +49,7 @@ def _columns(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
+@lru_cache(maxsize=2_048)  # every channel says the same words
 def clean(text: str) -> str:
     """Return composed letters and single spaces, without anything unseen that could turn a text round.
 
@@ -100,6 +101,11 @@ def _units(word: str) -> list[str]:
 
 def wrap(text: str, columns: int) -> list[str]:
     """Break a text into lines of at most ``columns`` columns; an empty text gives no line."""
+    return list(_wrapped(text, columns))
+
+
+@lru_cache(maxsize=1_024)  # every channel says the same words
+def _wrapped(text: str, columns: int) -> tuple[str, ...]:
     lines: list[str] = []
     line = ""
     for piece, spaced in pieces(text):
@@ -112,7 +118,7 @@ def wrap(text: str, columns: int) -> list[str]:
         while len(head := _fitting(line, columns)) < len(line) or _width_at_end(line) > columns:
             lines.append(head.replace(SOFT_HYPHEN, ""))
             line = line[len(head) :]
-    return [*lines, _finish(line)] if line else lines
+    return (*lines, _finish(line)) if line else tuple(lines)
 
 
 def _width_at_end(piece: str) -> int:

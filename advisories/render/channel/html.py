@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Final
 
@@ -35,6 +35,7 @@ def shown(value: object) -> Markup:
     return found + _plain(text[last:])
 
 
+@lru_cache(maxsize=1_024)  # pages and letters say the same words
 def _plain(text: str) -> Markup:
     """Clean and escape; a space at an end belongs to the sentence."""
     cleaned = tidy(text)
