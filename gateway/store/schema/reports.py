@@ -16,6 +16,7 @@ reports = Table(  # every report, byte for byte
     Column("received", Float, nullable=False),
     Column("salt", LargeBinary(16)),  # in its digest in the audit chain; null: from before there were salts
     Column("entry", BigInteger),  # the audit row that vouches for it; null: the same
+    Index("ix_reports_received", "received"),  # what is old is erased in a transaction that others wait for
 )
 
 device_states = Table(  # the newest report of each device, decoded

@@ -235,6 +235,7 @@ def _journal() -> None:
 def _reports() -> None:
     op.add_column("reports", sa.Column("salt", sa.LargeBinary(16), nullable=True))
     op.add_column("reports", sa.Column("entry", sa.BigInteger(), nullable=True))
+    op.create_index("ix_reports_received", "reports", ["received"])
 
 
 def _patches() -> None:
