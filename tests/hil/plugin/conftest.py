@@ -23,7 +23,9 @@ filterwarnings = error
 
 
 _LEAN = tuple(
-    word for name in ("anyio", "asyncio", "cov", "hypothesispytest") for word in ("-p", f"no:{name}")
+    word
+    for name in ("anyio", "asyncio", "cov", "hypothesispytest", "schemathesis")
+    for word in ("-p", f"no:{name}")
 )
 """Loading the plugins of others takes longer than most runs; one test has them all."""
 EVERY_PLUGIN = ("-o", "asyncio_default_fixture_loop_scope=function")

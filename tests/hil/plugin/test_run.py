@@ -174,7 +174,7 @@ def test_a_board_that_somebody_holds_names_the_holder(project: Project) -> None:
         """
 import subprocess, sys
 def test_outer(hil_smp, monkeypatch):
-    again = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:asyncio", "--hil-boards", "hil-boards.toml", "--hil-wait", "0.2", "inner.py"]
+    again = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:asyncio", "-p", "no:schemathesis", "--hil-boards", "hil-boards.toml", "--hil-wait", "0.2", "inner.py"]
     inner = subprocess.run(again, capture_output=True, text=True)
     print(inner.stdout)
     assert inner.returncode == 3
