@@ -3,20 +3,22 @@
 #include "port.h"
 #include "state.h"
 
-/* One unit of flash each, one after the other, in two pages that take turns: the newest whole one counts. */
+/* Eight bytes each, one after the other, in two pages that take turns: the newest whole one counts. */
 typedef struct {
     uint32_t number;
     uint8_t form, bits, crc[2];
 } boot_unit;
 
 #define FORM 0xB0u
-#define UNITS (TN_FLASH_PAGE / TN_FLASH_UNIT) /* of one page */
+#define UNIT_BYTES 8u
+#define STRIDE (TN_FLASH_UNIT > UNIT_BYTES ? TN_FLASH_UNIT : UNIT_BYTES)
+#define UNITS (TN_FLASH_PAGE / STRIDE) /* of one page */
 #define BIT_ACTIVE 1u
 #define BIT_HAS_TRIAL 2u
 #define BIT_TRIAL 4u
 #define BIT_TRIED 8u
 
-typedef char boot_unit_is_one_unit[sizeof(boot_unit) == TN_FLASH_UNIT ? 1 : -1];
+typedef char boot_unit_has_its_size[sizeof(boot_unit) == UNIT_BYTES ? 1 : -1];
 
 static struct {
     bool known;      /* the pages have been looked through */
@@ -27,12 +29,12 @@ static struct {
 
 static uint32_t place(uint32_t page, uint32_t unit)
 {
-    return TN_AT_BOOT + page * TN_FLASH_PAGE + unit * TN_FLASH_UNIT;
+    return TN_AT_BOOT + page * TN_FLASH_PAGE + unit * STRIDE;
 }
 
 static uint16_t unit_crc(const boot_unit *unit)
 {
-    return tn_crc16(0, unit, TN_FLASH_UNIT - 2u);
+    return tn_crc16(0, unit, UNIT_BYTES - 2u);
 }
 
 static bool is_whole(const boot_unit *unit)
@@ -45,7 +47,7 @@ static bool is_erased(const boot_unit *unit)
 {
     const uint8_t *bytes = (const uint8_t *)unit;
     uint8_t all = 0xFF;
-    for (uint32_t i = 0; i < TN_FLASH_UNIT; i++) {
+    for (uint32_t i = 0; i < UNIT_BYTES; i++) {
         all &= bytes[i];
     }
     return all == 0xFFu;

@@ -3,8 +3,10 @@
 #ifndef TN_LIMITS_H
 #define TN_LIMITS_H
 
-#define TN_FLASH_PAGE 4096u
-#define TN_FLASH_UNIT 8u
+#define TN_FLASH_PAGE 4096u /* erased as a whole; a flash whose own pages are smaller erases several */
+#ifndef TN_FLASH_UNIT
+#define TN_FLASH_UNIT 8u /* written as a whole, once; a power of two from 4 to 32 */
+#endif
 
 /* Documents. What is larger is refused with TOO_BIG before anything is decoded. */
 #define TN_DOCUMENT_BYTES_MAX 4096u /* any message: four drawn pages are the largest */
@@ -24,17 +26,19 @@
 #define TN_SIGNATURES_MAX 16u /* on one document */
 #define TN_NOTICES_MAX 4u
 #define TN_PATCHES_MAX 2u
-#define TN_FLOORS_MAX (4u + TN_NOTICES_MAX) /* catalogue, timestamp, offer, answer, and a notice each */
+#define TN_FLOORS_MAX 16u     /* catalogue, timestamp, offer, answer, and twelve notices: they outlive their tracks */
 #define TN_JOURNAL_MAX 64u    /* entries kept until a receipt covers them */
 #define TN_JOURNAL_REFUSALS_MAX 48u
 #define TN_JOURNAL_REPORT_MAX 12u /* entries in one report */
 #define TN_REFUSALS_PER_BOOT_MAX 16u
 #define TN_NONCES_MAX 4u
-#define TN_OUTBOX_MAX 12u
+#define TN_OUT_TOPICS_MAX 3u /* subscriptions and their ends that wait to be read */
 
 #define TN_NAME_BYTES_MAX 64u
 #define TN_LANGUAGE_BYTES_MAX 35u
 #define TN_TOPIC_BYTES_MAX 256u
+#define TN_TOPIC_ROOM 192u /* of a topic this device builds, its end included */
+#define TN_NUMBER_ROOM 21u /* of a number in decimal */
 
 /* The serial line. */
 #define TN_SMP_BUFFER_BYTES 384u /* a whole message, its head included, with four bytes to spare */
@@ -50,7 +54,8 @@
 #define TN_AT_BOOT (TN_AT_JOURNAL + TN_JOURNAL_BYTES)
 #define TN_BOOT_BYTES (2u * TN_FLASH_PAGE) /* boot records, taking turns */
 #define TN_AT_ROOTS (TN_AT_BOOT + TN_BOOT_BYTES)
-#define TN_ROOTS_BYTES (3u * TN_FLASH_PAGE) /* the pinned root 1; the trusted root, and the one that takes its place */
+#define TN_ROOT_AREA (2u * TN_FLASH_PAGE) /* a root, and in the second page what older floors rest on */
+#define TN_ROOTS_BYTES (TN_FLASH_PAGE + 2u * TN_ROOT_AREA) /* the pinned root 1; the trusted root, and the one that takes its place */
 #define TN_AT_CATALOGUES (TN_AT_ROOTS + TN_ROOTS_BYTES)
 #define TN_CATALOGUES_BYTES (2u * TN_FLASH_PAGE)
 #define TN_AT_NOTICES (TN_AT_CATALOGUES + TN_CATALOGUES_BYTES)

@@ -26,10 +26,10 @@ typedef struct {
     uint32_t page, number; /* where the newest one lies; 0: nowhere */
 } record_place;
 
-/* Every record has a page of its own. */
-typedef char factory_fits_a_page[sizeof(tn_factory) + sizeof(record_head) <= TN_FLASH_PAGE ? 1 : -1];
-typedef char state_fits_a_page[sizeof(tn_state) + sizeof(record_head) <= TN_FLASH_PAGE ? 1 : -1];
-typedef char head_is_even[sizeof(record_head) % TN_FLASH_UNIT == 0u ? 1 : -1];
+/* Every record has a page of its own, and its head has units of its own. */
+#define HEAD_BYTES ((uint32_t)(sizeof(record_head) + TN_FLASH_UNIT - 1u) / TN_FLASH_UNIT * TN_FLASH_UNIT)
+typedef char factory_fits_a_page[sizeof(tn_factory) + HEAD_BYTES <= TN_FLASH_PAGE ? 1 : -1];
+typedef char state_fits_a_page[sizeof(tn_state) + HEAD_BYTES <= TN_FLASH_PAGE ? 1 : -1];
 
 static const record_kind factory_kind = {TN_AT_FACTORY, TN_FACTORY_BYTES / TN_FLASH_PAGE, FORM_FACTORY,
                                          sizeof(tn_factory), &tn_maker};
@@ -46,7 +46,7 @@ static uint32_t head_crc(const record_head *head)
 static bool whole(const record_kind *kind, uint32_t page, const record_head *head)
 {
     uint8_t piece[CHECK_BYTES];
-    uint32_t at = kind->at + page * TN_FLASH_PAGE + (uint32_t)sizeof(*head);
+    uint32_t at = kind->at + page * TN_FLASH_PAGE + HEAD_BYTES;
     uint32_t crc = head_crc(head);
     for (uint32_t done = 0; done < kind->length; done += CHECK_BYTES) {
         uint32_t count = kind->length - done < CHECK_BYTES ? kind->length - done : CHECK_BYTES;
@@ -70,7 +70,7 @@ static bool load(const record_kind *kind, record_place *place)
     if (place->number == 0u) {
         return false;
     }
-    port_flash_read(kind->at + place->page * TN_FLASH_PAGE + (uint32_t)sizeof(head), kind->object, kind->length);
+    port_flash_read(kind->at + place->page * TN_FLASH_PAGE + HEAD_BYTES, kind->object, kind->length);
     return true;
 }
 
@@ -82,7 +82,7 @@ static void save(const record_kind *kind, record_place *place)
     uint32_t at = kind->at + next.page * TN_FLASH_PAGE;
     head.crc = tn_crc32(head_crc(&head), kind->object, kind->length);
     tn_flash_erase(at, TN_FLASH_PAGE);
-    tn_flash_write(at + (uint32_t)sizeof(head), kind->object, kind->length);
+    tn_flash_write(at + HEAD_BYTES, kind->object, kind->length);
     tn_flash_write(at, &head, sizeof(head));
     *place = next;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 from collections.abc import Callable
 from itertools import product
 
@@ -107,6 +108,41 @@ def test_a_cut_leaves_the_old_state_or_the_new_one(core: Core, before: int) -> N
             start(core)
             assert filled(core) == value
         assert core.wrong == ""
+
+
+@pytest.fixture(scope="module", params=[4, 16, 32])
+def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
+    """The store on a flash with other units; the rest of the core does not know of them."""
+    made = tmp_path_factory.mktemp("units") / "core.so"
+    files = [f"core/{name}.c" for name in ("store", "boot", "flash", "source", "crc")]
+    flags = ["-std=c99", "-shared", "-fPIC", "-DTN_TEST_BUILD", f"-DTN_FLASH_UNIT={request.param}u", "-Icore"]
+    subprocess.run(["cc", *flags, "-o", made, "ports/test/port.c", *files], check=True, cwd=build.SOURCE)
+    return Core(made)
+
+
+def test_flash_may_be_written_in_other_units(other: Core) -> None:
+    other.new()
+    other.lib.tn_store_load()
+    for value in range(1, 12):
+        for at, when in product((1, 2, 3), Cut):
+            fill(other, 100 + value)
+            other.cut(at, when)
+            other.lib.tn_store_save()
+            start(other)
+            assert filled(other) == (100 + value if (at, when) == (3, Cut.AFTER) else max(value - 1, 0))
+        fill(other, value)
+        other.lib.tn_store_save()
+        start(other)
+        assert filled(other) == value
+    for number in range(1100):
+        record = Record(number % 2, False, False, 0)
+        other.lib.tn_boot_save(ctypes.byref(record))
+        if number % 37 == 0:
+            other.power_on()
+        found = Record()
+        other.lib.tn_boot_load(ctypes.byref(found))
+        assert found.said() == record.said()
+    assert other.wrong == ""
 
 
 def test_any_part_of_a_torn_record_may_be_there(core: Core) -> None:
