@@ -1,0 +1,1 @@
+"""The table: a module a subject, a row a verdict."""

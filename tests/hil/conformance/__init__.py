@@ -1,0 +1,1 @@
+"""The table of verdicts, run against every device that this repository has."""
