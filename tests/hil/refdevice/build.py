@@ -191,6 +191,11 @@ def core() -> Core:
     return Core(built("library-coverage" if os.environ.get(COVERAGE) else "library", "core.so"))
 
 
+def host() -> Path:
+    """Build the program for this machine: with sanitizers, or counting branches."""
+    return built("host-coverage" if os.environ.get(COVERAGE) else "sanitized")
+
+
 def _growing(target: str) -> tuple[str, ...]:
     """Leave out what does not compile yet, and stand in for what is not there: only while the core is being written."""
     if not target.startswith("library"):

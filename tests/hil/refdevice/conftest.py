@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from os import environ
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,21 @@ def core_library() -> build.Core:
     _needed("cc", "gcc")
     _needed("make", "make")
     return build.core()
+
+
+@pytest.fixture(scope="session")
+def host_device(needed: Callable[[str, str], None]) -> Path:
+    """The device as a program for this machine, with ASan and UBSan: ``DEVICE FLASH PORT``."""
+    needed("cc", "gcc")
+    return build.host()
+
+
+@pytest.fixture(scope="session")
+def qemu_device(needed: Callable[[str, str], None]) -> Path:
+    """The device as an image for ``qemu-system-arm -M mps2-an385``, a test build."""
+    needed("arm-none-eabi-gcc", "gcc-arm-none-eabi")
+    needed("qemu-system-arm", "qemu-system-arm")
+    return build.built("qemu", "tocsin-device.elf")
 
 
 @pytest.fixture
