@@ -32,7 +32,7 @@
 #define TN_JOURNAL_REPORT_MAX 12u /* entries in one report */
 #define TN_REFUSALS_PER_BOOT_MAX 16u
 #define TN_NONCES_MAX 4u
-#define TN_OUT_TOPICS_MAX 3u /* subscriptions and their ends that wait to be read */
+#define TN_OUT_TOPICS_MAX 2u /* subscriptions and their ends that wait to be read */
 
 #define TN_NAME_BYTES_MAX 64u
 #define TN_LANGUAGE_BYTES_MAX 35u

@@ -4,6 +4,7 @@
 #define TN_ROOMS_H
 
 #include "state.h"
+#include "tocsin_limits.h"
 
 /* -- session.c: what all rooms share -- */
 
@@ -14,11 +15,13 @@ typedef struct {
     uint8_t image[TN_HASH];   /* SHA-256 over the image that booted */
     uint32_t counter;         /* its security counter */
     uint64_t now;             /* UTC seconds by the board's clock and what a test added */
-    int64_t clock_ahead;
-    uint64_t wake;            /* when something is due next; 0: nothing is */
+    int64_t clock_ahead;      /* what a test has set the clock on by; and how far forward in all, in milliseconds */
+    uint64_t ms_ahead;
+    uint64_t ms;              /* milliseconds for pauses: they only rise, also where the clock goes back */
     tn_reason heard;          /* the first refusal of this step, for the verdict of `submit` */
     char words[48];           /* and a few words on it */
     uint8_t boot[8];          /* random, another one at every boot */
+    bool in_step;             /* a request is being carried out: the console waits */
 } tn_session;
 
 extern tn_session tn_now;
@@ -30,7 +33,6 @@ void tn_touch(void);                 /* the state has changed */
 void tn_save(void);                  /* store it, where it has: before anything that others may notice */
 uint64_t tn_time(void);              /* session.time of the Python core */
 uint64_t tn_warning_time(void);      /* session.warning_time */
-void tn_wake(uint64_t at);
 void tn_random(void *bytes, uint32_t count); /* at most 32 */
 void tn_log(tn_reason reason, const char *words); /* a line on the console, and `heard` */
 /* session.record / session.refuse: one journal entry; `digest` may be NULL. */
@@ -47,16 +49,15 @@ typedef struct {
     uint8_t digest[TN_HASH];
 } tn_entry;
 
-void tn_journal_boot(void);                          /* find what is kept; what the state does not count was never written */
-void tn_journal_append(const tn_entry *entry);       /* before the state that counts it is stored */
-bool tn_journal_read(uint64_t index, tn_entry *entry);
-uint32_t tn_journal_kept(void);
-void tn_journal_forget(uint64_t below);
+void tn_journal_boot(void);                    /* find what is kept; what the state does not count was never written */
+bool tn_journal_append(const tn_entry *entry); /* before the state that counts it is stored; false: no room */
+/* Read an entry; it stays until the next call of any of these. NULL: it is not kept. */
+const tn_entry *tn_journal_read(uint64_t index);
 void tn_entry_put(tn_writer *to, const tn_entry *entry); /* as CBOR: what the head is made of */
 
 /* -- agent.c: sorts messages, walks roots, lets time pass for everybody -- */
 
-void tn_agent_boot(void);                             /* once after tn_store_load(): epoch, slot, measurement, rooms */
+bool tn_agent_boot(void);                             /* once after tn_store_load(): epoch, slot, measurement, rooms; false: it was never provisioned, or its root is no root */
 tn_reason tn_agent_receive(const char *topic, tn_source data); /* the verdict; what was held or not needed is TN_OK */
 void tn_agent_connected(bool up);
 void tn_agent_acknowledge(void);
@@ -70,28 +71,41 @@ void tn_agent_clock(uint64_t utc);                    /* a test sets the time */
 void tn_missing(const char *topic, bool subscribe);
 /* Whether this topic was fetched just now and nothing came. */
 bool tn_absent(const char *topic);
-void tn_fetch_step(void);
+/* One level after the other, without the prefix: tn_topic(to, "patch", product, number, NULL). Returns `to`. */
+char *tn_topic(char to[TN_TOPIC_ROOM], const char *first, ...);
+char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number);
+void tn_fetch_begin(void); /* before the rooms of a step: give up what came in vain */
+void tn_fetch_step(void);  /* behind them */
 void tn_fetch_disconnected(void);
 
 /* -- outbox.c: what the device wants said, oldest first; the bytes of a report or want lie in TN_AT_OUTBOX -- */
 
 typedef enum { TN_PUBLISH, TN_SUBSCRIBE, TN_UNSUBSCRIBE } tn_out_kind;
+typedef enum { TN_LEAF_REPORT, TN_LEAF_WANT } tn_leaf; /* a page of TN_AT_OUTBOX each */
 
 typedef struct {
-    uint32_t number;
+    uint32_t number; /* from 1 in each boot */
     uint8_t kind;
-    char topic[TN_TOPIC_BYTES_MAX / 2];
+    char topic[TN_TOPIC_ROOM]; /* with the prefix */
     tn_source data;
 } tn_out;
 
-void tn_out_put(tn_out_kind kind, const char *topic, tn_source data); /* of each leaf (report, want) only the newest is kept */
-const tn_out *tn_out_head(void);  /* NULL: nothing to say */
-void tn_out_acknowledge(uint32_t number);
+/* Bytes that are put into a page of the outbox, piece by piece. */
+void tn_out_begin(tn_leaf leaf);
+void tn_out_add(const void *bytes, uint32_t count);
+/* What was added from offset `from` on: what lies in flash already, and what still waits in memory for a whole unit. */
+void tn_out_added(uint32_t from, tn_source parts[2]);
+void tn_out_publish(void);               /* it stands at the end; an older one of the same leaf goes */
+bool tn_out_topic(tn_out_kind kind, const char *below_prefix); /* false: no room */
+const tn_out *tn_out_head(void);         /* NULL: nothing to say */
+void tn_out_acknowledge(uint32_t number); /* drops all up to a number that was read */
 void tn_out_clear(void);
+bool tn_out_full(void);
 
 /* -- reporter.c -- */
 
 tn_reason tn_answer_take(tn_source data);
+void tn_reporter_boot(void);
 void tn_reporter_connected(void);
 void tn_reporter_step(void);
 void tn_want_nonce(uint8_t nonce[16]); /* remembered, so that its answer is known again */
