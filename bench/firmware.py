@@ -27,6 +27,10 @@ LIMITS: Final = (
 )
 LIBRARY_FRAME: Final = 64
 """Stack of a function that no graph names: the compiler's own, for 64-bit division."""
+START: Final = "board_start"
+"""Where the image begins."""
+REACH: Final[Mapping[str, tuple[str, ...]]] = {}
+"""Functions that call what a pointer names, and whom they may reach."""
 KNOWN: Final = 1_000_000
 """Instructions that ``tools/measure.c`` counts first, to show that counting works."""
 QEMU: Final = (
@@ -83,8 +87,8 @@ def calls(folder: Path) -> Calls:
     callees: dict[str, set[str]] = {}
     indirect: set[str] = set()
     taken: set[str] = set()
-    for path in sorted(folder.rglob("*.ci")):
-        for line in path.read_text(encoding="utf-8").splitlines():
+    for path in sorted(folder.rglob("*.o")):
+        for line in path.with_suffix(".ci").read_text(encoding="utf-8").splitlines():
             if node := _NODE.match(line):
                 if node[3] != "static":
                     raise ValueError(f"{node[1]}: its stack has no fixed size")
@@ -95,7 +99,7 @@ def calls(folder: Path) -> Calls:
                     indirect.add(caller)
                 else:
                     callees.setdefault(caller, set()).add(_short(edge[2]))
-        taken |= _taken(path.with_suffix(".o"))
+        taken |= _taken(path)
     names = {caller: frozenset(found) for caller, found in callees.items()}
     return Calls(frames, names, frozenset(indirect), frozenset(taken & set(frames)))
 
@@ -151,6 +155,19 @@ def deepest(graph: Calls, start: str, reach: Mapping[str, Iterable[str]]) -> tup
         return done[name]
 
     return visit(start)
+
+
+def figures() -> dict[str, int]:
+    """Build the image that ships, and return what it takes, by the names of :data:`LIMITS`."""
+    build("qemu-release", "objects")
+    text, static = sizes(OUT / "qemu-release/tocsin-device.elf")
+    stack, _ = deepest(calls(OUT / "qemu-release"), START, REACH)
+    return {
+        "c_text_bytes": text,
+        "c_static_ram_bytes": static,
+        "c_stack_bytes": stack,
+        "c_verify_instructions": instructions(),
+    }
 
 
 def instructions() -> int:

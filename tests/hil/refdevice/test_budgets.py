@@ -65,6 +65,7 @@ edge: { sourcename: "second" targetname: "%s" label: "a.c:2:9" }
 
 def read(graph: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> firmware.Calls:
     (folder / "a.ci").write_text(graph)
+    (folder / "a.o").touch()
     monkeypatch.setattr(firmware, "_taken", lambda _: {"third", "a.third", "no function"})
     return firmware.calls(folder)
 
