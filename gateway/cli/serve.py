@@ -29,12 +29,12 @@ from gateway.operations.trust.choosing import signer_for
 from gateway.service import logs, tls
 from gateway.service.broker import DemoBroker
 from gateway.service.chores import Chore
-from gateway.service.election import name_lock
+from gateway.service.election import SessionLock, keep_name, name_lock, name_taken
 from gateway.service.runtime import WORKER, Gateway, settle
 from gateway.store.engine import Store
 from gateway.store.workers import NAME_MAX
 from gateway.workspace.folder import Workspace
-from keys.errors import InputError, UnavailableError
+from keys.errors import InputError
 from keys.signer import Signer
 
 
@@ -122,7 +122,7 @@ def serve(
         if worker is not None:
             lock, what = f".serve-{worker}.lock", f"the worker '{worker}'"
         stack.enter_context(only_one(opened.path / lock, what))
-        stack.enter_context(_one_of_a_name(store, worker or WORKER))
+        name = stack.enter_context(_one_of_a_name(store, worker or WORKER))
         if url is None:
             url = stack.enter_context(DemoBroker(port=port)).url
             kind = IN_PROCESS
@@ -132,7 +132,7 @@ def serve(
         listener = None if wanted is None else stack.enter_context(_listen(address, wanted))
         stack.enter_context(announced(opened, url))
         https = tls.server_context(opened) if listener is not None else None
-        way = _Way(url, kind, listener, tls.context_for(opened, url), https, worker or WORKER)
+        way = _Way(url, kind, listener, tls.context_for(opened, url), https, worker or WORKER, name)
         run(lambda stop: _serve(opened, store, signer, way, stop, as_json=as_json))
 
 
@@ -153,7 +153,7 @@ def _require_worker(name: str, url: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _one_of_a_name(store: Store, name: str) -> Iterator[None]:
+def _one_of_a_name(store: Store, name: str) -> Iterator[SessionLock | None]:
     """Hold a worker's name on this store: two of one name would cut each other off at the broker.
 
     Raises:
@@ -161,17 +161,12 @@ def _one_of_a_name(store: Store, name: str) -> Iterator[None]:
     """
     lock = name_lock(store, name)
     if lock is None:
-        yield
+        yield None
         return
     if not lock.hold():
-        raise UnavailableError(
-            "RUNNING_ALREADY",
-            f"Another process runs the worker '{name}' on this store, maybe on another machine.",
-            mend="Give this one another name with --worker, or end that one first.",
-            where=store.where,
-        )
+        raise name_taken(name, store.where)
     try:
-        yield
+        yield lock
     finally:
         lock.release()
 
@@ -192,6 +187,8 @@ class _Way:
     """With which HTTP is served; None: without TLS."""
     worker: str
     """Name of this worker."""
+    name: SessionLock | None
+    """Keeps others from that name; None: a file of the workspace does."""
 
     @property
     def http(self) -> str | None:
@@ -247,6 +244,8 @@ async def _serve(
     parts = [asyncio.create_task(gateway.run(way.url, over, way.tls))]
     if way.listener is not None:
         parts.append(asyncio.create_task(_serve_http(gateway, workspace, way, over)))
+    if way.name is not None:
+        parts.append(asyncio.create_task(keep_name(way.name, way.worker, store.where, over)))
     stopping = asyncio.create_task(stop.wait())
     telling = asyncio.create_task(tell())
     try:

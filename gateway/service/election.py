@@ -7,23 +7,26 @@ connection has lost the lead. The system, or the server, lets go of either when 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
 import zlib
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from gateway.store.engine import Store
+from keys.errors import UnavailableError
 
 LOCK_FILE: Final = ".leader.lock"
 _SPACE: Final = 0x746F6373  # "tocs": the first of the two numbers of our locks on PostgreSQL
 _LEADER: Final = 0x6C656164  # "lead": the second one
 _NAMES: Final = 0x6E616D65  # "name": the first one of locks on workers' names
+NAME_SECONDS: Final = 2.0  # how often a worker makes sure of its name
 _ALIVE: Final = (  # the server finds out about a machine that is gone within seconds, not hours
     "SET tcp_keepalives_idle = 5",
     "SET tcp_keepalives_interval = 2",
@@ -52,11 +55,43 @@ def leader_lock(store: Store) -> Lock:
     return SessionLock(store, _SPACE, _LEADER)
 
 
-def name_lock(store: Store, name: str) -> Lock | None:
+def name_lock(store: Store, name: str) -> SessionLock | None:
     """Return the lock that the worker of a name holds; None on SQLite: there a file of the workspace does."""
     if store.path is not None:
         return None
     return SessionLock(store, _NAMES, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+
+async def keep_name(
+    lock: SessionLock, name: str, where: str, over: asyncio.Event, *, seconds: float = NAME_SECONDS
+) -> None:
+    """Take a worker's name again whenever the database lost it, until ``over`` is set.
+
+    Args:
+        lock: of :func:`name_lock`, held.
+        name: of the worker.
+        where: the store lies.
+        over: ends it.
+        seconds: between looks.
+
+    Raises:
+        UnavailableError: RUNNING_ALREADY, where another process took the name meanwhile.
+    """
+    while not over.is_set():
+        if not await asyncio.to_thread(lock.hold) and lock.taken:
+            raise name_taken(name, where)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), seconds)
+
+
+def name_taken(name: str, where: str) -> UnavailableError:
+    """Return the error of a worker whose name another process has."""
+    return UnavailableError(
+        "RUNNING_ALREADY",
+        f"Another process runs the worker '{name}' on this store, maybe on another machine.",
+        mend="Give this one another name with --worker, or end that one first.",
+        where=where,
+    )
 
 
 class FileLock:
@@ -105,13 +140,20 @@ class SessionLock:
     def __init__(self, store: Store, space: int, number: int) -> None:
         self._store, self._space, self._number = store, space, number
         self._connection: Connection | None = None
+        self._raw: Any = None  # the driver's connection: one that broke is closed by nobody else
         self._held = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether another process had it when it was asked for last."""
+        return self._connection is not None and not self._held
 
     def hold(self) -> bool:
         """See :meth:`Lock.hold`."""
         try:
             if self._connection is None:
                 self._connection = self._store.apart()
+                self._raw = self._connection.connection.dbapi_connection
                 for statement in _ALIVE:
                     self._connection.exec_driver_sql(statement)
             if self._held:
@@ -134,3 +176,4 @@ class SessionLock:
                     connection.execute(query)
             with contextlib.suppress(exc.SQLAlchemyError, OSError):
                 connection.close()
+            self._raw.close()

@@ -17,7 +17,14 @@ from gateway.store.address import Address
 from keys.errors import InputError
 
 BUSY_SECONDS = 5.0  # how long a writer waits for another process before it says so
-CONNECT_SECONDS: Final = 10  # how long a server has to answer a first time
+CONNECT_SECONDS = 10  # how long a server has to answer a first time
+SILENT_SECONDS: Final = 25  # after which a server that the network lost is given up
+_ALIVE: Final = {  # libpq passes them on to the system; without them it would wait for hours
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": SILENT_SECONDS * 1_000,
+}
 _IDLE_SECONDS: Final = 300  # a process that stands still in a transaction is put out of the others' way
 _READING: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _SETTINGS: Final = """\
@@ -39,7 +46,7 @@ def engine_for(address: Address) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    asked = {"connect_timeout": CONNECT_SECONDS, "application_name": "tocsin"}
+    asked = {"connect_timeout": CONNECT_SECONDS, "application_name": "tocsin", **_ALIVE}
     given = {name: value for name, value in asked.items() if name not in address.url.query}
     try:
         engine = sa.create_engine(address.url, connect_args=given, pool_pre_ping=True)

@@ -14,12 +14,13 @@ import sqlalchemy as sa
 
 from gateway.service import scheduler as scheduling
 from gateway.service.chores import Chore
-from gateway.service.election import LOCK_FILE, FileLock, Lock, leader_lock, name_lock
+from gateway.service.election import LOCK_FILE, FileLock, Lock, keep_name, leader_lock, name_lock
 from gateway.service.scheduler import Scheduler
 from gateway.service.troubles import Troubles
 from gateway.store import schema, workers
 from gateway.store.engine import Store
 from keys.errors import InputError, UnavailableError
+from tests.gateway.databases import fresh_place, server
 
 
 def test_one_leads_and_another_after_it_let_go(any_place: Path | str) -> None:
@@ -38,7 +39,8 @@ def test_one_leads_and_another_after_it_let_go(any_place: Path | str) -> None:
 
 def test_names_are_held_beside_each_other(any_place: Path | str) -> None:
     stores = [Store.open(any_place) for _ in range(2)]
-    locks = [name_lock(stores[0], "a"), name_lock(stores[1], "a"), name_lock(stores[1], "b")]
+    names = ((stores[0], "a"), (stores[1], "a"), (stores[1], "b"))
+    locks: list[Lock | None] = [name_lock(store, name) for store, name in names]
     if stores[0].path is not None:
         assert locks == [None] * 3  # a file in the workspace does it, see `tocsin serve`
     else:
@@ -60,10 +62,7 @@ def test_a_connection_that_is_gone_took_the_lead_with_it(any_place: Path | str) 
     if stores[0].path is not None:  # who removes the file lets another one lead
         (stores[0].path.parent / LOCK_FILE).unlink()
     else:
-        with stores[1].read() as session:
-            session.connection.execute(
-                sa.text("SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'")
-            )
+        cut(stores[1])
     assert second.hold()
     assert not first.hold()
     second.release()
@@ -71,6 +70,66 @@ def test_a_connection_that_is_gone_took_the_lead_with_it(any_place: Path | str) 
     first.release()
     for store in stores:
         store.close()
+
+
+def cut(store: Store) -> None:
+    """End every connection that holds a lock, as a database that is started anew does."""
+    with store.read() as session:
+        query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'"
+        session.connection.execute(sa.text(query))
+
+
+def held(store: Store) -> bool:
+    """Whether anybody on a database has a lock such as ours."""
+    query = (
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+        " WHERE locktype = 'advisory' AND datname = current_database()"
+    )
+    with store.read() as session:
+        return bool(session.connection.execute(sa.text(query)).scalar_one())
+
+
+async def test_a_name_is_taken_again_after_the_database_was_started_anew(tmp_path: Path) -> None:
+    place = fresh_place("postgresql", tmp_path)
+    stores = [Store.open(place) for _ in range(2)]
+    first, second = (name_lock(store, "north") for store in stores)
+    assert first is not None
+    assert second is not None
+    assert first.hold()
+    over = asyncio.Event()
+    keeping = asyncio.ensure_future(keep_name(first, "north", stores[0].where, over, seconds=0.01))
+    cut(stores[1])
+    async with asyncio.timeout(20):
+        while not held(stores[1]):
+            await asyncio.sleep(0.01)
+    assert not second.hold()
+    assert not keeping.done()
+    over.set()
+    await keeping
+    for lock in (first, second):
+        lock.release()
+    for store in stores:
+        store.close()
+    server().drop(str(place))
+
+
+async def test_whoever_finds_his_name_taken_ends(tmp_path: Path) -> None:
+    place = fresh_place("postgresql", tmp_path)
+    stores = [Store.open(place) for _ in range(2)]
+    first, second = (name_lock(store, "north") for store in stores)
+    assert first is not None
+    assert second is not None
+    assert first.hold()
+    cut(stores[1])
+    assert second.hold()
+    with pytest.raises(UnavailableError) as caught:
+        await keep_name(first, "north", stores[0].where, asyncio.Event(), seconds=0.01)
+    assert caught.value.code == "RUNNING_ALREADY"
+    for lock in (first, second):
+        lock.release()
+    for store in stores:
+        store.close()
+    server().drop(str(place))
 
 
 def test_where_no_lock_can_be_had_nobody_leads(tmp_path: Path) -> None:

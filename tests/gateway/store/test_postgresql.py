@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -284,6 +285,31 @@ def test_a_path_may_be_written_as_an_address(tmp_path: Path) -> None:
     assert (tmp_path / "store.sqlite").is_file()
     assert address.read(f"sqlite:///{tmp_path}/x").path == tmp_path / "x"
     assert address.read("postgresql://h/d").url.drivername == "postgresql+psycopg"
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 2)  # the driver knows no shorter time
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnavailableError) as caught:
+        Store.open(f"postgresql://gateway@127.0.0.1:{silent.getsockname()[1]}/tocsin")
+    assert (caught.value.code, caught.value.exit_status) == ("STORE_UNAVAILABLE", 4)
+
+
+def test_a_server_that_was_cut_off_is_given_up_by_the_system(store: Store, url: str) -> None:
+    """Cutting a network takes more rights than a test has: this is what the driver passes on to the system."""
+    with store.read() as session:
+        raw = session.connection.connection.driver_connection
+        assert raw is not None
+        said = {name: int(value) for name, value in raw.info.get_parameters().items() if value.isdecimal()}
+    silent = said["keepalives_idle"] + said["keepalives_interval"] * said["keepalives_count"]
+    assert silent <= connecting.SILENT_SECONDS
+    assert said["tcp_user_timeout"] == connecting.SILENT_SECONDS * 1_000
+    other = Store.open(f"{url}&tcp_user_timeout=9000&connect_timeout=3")  # what the address says counts
+    with other.read() as session:
+        raw = session.connection.connection.driver_connection
+        assert raw is not None
+        theirs = raw.info.get_parameters()
+    other.close()
+    assert (theirs["tcp_user_timeout"], theirs["connect_timeout"]) == ("9000", "3")
 
 
 def test_who_is_not_let_in_is_told_what_to_check(url: str) -> None:
