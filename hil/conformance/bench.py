@@ -129,11 +129,11 @@ class Bench:
         self._situation, self._scene = situation, scene
         return scene
 
-    def scene(self, situation: Situation) -> Scene:
+    def scene(self, row: Row) -> Scene:
         """Return the scene of a row: of the row before, where both leave nothing behind."""
-        if self._scene is None or self._situation is None or self._situation.name != situation.name:
-            return self.provision(situation)
-        return self._scene
+        if row.keeps and self._scene is not None and self._situation is row.on:
+            return self._scene
+        return self.provision(row.on)
 
     def spoil(self) -> None:
         """Let the next row begin on a board that is made new."""
@@ -148,7 +148,7 @@ class Bench:
             DiffersError: the board is not as the row says.
         """
         self.verdict, self.beyond = None, ""
-        scene = self.scene(row.on)
+        scene = self.scene(row)
         scene.memory = {**scene.memory, "lacks": row.lacks(self.facts)}
         before = self.state()
         kept = row.keeps

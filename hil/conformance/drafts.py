@@ -77,7 +77,7 @@ def mark(signer: LocalSigner, **more: Any) -> Mark:
     return Mark(signer=signer, header={1: public.algorithm.value, 4: public.thumbprint}, **more)
 
 
-def draft(fleet: Fleet, type_: str, *names: str, **changes: Any) -> Draft:
+def draft(fleet: Fleet, type_: str, /, *names: str, **changes: Any) -> Draft:
     """Return a genuine document taken apart; ``changes`` are fields of its body."""
     marks = tuple(mark(fleet.signer(name)) for name in names or fleet.signers(type_))
     fields = pack(fleet.body(type_, **changes))

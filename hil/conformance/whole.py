@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Final
 
 from hil.conformance.rows import Row
-from hil.conformance.table import contents, signatures
+from hil.conformance.table import contents, currency, notices, pages, policy, revoked, roots, signatures
 
-SUBJECTS: Final = (signatures, contents)
+SUBJECTS: Final = (signatures, contents, policy, roots, revoked, notices, pages, currency)
 """A module a subject."""
 
 

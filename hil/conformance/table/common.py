@@ -34,12 +34,12 @@ LONE: Final = ("catalogue", "timestamp", "offer", "answer")
 """Types that one signs: without that signature nobody known has signed at all."""
 
 
-def genuine(type_: str, *names: str, **changes: Any) -> Make:
+def genuine(type_: str, /, *names: str, **changes: Any) -> Make:
     """Return a maker of the genuine document, or of one with other fields, signed by others."""
     return altered(type_, same, *names, **changes)
 
 
-def altered(type_: str, alter: Alter, *names: str, **changes: Any) -> Make:
+def altered(type_: str, alter: Alter, /, *names: str, **changes: Any) -> Make:
     """Return a maker of a document that is altered in one respect."""
 
     def make(scene: Scene) -> bytes:

@@ -175,7 +175,6 @@ TYPED: Final[Mapping[str, Alter]] = {
     "h'a0' in place of the header after signing": part(0, b"\xa0"),
 }
 APPROVALS: Final[Mapping[str, Alter]] = {
-    "last role missing": others_last(),
     "gateway's key in place of the last role": others_last("gateway"),
     "same key twice": first_twice,
     "one key under two key ids": first_renamed,
