@@ -1,0 +1,118 @@
+"""What fuzzing begins with: a genuine document of every kind, and the lines and messages of a serial board."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import cbor2
+
+from advisories import mcuboot
+from advisories.report import Block, Want
+from hil.smp.frames import encode as encode_lines
+from keys import cose
+from keys.cbor import encode
+from keys.codec import dump
+from keys.document import body_bytes, seal
+from tests.advisories import suit_case
+from tests.helpers import (
+    HOLDERS,
+    Fleet,
+    answer,
+    catalogue,
+    devices,
+    key,
+    make_fleet,
+    notice,
+    offer,
+    report,
+    text,
+    timestamp,
+)
+
+Seeds = Mapping[str, tuple[bytes, ...]]
+
+
+@cache
+def fleet() -> Fleet:
+    """The fleet whose documents these are: few enough keys for a root of 2,048 bytes."""
+    return make_fleet()
+
+
+def next_root() -> bytes:
+    """Root 2 of the fleet."""
+    body = fleet().next_root()
+    return seal(body, [key(name) for name in HOLDERS["root"][:2]])
+
+
+_SMP = (
+    ("0800000700000100", {"d": "hello"}),
+    ("0a00001f00400201", {"data": b"x" * 20, "off": 0, "len": 20}),
+    ("0b00000500400302", {"rc": 0}),
+    ("0900001300400403", {"err": {"group": 64, "rc": 3}}),
+)
+
+
+def _messages() -> tuple[bytes, ...]:
+    """SMP messages whose heads say how long they are."""
+    made = []
+    for head, body in _SMP:
+        code = encode(body)
+        start = bytearray.fromhex(head)
+        start[2:4] = len(code).to_bytes(2, "big")
+        made.append(bytes(start) + code)
+    return tuple(made)
+
+
+@cache
+def seeds() -> Seeds:
+    """Kind -> examples; a kind is the leaf of a topic, or what a parser is called by."""
+    f = fleet()
+    header = notice(f)
+    drawn = replace(text("ja"), pages=(hashlib.sha256(bytes(1_024)).digest(),))
+    listed = catalogue(f, header)
+    image = mcuboot.pack(b"code " * 20, (1, 4, 2, 7), security_counter=3)
+    return {
+        "root": (f.root_document, next_root()),
+        "root-body": (body_bytes(f.root_document), body_bytes(next_root())),
+        "timestamp": (f.seal(timestamp(f, listed)),),
+        "catalogue": (f.seal(listed), f.seal(catalogue(f))),
+        "notice": (f.seal(header), f.seal(header, "engineering"), f.seal(notice(f, revision=2))),
+        "text": (dump(text()), dump(drawn)),
+        "pages": (bytes(1_024),),
+        "offer": (f.seal(offer(f)), f.seal(offer(f, cancel=True))),
+        "answer": (f.seal(answer(f)),),
+        "devices": (f.seal(devices(f)),),
+        "report": (f.report(report(f)),),
+        "patch": tuple(suit_case.signed(f, envelope=make()) for make in suit_case.OURS.values()),
+        "block": (dump(Block(digest=hashlib.sha256(image).digest(), offset=0, data=image[:200])),),
+        "want": (dump(Want(nonce=bytes(16), topics=("root/2",), blocks=(bytes(32), 0, 4))),),
+        "image": (image, suit_case.IMAGE),
+        "sign1": (cose.sign1(b"payload", key("one"), typ="tocsin/x"),),
+        "cbor": tuple(
+            encode(value)
+            for value in (
+                {1: [1, -1, "é", b"\0"], "k": {b"": None, -1: True}},
+                cbor2.CBORTag(98, [[[[[]]]], {}]),
+                [0, 23, 24, 255, 256, 65_535, 65_536, 2**32, 2**64 - 1, -(2**64)],
+            )
+        ),
+        "smp": _messages(),
+        "lines": (
+            *(encode_lines(message, 40) for message in _messages()),
+            b"uart:~$ \x06\x09AAA\nboot\r\n" + encode_lines(_messages()[0]),
+        ),
+    }
+
+
+def write(folder: Path, kinds: Mapping[str, tuple[str, ...]]) -> None:
+    """Write the seeds of each target into a folder of its own, named by their digests."""
+    for target, wanted in kinds.items():
+        place = folder / target
+        place.mkdir(parents=True, exist_ok=True)
+        for kind in wanted:
+            for data in seeds()[kind]:
+                (place / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)

@@ -1,0 +1,56 @@
+"""A slice of what ``make fuzz`` does, and everything again that it ever found."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz import differential, parsers
+from tests.fuzz.mutate import mutated
+from tests.fuzz.seeds import seeds
+from tests.hil.refdevice.build import Core
+
+CRASHES = sorted((Path(__file__).parent / "crashes").glob("*-[0-9a-f]*"))
+
+
+def _split(path: Path) -> str:
+    return path.name.rsplit("-", 1)[0]
+
+
+@pytest.mark.parametrize("name", parsers.PARSERS)
+def test_every_parser_accepts_its_seeds_and_refuses_in_its_own_words(name: str) -> None:
+    """A few hundred mutations of each; a parser that accepts none, or all, would not be tested by them."""
+    _, kinds, _ = parsers.PARSERS[name]
+    genuine = [data for kind in kinds for data in seeds()[kind]]
+    assert any(parsers.run(name, data) for data in genuine)
+    rng = random.Random(name)
+    verdicts = Counter(parsers.run(name, mutated(rng.choice(genuine), rng)) for _ in range(150))
+    assert verdicts[True] < 150 or not parsers.PARSERS[name][2]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in CRASHES if _split(path) in parsers.PARSERS], ids=lambda path: path.name
+)
+def test_what_broke_a_parser_once_breaks_it_no_more(path: Path) -> None:
+    parsers.run(_split(path), path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in CRASHES if _split(path) in differential.PAIRS], ids=lambda path: path.name
+)
+def test_what_c_and_python_once_judged_differently_they_judge_alike(core: Core, path: Path) -> None:
+    in_c, in_python = differential.ask(core, _split(path), path.read_bytes())
+    assert in_c in {None, in_python}
+
+
+def test_c_and_python_say_the_same_of_changed_documents(core: Core) -> None:
+    verdicts: Counter[tuple[str, str]] = Counter()
+    found = list(differential.differences(core, 1_500, random.Random(5), verdicts))
+    assert not found
+    for name in differential.PAIRS:
+        asked = {verdict: count for (pair, verdict), count in verdicts.items() if pair == name}
+        assert asked.pop("OK") >= 10, name
+        assert asked, name
