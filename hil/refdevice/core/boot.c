@@ -53,7 +53,7 @@ static bool is_erased(const boot_unit *unit)
     return all == 0xFFu;
 }
 
-/* Look through one page. A record that was torn has spoilt its unit: the next one goes behind all that says anything. */
+/* Look through one page. A torn record has spoilt its unit: the next one goes behind all that says anything. */
 static void look_through(uint32_t page)
 {
     boot_unit unit;
