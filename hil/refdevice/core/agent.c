@@ -46,18 +46,6 @@ static bool same(const char *one, const char *other)
     return length == tn_length(other) && tn_compare(one, other, length) == 0;
 }
 
-static bool is_id(const char *text)
-{
-    for (uint32_t i = 0; text[i] != '\0'; i++) {
-        char c = text[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (i >= TN_NAME_BYTES_MAX || !(plain || (i > 0u && (c == '.' || c == '_' || c == '-')))) {
-            return false;
-        }
-    }
-    return text[0] != '\0';
-}
-
 static bool is_number(const char *text)
 {
     uint32_t length = tn_length(text);
@@ -94,7 +82,7 @@ static kind kind_of(const levels *topic)
             continue;
         }
         bool addressed = i == (uint32_t)KIND_ROOT || same(topic->level[1], own ? tn_maker.id : tn_maker.product);
-        if (addressed && (!kinds[i].number || is_number(last)) && (!kinds[i].id || is_id(last))) {
+        if (addressed && (!kinds[i].number || is_number(last)) && (!kinds[i].id || tn_is_id(last))) {
             return (kind)i;
         }
     }

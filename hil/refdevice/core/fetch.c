@@ -201,3 +201,8 @@ void tn_fetch_disconnected(void)
         fetch.searches[i].topic = 0;
     }
 }
+
+const char *tn_fetch_open(void)
+{
+    return fetch.open != 0u ? fetch.topic : NULL;
+}

@@ -38,6 +38,7 @@
 #define TN_LANGUAGE_BYTES_MAX 35u
 #define TN_TOPIC_BYTES_MAX 256u
 #define TN_TOPIC_ROOM 192u /* of a topic this device builds, its end included */
+#define TN_VERSION_ROOM 24u /* of a version in words */
 #define TN_NUMBER_ROOM 21u /* of a number in decimal */
 
 /* The serial line. */
@@ -67,7 +68,8 @@
 #define TN_STAGING_BYTES (2u * TN_FLASH_PAGE) /* what `put` brings: 4096 bytes, and room for what comes over it */
 #define TN_AT_OUTBOX (TN_AT_STAGING + TN_STAGING_BYTES)
 #define TN_OUTBOX_BYTES (2u * TN_FLASH_PAGE) /* the report that waits to be read, and the want */
-#define TN_AT_SLOTS (TN_AT_OUTBOX + TN_OUTBOX_BYTES)
+#define TN_AT_NEXT_ROOT (TN_AT_OUTBOX + TN_OUTBOX_BYTES) /* one page: a root that is provisioned at the next reset */
+#define TN_AT_SLOTS (TN_AT_NEXT_ROOT + TN_FLASH_PAGE)
 #define TN_SLOT_BYTES (64u * TN_FLASH_PAGE) /* an image: 256 KiB */
 #define TN_FLASH_BYTES (TN_AT_SLOTS + 2u * TN_SLOT_BYTES)
 

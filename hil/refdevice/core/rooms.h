@@ -6,12 +6,14 @@
 #include "state.h"
 #include "tocsin_limits.h"
 
+#define TN_UUID 16u
+
 /* -- session.c: what all rooms share -- */
 
 typedef struct {
     bool connected, news, rebooting, measured, trial;
     uint8_t slot;             /* that booted */
-    uint16_t installed[4];    /* measured; zeros before */
+    tn_version_part installed[4]; /* measured; zeros before */
     uint8_t image[TN_HASH];   /* SHA-256 over the image that booted */
     uint32_t counter;         /* its security counter */
     uint64_t now;             /* UTC seconds by the board's clock and what a test added */
@@ -77,6 +79,7 @@ char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number);
 void tn_fetch_begin(void); /* before the rooms of a step: give up what came in vain */
 void tn_fetch_step(void);  /* behind them */
 void tn_fetch_disconnected(void);
+const char *tn_fetch_open(void); /* the topic that is subscribed to while it is fetched; NULL: none */
 
 /* -- outbox.c: what the device wants said, oldest first; the bytes of a report or want lie in TN_AT_OUTBOX -- */
 
@@ -129,6 +132,9 @@ void tn_notices_booted(void);
 void tn_notices_installed(void);                      /* another version runs, confirmed */
 void tn_notices_acknowledge(void);
 void tn_notices_step(void);
+/* The body of its header and the bytes of its text, as they lie in flash; empty where it is not here. */
+tn_source tn_notice_header(const tn_notice_track *track);
+tn_source tn_notice_words(const tn_notice_track *track);
 /* What stands on the screen now, line by line; NULL: nothing does. */
 typedef struct {
     const tn_notice_track *track;
@@ -154,25 +160,39 @@ bool tn_patches_busy(void);                           /* the spare slot belongs 
 
 /* MCUboot images (advisories.mcuboot): header, protected and plain TLVs, SHA-256. */
 typedef struct {
-    uint16_t version[4];
+    tn_version_part version[4];
     uint32_t counter;
     uint8_t digest[TN_HASH]; /* over the whole file */
     uint8_t hash[TN_HASH];   /* MCUboot's own: what `img state` names it by */
     uint32_t length;         /* of the whole file */
 } tn_image;
+/* "1.2.3", and the separator and the fourth number where that is not 0. */
+char *tn_version(char to[TN_VERSION_ROOM], const uint16_t version[4], char separator);
+bool tn_version_read(const char *words, uint16_t version[4]); /* of that form, with '+' */
+bool tn_is_id(const char *words); /* may be one level of a topic */
+#ifdef TN_TEST_BUILD
+/* Write an image of that version into the slot that is confirmed, as its maker would. */
+void tn_image_make(const uint16_t version[4]);
+/* What was provisioned takes effect, right before a reset. */
+void tn_provision_apply(void);
+#endif
 tn_reason tn_image_read(uint8_t slot, uint32_t length, tn_image *image); /* length 0: as the header says */
 
-/* SUIT: one component, one image, fetched whole (docs/protocol/suit.md; what goes beyond is UNSUPPORTED). */
+/* SUIT: one component, one image, fetched whole as blocks, whatever its address is: its digest names it. What the draft
+ * knows and goes beyond that (docs/protocol/suit.md) is genuine, and `fits` says UNSUPPORTED. */
 typedef struct {
-    uint8_t digest[TN_HASH];       /* the patch digest */
+    uint8_t digest[TN_HASH]; /* the patch digest */
     uint64_t sequence;
     tn_signers signed_by;
+    uint8_t vendor_id[TN_UUID], class_id[TN_UUID];
     uint8_t image_digest[TN_HASH];
     uint32_t image_size;
-    char uri[TN_TOPIC_BYTES_MAX];  /* "artefact/<sha256>" or an address this device cannot use: BAD_URI */
-    uint16_t version[4];
+    tn_version_part version[4];
     bool has_version;
+    tn_reason fits;  /* why this device could not carry it out; TN_OK: it can */
+    tn_source texts; /* empty: there are none */
 } tn_manifest;
+/* advisories.suit.open_envelope, step by step, with the same reason at the same step. */
 tn_reason tn_suit_open(tn_source envelope, tn_manifest *manifest);
 
 #endif

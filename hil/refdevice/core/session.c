@@ -165,3 +165,15 @@ char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number)
     to[at] = '\0';
     return to;
 }
+
+bool tn_is_id(const char *words)
+{
+    for (uint32_t i = 0; words[i] != '\0'; i++) {
+        char c = words[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (i >= TN_NAME_BYTES_MAX || !(plain || (i > 0u && (c == '.' || c == '_' || c == '-')))) {
+            return false;
+        }
+    }
+    return words[0] != '\0';
+}

@@ -246,3 +246,8 @@ void board_main(void)
     psram_open();
     tn_main();
 }
+
+const char *port_name(void)
+{
+    return "mps2-an385";
+}

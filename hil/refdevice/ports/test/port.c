@@ -313,3 +313,8 @@ void port_power_off(void)
 {
     world->dead = true;
 }
+
+const char *port_name(void)
+{
+    return "test";
+}

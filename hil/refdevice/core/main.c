@@ -1,0 +1,67 @@
+/* The loop: bytes that have come, and time that has passed. */
+#include "port.h"
+#include "rooms.h"
+#include "smp.h"
+
+#define TICK_MS 50u
+
+/* What a board is before its maker has written anything. */
+#ifndef TN_PRODUCT
+#define TN_PRODUCT "thermostat"
+#endif
+#ifndef TN_VENDOR
+#define TN_VENDOR "example.com"
+#endif
+
+static uint64_t ticked;
+static bool alive; /* provisioned: the agent runs */
+
+static void put(char *to, const char *words)
+{
+    tn_copy(to, words, tn_length(words) + 1u);
+}
+
+void tn_start(void)
+{
+    if (!tn_store_load()) {
+        put(tn_maker.id, "device");
+        put(tn_maker.product, TN_PRODUCT);
+        put(tn_maker.language, "en");
+        put(tn_maker.topics, "tocsin/v1");
+        put(tn_maker.vendor_domain, TN_VENDOR);
+        put(tn_maker.model, TN_PRODUCT);
+    }
+    alive = tn_agent_boot();
+    tn_console(alive ? "tocsin: ready" : "tocsin: waits for its maker (provision root and key, then reset)");
+}
+
+void tn_restart(void)
+{
+#ifdef TN_TEST_BUILD
+    tn_provision_apply();
+#endif
+    port_reset();
+}
+
+void tn_round(void)
+{
+    uint8_t bytes[32];
+    uint32_t count = port_uart_read(bytes, sizeof(bytes));
+    for (uint32_t i = 0; i < count; i++) {
+        if (tn_frame_byte(bytes[i])) {
+            tn_serve(tn_frame_message());
+        }
+    }
+    if (alive && port_time_ms() - ticked >= TICK_MS) {
+        ticked = port_time_ms();
+        tn_agent_tick();
+    }
+}
+
+_Noreturn void tn_main(void)
+{
+    tn_start();
+    for (;;) {
+        tn_round();
+    }
+}

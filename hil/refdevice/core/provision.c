@@ -1,0 +1,182 @@
+/* What only test builds have: the owner's buttons, power cuts, another time, and what the maker writes. */
+#include "port.h"
+#include "rooms.h"
+#include "smp.h"
+
+#ifdef TN_TEST_BUILD
+
+#define YEAR_10000 253402300800ull
+
+/* What is provisioned holds from the next reset: until then it waits here. */
+static struct {
+    tn_factory factory;
+    bool changed, erase, version;
+    uint16_t number[4];
+} next;
+
+/* Answer with nothing, now or because it was answered already. */
+static int acted(const tn_request *request, tn_writer *answer, int rc)
+{
+    if (rc == TOCSIN_SMP_RC_OK) {
+        tn_done(request, 0);
+        tn_put_map(answer, 0);
+    }
+    return rc;
+}
+
+static bool again(const tn_request *request, tn_writer *answer)
+{
+    uint32_t verdict;
+    if (!tn_was_done(request, &verdict)) {
+        return false;
+    }
+    tn_put_map(answer, 0);
+    return true;
+}
+
+static int press(const tn_request *request)
+{
+    static const char *const answers[] = {"yes", "later", "no"};
+    if (tn_field_is(request, "button", "acknowledge")) {
+        if (tn_screen_shown() == NULL) {
+            return TOCSIN_SMP_RC_EBADSTATE;
+        }
+        tn_agent_acknowledge();
+        return TOCSIN_SMP_RC_OK;
+    }
+    for (uint32_t i = 0; i < 3u; i++) {
+        if (tn_field_is(request, "button", answers[i])) {
+            return tn_agent_consent(answers[i]) == TN_OK ? TOCSIN_SMP_RC_OK : TOCSIN_SMP_RC_EBADSTATE;
+        }
+    }
+    return TOCSIN_SMP_RC_EINVAL;
+}
+
+int tn_on_NOTIFIER_PRESS(const tn_request *request, tn_writer *answer)
+{
+    return again(request, answer) ? TOCSIN_SMP_RC_OK : acted(request, answer, press(request));
+}
+
+int tn_on_NOTIFIER_FAULT(const tn_request *request, tn_writer *answer)
+{
+    static const char *const whens[] = {"before", "torn", "after"};
+    uint64_t at = tn_field_uint(request, "at", 0);
+    if (again(request, answer)) {
+        return TOCSIN_SMP_RC_OK;
+    }
+    for (uint32_t i = 0; i < 3u; i++) {
+        if (at >= 1u && at <= UINT32_MAX && tn_field_is(request, "when", whens[i])) {
+            tn_flash_cut((uint32_t)at, (tn_cut)i);
+            return acted(request, answer, TOCSIN_SMP_RC_OK);
+        }
+    }
+    return TOCSIN_SMP_RC_EINVAL;
+}
+
+int tn_on_NOTIFIER_CLOCK_SET(const tn_request *request, tn_writer *answer)
+{
+    uint64_t utc = tn_field_uint(request, "utc", 0);
+    if (again(request, answer)) {
+        return TOCSIN_SMP_RC_OK;
+    }
+    if (utc >= YEAR_10000) {
+        return TOCSIN_SMP_RC_EINVAL;
+    }
+    tn_agent_clock(utc);
+    return acted(request, answer, TOCSIN_SMP_RC_OK);
+}
+
+/* The pinned root: its page is written at once, but nothing trusts it before the factory record names it. */
+static bool take_root(tn_source document)
+{
+    uint8_t fleet[TN_HASH];
+    if (document.length == 0u || document.length > TN_ROOT_BYTES_MAX ||
+        tn_trust_is_root_1(document, NULL, fleet) != TN_OK) {
+        return false;
+    }
+    tn_copy(next.factory.root_1, fleet, TN_HASH);
+    next.factory.root_1_length = (uint16_t)document.length;
+    tn_flash_copy(TN_AT_NEXT_ROOT, document);
+    return true;
+}
+
+static bool take_version(tn_source text)
+{
+    char words[TN_VERSION_ROOM];
+    if (!tn_text(text, words, sizeof(words)) || !tn_version_read(words, next.number)) {
+        return false;
+    }
+    next.version = true;
+    return true;
+}
+
+typedef enum { ERASE, ROOT, KEY, VERSION, ID, PRODUCT, LANGUAGE, THINGS } thing;
+
+static bool change(uint32_t what, tn_source value)
+{
+    char words[TN_NAME_BYTES_MAX + 1u];
+    bool text = tn_text(value, words, sizeof(words));
+    switch (what) {
+    case ERASE:
+        next.erase = true;
+        return true;
+    case ROOT:
+        return take_root(tn_staged(value));
+    case KEY:
+        tn_read(value, 0, next.factory.seed, TN_PUBLIC);
+        return value.length == TN_PUBLIC;
+    case VERSION:
+        return take_version(value);
+    case LANGUAGE:
+        text = text && value.length >= 1u && value.length <= TN_LANGUAGE_BYTES_MAX;
+        tn_copy(next.factory.language, words, text ? value.length + 1u : 0u);
+        return text;
+    default:
+        text = text && tn_is_id(words);
+        tn_copy(what == ID ? next.factory.id : next.factory.product, words, text ? value.length + 1u : 0u);
+        return text;
+    }
+}
+
+int tn_on_NOTIFIER_PROVISION(const tn_request *request, tn_writer *answer)
+{
+    static const char *const things[THINGS] = {"erase", "root", "key", "version", "id", "product", "language"};
+    if (again(request, answer)) {
+        return TOCSIN_SMP_RC_OK;
+    }
+    if (!next.changed) {
+        next.factory = tn_maker;
+        next.changed = true;
+    }
+    for (uint32_t i = 0; i < THINGS; i++) {
+        if (tn_field_is(request, "what", things[i])) {
+            if (i == ROOT && tn_staged(tn_field_bytes(request, "value")).length == 0u) {
+                return TOCSIN_SMP_RC_ENOENT;
+            }
+            return change(i, tn_field_bytes(request, "value")) ? acted(request, answer, TOCSIN_SMP_RC_OK)
+                                                               : TOCSIN_SMP_RC_EINVAL;
+        }
+    }
+    return TOCSIN_SMP_RC_EINVAL;
+}
+
+void tn_provision_apply(void)
+{
+    if (!next.changed) {
+        return;
+    }
+    if (tn_compare(next.factory.root_1, tn_maker.root_1, TN_HASH) != 0) {
+        tn_flash_copy(TN_AT_ROOTS, tn_in_flash(TN_AT_NEXT_ROOT, next.factory.root_1_length));
+    }
+    next.factory.provisioned = next.factory.root_1_length != 0u;
+    tn_store_save_factory(&next.factory);
+    if (next.erase) {
+        tn_store_erase();
+    }
+    if (next.version) {
+        tn_image_make(next.number);
+    }
+}
+#else
+typedef int nothing_here; /* a release has none of it */
+#endif
