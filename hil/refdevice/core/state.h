@@ -33,10 +33,13 @@ typedef struct {
     char language[TN_LANGUAGE_BYTES_MAX + 1]; /* of the text in hand */
 } tn_notice_track;
 
+/* One number of a firmware version: major, minor, revision, build (advisories/versions.py). */
+typedef uint16_t tn_version_part;
+
 typedef struct {
-    uint64_t version, catalogue_version, sequence, deadline, window_from, window_to;
+    uint64_t version, issued, expires, catalogue_version, sequence, deadline, window_from, window_to;
     uint8_t digest[TN_HASH];
-    bool here, has_window, ask, cancel;
+    bool here, has_expires, has_window, ask, cancel;
 } tn_offer;
 
 typedef struct {
@@ -49,7 +52,7 @@ typedef struct {
     uint16_t envelope_length;
     uint8_t image_digest[TN_HASH];
     uint32_t image_size;   /* 0: the manifest has not been verified */
-    uint16_t version[4];   /* promised; valid where has_version */
+    tn_version_part version[4]; /* promised; valid where has_version */
     bool has_version;
     tn_signers signed_by;
     uint8_t slot;          /* where it is written */
@@ -64,12 +67,13 @@ typedef struct {
     char consent_language[TN_LANGUAGE_BYTES_MAX + 1];
     uint32_t counter;      /* security counter of the image, once verified */
     uint8_t done;          /* percent */
+    uint32_t touched;      /* rises with every change: the track touched longest ago makes room */
 } tn_patch_track;
 
 typedef struct tn_state {
     uint32_t form; /* of this record: another one is not read */
     uint8_t fleet[TN_HASH];
-    uint8_t root_page; /* of TN_AT_ROOTS: 0 is the pinned root 1 and stays; later ones take turns in 1 and 2 */
+    uint8_t root_page; /* 0: the pinned root 1, which stays; later ones take turns in areas 1 and 2 of TN_AT_ROOTS */
     uint16_t root_length;
     tn_floor floors[TN_FLOORS_MAX];
     uint64_t boot_epoch;

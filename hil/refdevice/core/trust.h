@@ -7,6 +7,15 @@
 #include "limits.h"
 #include "tocsin_reasons.h" /* generated: tn_reason, TN_OK, TN_MALFORMED, ... */
 
+/* -- texts of documents (keys.shapes): each reads one text of 1 to `most` bytes, and spoils the reader as those of cbor.h -- */
+
+/* Letters, digits, dot, underscore, hyphen; no mark comes first. */
+bool tn_cbor_ident(tn_cbor *reader, uint32_t most, tn_source *value);
+/* One line, read from left to right, without space at its ends. */
+bool tn_cbor_name(tn_cbor *reader, uint32_t most, tn_source *value);
+/* No control character but new line. */
+bool tn_cbor_words(tn_cbor *reader, uint32_t most, tn_source *value);
+
 /* -- COSE -- */
 
 typedef struct {
@@ -17,49 +26,67 @@ typedef struct {
 } tn_signature;
 
 typedef struct {
+    uint32_t tag;
     tn_source header;     /* protected header of the body, or of the only signer */
     tn_source typ;        /* empty: none stated */
     tn_source payload;
     bool attached;
-    tn_source signatures; /* the array's items */
+    bool unprotected;     /* something stands in an unprotected header */
+    tn_source signatures; /* the array's items; of a COSE_Sign1 the signature itself */
     uint32_t count;
 } tn_message;
 
 #define TN_COSE_SIGN 98u
 #define TN_COSE_SIGN1 18u
+#define TN_ALG_ED25519 (-19)
 
-/* Take an envelope apart (keys.cose.parse, with empty unprotected headers): MALFORMED, UNSUPPORTED (a critical header). */
-tn_reason tn_cose_open(tn_source data, uint32_t tag, tn_message *message);
-/* Begin with an opened reader over message->signatures; each call reads the next. */
-tn_reason tn_cose_next(tn_cbor *reader, tn_signature *signature);
+/* Take an envelope apart, to its last signer's header (keys.cose.parse): MALFORMED, UNSUPPORTED (a critical header), TOO_BIG
+ * (a protected header above 512 bytes; the size of the whole is the caller's). `unprotected` false: nothing may stand in an
+ * unprotected header. */
+tn_reason tn_cose_open(tn_source data, uint32_t tag, bool unprotected, tn_message *message);
+/* Read the next of message->count signatures. Before the first one: tn_cbor_open(reader, message->signatures). */
+tn_reason tn_cose_next(const tn_message *message, tn_cbor *reader, tn_signature *signature);
+/* Check one signature with one key (keys.cose.check): ALGORITHM_MISMATCH, BAD_SIGNATURE. */
+tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature, const uint8_t key[TN_PUBLIC],
+                        tn_source payload);
 
 /* -- root -- */
 
-typedef enum { TN_KEY_ED25519, TN_KEY_OTHER } tn_key_kind; /* OTHER: known to the protocol, not to this device */
+typedef uint32_t tn_signers; /* bit n: key n of the root */
 
 typedef struct {
-    tn_source document;           /* the COSE_Sign as it lies in flash */
-    tn_source body;
+    tn_source body; /* as it lies in flash */
     uint64_t version, issued, expires;
     bool exercise;
+    bool first, narrow;             /* it names no fleet; it names a subject */
     uint8_t key_count, row_count;
-    uint16_t key_at[TN_KEYS_MAX]; /* offsets in the body: {1: COSE_Key, 2: roles, 3: holder} */
-    uint16_t row_at[TN_ROWS_MAX]; /* offsets in the body: {1: type, 2: {role: threshold}, ?3: product} */
+    tn_signers others;              /* keys of algorithms that this device does not know */
+    uint8_t holder[TN_KEYS_MAX];    /* the first key of the same holder */
+    uint16_t key_at[TN_KEYS_MAX];   /* offsets in the body: {1: COSE_Key, 2: roles, 3: holder} */
+    uint16_t row_at[TN_ROWS_MAX];   /* offsets in the body: {1: type, 2: {role: threshold}, ?3: product} */
 } tn_root;
 
-/* Read a root's body and check that it is possible at all (keys.root.checked): MALFORMED, BAD_ROOT, UNSUPPORTED, LIMIT_REACHED. */
+/* Read a root (keys.document.peek), believing nothing: TOO_BIG, MALFORMED, UNSUPPORTED (a key of a kind that the protocol does
+ * not know, a critical header), LIMIT_REACHED (more keys or rows than this device keeps, and no more than the protocol has). */
 tn_reason tn_root_read(tn_source document, tn_root *root);
-/* SHA-256 over the COSE_Key's required members: what a `kid` says (RFC 9679). */
-void tn_root_thumbprint(const tn_root *root, uint32_t key, uint8_t thumbprint[TN_HASH]);
+/* Check that it is possible at all (keys.root.checked): BAD_ROOT. */
+tn_reason tn_root_check(const tn_root *root);
+/* Number of the key with this thumbprint (RFC 9679: SHA-256 over the COSE_Key's required members), or -1. */
+int32_t tn_root_key(const tn_root *root, tn_source kid);
+/* tn_cose_check with one key of the root; UNSUPPORTED where it is among `others`, and nothing was checked. */
+tn_reason tn_root_verify(const tn_root *root, uint32_t key, const tn_message *message, const tn_signature *signature,
+                         tn_source payload);
 
-typedef uint32_t tn_signers; /* bit n: key n of the root signed */
-
-/* Say whether signers meet a row: TN_OK, THRESHOLD_NOT_MET, UNSUPPORTED where `passed` would make up for it, NO_POLICY_ROW.
- * `author`: reader at the body's author entry [holder, role], or NULL (keys.root.Root.missing, keys.document.require_met). */
 typedef struct {
     tn_source holder, role; /* empty: no author */
 } tn_author;
-tn_reason tn_root_meets(const tn_root *root, tn_source type, tn_source product, tn_signers signed_, tn_signers passed,
+
+/* Number of the policy row for a type: that of the product, else that without one; -1: there is none. `product` may be
+ * empty. (keys.root.Root.demands) */
+int32_t tn_root_row(const tn_root *root, tn_source type, tn_source product);
+/* Say whether signers meet the row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or UNSUPPORTED where
+ * `passed`, signatures that this device cannot check, would make up for what is missing. `author` may be NULL. */
+tn_reason tn_root_meets(const tn_root *root, tn_source type, tn_source product, tn_signers signed_by, tn_signers passed,
                         const tn_author *author);
 
 /* -- documents -- */
@@ -71,8 +98,8 @@ typedef struct {
     tn_source type, fleet;
     tn_source subjects;      /* the array's items */
     uint32_t subject_count;
-    uint64_t version, issued, expires; /* expires 0: never (a body that says 0 is refused as expired where asked) */
-    bool has_expires;
+    uint64_t version, issued, expires;
+    bool has_expires;        /* false: never */
     tn_author author;
     tn_signers signed_by;
     uint32_t rest;  /* offset in the body of the first key that is the type's own */
@@ -84,14 +111,19 @@ typedef struct {
     uint32_t bytes_max;    /* of the body; document_bytes_max: with its signatures */
     uint32_t document_bytes_max;
     const char *subject;   /* that it must be about; NULL: any */
-    const char *product;   /* whose policy row counts; NULL: that of `subject`, or else of every subject */
+    const char *product;   /* whose policy row counts; NULL: that of `subject`, or else the row without a product */
     bool expiring;         /* refuse it when its time is over */
-    uint64_t now;
-    /* Checks everything of the body behind the common entries, and nothing else: MALFORMED or TN_OK. It runs at step 5. */
+    uint64_t now;          /* UTC seconds; 0: no idea. tn_trust_accept() knows of a floor under it */
+    /* Checks everything of the body behind the common entries, and nothing else: MALFORMED or TN_OK. It runs at step 5. That
+     * it read to the end is checked by the caller. */
     tn_reason (*shape)(tn_cbor *reader, uint32_t count);
 } tn_expected;
 
-/* keys.document.open_document, step by step, with the same reason at the same step. */
+/* Read the common entries of a body, believing nothing; `signed_by` and `digest` are left alone: MALFORMED. */
+tn_reason tn_document_read(tn_source body, tn_document *found);
+/* Whether a document is about this product or device. */
+bool tn_document_is_about(const tn_document *found, const char *subject);
+/* keys.document.open_document, step by step, with the same reason at the same step; `fleet` NULL: none. */
 tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *fleet, const tn_expected *expected,
                            tn_document *found);
 
@@ -99,27 +131,39 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
 
 typedef enum { TN_FLOOR_NONE, TN_FLOOR_CATALOGUE, TN_FLOOR_TIMESTAMP, TN_FLOOR_OFFER, TN_FLOOR_ANSWER, TN_FLOOR_NOTICE } tn_floor_type;
 
-/* The newest accepted version under one type and name, and what it rests on. */
+/* A name, a role, a holder or a key, known again by the first 8 bytes of its SHA-256 (of a key: of its thumbprint). */
+typedef uint64_t tn_mark;
+tn_mark tn_mark_of(tn_source name);
+
+#define TN_ROW_CARRIED 0xFFu
+
+/* The newest accepted version under one type and name, and what it rests on. A floor keeps its place in the table: what one
+ * rests on that was accepted under an older root lies behind the root in flash, by that place. */
 typedef struct {
-    uint8_t type;                 /* tn_floor_type */
-    char name[TN_NAME_BYTES_MAX + 1];
+    tn_mark name;
     uint64_t version, issued, until;
-    bool has_until;
+    tn_mark author_holder, author_role; /* 0: no author */
     uint8_t digest[TN_HASH];
-    uint8_t row[TN_HASH];         /* SHA-256 of the policy row's map of thresholds as it was then */
-    tn_signers kids;              /* keys of the present root that signed it */
-    uint16_t author_holder;       /* CRC16s; 0: no author (a floor falls where in doubt) */
-    uint16_t author_role;
+    uint16_t kids;   /* keys of the present root that signed it */
+    uint8_t type;    /* tn_floor_type */
+    uint8_t row;     /* of the present root, or TN_ROW_CARRIED */
+    bool has_until;  /* false: a version accepted so far is valid for ever */
 } tn_floor;
 
-struct tn_state;
+/* keys.trusted.TrustedSet.enrol / update_root / accept on tn_state. All change tn_stored in memory; tn_save() makes it last. */
 
-/* keys.trusted.TrustedSet.enrol / update_root / accept on tn_state. The root that is taken is copied to its own page of flash
- * before the state names it; a floor changes in memory only (tn_save makes it last). */
-tn_reason tn_trust_enrol(tn_source root_1);
+/* Check a root 1 by itself, and say its fleet; `pinned` may be NULL: reasons of tn_root_read(), WRONG_FLEET, ROOT_GAP,
+ * BAD_ROOT, and of tn_document_open(). */
+tn_reason tn_trust_is_root_1(tn_source root_1, const uint8_t *pinned, uint8_t fleet[TN_HASH]);
+/* The same, and trust it from now on, and nothing else: it is copied to the first page of TN_AT_ROOTS unless it lies there. */
+tn_reason tn_trust_enrol(tn_source root_1, const uint8_t *pinned);
+/* Walk one step, n to n + 1. The new root is in its place in flash before tn_stored names it, never where the root lies that
+ * was stored last. */
 tn_reason tn_trust_update(tn_source document);
+/* Reasons of tn_document_open(); EXPIRED where the root itself is over; WRONG_SUBJECT where it is not about `name`; REPLAYED,
+ * EQUIVOCATION, LIMIT_REACHED. */
 tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_type type, const char *name, tn_document *found);
-/* The root in force, read from flash: valid until the next root is taken. */
+/* The root in force: it stays there, and changes when another one is taken. Without any it has no key. */
 const tn_root *tn_trust_root(void);
 const tn_floor *tn_trust_floor(tn_floor_type type, const char *name); /* NULL: none */
 /* Latest time of issue accepted: of metadata too, or (false) of notices and roots only. */

@@ -1,0 +1,237 @@
+/* How far each version has come, and what time it is at least (keys/trusted.py). */
+#include <stddef.h>
+
+#include "policy.h"
+#include "state.h"
+
+/* What a floor of an older root rests on: who signed it, and what was demanded then, by marks. A seat for each holder
+ * demanded, the seats of one role one after the other; 0: no more. It lies in flash, by the place of its floor. */
+typedef struct {
+    tn_mark kids[TN_KEYS_MAX];
+    tn_mark seats[TN_SIGNATURES_MAX];
+} tn_basis;
+
+typedef char bases_fit_a_page[sizeof(tn_basis) * TN_FLOORS_MAX <= TN_FLASH_PAGE ? 1 : -1];
+typedef char bases_lie_even[sizeof(tn_basis) % TN_FLASH_UNIT == 0u ? 1 : -1];
+
+static tn_source text_of(const char *text)
+{
+    return tn_in_memory(text, tn_length(text));
+}
+
+static tn_floor *find(tn_floor_type type, const char *name)
+{
+    tn_mark mark = tn_mark_of(text_of(name));
+    for (uint32_t i = 0; i < TN_FLOORS_MAX; i++) {
+        tn_floor *floor = &tn_stored.floors[i];
+        if (floor->type == (uint8_t)type && floor->name == mark) {
+            return floor;
+        }
+    }
+    return NULL;
+}
+
+const tn_floor *tn_trust_floor(tn_floor_type type, const char *name)
+{
+    return find(type, name);
+}
+
+/* Types that a single key may sign: their time of issue never makes a warning late. */
+static bool is_metadata(uint8_t type)
+{
+    return type != TN_FLOOR_NOTICE;
+}
+
+uint64_t tn_trust_time_floor(bool metadata)
+{
+    uint64_t latest = tn_trust_root()->issued;
+    for (uint32_t i = 0; i < TN_FLOORS_MAX; i++) {
+        const tn_floor *floor = &tn_stored.floors[i];
+        if (floor->type != TN_FLOOR_NONE && (metadata || !is_metadata(floor->type)) && floor->issued > latest) {
+            latest = floor->issued;
+        }
+    }
+    return latest;
+}
+
+/* -- from one root to the next -- */
+
+/* Say what a floor rests on, in a form that outlives the root. */
+static void describe(const tn_floor *floor, const tn_root *root, tn_basis *basis)
+{
+    uint32_t kids = 0, seats = 0, times;
+    tn_root_line line;
+    tn_label role;
+    tn_fill(basis, 0, sizeof(*basis));
+    for (uint32_t key = 0; key < root->key_count; key++) {
+        if ((floor->kids >> key & 1u) != 0u) {
+            basis->kids[kids++] = tn_root_mark(root, key);
+        }
+    }
+    tn_root_line_open(root, floor->row, &line);
+    while (tn_line_next(&line, &role, &times)) {
+        for (tn_mark mark = tn_mark_of(role.text); times > 0u && seats < TN_SIGNATURES_MAX; times--) {
+            basis->seats[seats++] = mark;
+        }
+    }
+}
+
+/* Those who signed, as keys of another root. */
+static uint16_t kids_of(const tn_basis *basis, const tn_root *root)
+{
+    uint32_t found = 0;
+    for (uint32_t key = 0; key < root->key_count; key++) {
+        tn_mark mark = tn_root_mark(root, key);
+        for (uint32_t i = 0; i < TN_KEYS_MAX; i++) {
+            found |= basis->kids[i] == mark ? 1u << key : 0u;
+        }
+    }
+    return (uint16_t)found;
+}
+
+/* Whether those who signed could still have signed, by what was demanded then. */
+static bool stands(const tn_floor *floor, const tn_basis *basis, const tn_root *root)
+{
+    tn_seats seats;
+    tn_seats_begin(&seats, root, floor->kids);
+    seats.has_author = floor->author_holder != 0u;
+    seats.author_holder.mark = floor->author_holder;
+    seats.author_role.mark = floor->author_role;
+    for (uint32_t i = 0, times; i < TN_SIGNATURES_MAX && basis->seats[i] != 0u; i += times) {
+        tn_label role = {{NULL, 0, 0}, basis->seats[i]};
+        times = 1;
+        while (i + times < TN_SIGNATURES_MAX && basis->seats[i + times] == role.mark) {
+            times++;
+        }
+        tn_seats_add(&seats, &role, times);
+    }
+    return tn_seats_filled(&seats);
+}
+
+void tn_floors_clear(void)
+{
+    tn_fill(tn_stored.floors, 0, sizeof(tn_stored.floors));
+}
+
+void tn_floors_carry(const tn_root *old, uint32_t from, const tn_root *now, uint32_t to)
+{
+    tn_basis basis;
+    for (uint32_t i = 0; i < TN_FLOORS_MAX; i++) {
+        tn_floor *floor = &tn_stored.floors[i];
+        uint32_t place = i * (uint32_t)sizeof(basis);
+        if (floor->type == TN_FLOOR_NONE) {
+            continue;
+        }
+        if (floor->row == TN_ROW_CARRIED) {
+            tn_read(tn_in_flash(from + place, sizeof(basis)), 0, &basis, sizeof(basis));
+        } else {
+            describe(floor, old, &basis);
+        }
+        floor->kids = kids_of(&basis, now);
+        floor->row = TN_ROW_CARRIED;
+        if (stands(floor, &basis, now)) {
+            tn_flash_write(to + place, &basis, sizeof(basis));
+        } else {
+            tn_fill(floor, 0, sizeof(*floor));
+        }
+    }
+}
+
+/* -- what is accepted -- */
+
+/* A place for one more: a free one, or else the floor goes of which every version has been over the longest. */
+static tn_floor *make_room(uint64_t now)
+{
+    tn_floor *over = NULL;
+    for (uint32_t i = 0; i < TN_FLOORS_MAX; i++) {
+        tn_floor *floor = &tn_stored.floors[i];
+        if (floor->type == TN_FLOOR_NONE) {
+            return floor;
+        }
+        if (floor->has_until && floor->until <= now && (over == NULL || floor->until < over->until)) {
+            over = floor;
+        }
+    }
+    return over;
+}
+
+static tn_mark mark_unless_empty(tn_source name)
+{
+    return name.length > 0u ? tn_mark_of(name) : 0u;
+}
+
+/* `now`: by the clock alone, or 0. */
+static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const char *name, uint32_t row, uint64_t now)
+{
+    tn_floor *floor = find(type, name);
+    tn_signers kids = found->signed_by;
+    bool has_until = found->has_expires;
+    uint64_t until = found->expires;
+    if (floor != NULL) {
+        if (found->version < floor->version) {
+            return TN_REPLAYED;
+        }
+        if (found->version == floor->version) {
+            if (tn_compare(found->digest, floor->digest, TN_HASH) != 0) {
+                return TN_EQUIVOCATION;
+            }
+            kids |= floor->kids; /* another copy of the same bytes: whoever signed either copy has signed */
+        }
+        has_until = has_until && floor->has_until;
+        until = floor->until > until ? floor->until : until;
+    } else {
+        uint64_t warning = tn_trust_time_floor(false);
+        floor = make_room(now > warning ? now : warning);
+        if (floor == NULL) {
+            return TN_LIMIT_REACHED;
+        }
+    }
+    floor->type = (uint8_t)type;
+    floor->name = tn_mark_of(text_of(name));
+    floor->version = found->version;
+    floor->issued = found->issued;
+    floor->has_until = has_until;
+    floor->until = has_until ? until : 0u;
+    floor->kids = (uint16_t)kids;
+    floor->row = (uint8_t)row;
+    floor->author_holder = mark_unless_empty(found->author.holder);
+    floor->author_role = mark_unless_empty(found->author.role);
+    tn_copy(floor->digest, found->digest, TN_HASH);
+    return TN_OK;
+}
+
+/* Whether the versions of a document may be counted under this name: a notice has one of its own, the first thing it says. */
+static bool has_name(const tn_document *found, tn_floor_type type, const char *name)
+{
+    tn_cbor reader;
+    int32_t last = -1;
+    tn_source id;
+    if (type != TN_FLOOR_NOTICE) {
+        return found->subject_count == 0u || tn_document_is_about(found, name);
+    }
+    tn_cbor_open(&reader, tn_part(found->body, found->rest, found->body.length - found->rest));
+    return tn_cbor_key(&reader, &last) && tn_cbor_text(&reader, 1, TN_NAME_BYTES_MAX, &id) && tn_same(id, text_of(name));
+}
+
+tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_type type, const char *name, tn_document *found)
+{
+    const tn_root *root = tn_trust_root();
+    tn_expected asked = *expected;
+    uint64_t least = tn_trust_time_floor(is_metadata((uint8_t)type));
+    asked.now = asked.now > least ? asked.now : least;
+    /* Stale metadata blocks installing; it never holds up a warning, nor an answer. */
+    bool needs_fresh_root = type == TN_FLOOR_CATALOGUE || type == TN_FLOOR_TIMESTAMP || type == TN_FLOOR_OFFER;
+    if (asked.expiring && needs_fresh_root && asked.now >= root->expires) {
+        return TN_EXPIRED;
+    }
+    tn_reason reason = tn_document_open(data, root, tn_stored.fleet, &asked, found);
+    if (reason != TN_OK) {
+        return reason;
+    }
+    if (!has_name(found, type, name)) {
+        return TN_WRONG_SUBJECT;
+    }
+    const char *product = asked.product != NULL ? asked.product : asked.subject;
+    int32_t row = tn_root_row(root, text_of(asked.type), text_of(product != NULL ? product : ""));
+    return raise_floor(found, type, name, (uint32_t)row, expected->now);
+}

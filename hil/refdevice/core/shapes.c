@@ -1,0 +1,92 @@
+/* Texts of documents (keys/shapes.py): what the bytes of a name may be. */
+#include "trust.h"
+
+/* Ranges of characters, first and last. */
+typedef struct {
+    uint16_t first, last;
+} range;
+
+/* Control characters but new line: a device draws words, and nobody's escape sequences. */
+static const range controls[] = {{0x00, 0x09}, {0x0B, 0x1F}, {0x7F, 0x9F}};
+/* Line ends, and what turns the direction of writing: a name must read as it is spelt. */
+static const range steering[] = {{0x0A, 0x0A}, {0x2028, 0x202E}, {0x2066, 0x2069}};
+/* What Python strips from the ends of a text and is neither a control character nor a line end. */
+static const range spaces[] = {{0x20, 0x20},     {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
+                               {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
+static const range marks[] = {{'-', '.'}, {'_', '_'}};
+static const range letters[] = {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}};
+
+#define IN(table, character) within(table, sizeof(table) / sizeof(*(table)), character)
+
+static bool within(const range *table, uint32_t count, uint32_t character)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (character >= table[i].first && character <= table[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Read a character of a text that is known to be UTF-8. */
+static uint32_t character_at(tn_source text, uint32_t *at)
+{
+    uint8_t bytes[4];
+    tn_read(text, *at, bytes, sizeof(bytes));
+    uint32_t count = bytes[0] < 0xC0u ? 1u : bytes[0] < 0xE0u ? 2u : bytes[0] < 0xF0u ? 3u : 4u;
+    uint32_t value = count == 1u ? bytes[0] : bytes[0] & (0x7Fu >> count);
+    for (uint32_t i = 1; i < count; i++) {
+        value = value << 6 | (bytes[i] & 0x3Fu);
+    }
+    *at += count;
+    return value;
+}
+
+typedef enum { IDENT, NAME, WORDS } kind;
+
+static bool fits(tn_source text, kind of)
+{
+    uint32_t at = 0;
+    while (at < text.length) {
+        bool first = at == 0u;
+        uint32_t character = character_at(text, &at);
+        bool end = first || at == text.length;
+        if (of == IDENT) {
+            if (!IN(letters, character) && (first || !IN(marks, character))) {
+                return false;
+            }
+        } else if (IN(controls, character)) {
+            return false;
+        } else if (of == NAME && (IN(steering, character) || (end && IN(spaces, character)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool text_of(tn_cbor *reader, uint32_t most, tn_source *value, kind of)
+{
+    if (!tn_cbor_text(reader, 1, most, value)) {
+        return false;
+    }
+    if (!fits(*value, of)) {
+        value->length = 0;
+        reader->bad = true;
+    }
+    return !reader->bad;
+}
+
+bool tn_cbor_ident(tn_cbor *reader, uint32_t most, tn_source *value)
+{
+    return text_of(reader, most, value, IDENT);
+}
+
+bool tn_cbor_name(tn_cbor *reader, uint32_t most, tn_source *value)
+{
+    return text_of(reader, most, value, NAME);
+}
+
+bool tn_cbor_words(tn_cbor *reader, uint32_t most, tn_source *value)
+{
+    return text_of(reader, most, value, WORDS);
+}
