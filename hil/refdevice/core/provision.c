@@ -11,7 +11,7 @@
 static struct {
     tn_factory factory;
     bool changed, erase, version;
-    uint32_t number[4];
+    tn_version_part number[4];
 } next;
 
 /* Answer with nothing, now or because it was answered already. */

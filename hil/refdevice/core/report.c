@@ -42,7 +42,7 @@ static void put_words(uint8_t key, const char *words)
     tn_put_text(&piece.to, words);
 }
 
-static void put_version(uint8_t key, const uint32_t version[4])
+static void put_version(uint8_t key, const tn_version_part version[4])
 {
     tn_put_uint(&piece.to, key);
     tn_put_array(&piece.to, 4);
