@@ -167,12 +167,12 @@ typedef struct {
     uint32_t length;         /* of the whole file */
 } tn_image;
 /* "1.2.3", and the separator and the fourth number where that is not 0. */
-char *tn_version(char to[TN_VERSION_ROOM], const uint32_t version[4], char separator);
-bool tn_version_read(const char *words, uint32_t version[4]); /* of that form, with '+' */
+char *tn_version(char to[TN_VERSION_ROOM], const tn_version_part version[4], char separator);
+bool tn_version_read(const char *words, tn_version_part version[4]); /* of that form, with '+' */
 bool tn_is_id(const char *words); /* may be one level of a topic */
 #ifdef TN_TEST_BUILD
 /* Write an image of that version into the slot that is confirmed, as its maker would. */
-void tn_image_make(const uint32_t version[4]);
+void tn_image_make(const tn_version_part version[4]);
 /* What was provisioned takes effect, right before a reset. */
 void tn_provision_apply(void);
 #endif

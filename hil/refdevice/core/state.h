@@ -34,7 +34,7 @@ typedef struct {
 } tn_notice_track;
 
 /* One number of a firmware version: major, minor, revision, build (advisories/versions.py). */
-typedef uint16_t tn_version_part;
+typedef uint32_t tn_version_part;
 
 typedef struct {
     uint64_t version, issued, expires, catalogue_version, sequence, deadline, window_from, window_to;
