@@ -17,7 +17,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from advisories.report import Report
 from gateway.core.ingest import Device, examine
@@ -105,9 +105,12 @@ class Checker:
         return answer
 
     def _says_something(self, seconds: float) -> bool:
-        return bool(self._process and select.select([self._process.stdout], [], [], seconds)[0])
+        process = self._process
+        if process is None or process.stdout is None:
+            return False
+        return bool(select.select([process.stdout], [], [], seconds)[0])
 
-    def _answer(self) -> object:
+    def _answer(self) -> Any:
         if self._process is None or self._process.stdout is None:
             raise EOFError
         return pickle.load(self._process.stdout)  # noqa: S301 - what this very program wrote
