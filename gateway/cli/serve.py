@@ -207,7 +207,7 @@ def _chores(workspace: Workspace, store: Store) -> list[Chore]:
     from gateway.web.api.served import Served  # noqa: PLC0415 - the same
 
     served = Served(workspace.path, workspace.settings, store)
-    return [make(workspace, store), Alerts(served), stores.Expiry(store, workspace.settings.keep)]
+    return [make(workspace, store), Alerts(served), stores.Expiry(store, lambda: stores.rules(workspace))]
 
 
 async def _serve(

@@ -96,7 +96,7 @@ def info(workspace: Workspace) -> Info:
                 table.name: session.connection.execute(sa.select(count).select_from(table)).scalar_one()
                 for table in backup.tables()
             },
-            keep=dict(workspace.settings.keep),
+            keep=dict(rules(workspace)),
         )
 
 
@@ -109,7 +109,7 @@ def check(workspace: Workspace) -> Checked:
             audit.verify_chain(store)
         except DamagedError as error:
             faults.append(Fault(error.code, error.message))
-        faults += [Fault(error.code, error.message) for error in [_strange(workspace, store)] if error]
+        faults += _strangers(workspace, store)
         with store.read() as session:
             faults += [Fault("CELLS_WRONG", f"A count is wrong: {each}.") for each in cells.faults(session)]
             faults += [
@@ -122,11 +122,22 @@ def check(workspace: Workspace) -> Checked:
             )
 
 
+def _strangers(workspace: Workspace, store: Store) -> list[Fault]:
+    """Return what keeps this store from being that of the workspace; or a root that keeps us from knowing."""
+    try:
+        error = _strange(workspace, store)
+    except DamagedError as damage:
+        place = damage.where.removeprefix(f"{workspace.path}/")
+        return [Fault(damage.code, f"{place}: {damage.message} 'tocsin root restore' brings it back.")]
+    return [] if error is None else [Fault(error.code, error.message)]
+
+
 def require_own(workspace: Workspace, store: Store) -> None:
     """Refuse a store that others, or nobody, published from: what is signed over it would be wrong.
 
     Raises:
         InputError: STORE_EMPTY, FLEET_OTHER.
+        DamagedError: ROOT_DAMAGED.
     """
     error = _strange(workspace, store)
     if error is not None:
@@ -134,10 +145,10 @@ def require_own(workspace: Workspace, store: Store) -> None:
 
 
 def _strange(workspace: Workspace, store: Store) -> InputError | None:
-    documents = workspace.root_documents()
     with store.read() as session:
         fleet = session.meta("fleet")
-    if not documents or fleet == workspace.fleet().hex():
+    # Walked, not only looked at: a damaged root is another thing than another fleet's.
+    if not workspace.root_documents() or fleet == workspace.trusted().fleet.hex():
         return None
     if fleet is None:
         message = "Nothing was published from this store, but from this workspace there was."
@@ -173,11 +184,11 @@ def restore(workspace: Workspace, file: Path, *, now: float, dry_run: bool = Fal
 
     Raises:
         InputError, DamagedError, UnavailableError: of :func:`gateway.store.backup.restore`; FLEET_OTHER, when
-            the backup is of another fleet than this workspace.
+            the backup is of another fleet than this workspace; ROOT_DAMAGED.
     """
     found = backup.examine(file)
     documents = workspace.root_documents()
-    if documents and found.fleet is not None and found.fleet != workspace.fleet().hex():
+    if documents and found.fleet is not None and found.fleet != workspace.trusted().fleet.hex():
         raise InputError(
             "FLEET_OTHER",
             "The backup is of another fleet than this workspace.",
@@ -203,10 +214,19 @@ def _create_if_empty(place: str) -> None:
             raise
 
 
+def rules(workspace: Workspace) -> Mapping[str, int]:
+    """Return rule -> days as they stand in ``tocsin.toml`` now: a gateway runs for months.
+
+    Raises:
+        InputError: of the file, with file:line.
+    """
+    return Workspace.open(workspace.path).settings.keep
+
+
 @operation("POST", "/store/expire", right="store:manage")
 def expire(workspace: Workspace, *, now: float, dry_run: bool = False) -> list[Erased]:
     """Erase what the rules in tocsin.toml let go, all of it; or only count it."""
-    keep = workspace.settings.keep
+    keep = rules(workspace)
     with workspace.store() as store:
         if dry_run:
             return retention.due(store, keep, now)
@@ -225,7 +245,7 @@ class Expiry:
 
     Args:
         store: where.
-        keep: rule -> days.
+        keep: gives rule -> days, asked anew in each round.
         clock: gives UTC seconds.
         limit: rows, or devices, of each rule in one round.
     """
@@ -236,7 +256,7 @@ class Expiry:
     def __init__(
         self,
         store: Store,
-        keep: Mapping[str, int],
+        keep: Callable[[], Mapping[str, int]],
         clock: Callable[[], float] = time.time,
         *,
         limit: int = retention.BATCH,
@@ -244,11 +264,15 @@ class Expiry:
         self._store, self._keep, self._clock, self._limit = store, keep, clock, limit
 
     async def round(self) -> bool:
-        """Erase some of what is due; True when there may be more."""
-        if not self._keep:
-            return False
-        _, more = await asyncio.to_thread(self._erase)
-        return more
+        """Erase some of what is due; True when there may be more.
 
-    def _erase(self) -> tuple[list[Erased], bool]:
-        return retention.expire(self._store, self._keep, self._clock(), limit=self._limit)
+        Raises:
+            InputError: the rules cannot be read; nothing was erased.
+        """
+        return await asyncio.to_thread(self._erase)
+
+    def _erase(self) -> bool:
+        keep = self._keep()
+        if not keep:
+            return False
+        return retention.expire(self._store, keep, self._clock(), limit=self._limit)[1]

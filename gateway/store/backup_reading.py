@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,23 +56,28 @@ class Backup:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Reading]:
-    """Open a backup and read its header.
+    """Open a backup and read its header; a pipe will not do, for a backup is read twice.
 
     Raises:
         InputError: NOT_A_BACKUP; BACKUP_NEWER, when a newer program made it.
         DamagedError: BACKUP_DAMAGED, when it is cut off or not as it was written.
         UnavailableError: FILE, when it cannot be read.
     """
-    try:
-        stream = path.open("rb")
-    except OSError:
-        with files.os_errors(path, "read"):
-            raise
+    with files.os_errors(path, "read"):
+        # Nobody waits until somebody writes into a pipe; to a plain file it makes no difference.
+        stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     with stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise _no_backup(str(path))
         try:
             yield Reading(stream, str(path))
         except (cbor2.CBORError, TypeError, ValueError, KeyError, IndexError, RecursionError, OverflowError):
             raise damaged(str(path), "what stands in it is not what a backup holds") from None
+
+
+def _no_backup(where: str) -> InputError:
+    mend = "Name a file that 'tocsin store backup' wrote."
+    return InputError("NOT_A_BACKUP", "This is no backup of a store.", mend=mend, where=where)
 
 
 def damaged(where: str, how: str) -> DamagedError:
@@ -94,12 +101,7 @@ class Reading:
         first = stream.read(len(MAGIC))
         number = stream.readline(20) if first == MAGIC else b""
         if not number.endswith(b"\n") or not number[:-1].isdigit():
-            raise InputError(
-                "NOT_A_BACKUP",
-                "This file is no backup of a store.",
-                mend="Name one that 'tocsin store backup' wrote.",
-                where=where,
-            )
+            raise _no_backup(where)
         self._require_known("format", int(number), FORMAT)
         self._digest.update(first + number)
         self._header = self._item(dict)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.operations import stores
+from gateway.store import audit
+from gateway.store import deliveries as outbox
+from gateway.store.deliveries import Message
 from gateway.store.engine import Store
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
@@ -119,6 +125,63 @@ def test_a_store_that_is_not_this_workspaces_is_neither_served_nor_called_whole(
     if fleet is None:
         assert tocsin("store", "restore", "whole", env=here).status == 0
         assert tocsin("store", "check", env=here).status == 0
+
+
+def other_root(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    "harm", [other_root, lambda _: b"", lambda _: b"no root"], ids=["bit", "empty", "text"]
+)
+def test_a_damaged_first_root_is_named_and_not_called_another_fleet(
+    workspace: Workspace, tocsin: Tocsin, here: dict[str, str], harm: Callable[[bytes], bytes]
+) -> None:
+    assert tocsin("store", "backup", "whole", env=here).status == 0
+    path = workspace.path / "roots" / "1.cose"
+    path.write_bytes(harm(path.read_bytes()))
+    checked = tocsin("store", "check", "--json", env=here)
+    (fault,) = checked.json["faults"]
+    assert (checked.status, fault["code"]) == (1, "ROOT_DAMAGED")
+    assert fault["message"].startswith("roots/1.cose: ")
+    workspace.store_path.unlink()
+    refused = tocsin("store", "restore", "whole", "--json", env=here)
+    assert (refused.status, refused.json["error"]["code"]) == (5, "ROOT_DAMAGED")
+    assert refused.json["error"]["where"] == str(path)
+    assert not workspace.store_path.exists()
+
+
+def test_a_pipe_is_no_backup(workspace: Workspace, tocsin: Tocsin, here: dict[str, str]) -> None:
+    os.mkfifo("pipe")  # into which nobody writes
+    ran = tocsin("store", "restore", "pipe", "--json", env=here)
+    assert (ran.status, ran.json["error"]["code"]) == (2, "NOT_A_BACKUP")
+
+
+async def test_rules_are_obeyed_as_they_stand_in_the_file(workspace: Workspace) -> None:
+    old = time.time() - 9 * 86_400
+    with workspace.store() as store:
+        with store.write() as session:
+            outbox.queue(session, Message("mail", "a@example.com", "alert.gate", "alert-1", "{}"), old)
+            outbox.finish(session, outbox.due_mails(session, old, 1)[0], old, "taken")
+
+        def told() -> list[str]:
+            with store.read() as session:
+                rows = audit.find(session, limit=9, kind="retention.")
+            return [row.kind for row in rows]
+
+        chore, settings = (
+            stores.Expiry(store, lambda: stores.rules(workspace)),
+            workspace.path / "tocsin.toml",
+        )
+        plain = settings.read_text()
+        await chore.round()
+        settings.write_text(f"{plain}keep_deliveries_days = often\n")
+        with pytest.raises(InputError, match=r"tocsin\.toml:\d+"):
+            await chore.round()
+        assert told() == []
+        settings.write_text(f"{plain}keep_deliveries_days = 8\n")
+        await chore.round()
+        assert told() == ["retention.rules", "retention.erased"]
 
 
 @pytest.mark.parametrize("place", PLACES)

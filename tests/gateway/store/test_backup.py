@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy import event
 
 from gateway.store import backup, schema
 from gateway.store.engine import Store
-from keys.errors import DamagedError, InputError, TocsinError
+from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
 from tests.gateway.databases import ENGINES, fresh_place
 from tests.gateway.store.rows import contents, fill
 
@@ -206,3 +207,15 @@ def test_a_million_rows_need_no_more_memory_than_a_thousand(tmp_path: Path) -> N
     size = (tmp_path / "20000").stat().st_size
     assert peaks[1] < size / 2  # what is held is a frame and its rows
     store.close()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "endless"])
+def test_what_is_no_plain_file_is_refused_at_once(kind: str, tmp_path: Path) -> None:
+    path = Path("/dev/zero") if kind == "endless" else tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(path)  # into which nobody writes
+    elif kind == "folder":
+        path.mkdir()
+    with pytest.raises((InputError, UnavailableError)) as caught:
+        backup.examine(path)
+    assert caught.value.code in {"NOT_A_BACKUP", "FILE"}

@@ -343,9 +343,9 @@ def test_of_devices_revoked_long_ago_only_the_record_stays(house: House) -> None
 def test_the_chore_erases_a_batch_a_round(house: House) -> None:
     for sequence in range(4):
         house.report(IDS[0], sequence, 40)
-    chore = Expiry(house.store, {"reports": DAYS}, lambda: house.now, limit=2)
+    chore = Expiry(house.store, lambda: {"reports": DAYS}, lambda: house.now, limit=2)
     assert asyncio.run(chore.round()) is True
     assert asyncio.run(chore.round()) is False
     assert len(house.left(schema.reports, "sequence")) == 1
-    assert asyncio.run(Expiry(house.store, {}).round()) is False
+    assert asyncio.run(Expiry(house.store, dict).round()) is False
     assert set(RULES) == retention._WORK.keys()
