@@ -34,8 +34,8 @@ typedef enum {
 
 void tn_cbor_open(tn_cbor *reader, tn_source in);
 tn_cbor_kind tn_cbor_peek(tn_cbor *reader);
-/* Each of these reads one item of its kind, and returns false (and spoils the reader) where another comes: then the value
- * is 0 or empty. Heads are the shortest, lengths are definite. */
+/* Each of these reads one item of its kind, and returns false (and spoils the reader) where another comes: then the
+ * value is 0 or empty. Heads are the shortest, lengths are definite. */
 bool tn_cbor_uint(tn_cbor *reader, uint64_t most, uint64_t *value);
 bool tn_cbor_int(tn_cbor *reader, int64_t *value);
 bool tn_cbor_bool(tn_cbor *reader, bool *value);
@@ -45,19 +45,21 @@ bool tn_cbor_bytes(tn_cbor *reader, uint32_t least, uint32_t most, tn_source *va
 bool tn_cbor_text(tn_cbor *reader, uint32_t least, uint32_t most, tn_source *value); /* valid UTF-8 */
 bool tn_cbor_array(tn_cbor *reader, uint32_t least, uint32_t most, uint32_t *count);
 bool tn_cbor_map(tn_cbor *reader, uint32_t least, uint32_t most, uint32_t *count);
-/* Read the key of a map whose keys are unsigned numbers; `last` is -1 before the first. Falling or repeated keys spoil it. */
+/* Read the key of a map whose keys are unsigned numbers; `last` is -1 before the first. Falling or repeated keys spoil
+ * it. */
 bool tn_cbor_key(tn_cbor *reader, int32_t *last);
 /* The same for keys that are texts, the shorter first; `last` is {0} before the first. */
 bool tn_cbor_text_key(tn_cbor *reader, uint32_t most, tn_source *last);
-/* Pass over one item of any kind, to TN_CBOR_DEPTH_MAX levels, checking it as strictly as keys.cbor.decode does: keys of a
- * map are numbers, byte strings or texts in the order of tn_order(), of tags only those of COSE and SUIT; no floats.
- * `item` may be NULL. Whoever reads a body field by field passes over the whole of it first, so that it is refused for its
- * form before anything is read from it. */
+/* Pass over one item of any kind, to TN_CBOR_DEPTH_MAX levels, checking it as strictly as keys.cbor.decode does: keys
+ * of a map are numbers, byte strings or texts in the order of tn_order(), of tags only those of COSE and SUIT; no
+ * floats. `item` may be NULL. Whoever reads a body field by field passes over the whole of it first, so that it is
+ * refused for its form before anything is read from it. */
 bool tn_cbor_skip(tn_cbor *reader, tn_source *item);
 /* True where all was read and nothing was wrong. */
 bool tn_cbor_ended(const tn_cbor *reader);
 
-/* A writer into memory. What does not fit is counted but not written: `length` beyond `room` says how much it would be. */
+/* A writer into memory. What does not fit is counted but not written: `length` beyond `room` says how much it would
+ * be. */
 typedef struct {
     uint8_t *bytes;
     uint32_t room;

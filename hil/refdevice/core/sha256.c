@@ -1,16 +1,15 @@
 #include "crypto.h"
 #include "sha.h"
 
-#define BLOCK 64u
-
 static uint32_t turn(uint32_t word, uint32_t by)
 {
     return word >> by | word << (32u - by);
 }
 
 /* Take in one block (FIPS 180-4, 6.2.2). */
-static void compress(tn_sha256 *hash)
+static void compress(void *of)
 {
+    tn_sha256 *hash = of;
     uint32_t words[16];
     uint32_t v[8];
     for (uint32_t i = 0; i < 8u; i++) {
@@ -45,6 +44,8 @@ static void compress(tn_sha256 *hash)
     }
 }
 
+static const tn_sha sha256 = {64, compress};
+
 void tn_sha256_begin(tn_sha256 *hash)
 {
     for (uint32_t i = 0; i < 8u; i++) {
@@ -60,34 +61,12 @@ void tn_sha256_add(tn_sha256 *hash, const void *bytes, uint32_t length)
 
 void tn_sha256_add_source(tn_sha256 *hash, tn_source from)
 {
-    for (uint32_t at = 0; at < from.length;) {
-        uint32_t filled = (uint32_t)(hash->count % BLOCK);
-        uint32_t piece = BLOCK - filled;
-        if (piece > from.length - at) {
-            piece = from.length - at;
-        }
-        tn_read(from, at, hash->block + filled, piece);
-        at += piece;
-        hash->count += piece;
-        if (hash->count % BLOCK == 0u) {
-            compress(hash);
-        }
-    }
+    tn_sha_add(&sha256, hash, &hash->count, hash->block, from);
 }
 
 void tn_sha256_end(tn_sha256 *hash, uint8_t digest[TN_HASH])
 {
-    uint32_t filled = (uint32_t)(hash->count % BLOCK);
-    hash->block[filled++] = 0x80;
-    tn_fill(hash->block + filled, 0, BLOCK - filled);
-    if (filled > BLOCK - 8u) {
-        compress(hash);
-        tn_fill(hash->block, 0, BLOCK);
-    }
-    for (uint32_t i = 0; i < 8u; i++) {
-        hash->block[BLOCK - 1u - i] = (uint8_t)(hash->count << 3 >> (8u * i));
-    }
-    compress(hash);
+    tn_sha_close(&sha256, hash, hash->count, hash->block);
     for (uint32_t i = 0; i < TN_HASH; i++) {
         digest[i] = (uint8_t)(hash->state[i / 4u] >> (24u - 8u * (i % 4u)));
     }

@@ -1,8 +1,6 @@
 #include "crypto.h"
 #include "sha.h"
 
-#define BLOCK 128u
-
 const uint64_t tn_sha_begin[8] = {
     0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
     0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
@@ -37,8 +35,9 @@ static uint64_t turn(uint64_t word, uint32_t by)
 }
 
 /* Take in one block (FIPS 180-4, 6.4.2). */
-static void compress(tn_sha512 *hash)
+static void compress(void *of)
 {
+    tn_sha512 *hash = of;
     uint64_t words[16];
     uint64_t v[8];
     for (uint32_t i = 0; i < 8u; i++) {
@@ -73,11 +72,43 @@ static void compress(tn_sha512 *hash)
     }
 }
 
+static const tn_sha sha512 = {128, compress};
+
+void tn_sha_add(const tn_sha *sha, void *hash, uint64_t *count, uint8_t *block, tn_source from)
+{
+    for (uint32_t at = 0; at < from.length;) {
+        uint32_t filled = (uint32_t)*count & (sha->size - 1u);
+        uint32_t piece = sha->size - filled;
+        if (piece > from.length - at) {
+            piece = from.length - at;
+        }
+        tn_read(from, at, block + filled, piece);
+        at += piece;
+        *count += piece;
+        if (filled + piece == sha->size) {
+            sha->compress(hash);
+        }
+    }
+}
+
+void tn_sha_close(const tn_sha *sha, void *hash, uint64_t count, uint8_t *block)
+{
+    uint32_t filled = (uint32_t)count & (sha->size - 1u);
+    block[filled++] = 0x80;
+    tn_fill(block + filled, 0, sha->size - filled);
+    if (filled > sha->size - sha->size / 8u) {
+        sha->compress(hash);
+        tn_fill(block, 0, sha->size);
+    }
+    for (uint32_t i = 0; i < 8u; i++) { /* the length is counted in 64 bits: of SHA-512's 16 bytes the first are 0 */
+        block[sha->size - 1u - i] = (uint8_t)(count << 3 >> (8u * i));
+    }
+    sha->compress(hash);
+}
+
 void tn_sha512_begin(tn_sha512 *hash)
 {
-    for (uint32_t i = 0; i < 8u; i++) {
-        hash->state[i] = tn_sha_begin[i];
-    }
+    tn_copy(hash->state, tn_sha_begin, sizeof hash->state);
     hash->count = 0;
 }
 
@@ -88,34 +119,12 @@ void tn_sha512_add(tn_sha512 *hash, const void *bytes, uint32_t length)
 
 void tn_sha512_add_source(tn_sha512 *hash, tn_source from)
 {
-    for (uint32_t at = 0; at < from.length;) {
-        uint32_t filled = (uint32_t)(hash->count % BLOCK);
-        uint32_t piece = BLOCK - filled;
-        if (piece > from.length - at) {
-            piece = from.length - at;
-        }
-        tn_read(from, at, hash->block + filled, piece);
-        at += piece;
-        hash->count += piece;
-        if (hash->count % BLOCK == 0u) {
-            compress(hash);
-        }
-    }
+    tn_sha_add(&sha512, hash, &hash->count, hash->block, from);
 }
 
 void tn_sha512_end(tn_sha512 *hash, uint8_t digest[64])
 {
-    uint32_t filled = (uint32_t)(hash->count % BLOCK);
-    hash->block[filled++] = 0x80;
-    tn_fill(hash->block + filled, 0, BLOCK - filled);
-    if (filled > BLOCK - 16u) {
-        compress(hash);
-        tn_fill(hash->block, 0, BLOCK);
-    }
-    for (uint32_t i = 0; i < 8u; i++) { /* of the length's 16 bytes the first are 0: it is counted in 64 bits */
-        hash->block[BLOCK - 1u - i] = (uint8_t)(hash->count << 3 >> (8u * i));
-    }
-    compress(hash);
+    tn_sha_close(&sha512, hash, hash->count, hash->block);
     for (uint32_t i = 0; i < 64u; i++) {
         digest[i] = (uint8_t)(hash->state[i / 8u] >> (56u - 8u * (i % 8u)));
     }
