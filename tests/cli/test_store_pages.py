@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -65,7 +66,8 @@ def test_every_command_of_the_page_on_postgresql_prints_what_the_page_says(
             connection.execute(statement)
     here = server().url("tocsin").replace("postgres@", "gateway@")
     assert ADDRESS in text
-    shown = here.replace("/tmp", "%2Ftmp", 1).replace("/tocsin-pg", "%2Ftocsin-pg")
+    folder = str(server().folder)
+    shown = here.replace(folder, quote(folder, safe=""))
     follow(
         text.replace(f'"{ADDRESS}"', f'"{here}"').replace(ADDRESS, shown),
         POSTGRESQL,
