@@ -17,6 +17,7 @@ from gateway.cli.output import (
     WorkspaceOption,
     emit,
     example,
+    go_on,
     group,
     now,
     open_workspace,
@@ -95,8 +96,7 @@ def list_(
 
     def human(out: Console) -> None:
         out.print(table(("account", "name", "language", "stands"), rows))
-        if found.next:
-            say(f"There are more: go on with --after {found.next}")(out)
+        go_on(found.next, out)
 
     emit(as_json, {"accounts": found.items, "next": found.next}, human)
 

@@ -9,9 +9,11 @@ from rich.console import Console
 
 from gateway.cli.output import (
     JsonOption,
+    LimitOption,
     WorkspaceOption,
     emit,
     example,
+    go_on,
     group,
     now,
     open_workspace,
@@ -44,7 +46,7 @@ def list_(
     about: Annotated[
         str, typer.Option(help="Only rows about one matter: advisory:ID, patch:DIGEST, incident:ID, roots.")
     ] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Show at most so many.")] = 100,
+    limit: LimitOption = 100,
     after: Annotated[str, typer.Option(help="Go on behind this row: what 'next' said.")] = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -57,8 +59,7 @@ def list_(
     def human(out: Console) -> None:
         rows = [(row.index, utc(row.time), row.kind, canonical(row.data)) for row in found.items]
         out.print(table(("row", "time", "kind", "data"), rows))
-        if found.next:
-            say(f"There are more: go on with --after {found.next}")(out)
+        go_on(found.next, out)
 
     emit(as_json, {"rows": found.items, "next": found.next}, human)
 

@@ -13,6 +13,7 @@ from gateway.cli.output import (
     WorkspaceOption,
     emit,
     example,
+    go_on,
     now,
     open_workspace,
     say,
@@ -73,8 +74,7 @@ def list_(
     def human(out: Console) -> None:
         columns = ("device", "product", "runs", "language", "seen", "record", "certificate until")
         out.print(table(columns, cells))
-        if following:
-            say(f"There are more: --after {following}")(out)
+        go_on(following, out)
 
     emit(as_json, {"devices": rows, "next": following}, human)
 

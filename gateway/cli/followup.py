@@ -16,6 +16,7 @@ from gateway.cli.output import (
     WorkspaceOption,
     emit,
     example,
+    go_on,
     group,
     now,
     open_workspace,
@@ -90,8 +91,7 @@ def list_(
             out.print(table(_COLUMNS, map(_row, shown.items)))
         else:
             out.print("There is no such follow-up.")
-        if shown.next:
-            out.print(f"There are more: --after '{shown.next}'", markup=False)
+        go_on(shown.next, out)
 
     emit(as_json, {"followups": shown}, human)
 

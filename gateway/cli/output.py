@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -153,6 +154,17 @@ def person(by: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in some containers
         return "unknown"
+
+
+def go_on(following: str, out: Console) -> None:
+    """Say below a list how to see the rest of it, if there is more.
+
+    Args:
+        following: what ``next`` says of the list; empty: that was all.
+        out: where to.
+    """
+    if following:
+        say(f"There are more: go on with --after {shlex.quote(following)}")(out)
 
 
 def ask_passphrase(name: str) -> bytes:

@@ -15,6 +15,7 @@ from gateway.cli.output import (
     confirm,
     emit,
     example,
+    go_on,
     group,
     now,
     open_workspace,
@@ -63,8 +64,7 @@ def quarantine_list(
             out.print("The quarantine is empty.")
             return
         out.print(table(_COLUMNS, map(_row, found.items)))
-        if found.next:
-            out.print(f"There are more: --after {found.next}")
+        go_on(found.next, out)
 
     emit(as_json, {"messages": list(found.items), "next": found.next}, human)
 

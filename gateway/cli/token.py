@@ -15,6 +15,7 @@ from gateway.cli.output import (
     WorkspaceOption,
     emit,
     example,
+    go_on,
     group,
     now,
     open_workspace,
@@ -106,8 +107,7 @@ def list_(
 
     def human(out: Console) -> None:
         out.print(table(("id", "name", "roles", "rights", "account", "counts", "used"), rows))
-        if found.next:
-            say(f"There are more: go on with --after {found.next}")(out)
+        go_on(found.next, out)
 
     emit(as_json, {"tokens": found.items, "next": found.next}, human)
 

@@ -11,7 +11,13 @@ import typer
 from rich.console import Console
 
 from gateway import files
-from gateway.cli.output import emit, now, table, utc
+from gateway.cli.output import (
+    emit,
+    go_on,
+    now,
+    table,
+    utc,
+)
 from gateway.core.sheet import sheet
 from gateway.operations import untold
 from gateway.operations.untold import LIMIT_MAX, Recipient, UntoldDevice, UntoldDevices
@@ -72,8 +78,7 @@ def show_silent(workspace: Workspace, wanted: Wanted, *, limit: int, after: str,
         for name in found.not_yet:
             line = f"{name} was published less than {wanted.hours} hours ago: its devices are not listed yet."
             out.print(line, markup=False)
-        if found.next:
-            out.print(f"There are more: --after '{found.next}'", markup=False)
+        go_on(found.next, out)
 
     emit(as_json, {"silent": found}, human)
 

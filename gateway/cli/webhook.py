@@ -17,6 +17,7 @@ from gateway.cli.output import (
     WorkspaceOption,
     emit,
     example,
+    go_on,
     group,
     now,
     open_workspace,
@@ -111,14 +112,9 @@ def list_(
             for hook in found.items
         ]
         out.print(table(("id", "url", "told of", "account", "state"), rows))
-        _go_on(found.next, out)
+        go_on(found.next, out)
 
     emit(as_json, {"webhooks": found.items, "next": found.next}, human)
-
-
-def _go_on(more: str, out: Console) -> None:
-    if more:
-        say(f"There are more: --after {more}")(out)
 
 
 @app.command("show", epilog=example("webhook show wh_0123456789abcdef"))
@@ -167,7 +163,7 @@ def deliveries(
 
     def human(out: Console) -> None:
         _print(found.items, out)
-        _go_on(found.next, out)
+        go_on(found.next, out)
 
     emit(as_json, {"deliveries": found.items, "next": found.next}, human)
 
