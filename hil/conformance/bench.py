@@ -250,6 +250,15 @@ class Bench:
             threading.Event().wait(_POLL_S)
         return True
 
+    def pass_time(self, seconds: int) -> None:
+        """Let the board's clock go ahead, so that what is due is done without waiting for it."""
+        self.calm(lambda: self.notifier.clock_set(self.calm(self.notifier.clock) + seconds))
+
+    def carrier_back(self, boot: bytes) -> None:
+        """Open the way to the gateway anew where the board has started anew since."""
+        if self.calm(self.notifier.info).boot != boot:
+            self.calm(lambda: self.notifier.carrier(True))
+
     # -- the gateway's side
 
     def listen(self, scene: Scene) -> list[Outgoing]:

@@ -8,9 +8,33 @@ from itertools import chain
 from typing import Final
 
 from hil.conformance.rows import Row
-from hil.conformance.table import contents, currency, notices, pages, policy, revoked, roots, signatures
+from hil.conformance.table import (
+    contents,
+    currency,
+    limits,
+    notices,
+    offers,
+    pages,
+    policy,
+    revoked,
+    roots,
+    signatures,
+    suits,
+)
 
-SUBJECTS: Final = (signatures, contents, policy, roots, revoked, notices, pages, currency)
+SUBJECTS: Final = (
+    signatures,
+    contents,
+    policy,
+    roots,
+    revoked,
+    notices,
+    pages,
+    currency,
+    limits,
+    suits,
+    offers,
+)
 """A module a subject."""
 
 

@@ -173,7 +173,6 @@ ROWS: Final[tuple[Row, ...]] = (
         R.MALFORMED,
         COMPROMISE,
     ),
-    refused("one stolen root key", follows("root-1"), R.THRESHOLD_NOT_MET, COMPROMISE),
     refused(
         "one root key and everybody else",
         follows("root-1", *TRIO, "gateway", "operator"),
