@@ -1,0 +1,368 @@
+"""The C device's trust room, called from Python beside ``keys``: the same bytes to both, the same verdict from both."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from keys import cose
+from keys.algorithms import UNDECLARED
+from keys.cbor import bstr, encode
+from keys.document import Genuine, size_max, typ
+from keys.errors import RefusedError
+from keys.reasons import Reason
+from keys.root import Body, Root
+from keys.shapes import Shape
+from keys.signer import Signer
+from keys.trusted import Floor, TrustedSet
+
+from .build import Core, Source
+from .cbor_of_c import Reader
+
+STAGED = "TN_AT_STAGING"
+FLOORS = {"catalogue": 1, "timestamp": 2, "offer": 3, "answer": 4, "notice": 5}
+"""Type -> ``tn_floor_type``."""
+CARRIED = 0xFF
+
+
+class Record(ctypes.Structure):
+    """A structure whose fields are numbers, sources and arrays."""
+
+    _fields_: ClassVar[Any]
+
+
+class Signature(Record):
+    """``tn_signature``."""
+
+    _fields_ = (("header", Source), ("value", Source), ("alg", ctypes.c_int64), ("kid", Source))
+
+
+class Message(Record):
+    """``tn_message``."""
+
+    _fields_ = (
+        ("tag", ctypes.c_uint32),
+        ("header", Source),
+        ("typ", Source),
+        ("payload", Source),
+        ("attached", ctypes.c_bool),
+        ("unprotected", ctypes.c_bool),
+        ("signatures", Source),
+        ("count", ctypes.c_uint32),
+    )
+
+
+class CRoot(Record):
+    """``tn_root``."""
+
+    _fields_ = (
+        ("body", Source),
+        *((name, ctypes.c_uint64) for name in ("version", "issued", "expires")),
+        *((name, ctypes.c_bool) for name in ("exercise", "first", "narrow")),
+        ("key_count", ctypes.c_uint8),
+        ("row_count", ctypes.c_uint8),
+        ("others", ctypes.c_uint32),
+        ("holder", ctypes.c_uint8 * 16),
+        ("key_at", ctypes.c_uint16 * 16),
+        ("row_at", ctypes.c_uint16 * 16),
+    )
+
+
+class Author(Record):
+    """``tn_author``."""
+
+    _fields_ = (("holder", Source), ("role", Source))
+
+
+class Document(Record):
+    """``tn_document``."""
+
+    _fields_ = (
+        ("body", Source),
+        ("digest", ctypes.c_uint8 * 32),
+        ("type", Source),
+        ("fleet", Source),
+        ("subjects", Source),
+        ("subject_count", ctypes.c_uint32),
+        *((name, ctypes.c_uint64) for name in ("version", "issued", "expires")),
+        ("has_expires", ctypes.c_bool),
+        ("author", Author),
+        *((name, ctypes.c_uint32) for name in ("signed_by", "rest", "count")),
+    )
+
+
+SHAPE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Reader), ctypes.c_uint32)
+
+
+class Expected(Record):
+    """``tn_expected``."""
+
+    _fields_ = (
+        ("type", ctypes.c_char_p),
+        ("bytes_max", ctypes.c_uint32),
+        ("document_bytes_max", ctypes.c_uint32),
+        ("subject", ctypes.c_char_p),
+        ("product", ctypes.c_char_p),
+        ("expiring", ctypes.c_bool),
+        ("now", ctypes.c_uint64),
+        ("shape", SHAPE),
+    )
+
+
+class CFloor(Record):
+    """``tn_floor``."""
+
+    _fields_ = (
+        *((name, ctypes.c_uint64) for name in ("name", "version", "issued", "until")),
+        *((name, ctypes.c_uint64) for name in ("author_holder", "author_role")),
+        ("digest", ctypes.c_uint8 * 32),
+        ("kids", ctypes.c_uint16),
+        ("type", ctypes.c_uint8),
+        ("row", ctypes.c_uint8),
+        ("has_until", ctypes.c_bool),
+    )
+
+
+class Stored(Record):
+    """How ``tn_state`` begins."""
+
+    _fields_ = (
+        ("form", ctypes.c_uint32),
+        ("fleet", ctypes.c_uint8 * 32),
+        ("root_page", ctypes.c_uint8),
+        ("root_length", ctypes.c_uint16),
+        ("floors", CFloor * 16),
+    )
+
+
+def verdict(call: Callable[[], object]) -> Reason:
+    """Return why a call refused, or OK."""
+    try:
+        call()
+    except RefusedError as error:
+        return error.reason
+    return Reason.OK
+
+
+def unsigned(body: bytes, type_: str = "root") -> bytes:
+    """Return a document that holds ``body`` and a signature of nobody: enough to be read."""
+    return envelope(encode({cose.TYP: typ(type_)}), body, [(b"", b"")])
+
+
+def envelope(header: bytes, payload: bytes | None, signatures: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return a COSE_Sign of these parts, whatever they say."""
+    held = b"".join(b"\x83" + bstr(head) + b"\xa0" + bstr(value) for head, value in signatures)
+    count = len(signatures)
+    body = b"\xf6" if payload is None else bstr(payload)
+    array = bytes((0x80 | count,)) if count < 24 else bytes((0x98, count))
+    return b"\xd8\x62\x84" + bstr(header) + b"\xa0" + body + array + held
+
+
+def signed_bytes(body: bytes, signers: Sequence[Signer], type_: str) -> bytes:
+    """Return a document of any bytes, signed."""
+    return cose.sign(body, signers, typ=typ(type_))
+
+
+def fits(shape: Shape, value: object) -> bool:
+    """Say whether Python's reader of this shape takes a value."""
+    return verdict(lambda: shape.unpack(value)) is Reason.OK
+
+
+class Trust:
+    """The trust room of one core, with a word for each of its functions."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.lib = core.lib
+        self.any_shape = SHAPE(("tn_any_shape", core.lib))
+        core.lib.tn_trust_root.restype = ctypes.POINTER(CRoot)
+        core.lib.tn_trust_floor.restype = ctypes.POINTER(CFloor)
+        core.lib.tn_trust_time_floor.restype = ctypes.c_uint64
+        core.lib.tn_trust_time_floor.argtypes = (ctypes.c_bool,)
+
+    @property
+    def stored(self) -> Stored:
+        """The state in memory."""
+        return Stored.in_dll(self.lib, "tn_stored")
+
+    def put(self, data: bytes, at: str = STAGED) -> Source:
+        """Stage a document in flash."""
+        self.core.flash_load(at, data)
+        return self.core.in_flash(at, len(data))
+
+    def bytes_of(self, part: Source) -> bytes:
+        """Return what a source in flash holds."""
+        return self.core.flash(part.at, part.length)
+
+    def open(self, data: bytes, tag: int, *, unprotected: bool = True) -> tuple[Reason, Message]:
+        """Take an envelope apart."""
+        message = Message()
+        source = self.put(data)
+        found = self.lib.tn_cose_open(source, tag, ctypes.c_bool(unprotected), ctypes.byref(message))
+        return Reason(found), message
+
+    def signatures(self, message: Message) -> list[Signature]:
+        """Read the signatures of an opened envelope."""
+        reader = Reader()
+        self.lib.tn_cbor_open(ctypes.byref(reader), message.signatures)
+        found = []
+        for _ in range(message.count):
+            found.append(Signature())
+            assert not self.lib.tn_cose_next(
+                ctypes.byref(message), ctypes.byref(reader), ctypes.byref(found[-1])
+            )
+        assert self.lib.tn_cbor_ended(ctypes.byref(reader)) & 1
+        return found
+
+    def check(self, message: Message, signature: Signature, key: bytes, payload: Source) -> Reason:
+        """Check one signature."""
+        return Reason(self.lib.tn_cose_check(ctypes.byref(message), ctypes.byref(signature), key, payload))
+
+    def read_root(self, document: bytes) -> tuple[Reason, CRoot]:
+        """Read a root, believing nothing; it stays staged."""
+        root = CRoot()
+        return Reason(self.lib.tn_root_read(self.put(document), ctypes.byref(root))), root
+
+    def judge_root(self, document: bytes) -> Reason:
+        """Read and check a root, as far as is possible without signatures."""
+        reason, root = self.read_root(document)
+        return reason or Reason(self.lib.tn_root_check(ctypes.byref(root)))
+
+    def meets(
+        self, root: CRoot, type_: str, product: str, signed: int, passed: int, author: tuple[str, str] | None
+    ) -> Reason:
+        """Ask whether keys meet a row; keys are bits."""
+        kept = [word.encode() for word in (type_, product, *(author or ("", "")))]
+        words = [self.core.in_memory(word) for word in kept]
+        by = Author(words[2], words[3])
+        given = ctypes.byref(by) if author else None
+        return Reason(self.lib.tn_root_meets(ctypes.byref(root), words[0], words[1], signed, passed, given))
+
+    def expected(
+        self,
+        cls: type[Body],
+        *,
+        subject: str | None = None,
+        product: str | None = None,
+        now: int | None = None,
+        expiring: bool = True,
+        shape: Any = None,
+    ) -> Expected:
+        """Say what is expected, as a room of the device would."""
+        return Expected(
+            cls.TYPE.encode(),
+            cls.BYTES_MAX,
+            size_max(cls),
+            subject.encode() if subject else None,
+            product.encode() if product else None,
+            expiring,
+            now or 0,
+            shape or self.any_shape,
+        )
+
+    def open_document(
+        self, data: bytes, root: CRoot, fleet: bytes, expected: Expected, at: str = "TN_AT_OUTBOX"
+    ) -> tuple[Reason, Document]:
+        """Open a document under a root that lies elsewhere in flash."""
+        found = Document()
+        reason = self.lib.tn_document_open(
+            self.put(data, at), ctypes.byref(root), fleet or None, ctypes.byref(expected), ctypes.byref(found)
+        )
+        return Reason(reason), found
+
+    def enrol(self, root_1: bytes, pinned: bytes | None = None) -> Reason:
+        """Begin to trust a fleet."""
+        return Reason(self.lib.tn_trust_enrol(self.put(root_1), pinned))
+
+    def update(self, document: bytes) -> Reason:
+        """Take the next root."""
+        return Reason(self.lib.tn_trust_update(self.put(document)))
+
+    def accept(self, data: bytes, expected: Expected, name: str) -> Reason:
+        """Accept a document under a name."""
+        kind = FLOORS[expected.type.decode()]
+        found = Document()
+        return Reason(
+            self.lib.tn_trust_accept(
+                self.put(data), ctypes.byref(expected), kind, name.encode(), ctypes.byref(found)
+            )
+        )
+
+    @property
+    def root(self) -> CRoot:
+        """The root in force."""
+        found: CRoot = self.lib.tn_trust_root().contents
+        return found
+
+    def floor(self, type_: str, name: str) -> CFloor | None:
+        """The floor of one document."""
+        found = self.lib.tn_trust_floor(FLOORS[type_], name.encode())
+        return found.contents if found else None
+
+
+class Twin:
+    """A trusted set in Python and one in C: everything is done to both, and both must say and know the same."""
+
+    def __init__(self, core: Core) -> None:
+        self.c = Trust(core)
+        self.core = core
+        self.names: set[tuple[str, str]] = set()
+        self._python: TrustedSet | None = None
+
+    @property
+    def python(self) -> TrustedSet:
+        """The trusted set of ``keys``."""
+        assert self._python is not None
+        return self._python
+
+    def enrol(self, root_1: bytes, pinned: bytes | None = None) -> Reason:
+        """Begin to trust a fleet."""
+
+        def begin() -> None:
+            self._python = TrustedSet.enrol(root_1, None, pinned=pinned, algorithms=UNDECLARED)
+
+        return self._same(verdict(begin), self.c.enrol(root_1, pinned))
+
+    def update(self, document: bytes) -> Reason:
+        """Take the next root."""
+        return self._same(verdict(lambda: self.python.update_root(document, None)), self.c.update(document))
+
+    def accept(self, data: bytes, cls: type[Body], name: str, **asked: Any) -> Reason:
+        """Accept a document under a name."""
+        shape = asked.pop("shape", None)
+
+        def take() -> Genuine[Any]:
+            return self.python.accept(data, cls, name=name, **asked)
+
+        self.names.add((cls.TYPE, name))
+        said = self.c.accept(data, self.c.expected(cls, shape=shape, **asked), name)
+        return self._same(verdict(take), said)
+
+    def _same(self, python: Reason, c: Reason) -> Reason:
+        assert c is python
+        if self._python is not None:
+            self.compare()
+        return c
+
+    def compare(self) -> None:
+        """Hold what both know against each other."""
+        python, c = self.python, self.c
+        assert bytes(c.stored.fleet) == python.fleet
+        assert c.root.version == python.root.version
+        for type_, name in self.names:
+            self._compare_floor(python.floor(type_, name), c.floor(type_, name), python.root)
+        kept = [floor for floor in c.stored.floors if floor.type]
+        assert len(kept) == len(python._floors)
+        assert c.lib.tn_trust_time_floor(True) == python.time(None)
+        assert c.lib.tn_trust_time_floor(False) == python.time(None, "notice")
+
+    @staticmethod
+    def _compare_floor(mine: Floor | None, its: CFloor | None, root: Root) -> None:
+        assert (mine is None) == (its is None)
+        if mine is None or its is None:
+            return
+        assert (its.version, its.issued, bytes(its.digest)) == (mine.version, mine.issued, mine.digest)
+        assert (its.until if its.has_until else None) == mine.until
+        kids = {entry.key.thumbprint for n, entry in enumerate(root.keys) if its.kids >> n & 1}
+        assert kids == {kid for kid in mine.kids if kid in root.by_kid}
