@@ -6,7 +6,7 @@ Candidates are read in the order of an index, some hundred at a time, and judged
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -86,24 +86,27 @@ def silent(session: Session, matter: Matter, after: str) -> Iterator[tuple[str, 
 
 
 def _never_heard(session: Session, matter: Matter, product: str, after: str) -> Iterator[Untold]:
-    u = schema.unheard
-    query = sa.select(u.c.device).where(u.c.product == product, u.c.kind == int(Kind.NEVER_REPORTED))
+    u, d, i = schema.unheard, schema.devices, schema.inventory
+    source = u.outerjoin(d, d.c.id == u.c.device).outerjoin(i, i.c.id == u.c.device)
+    query = _all_of(matter, u.c.device, source)
+    query = query.where(u.c.product == product, u.c.kind == int(Kind.NEVER_REPORTED))
     yield from _paged(session, matter, u.c.device, query, after)
 
 
 def _gone_silent(session: Session, matter: Matter, after: tuple[float, str]) -> Iterator[Untold]:
-    s = schema.device_states
-    query = sa.select(s.c.seen, s.c.device).where(s.c.seen < matter.published)
+    s, d, i = schema.device_states, schema.devices, schema.inventory
+    source = s.outerjoin(d, d.c.id == s.c.device).outerjoin(i, i.c.id == s.c.device)
+    query = _all_of(matter, s.c.device, source).where(s.c.seen < matter.published)
     query = query.order_by(s.c.seen, s.c.device)
     for size in _sizes():
         seen, device = after
         behind = sa.or_(s.c.seen > seen, sa.and_(s.c.seen == seen, s.c.device > device))
         where = [s.c.seen >= seen, behind] if device else []
         rows = session.connection.execute(query.where(*where).limit(size)).all()
-        yield from judged(session, matter, [row.device for row in rows])
+        yield from _judged(matter, rows)
         if len(rows) < size:
             return
-        after = (rows[-1].seen, rows[-1].device)
+        after = (rows[-1].seen, rows[-1].id)
 
 
 def untold(
@@ -125,42 +128,61 @@ def untold(
         if account < at:
             continue
         part, _, device = (rest if account == at else "").partition("/")
-        for number, (column, query) in enumerate(_owned(account, matter.notice.subject)):
+        for number, (column, query) in enumerate(_owned(matter, account)):
             if number < int(part or 0):
                 continue
             start = device if number == int(part or 0) else ""
-            for found in _paged(session, matter, column, query.where(~_settled(matter, column)), start):
+            for found in _paged(session, matter, column, query.where(_unsettled(matter)), start):
                 yield f"{account}/{number}/{found.device}", found
 
 
-def _owned(account: str, products: Collection[str]) -> Sequence[tuple[sa.ColumnElement[str], sa.Select[Any]]]:
+def _owned(matter: Matter, account: str) -> Sequence[tuple[sa.ColumnElement[str], sa.Select[Any]]]:
     """Return queries for the devices of an account, each with the column that it goes on behind."""
-    d, i = schema.devices, schema.inventory
-    known = i.outerjoin(d, d.c.id == i.c.id)
-    ours = sa.func.coalesce(d.c.product, i.c.product).in_(sorted(products))
+    d, i, u = schema.devices, schema.inventory, schema.unheard
+    products = sorted(matter.notice.subject)
     if account:
-        return [(i.c.id, sa.select(i.c.id).select_from(known).where(i.c.account == account, ours))]
-    loose = sa.or_(i.c.account.is_(None), i.c.account == "")
-    registered = sa.select(d.c.id).select_from(d.outerjoin(i, i.c.id == d.c.id))
+        query = _all_of(matter, i.c.id, i.outerjoin(d, d.c.id == i.c.id))
+        ours = sa.func.coalesce(d.c.product, i.c.product).in_(products)
+        return [(i.c.id, query.where(i.c.account == account, ours))]
+    loose = sa.func.coalesce(i.c.account, "") == ""
+    registered = _all_of(matter, d.c.id, d.outerjoin(i, i.c.id == d.c.id))
+    elsewhere = _all_of(
+        matter, u.c.device, u.outerjoin(i, i.c.id == u.c.device).outerjoin(d, d.c.id == u.c.device)
+    )
     return [
-        (d.c.id, registered.where(d.c.product.in_(sorted(products)), loose)),
-        (i.c.id, sa.select(i.c.id).select_from(known).where(loose, ours, d.c.id.is_(None))),
+        (d.c.id, registered.where(d.c.product.in_(products), loose)),
+        (u.c.device, elsewhere.where(u.c.kind == int(Kind.UNREACHABLE), loose)),
     ]
 
 
-def _settled(matter: Matter, device: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Say that a device has shown the text, or does not need to: most are so, and need not be read."""
+def _all_of(matter: Matter, id_: sa.ColumnElement[str], source: sa.FromClause) -> sa.Select[Any]:
+    """Return a query for everything that is known of devices.
+
+    Args:
+        matter: about what they spoke.
+        id_: their ids, by which they are read.
+        source: joins their ids, ``devices`` and ``inventory``.
+    """
+    d, i, s, n = schema.devices, schema.inventory, schema.device_states, schema.notice_states
+    source = source.outerjoin(n, sa.and_(n.c.device == id_, n.c.advisory == matter.notice.id))
+    if id_.table is not s:  # last: whom the others rule out needs no more reading
+        source = source.outerjoin(s, s.c.device == id_)
+    return sa.select(
+        *(id_.label("id"), d.c.id.label("registered"), d.c.revoked, d.c.product, i.c.product.label("listed")),
+        *(i.c.account, i.c.region, i.c.version, i.c.external, s.c.installed, s.c.language, s.c.seen),
+        *(n.c.revision, n.c.state, n.c.surface, n.c.verified, n.c.shown),
+    ).select_from(source)
+
+
+def _unsettled(matter: Matter) -> sa.ColumnElement[bool]:
+    """Leave out devices that have shown the text, or do not need to: most are so, and need not be read."""
     n = schema.notice_states
     as_text = sa.and_(n.c.shown.is_not(None), n.c.surface.in_(sorted(map(int, TEXTUAL))))
-    return sa.exists().where(
-        n.c.device == device,
-        n.c.advisory == matter.notice.id,
-        n.c.revision == matter.notice.revision,
-        sa.or_(
-            sa.and_(as_text, n.c.state != int(NoticeState.REJECTED)),
-            sa.and_(n.c.shown.is_(None), n.c.state == int(NoticeState.NOT_APPLICABLE)),
-        ),
+    settled = sa.or_(
+        sa.and_(as_text, n.c.state != int(NoticeState.REJECTED)),
+        sa.and_(n.c.shown.is_(None), n.c.state == int(NoticeState.NOT_APPLICABLE)),
     )
+    return sa.or_(n.c.device.is_(None), n.c.revision != matter.notice.revision, ~settled)
 
 
 def _paged(
@@ -168,11 +190,11 @@ def _paged(
 ) -> Iterator[Untold]:
     chosen = chosen.order_by(column)
     for size in _sizes():
-        ids = session.connection.execute(chosen.where(column > after).limit(size)).scalars().all()
-        yield from judged(session, matter, ids)
-        if len(ids) < size:
+        rows = session.connection.execute(chosen.where(column > after).limit(size)).all()
+        yield from _judged(matter, rows)
+        if len(rows) < size:
             return
-        after = ids[-1]
+        after = rows[-1].id
 
 
 def _sizes() -> Iterator[int]:
@@ -182,55 +204,35 @@ def _sizes() -> Iterator[int]:
         size = min(2 * size, _CHUNK_MAX)
 
 
-def judged(session: Session, matter: Matter, ids: Sequence[str]) -> list[Untold]:
-    """Return those of these devices whose owners were not told, in the order that was given."""
-    if not ids:
-        return []
-    d, i, s, n = schema.devices, schema.inventory, schema.device_states, schema.notice_states
-
-    def read(*columns: sa.Column[Any], where: Sequence[sa.ColumnElement[bool]] = ()) -> dict[str, Any]:
-        found = session.connection.execute(sa.select(*columns).where(columns[0].in_(ids), *where))
-        return {row[0]: row for row in found.all()}
-
-    said = (n.c.device, n.c.revision, n.c.state, n.c.surface, n.c.verified, n.c.shown)
-    rows = (
-        read(d.c.id, d.c.product, d.c.revoked),
-        read(i.c.id, i.c.product, i.c.account, i.c.region, i.c.version, i.c.external),
-        read(s.c.device, s.c.installed, s.c.language, s.c.seen),
-        read(*said, where=[n.c.advisory == matter.notice.id]),
-    )
-    found = (_judge(matter, [table.get(id_) for table in rows]) for id_ in ids)
-    return [each for each in found if each is not None]
+def _judged(matter: Matter, rows: Sequence[Any]) -> Iterator[Untold]:
+    return (found for row in rows if (found := _judge(matter, row)) is not None)
 
 
-def _judge(matter: Matter, rows: Sequence[Any]) -> Untold | None:
-    device, place, state, said = rows
-    if device is not None and device.revoked:
+def _judge(matter: Matter, row: Any) -> Untold | None:
+    """Return a device whose owner was not told; None for others."""
+    if row.revoked:
         return None
-    product = device.product if device is not None else place.product
-    version = (state.installed if state is not None else place and place.version) or ""
+    product = row.product if row.registered is not None else row.listed
+    version = (row.installed if row.seen is not None else row.version) or ""
+    kind = Kind.REPORTS if row.seen is not None else Kind.NEVER_REPORTED
     told = Told(
         product=product,
         installed=funnel.version_of(version),
-        kind=Kind.UNREACHABLE
-        if device is None
-        else Kind.REPORTS
-        if state is not None
-        else Kind.NEVER_REPORTED,
-        stands=_stands(said) if said is not None and said.revision == matter.notice.revision else None,
+        kind=kind if row.registered is not None else Kind.UNREACHABLE,
+        stands=_stands(row) if row.revision == matter.notice.revision else None,
     )
-    since = state is not None and state.seen >= matter.published
+    since = row.seen is not None and row.seen >= matter.published
     if product not in matter.notice.subject or (why := why_untold(matter.notice, told, since=since)) is None:
         return None
     return Untold(
-        device=device.id if device is not None else place.id,
+        device=row.id,
         product=product,
-        account=(place and place.account) or "",
-        region=(place and place.region) or "",
-        language=state.language if state is not None else "",
+        account=row.account or "",
+        region=row.region or "",
+        language=row.language or "",
         version=version,
-        external=(place and place.external) or "",
-        seen=state.seen if state is not None else None,
+        external=row.external or "",
+        seen=row.seen,
         why=why,
         sure=told.installed is not None,
     )
