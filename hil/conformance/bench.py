@@ -53,6 +53,10 @@ class Said:
     subscribed: list[str] = field(default_factory=list)
     journal: list[Any] = field(default_factory=list)
     """Entries of the journal, without a gap from the first one."""
+    served: int = 0
+    """Wants that have been looked at."""
+    fetched: int = 0
+    """Subscriptions that have been looked at."""
 
 
 class Bench:

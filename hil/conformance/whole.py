@@ -9,8 +9,10 @@ from typing import Final
 
 from hil.conformance.rows import Row
 from hil.conformance.table import (
+    algorithms,
     contents,
     currency,
+    flow,
     limits,
     notices,
     offers,
@@ -34,6 +36,8 @@ SUBJECTS: Final = (
     limits,
     suits,
     offers,
+    algorithms,
+    flow,
 )
 """A module a subject."""
 
