@@ -178,19 +178,17 @@ void tn_provision_apply(void);
 #endif
 tn_reason tn_image_read(uint8_t slot, uint32_t length, tn_image *image); /* length 0: as the header says */
 
-/* SUIT: one component, one image, fetched whole as blocks, whatever its address is: its digest names it. What the draft
- * knows and goes beyond that (docs/protocol/suit.md) is genuine, and `fits` says UNSUPPORTED. */
+/* SUIT: one component, one image, fetched whole as blocks, whatever its address is: its digest names it. What goes beyond
+ * what docs/protocol/suit.md emits is UNSUPPORTED. */
 typedef struct {
     uint8_t digest[TN_HASH]; /* the patch digest */
     uint64_t sequence;
-    tn_signers signed_by;
-    uint8_t vendor_id[TN_UUID], class_id[TN_UUID];
     uint8_t image_digest[TN_HASH];
     uint32_t image_size;
     tn_version_part version[4];
-    bool has_version;
-    tn_reason fits;  /* why this device could not carry it out; TN_OK: it can */
-    tn_source texts; /* empty: there are none */
+    bool ours;               /* vendor and class are this device's */
+    bool has_version, speaks, differ;
+    char language[TN_LANGUAGE_BYTES_MAX + 1]; /* in which it says what it does; empty: in none */
 } tn_manifest;
 /* advisories.suit.open_envelope, step by step, with the same reason at the same step. */
 tn_reason tn_suit_open(tn_source envelope, tn_manifest *manifest);

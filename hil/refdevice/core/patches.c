@@ -1,0 +1,303 @@
+/* The patch track: what is decided at each of its states, from a signed offer to the install (device_sim.core.patches). */
+#include "patches.h"
+
+#define HOLD_MS 60000u
+#define STEPS_MAX 32u /* of one call; each is a transition, and there are fewer */
+#define OVERTAKEN                                                                                                       \
+    (1u << TN_PATCH_WAITING_FOR_WINDOW | 1u << TN_PATCH_VERIFIED | 1u << TN_PATCH_WAITING_FOR_CONFIRMATION |             \
+     1u << TN_PATCH_DEFERRED | 1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED)
+#define USES_SPARE                                                                                                      \
+    (TN_SET_NO_RETURN | 1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED | 1u << TN_PATCH_VERIFIED)
+
+static struct {
+    uint64_t signed_under; /* version of the root that the envelope in hand was verified with in this boot */
+    uint64_t held;         /* milliseconds when the reason for holding up changed last; 0: never */
+} patches;
+
+tn_patch_track *tn_patch_active(void)
+{
+    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
+        if (tn_stored.patches[i].here && !TN_IN(TN_SET_PATCH_ENDED, tn_stored.patches[i].state)) {
+            return &tn_stored.patches[i];
+        }
+    }
+    return NULL;
+}
+
+void tn_patch_changed(tn_patch_track *track)
+{
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
+        last = tn_stored.patches[i].touched > last ? tn_stored.patches[i].touched : last;
+    }
+    track->touched = last + 1u;
+    tn_touch();
+}
+
+void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason)
+{
+    static const char digits[] = "0123456789abcdef";
+    char name[17];
+    if (!tn_patch_may(track->state, state)) {
+        return;
+    }
+    for (uint32_t i = 0; i < 16u; i++) {
+        name[i] = digits[track->digest[i / 2u] >> (i % 2u == 0u ? 4u : 0u) & 15u];
+    }
+    name[16] = '\0';
+    tn_record(TN_TRACK_PATCH, name, reason, track->state, (uint8_t)state, track->digest);
+    tn_log(reason, "patch");
+    track->state = (uint8_t)state;
+    track->reason = (uint8_t)reason;
+    track->time = tn_warning_time();
+    tn_patch_changed(track);
+}
+
+/* -- what arrives -- */
+
+static tn_source envelope_of(const tn_patch_track *track)
+{
+    return tn_in_flash(TN_AT_PATCH + track->envelope * TN_FLASH_PAGE, track->envelope_length);
+}
+
+bool tn_patch_is_signed(const tn_patch_track *track, tn_reason *reason)
+{
+    uint64_t root = tn_trust_root()->version;
+    *reason = TN_OK;
+    if (patches.signed_under != root) {
+        tn_manifest manifest;
+        *reason = tn_suit_open(envelope_of(track), &manifest);
+        if (*reason == TN_OK && tn_compare(manifest.digest, track->digest, TN_HASH) != 0) {
+            *reason = TN_DIGEST_MISMATCH;
+        }
+        patches.signed_under = *reason == TN_OK ? root : 0u;
+    }
+    return *reason == TN_OK;
+}
+
+/* Compare a genuine patch with this device. */
+static tn_reason judge(const tn_patch_track *track, const tn_manifest *manifest)
+{
+    uint8_t none[TN_HASH];
+    if (manifest->sequence != track->sequence) {
+        return TN_MALFORMED;
+    }
+    if (!manifest->ours) {
+        return TN_WRONG_MODEL;
+    }
+    if (manifest->image_size > TN_SLOT_BYTES) {
+        return TN_NO_SPACE;
+    }
+    if (manifest->image_size == 0u) {
+        return TN_MALFORMED;
+    }
+    tn_fill(none, 0, sizeof(none));
+    if (tn_compare(tn_stored.patch_floor_digest, none, TN_HASH) == 0) {
+        return TN_OK;
+    }
+    if (manifest->sequence < tn_stored.patch_floor) {
+        return TN_DOWNGRADE_REFUSED;
+    }
+    bool other = tn_compare(manifest->digest, tn_stored.patch_floor_digest, TN_HASH) != 0;
+    return manifest->sequence == tn_stored.patch_floor && other ? TN_EQUIVOCATION : TN_OK;
+}
+
+tn_reason tn_patch_take(tn_source data)
+{
+    tn_manifest manifest;
+    tn_patch_track *track = tn_patch_active();
+    if (track == NULL || track->state != TN_PATCH_OFFERED || track->image_size != 0u) {
+        return TN_OK;
+    }
+    tn_reason reason = tn_suit_open(data, &manifest);
+    if (reason == TN_OK && tn_compare(manifest.digest, track->digest, TN_HASH) != 0) {
+        reason = TN_DIGEST_MISMATCH; /* not the patch that was offered */
+    }
+    if (reason != TN_OK) {
+        return reason;
+    }
+    reason = judge(track, &manifest);
+    if (reason != TN_OK) {
+        tn_patch_move(track, reason == TN_WRONG_MODEL ? TN_PATCH_NOT_APPLICABLE : TN_PATCH_REJECTED, reason);
+        return TN_OK;
+    }
+    /* The other track's envelope stays: what is stored may still need it. */
+    const tn_patch_track *other = track == &tn_stored.patches[0] ? &tn_stored.patches[1] : &tn_stored.patches[0];
+    track->envelope = (uint8_t)(1u - other->envelope);
+    track->envelope_length = (uint16_t)data.length;
+    tn_flash_copy(TN_AT_PATCH + track->envelope * TN_FLASH_PAGE, data);
+    tn_copy(track->image_digest, manifest.image_digest, TN_HASH);
+    tn_copy(track->version, manifest.version, sizeof(track->version));
+    track->image_size = manifest.image_size;
+    track->has_version = manifest.has_version;
+    tn_copy(track->consent_language, manifest.language, sizeof(track->consent_language));
+    patches.signed_under = tn_trust_root()->version;
+    tn_patch_changed(track);
+    return TN_OK;
+}
+
+/* -- one step a state -- */
+
+static uint64_t starts(const tn_offer *offer)
+{
+    return offer->has_window ? offer->window_from : 0u;
+}
+
+/* Why a patch stays where it is. */
+static void because(tn_patch_track *track, tn_reason reason)
+{
+    if (track->reason != (uint8_t)reason) {
+        track->reason = (uint8_t)reason;
+        tn_patch_changed(track);
+        tn_now.news = true;
+    }
+}
+
+/* Begin to bring a patch, unless it is too early; OUT_OF_WINDOW where it will always be. */
+static bool bring(tn_patch_track *track, tn_reason *reason)
+{
+    uint64_t from = starts(&track->offer);
+    *reason = from < tn_offer_last(&track->offer) ? TN_OK : TN_OUT_OF_WINDOW;
+    if (*reason != TN_OK || tn_time() < from) {
+        return false;
+    }
+    tn_patch_move(track, TN_PATCH_DOWNLOADING, TN_OK);
+    tn_blocks_begin(track);
+    return true;
+}
+
+static void consider(tn_patch_track *track)
+{
+    char topic[TN_TOPIC_ROOM], number[TN_NUMBER_ROOM];
+    if (track->image_size == 0u) {
+        tn_missing(tn_topic(topic, "patch", tn_maker.product, tn_number(number, track->sequence), NULL), true);
+    } else if (track->has_version && tn_compare(track->version, tn_now.installed, sizeof(track->version)) == 0) {
+        tn_patch_move(track, TN_PATCH_ALREADY_INSTALLED, TN_OK);
+    } else {
+        tn_consent_ask_again();
+        tn_patch_move(track, TN_PATCH_WAITING_FOR_CONFIRMATION, TN_OK);
+    }
+}
+
+/* The last gate: only what is current now, inside the window. The reason for waiting stays as long as it holds, and changes
+ * at most once a minute. */
+static void begin_install(tn_patch_track *track)
+{
+    uint64_t time = tn_time();
+    bool closed = time < starts(&track->offer) || time >= tn_offer_last(&track->offer);
+    bool stale = !tn_is_current();
+    if (!closed && !stale) {
+        tn_patch_move(track, TN_PATCH_INSTALLING, TN_OK);
+        return;
+    }
+    bool holds = (closed && track->reason == TN_OUT_OF_WINDOW) || (stale && track->reason == TN_STALE);
+    if (!holds && (track->reason == TN_OK || patches.held == 0u || tn_now.ms >= patches.held + HOLD_MS)) {
+        patches.held = tn_now.ms;
+        because(track, closed ? TN_OUT_OF_WINDOW : TN_STALE);
+    }
+}
+
+static void step(tn_patch_track *track)
+{
+    tn_reason reason;
+    switch (track->state) {
+    case TN_PATCH_OFFERED:
+        consider(track);
+        break;
+    case TN_PATCH_WAITING_FOR_CONFIRMATION:
+        tn_consent_ask(track);
+        break;
+    case TN_PATCH_DEFERRED:
+        tn_consent_remind(track);
+        break;
+    case TN_PATCH_WAITING_FOR_WINDOW:
+        if (!bring(track, &reason)) {
+            because(track, reason);
+        }
+        break;
+    case TN_PATCH_DOWNLOADING:
+        tn_slots_bring(track);
+        break;
+    case TN_PATCH_DOWNLOADED:
+        tn_slots_verify(track);
+        break;
+    case TN_PATCH_VERIFIED:
+        begin_install(track);
+        break;
+    case TN_PATCH_TESTING:
+        tn_slots_test(track);
+        break;
+    case TN_PATCH_INSTALLING:
+    case TN_PATCH_INSTALLED:
+    case TN_PATCH_CANCEL_REJECTED:
+        tn_slots_install(track);
+        break;
+    default: /* it restarts */
+        break;
+    }
+}
+
+void tn_patches_step(void)
+{
+    for (uint32_t i = 0; i < STEPS_MAX; i++) {
+        tn_offers_settle();
+        tn_patch_track *track = tn_patch_active();
+        if (track == NULL) {
+            return;
+        }
+        uint8_t before = track->state;
+        if (TN_IN(TN_SET_NO_RETURN, before) || !tn_offers_end(track)) {
+            step(track);
+            if (track->state == before) {
+                return;
+            }
+        }
+    }
+}
+
+/* -- what happens to the device -- */
+
+bool tn_patches_booted(void)
+{
+    tn_patch_track *track = tn_patch_active();
+    patches.signed_under = 0;
+    if (tn_slots_booted(track)) {
+        return true;
+    }
+    /* Somebody else may have brought the very version that a patch promises. */
+    if (track != NULL && TN_IN(OVERTAKEN, track->state) && track->has_version && tn_now.measured &&
+        tn_compare(track->version, tn_now.installed, sizeof(track->version)) == 0) {
+        tn_offers_begin_again(track, TN_SUPERSEDED);
+    }
+    return false;
+}
+
+void tn_patches_connected(void)
+{
+    tn_blocks_connected();
+}
+
+const tn_patch_track *tn_patches_asking(void)
+{
+    const tn_patch_track *track = tn_patch_active();
+    return track != NULL && track->state == TN_PATCH_WAITING_FOR_CONFIRMATION ? track : NULL;
+}
+
+tn_reason tn_patches_consent(const char *answer)
+{
+    tn_patch_track *track = tn_patch_active();
+    tn_reason reason;
+    if (tn_patches_asking() == NULL) {
+        return TN_BUSY;
+    }
+    if (tn_consent_answer(track, answer) && !bring(track, &reason)) {
+        tn_patch_move(track, TN_PATCH_WAITING_FOR_WINDOW, reason);
+    }
+    return TN_OK;
+}
+
+bool tn_patches_busy(void)
+{
+    const tn_patch_track *track = tn_patch_active();
+    return track != NULL && TN_IN(USES_SPARE, track->state);
+}
