@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hil.bench import boardfile
 from hil.bench.board import CAPABILITIES, Board, Spawn, schema
 from hil.bench.boardfaults import keys_at
 from hil.bench.boardfile import choose, find, load, mistakes, read
 from hil.bench.boardrules import names
-from hil.bench.tomllines import lines_of
 from keys.errors import InputError
+from tests.hil.board_text import FULL
 
 ROOT = Path(__file__).parents[2]
-FULL = """\
-# a bench
-[board.disco1]
-class = "stm32-demo"
-tags = ["cortex-m4", "desk3"]
-link = { url = "hwgrep://0483:374B&SER=0670FF", baud = 115200, smp_line = 127, smp_buf = 384, group = 400 }
-console = { url = "same" }              # or a second port
-reset = { by = "rts", active_low = true }
-power = { driver = "uhubctl", hub = "1-1.4", port = 2, off_s = 2.0, settle_s = 0.5 }
-boot = { ready = "echo", timeout_s = 10, banner = "Booting" }
-flash = { command = ["west", "flash", "--skip-rebuild"] }
-destructive = false
-[board.qemu-ref]
-spawn = { driver = "qemu", machine = "mps2-an385", elf = "build/refdev.elf", serial = ["tcp", "tcp"] }
-"""
 
 
 def one(
@@ -359,79 +341,6 @@ def test_known_keys_are_found_at_any_depth() -> None:
     assert "class" in keys_at(("board", "x"))
     assert keys_at(("board", "x", "flash")) == ["command"]
     assert keys_at(("board", "x", "tags", 0)) == []
-
-
-def paths_of(value: Any, path: tuple[str | int, ...] = ()) -> set[tuple[str | int, ...]]:
-    found = {path}
-    if isinstance(value, dict):
-        for key, item in value.items():
-            found |= paths_of(item, (*path, key))
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            found |= paths_of(item, (*path, index))
-    return found
-
-
-TOMLS = [
-    FULL,
-    'a.b."c.d".\'e f\' = 1\n"a\\"]=".x = 2\n',
-    "a = [\n  1, # ]\n  [2, 3],\n  { b = 4, c.d = [ ] },\n]\nb = {}\n",
-    '[[a]]\nx = 1\n[[a]]\ny = 2\n[a.b]\nz = 3\n[[a.c]]\n[[a.c]]\nw = 1\n[ d . "e" ]\n',
-    "a = \"\"\"\nx = 1\n[b]\n\"\"\"\nc = '''\n]}\n'''\nd = 1\n",
-    'a = """"x"""""\nb = ""\nc = \'\'\nd = "\\\\"\ne = \'\\\'\nf = """\\""""\n',
-    "a = 1979-05-27T07:32:00Z\nb = 0x1F\nc = 1e5 # x = 1\nd = [1979-05-27 07:32:00, true]\n",
-    "a.b = 1\r\na.c = 2\r\n[x]\r\ny = 1\r\n",
-    "1 = 1\n2.3 = 4\n",
-    "",
-    "# only\n",
-]
-
-
-@pytest.mark.parametrize("text", TOMLS)
-def test_every_part_of_a_file_has_a_line(text: str) -> None:
-    lines = lines_of(text)
-    assert set(lines) == paths_of(tomllib.loads(text))
-    for path, line in lines.items():
-        if path and isinstance(path[-1], str):
-            escaped = path[-1].replace('"', '\\"')
-            assert escaped in text.splitlines()[line - 1]
-
-
-_WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=4)
-_VALUES = st.recursive(
-    st.integers(-9, 9) | st.booleans() | _WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=3),
-    max_leaves=8,
-)
-
-
-def toml(value: Any, gap: str) -> str:
-    """Write a value inline, with what may stand between its parts."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k)} = {toml(v, gap)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + "".join(f"{gap}{toml(item, gap)}{gap}," for item in value) + "]"
-    return json.dumps(value).replace("\x7f", "\\u007f")
-
-
-@given(st.dictionaries(_WORDS, _VALUES, max_size=5), st.sampled_from(["", " ", "\n", " # ]}\n\t", "\r\n"]))
-def test_lines_agree_with_the_parser(tables: dict[str, Any], gap: str) -> None:
-    pairs = (f"{json.dumps(key)} = {toml(value, gap)}\n" for key, value in tables.items())
-    text = "".join(pairs).replace("\x7f", "\\u007f")
-    try:
-        parsed = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:  # JSON writes pairs of half letters, which TOML does not know
-        return
-    lines = lines_of(text)
-    assert set(lines) == paths_of(parsed)
-    assert all(1 <= line <= text.count("\n") + 1 for line in lines.values())
-
-
-@pytest.mark.parametrize("key", [".".join(["a"] * 900) + " = 1", f"[{'.'.join(['a'] * 5000)}]"])
-def test_a_key_of_a_thousand_parts_is_refused(key: str) -> None:
-    boards, found = read(key, where="f", folder=Path(), environ={})
-    assert boards == {}
-    assert "nests too deep" in str(found[0])
 
 
 @pytest.mark.parametrize("scheme", ["socket", "rfc2217"])

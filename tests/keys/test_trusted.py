@@ -1,6 +1,7 @@
+"""The set that trusts: versions, keys that go, and time."""
+
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +12,12 @@ from hypothesis import strategies as st
 from advisories.catalogue import Catalogue, Devices, Timestamp
 from advisories.notice import Notice
 from advisories.offer import Answer, Offer
-from keys import trusted as module
-from keys.cbor import decode, encode
-from keys.codec import dump
-from keys.document import digest, seal
+from keys.document import seal
 from keys.errors import RefusedError
-from keys.limits import FLOORS_MAX, STATE_BYTES_MAX, VERSION_MAX
+from keys.limits import VERSION_MAX
 from keys.reasons import Reason
-from keys.root import Body, Root, RootKey
-from keys.trusted import Floor, TrustedSet
+from keys.root import Body, RootKey
+from keys.trusted import TrustedSet
 from tests.helpers import (
     DAY,
     DEVICE,
@@ -30,172 +28,12 @@ from tests.helpers import (
     catalogue,
     devices,
     key,
-    make_fleet,
-    make_root,
     notice,
     offer,
     policy,
-    root_keys,
     timestamp,
 )
-
-FLEET = make_fleet()
-ADVISORY = "EX-2026-0001"
-
-
-def reason_of(call: Callable[[], object]) -> Reason:
-    with pytest.raises(RefusedError) as caught:
-        call()
-    return caught.value.reason
-
-
-def take(trusted: TrustedSet, body: Body, *roles: str, now: int | None = NOW, **kwargs: Any) -> Any:
-    name = body.names()[0] if body.names() else "all"
-    return trusted.accept(
-        FLEET.seal(body, *roles), type(body), name=kwargs.pop("name", name), now=now, **kwargs
-    )
-
-
-def without(*names: str) -> tuple[RootKey, ...]:
-    return tuple(entry for entry in FLEET.root.keys if entry.holder not in names)
-
-
-def root_signed(body: Root, *holders: str) -> bytes:
-    return seal(body, [key(name) for name in holders or ("root-1", "root-2")])
-
-
-# Enrolment
-
-
-def test_a_fleet_is_trusted_by_its_root_1() -> None:
-    trusted = TrustedSet.enrol(FLEET.root_document, NOW, pinned=FLEET.id)
-    assert (trusted.fleet, trusted.root) == (FLEET.id, FLEET.root)
-
-
-def test_a_device_from_the_shelf_may_start_with_a_root_that_is_over() -> None:
-    later = NOW + 5 * 365 * DAY
-    assert TrustedSet.enrol(FLEET.root_document, None).root == FLEET.root
-    assert reason_of(lambda: TrustedSet.enrol(FLEET.root_document, later)) is Reason.EXPIRED
-
-
-@pytest.mark.parametrize(
-    ("document", "pinned", "reason"),
-    [
-        (FLEET.root_document, bytes(32), Reason.WRONG_FLEET),
-        (make_fleet(now=NOW + 1).root_document, FLEET.id, Reason.WRONG_FLEET),
-        (root_signed(FLEET.next_root()), None, Reason.ROOT_GAP),
-        (root_signed(make_root(), "root-1"), None, Reason.THRESHOLD_NOT_MET),
-        (root_signed(make_root(), "legal-1"), None, Reason.THRESHOLD_NOT_MET),
-        (seal(make_root(), [key("stranger")]), None, Reason.UNKNOWN_KEY),
-        (root_signed(make_root(expires=None)), None, Reason.BAD_ROOT),
-        (root_signed(make_root(fleet=bytes(32))), None, Reason.BAD_ROOT),
-        (FLEET.seal(notice(FLEET)), None, Reason.MALFORMED),
-        (b"", None, Reason.MALFORMED),
-        (bytes(200_000), None, Reason.TOO_BIG),
-    ],
-)
-def test_nothing_else_is_a_root_1(document: bytes, pinned: bytes | None, reason: Reason) -> None:
-    assert reason_of(lambda: TrustedSet.enrol(document, None, pinned=pinned)) is reason
-
-
-# The chain of roots
-
-
-def test_roots_are_walked_one_by_one() -> None:
-    trusted = FLEET.trusted()
-    for version in range(2, 7):
-        body = FLEET.next_root(version=version, issued=NOW + version)
-        assert trusted.update_root(root_signed(body), NOW) == body
-    assert trusted.root.version == 6
-    assert trusted.fleet == FLEET.id
-
-
-def test_a_device_that_slept_walks_through_roots_that_are_over() -> None:
-    trusted = FLEET.trusted()
-    for version in range(2, 6):
-        body = FLEET.next_root(version=version, issued=NOW + version, expires=NOW + version * 100 * DAY)
-        trusted.update_root(root_signed(body), None)
-    asleep_until = NOW + 450 * DAY
-    document = FLEET.seal(catalogue(FLEET, issued=asleep_until))
-    trusted.accept(document, Catalogue, name=PRODUCT, subject=PRODUCT, now=asleep_until)
-
-
-def test_whoever_publishes_a_root_learns_that_it_is_over() -> None:
-    document = root_signed(FLEET.next_root())
-    assert reason_of(lambda: FLEET.trusted().update_root(document, NOW + 366 * DAY)) is Reason.EXPIRED
-    FLEET.trusted().update_root(document, NOW + 366 * DAY - 1)
-
-
-_NEW_ROOT_KEYS = (
-    *(RootKey(key=key(f"new-{n}").public, roles=("root",), holder=f"new-{n}") for n in (1, 2, 3)),
-    *(entry for entry in root_keys() if "root" not in entry.roles),
-)
-
-
-@pytest.mark.parametrize(
-    ("changes", "holders", "reason"),
-    [
-        ({"version": 3}, (), Reason.ROOT_GAP),
-        ({"version": 2**53 - 1}, (), Reason.ROOT_GAP),
-        ({"version": 2**63}, (), Reason.MALFORMED),
-        ({"version": 0}, (), Reason.REPLAYED),
-        ({"version": 1}, (), Reason.REPLAYED),
-        ({"fleet": bytes(32)}, (), Reason.WRONG_FLEET),
-        ({"expires": None}, (), Reason.BAD_ROOT),
-        ({"subject": (PRODUCT,)}, (), Reason.BAD_ROOT),
-        ({}, ("root-1",), Reason.THRESHOLD_NOT_MET),
-        ({}, ("root-1", "legal-1"), Reason.THRESHOLD_NOT_MET),
-        ({}, ("stranger",), Reason.UNKNOWN_KEY),
-        ({"keys": _NEW_ROOT_KEYS}, ("root-1", "root-2"), Reason.UNKNOWN_KEY),
-        ({"keys": _NEW_ROOT_KEYS}, ("new-1", "new-2"), Reason.UNKNOWN_KEY),
-        ({"keys": _NEW_ROOT_KEYS}, ("root-1", "root-2", "new-1"), Reason.THRESHOLD_NOT_MET),
-        ({"keys": _NEW_ROOT_KEYS}, ("root-1", "new-1", "new-2"), Reason.THRESHOLD_NOT_MET),
-        ({"policy": policy({"root": {"root": 2}, "notice": {}})}, (), Reason.BAD_ROOT),
-    ],
-)
-def test_a_step_that_is_not_exactly_the_next_under_both_policies_is_refused(
-    changes: dict[str, Any], holders: tuple[str, ...], reason: Reason
-) -> None:
-    trusted = FLEET.trusted()
-    document = root_signed(FLEET.next_root(**changes), *holders)
-    before = trusted.dump()
-    assert reason_of(lambda: trusted.update_root(document, NOW)) is reason
-    assert trusted.dump() == before
-
-
-def test_all_root_keys_can_be_changed_by_old_and_new_together() -> None:
-    trusted = FLEET.trusted()
-    body = FLEET.next_root(keys=_NEW_ROOT_KEYS)
-    trusted.update_root(root_signed(body, "root-1", "root-2", "new-1", "new-2"), NOW)
-    third = FLEET.next_root(keys=_NEW_ROOT_KEYS, version=3)
-    assert reason_of(lambda: trusted.update_root(root_signed(third), NOW)) is Reason.UNKNOWN_KEY
-    trusted.update_root(root_signed(third, "new-2", "new-3"), NOW)
-
-
-def test_the_same_root_again_changes_nothing_and_an_older_one_is_replayed() -> None:
-    trusted = FLEET.trusted()
-    second = root_signed(FLEET.next_root())
-    trusted.update_root(FLEET.root_document, NOW)
-    trusted.update_root(second, NOW)
-    state = trusted.dump()
-    trusted.update_root(root_signed(FLEET.next_root(), "root-2", "root-3"), NOW)
-    assert trusted.dump() == state
-    assert reason_of(lambda: trusted.update_root(FLEET.root_document, NOW)) is Reason.REPLAYED
-    other = root_signed(FLEET.next_root(exercise=True))
-    assert reason_of(lambda: trusted.update_root(other, NOW)) is Reason.REPLAYED
-
-
-@given(st.data())
-def test_a_root_with_any_bit_flipped_leaves_the_set_as_it_was(data: st.DataObject) -> None:
-    trusted = FLEET.trusted()
-    before = trusted.dump()
-    wrong = bytearray(root_signed(FLEET.next_root()))
-    bit = data.draw(st.integers(0, len(wrong) * 8 - 1))
-    wrong[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(RefusedError):
-        trusted.update_root(bytes(wrong), NOW)
-    assert trusted.dump() == before
-
+from tests.keys.trusting import ADVISORY, FLEET, reason_of, rotate, stolen, take, without
 
 # Versions
 
@@ -257,17 +95,6 @@ def test_a_refused_document_leaves_no_trace() -> None:
 
 
 # Keys that go
-
-
-def rotate(trusted: TrustedSet, **changes: Any) -> None:
-    version = trusted.root.version + 1
-    trusted.update_root(root_signed(FLEET.next_root(version=version, issued=NOW, **changes)), None)
-
-
-def stolen(trusted: TrustedSet) -> None:
-    """Whoever has the gateway's key names the highest version and a time far ahead."""
-    take(trusted, timestamp(FLEET, version=VERSION_MAX, issued=VERSION_MAX - 1, expires=VERSION_MAX))
-
 
 _NEW_GATEWAY = RootKey(key=key("gateway-2").public, roles=("gateway",), holder="gateway-2")
 
@@ -427,120 +254,3 @@ def test_a_document_of_the_whole_fleet_is_counted_under_any_name() -> None:
 
 def test_the_product_row_may_be_named_for_a_device() -> None:
     take(FLEET.trusted(), offer(FLEET), subject=DEVICE, product=PRODUCT)
-
-
-# Limits and storage
-
-
-def full(until: int | None) -> TrustedSet:
-    floors = [
-        Floor(
-            type="notice",
-            name=f"EX-{n}",
-            version=1,
-            digest=bytes(32),
-            kids=tuple(FLEET.root.by_kid),
-            issued=NOW,
-            demands={"legal": 1},
-            until=None if until is None else until + n,
-        )
-        for n in range(FLOORS_MAX)
-    ]
-    return TrustedSet(FLEET.id, FLEET.root_document, FLEET.root, floors)
-
-
-def test_floors_are_limited_and_none_that_matters_is_given_up() -> None:
-    trusted = full(None)
-    assert reason_of(lambda: take(trusted, notice(FLEET))) is Reason.LIMIT_REACHED
-    one_less = TrustedSet(FLEET.id, FLEET.root_document, FLEET.root, list(trusted._floors.values())[1:])
-    take(one_less, notice(FLEET))
-    assert reason_of(lambda: take(one_less, notice(FLEET, id="EX-2026-0002"))) is Reason.LIMIT_REACHED
-    take(one_less, notice(FLEET, version=NOW + 1))
-
-
-def test_room_is_made_by_what_has_been_over_the_longest() -> None:
-    trusted = full(NOW + 10)
-    assert reason_of(lambda: take(trusted, notice(FLEET), now=NOW + 9)) is Reason.LIMIT_REACHED
-    take(trusted, notice(FLEET), now=NOW + 10)
-    assert trusted.floor("notice", "EX-0") is None
-    assert trusted.floor("notice", "EX-1") is not None
-
-
-def test_a_stolen_single_key_cannot_make_floors_of_notices_go() -> None:
-    trusted = full(NOW + 10)
-    trusted._floors.pop(("notice", "EX-0"))
-    stolen(trusted)
-    assert reason_of(lambda: take(trusted, notice(FLEET), now=NOW)) is Reason.LIMIT_REACHED
-
-
-def test_a_floor_stays_until_its_longest_lived_version_is_over() -> None:
-    trusted = FLEET.trusted()
-    take(trusted, notice(FLEET, expires=NOW + 90))
-    take(trusted, notice(FLEET, version=NOW + 1, expires=NOW + 20))
-    floor = trusted.floor("notice", ADVISORY)
-    assert floor is not None
-    assert floor.until == NOW + 90
-    take(trusted, notice(FLEET, version=NOW + 2, expires=None))
-    take(trusted, notice(FLEET, version=NOW + 3, expires=NOW + 20))
-    floor = trusted.floor("notice", ADVISORY)
-    assert floor is not None
-    assert floor.until is None
-
-
-def test_the_state_comes_back_as_it_was() -> None:
-    trusted = FLEET.trusted()
-    rotate(trusted)
-    take(trusted, notice(FLEET, author=("engineering-1", "engineering")))
-    take(trusted, timestamp(FLEET))
-    again = TrustedSet.load(trusted.dump())
-    assert again.dump() == trusted.dump()
-    assert again.root == trusted.root
-    assert again.floor("notice", ADVISORY) == trusted.floor("notice", ADVISORY)
-
-
-def test_the_largest_state_can_be_read_back() -> None:
-    floors = [
-        Floor(
-            type="t" * 64,
-            name=f"{n:064}",
-            version=VERSION_MAX,
-            digest=bytes(32),
-            kids=(bytes(32),) * 16,
-            issued=VERSION_MAX,
-            demands={f"{role:064}": 16 for role in range(16)},
-            author=("h" * 64, "r" * 64),
-            until=VERSION_MAX,
-        )
-        for n in range(FLOORS_MAX)
-    ]
-    state = TrustedSet(FLEET.id, FLEET.root_document, FLEET.root, floors).dump()
-    assert len(state) + Root.BYTES_MAX < STATE_BYTES_MAX
-    assert TrustedSet.load(state).dump() == state
-
-
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (lambda s: b"", Reason.MALFORMED),
-        (lambda s: s[:-1], Reason.MALFORMED),
-        (lambda s: encode({**decode(s), 1: bytes(32)}), Reason.MALFORMED),
-        (lambda s: encode({**decode(s), 2: b"\x00"}), Reason.MALFORMED),
-        (lambda s: encode({**decode(s), 2: root_signed(make_root(expires=None))}), Reason.BAD_ROOT),
-        (lambda s: bytes(STATE_BYTES_MAX + 1), Reason.TOO_BIG),
-    ],
-)
-def test_damaged_storage_is_noticed(damage: Callable[[bytes], bytes], reason: Reason) -> None:
-    assert reason_of(lambda: TrustedSet.load(damage(FLEET.trusted().dump()))) is reason
-
-
-def test_a_stored_root_2_belongs_to_the_fleet_it_names() -> None:
-    trusted = FLEET.trusted()
-    rotate(trusted)
-    state = encode({**decode(trusted.dump()), 1: bytes(32)})
-    assert reason_of(lambda: TrustedSet.load(state)) is Reason.MALFORMED
-
-
-def test_the_module_names_what_a_shell_needs() -> None:
-    assert set(module.__all__) <= set(vars(module))
-    assert digest(FLEET.root_document) == FLEET.id
-    assert dump(FLEET.root)
