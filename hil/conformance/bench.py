@@ -69,6 +69,8 @@ class Bench:
         """The last one, for the results."""
         self.beyond = ""
         """What ended the row early, if something did."""
+        self.brittle = False
+        """A power cut is awaited: a board that goes away is not asked again."""
         self.said = Said()
         self._situation: Situation | None = None
         self._facts: Facts | None = None
@@ -201,7 +203,7 @@ class Bench:
             try:
                 return ask()
             except (DeviceRebooted, DeviceGone, DeviceHung, Timeout):
-                if not left:
+                if not left or self.brittle:
                     raise
                 self.session.wait_ready()
         raise AssertionError  # the last try has raised

@@ -14,10 +14,12 @@ from hil.conformance.table import (
     currency,
     flow,
     limits,
+    line,
     notices,
     offers,
     pages,
     policy,
+    power,
     revoked,
     roots,
     signatures,
@@ -38,6 +40,8 @@ SUBJECTS: Final = (
     offers,
     algorithms,
     flow,
+    line,
+    power,
 )
 """A module a subject."""
 
