@@ -18,6 +18,8 @@ from bench.measure import Limit
 ROOT: Final = Path(__file__).parents[1]
 SOURCE: Final = ROOT / "hil/refdevice"
 OUT: Final = ROOT / "build/refdevice"
+IMAGE: Final = OUT / "qemu-release/tocsin-device.elf"
+GRAPH: Final = IMAGE.with_name(f"{IMAGE.name}.ltrans0.ltrans.ci")
 CROSS: Final = "arm-none-eabi-"
 LIMITS: Final = (
     Limit("c_text_bytes", "the C device: code and constants, bytes", at_most=32 * 1024),
@@ -25,9 +27,9 @@ LIMITS: Final = (
     Limit("c_stack_bytes", "the C device: stack on its deepest path, bytes", at_most=3 * 1024),
     Limit("c_verify_instructions", "the C device: instructions of one signature check", at_most=3_000_000),
 )
-LIBRARY_FRAME: Final = 64
-"""Stack of a function that no graph names: the compiler's own, for 64-bit division."""
-START: Final = "board_start"
+LIBRARY_FRAME: Final = 32
+"""Stack of a function that no graph names, or that is written in assembler: 64-bit division."""
+START: Final = "start.board_start"
 """Where the image begins."""
 REACH: Final[Mapping[str, tuple[str, ...]]] = {}
 """Functions that call what a pointer names, and whom they may reach."""
@@ -61,65 +63,63 @@ def sizes(elf: Path) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Calls:
-    """Who calls whom, and how much stack each takes, as the compiler said it.
+    """Who calls whom, and how much stack each takes, as the compiler said it; names are ``file.function``.
 
     Attributes:
         frames: function -> bytes of its own stack.
         callees: function -> those that it calls by name.
         indirect: functions that call what a pointer names.
-        taken: functions whose address somebody takes.
     """
 
     frames: Mapping[str, int]
     callees: Mapping[str, frozenset[str]]
     indirect: frozenset[str]
-    taken: frozenset[str]
 
 
-_NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*\\n(\d+) bytes \((static|dynamic[^)]*)\)')
+_NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "([^"\\]+)\\n([^"\\]*)(?:\\n(\d+) bytes \((\w+))?')
 _EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"')
 _RELOCATION = re.compile(r"^[0-9a-f]+ +[0-9a-f]+ +R_ARM_ABS32 +[0-9a-f]+ +(\S+)")
+INDIRECT: Final = "__indirect_call"
 
 
-def calls(folder: Path) -> Calls:
-    """Read the graphs (``-fcallgraph-info=su``) and relocations beside the objects below a folder."""
+def calls(graph: Path) -> Calls:
+    """Read a whole program's graph (``-fcallgraph-info=su``, ``-flto-partition=one``).
+
+    Raises:
+        ValueError: a function's stack has no fixed size.
+    """
+    lines = graph.read_text(encoding="utf-8").splitlines()
+    names: dict[str, str] = {}
     frames: dict[str, int] = {}
+    for node in filter(None, map(_NODE.match, lines)):
+        title, name, place, size, kind = node.groups()
+        if size is None:
+            names[title] = title
+            continue
+        names[title] = f"{Path(place.split(':')[0]).stem}.{name.split('.')[0]}"
+        if kind != "static":
+            raise ValueError(f"{names[title]}: its stack has no fixed size")
+        own = LIBRARY_FRAME if name.startswith("__aeabi") else int(size)
+        frames[names[title]] = max(own, frames.get(names[title], 0))
     callees: dict[str, set[str]] = {}
-    indirect: set[str] = set()
-    taken: set[str] = set()
-    for path in sorted(folder.rglob("*.o")):
-        for line in path.with_suffix(".ci").read_text(encoding="utf-8").splitlines():
-            if node := _NODE.match(line):
-                if node[3] != "static":
-                    raise ValueError(f"{node[1]}: its stack has no fixed size")
-                frames[_short(node[1])] = int(node[2])
-            elif edge := _EDGE.match(line):
-                caller = _short(edge[1])
-                if edge[2] == "__indirect_call":
-                    indirect.add(caller)
-                else:
-                    callees.setdefault(caller, set()).add(_short(edge[2]))
-        taken |= _taken(path)
-    names = {caller: frozenset(found) for caller, found in callees.items()}
-    return Calls(frames, names, frozenset(indirect), frozenset(taken & set(frames)))
+    for edge in filter(None, map(_EDGE.match, lines)):
+        callees.setdefault(names[edge[1]], set()).add(names.get(edge[2], edge[2]))
+    indirect = frozenset(caller for caller, found in callees.items() if INDIRECT in found)
+    known = {caller: frozenset(found - {INDIRECT}) for caller, found in callees.items()}
+    return Calls(frames, known, indirect)
 
 
-def _short(title: str) -> str:
-    """``core/store.c:load`` -> ``store.load``; what is public keeps its name."""
-    file, _, name = title.rpartition(":")
-    return f"{Path(file).stem}.{name}" if file else name
-
-
-def _taken(path: Path) -> set[str]:
-    found, counts = set(), False
-    stem = path.stem
-    for line in _told(f"{CROSS}readelf", "-rW", path).splitlines():
-        if line.startswith("Relocation section"):
-            counts = ".debug" not in line and ".ARM" not in line
-        elif counts and (row := _RELOCATION.match(line)):
-            name = row[1].removeprefix(".text.")
-            found |= {name, f"{stem}.{name}"}
-    return found
+def taken(folder: Path) -> frozenset[str]:
+    """Return every function whose address some object below a folder takes; names are those of the linker."""
+    found = set()
+    for path in folder.rglob("*.o"):
+        counts = False
+        for line in _told(f"{CROSS}readelf", "-rW", path).splitlines():
+            if line.startswith("Relocation section"):
+                counts = not re.search(r"\.debug|\.ARM|\.gnu\.lto", line)
+            elif counts and (row := _RELOCATION.match(line)):
+                found.add(row[1].removeprefix(".text."))
+    return frozenset(found)
 
 
 def deepest(graph: Calls, start: str, reach: Mapping[str, Iterable[str]]) -> tuple[int, list[str]]:
@@ -159,9 +159,9 @@ def deepest(graph: Calls, start: str, reach: Mapping[str, Iterable[str]]) -> tup
 
 def figures() -> dict[str, int]:
     """Build the image that ships, and return what it takes, by the names of :data:`LIMITS`."""
-    build("qemu-release", "objects")
-    text, static = sizes(OUT / "qemu-release/tocsin-device.elf")
-    stack, _ = deepest(calls(OUT / "qemu-release"), START, REACH)
+    build("qemu-release")
+    text, static = sizes(IMAGE)
+    stack, _ = deepest(calls(GRAPH), START, REACH)
     return {
         "c_text_bytes": text,
         "c_static_ram_bytes": static,

@@ -158,17 +158,17 @@ uint32_t port_uart_read(uint8_t *bytes, uint32_t most)
         return 0;
     }
     idle = false;
+    ssize_t count = 0;
+    if (line >= 0 && waits[0].revents != 0) {
+        count = read(line, bytes, most);
+        if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
+            hang_up();
+        }
+        deaf = deaf && count <= 0;
+    }
     if (waits[1].revents != 0) {
-        take_client(false);
+        take_client(false); /* who comes as the last one goes is welcome */
     }
-    if (line < 0 || waits[0].revents == 0) {
-        return 0;
-    }
-    ssize_t count = read(line, bytes, most);
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
-        hang_up();
-    }
-    deaf = deaf && count <= 0;
     return count > 0 ? (uint32_t)count : 0u;
 }
 

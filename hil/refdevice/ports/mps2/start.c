@@ -6,17 +6,21 @@
 extern uint32_t board_data[], board_data_end[], board_data_first[], board_bss[], board_bss_end[];
 extern uint32_t board_stack[], board_stack_top[];
 
+/* The linker's optimiser does not see that it will call them itself. */
+#define USED __attribute__((used))
+
 void *memcpy(void *to, const void *from, size_t count);
 void *memmove(void *to, const void *from, size_t count);
 void *memset(void *to, int value, size_t count);
 int memcmp(const void *one, const void *other, size_t count);
+void __aeabi_uldivmod(void);
 _Noreturn void board_start(void);
 _Noreturn void board_fault(void);
 
 #define PAINT 0xA5A5A5A5u
 #define EXIT_FAULT 71u
 
-void *memcpy(void *to, const void *from, size_t count)
+USED void *memcpy(void *to, const void *from, size_t count)
 {
     uint8_t *target = to;
     const uint8_t *source = from;
@@ -26,7 +30,7 @@ void *memcpy(void *to, const void *from, size_t count)
     return to;
 }
 
-void *memmove(void *to, const void *from, size_t count)
+USED void *memmove(void *to, const void *from, size_t count)
 {
     uint8_t *target = to;
     const uint8_t *source = from;
@@ -39,7 +43,7 @@ void *memmove(void *to, const void *from, size_t count)
     return to;
 }
 
-void *memset(void *to, int value, size_t count)
+USED void *memset(void *to, int value, size_t count)
 {
     uint8_t *target = to;
     while (count-- > 0u) {
@@ -48,7 +52,7 @@ void *memset(void *to, int value, size_t count)
     return to;
 }
 
-int memcmp(const void *one, const void *other, size_t count)
+USED int memcmp(const void *one, const void *other, size_t count)
 {
     const uint8_t *first = one, *second = other;
     for (; count > 0u; count--, first++, second++) {
@@ -57,6 +61,32 @@ int memcmp(const void *one, const void *other, size_t count)
         }
     }
     return 0;
+}
+
+/* 64-bit division, which libgcc does ten times as fast in fifteen times as many bytes: r0:r1 over r2:r3; the quotient in
+ * r0:r1, what is left in r2:r3. Bits leave the dividend at the top, and those of the quotient come in below. */
+__attribute__((naked, used)) void __aeabi_uldivmod(void)
+{
+    __asm__("push {r4, r5, r6, r7, lr}\n"
+            "movs r4, #0\n"
+            "movs r5, #0\n"
+            "movs r6, #64\n"
+            "1: adds r0, r0, r0\n"
+            "adcs r1, r1, r1\n"
+            "adcs r4, r4, r4\n"
+            "adcs r5, r5, r5\n"
+            "bcs 2f\n"
+            "cmp r4, r2\n"
+            "sbcs r7, r5, r3\n"
+            "bcc 3f\n"
+            "2: subs r4, r4, r2\n"
+            "sbc r5, r5, r3\n"
+            "adds r0, r0, #1\n"
+            "3: subs r6, r6, #1\n"
+            "bne 1b\n"
+            "mov r2, r4\n"
+            "mov r3, r5\n"
+            "pop {r4, r5, r6, r7, pc}\n");
 }
 
 void board_start(void)
