@@ -164,6 +164,20 @@ def signed_bytes(body: bytes, signers: Sequence[Signer], type_: str) -> bytes:
     return cose.sign(body, signers, typ=typ(type_))
 
 
+def changed(data: bytes, places: list[tuple[int, int, int]]) -> bytes:
+    """Return bytes that were changed in some places: (where, 0 replaced 1 put in 2 cut out, which or how many)."""
+    found = bytearray(data)
+    for place, how, value in places:
+        at = place % (len(found) + 1)
+        if how == 0:
+            found[at : at + 1] = bytes((value,))
+        elif how == 1:
+            found[at:at] = bytes((value,))
+        else:
+            del found[at : at + value]
+    return bytes(found)
+
+
 def fits(shape: Shape, value: object) -> bool:
     """Say whether Python's reader of this shape takes a value."""
     return verdict(lambda: shape.unpack(value)) is Reason.OK
@@ -228,6 +242,10 @@ class Trust:
         """Read and check a root, as far as is possible without signatures."""
         reason, root = self.read_root(document)
         return reason or Reason(self.lib.tn_root_check(ctypes.byref(root)))
+
+    def key_of(self, root: CRoot, kid: bytes) -> int:
+        """Return the number of the key with this thumbprint, or -1."""
+        return int(self.lib.tn_root_key(ctypes.byref(root), self.core.in_memory(kid)))
 
     def meets(
         self, root: CRoot, type_: str, product: str, signed: int, passed: int, author: tuple[str, str] | None
