@@ -31,7 +31,8 @@ _URL = re.compile(r"https?://[^\s<>\"'`{}|\\^]+|mailto:[^\s<>\"']+@[^\s<>\"']+")
 class Part(BaseModel):
     """A part of the file: unknown keys are refused, and nothing is converted silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Deferred: a short command imports all of these and reads one file, if any.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 def _id(value: str) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -302,7 +303,12 @@ _FORMER: Final = {
     *("percents", "success_percent", "failure_percent", "failure_minimum", "deadline", "window", "ask")
 }
 """What a plan said before its groups had gates."""
-_PLAN: Final = TypeAdapter(Plan)
+
+
+@cache
+def _reader() -> TypeAdapter[Plan]:
+    """Return what reads plans; making it takes a while, and few commands read one."""
+    return TypeAdapter(Plan)
 
 
 def to_data(plan: Plan) -> dict[str, Any]:
@@ -330,7 +336,7 @@ def from_data(data: Mapping[str, Any]) -> Plan:
     if data.keys() == _FORMER:
         data = _renewed(data)
     try:
-        plan = _PLAN.validate_python(data)
+        plan = _reader().validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
