@@ -21,12 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from keys import cose
+from keys.algorithms import UNDECLARED
+from keys.document import peek
 from keys.errors import RefusedError
 from keys.reasons import Reason
+from keys.root import Root, checked
+from keys.trusted import TrustedSet
 from tests.fuzz.mutate import mutated
-from tests.fuzz.seeds import seeds
+from tests.fuzz.seeds import fleet, seeds
 from tests.hil.refdevice import build
 from tests.hil.refdevice.cbor_of_c import Cbor, accepted
+from tests.hil.refdevice.trust_of_c import Trust
 
 BYTES_MAX = 4_096
 """TN_DOCUMENT_BYTES_MAX: what is longer is refused by its length alone."""
@@ -80,9 +85,72 @@ def _cose_in_python(data: bytes) -> str:
     return refused(lambda: cose.parse(data, cose.TAG_SIGN, unprotected=False))
 
 
+class _Fleet:
+    """What both trust before each question: root 1 of the fleet, and nothing since."""
+
+    def __init__(self) -> None:
+        self.c: Trust | None = None
+        self.python: TrustedSet | None = None
+
+    def in_c(self, core: build.Core) -> Trust:
+        if self.c is None:
+            core.new()
+            self.c = Trust(core)
+            assert self.c.enrol(fleet().root_document) is Reason.OK
+        return self.c
+
+    def in_python(self) -> TrustedSet:
+        if self.python is None:
+            self.python = TrustedSet.enrol(fleet().root_document, None, algorithms=UNDECLARED)
+        return self.python
+
+
+_TRUSTED = _Fleet()
+
+
+def _beyond(reason: Reason) -> str | None:
+    """Leave out what this device is too small for."""
+    return None if reason in {Reason.TOO_BIG, Reason.LIMIT_REACHED} else reason.name
+
+
+def _root_in_c(core: build.Core, data: bytes) -> str | None:
+    return _beyond(Trust(core).judge_root(data))
+
+
+def _root_in_python(data: bytes) -> str:
+    return refused(lambda: checked(peek(data, Root)))
+
+
+def _enrol_in_c(core: build.Core, data: bytes) -> str | None:
+    _TRUSTED.c = None
+    core.new()
+    return _beyond(Trust(core).enrol(data))
+
+
+def _enrol_in_python(data: bytes) -> str:
+    return refused(lambda: TrustedSet.enrol(data, None, algorithms=UNDECLARED))
+
+
+def _update_in_c(core: build.Core, data: bytes) -> str | None:
+    reason = _TRUSTED.in_c(core).update(data)
+    if reason is Reason.OK:
+        _TRUSTED.c = None
+    return _beyond(reason)
+
+
+def _update_in_python(data: bytes) -> str:
+    answer = refused(lambda: _TRUSTED.in_python().update_root(data, None))
+    if answer == "OK":
+        _TRUSTED.python = None
+    return answer
+
+
 PAIRS: Mapping[str, Pair] = {
-    "cbor": Pair(_cbor_in_c, _cbor_in_python, ("cbor", "root", "notice", "text", "root-body")),
+    "cbor": Pair(_cbor_in_c, _cbor_in_python, ("cbor", "root", "notice", "text", "root-body"), 2),
     "cose": Pair(_cose_in_c, _cose_in_python, ("root", "notice", "offer", "timestamp"), 2),
+    "root": Pair(_root_in_c, _root_in_python, ("root",), 2),
+    "enrol": Pair(_enrol_in_c, _enrol_in_python, ("root",)),
+    "update": Pair(_update_in_c, _update_in_python, ("root",), 2),
 }
 
 

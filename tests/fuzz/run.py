@@ -35,6 +35,8 @@ TARGETS = {
     "cbor": (3, 4_200, ("cbor", "root", "notice", "text", "patch")),
     "cose": (2, 4_200, ("root", "notice", "offer", "sign1", "report")),
     "ed25519": (1, 1_024, ("sign1", "report")),
+    "frames": (1, 1_024, ("lines", "smp")),
+    "root": (2, 2_600, ("root",)),
 }
 """C program -> its share of the time, the longest input, the kinds of its seeds."""
 

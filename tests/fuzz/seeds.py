@@ -12,6 +12,7 @@ import cbor2
 
 from advisories import mcuboot
 from advisories.report import Block, Want
+from advisories.suit import manifest_digest
 from hil.smp.frames import encode as encode_lines
 from keys import cose
 from keys.cbor import encode
@@ -108,11 +109,68 @@ def seeds() -> Seeds:
     }
 
 
+TOPICS = (
+    "root", "timestamp", "catalogue", "notice", "text", "pages", "patch", "offer", "answer", "block",
+)  # fmt: skip
+"""Topics by their numbers in hil/refdevice/fuzz/device.c."""
+
+
+def _message(kind: str, data: bytes) -> bytes:
+    return bytes((0, TOPICS.index(kind))) + len(data).to_bytes(2, "little") + data
+
+
+def _request(message: bytes) -> bytes:
+    return bytes((6, len(message))) + message
+
+
+@cache
+def device() -> tuple[bytes, ...]:
+    """Lists of things that happen to a device, as hil/refdevice/fuzz/device.c reads them."""
+    s = seeds()
+    f = fleet()
+    header, patch = f.seal(notice(f)), suit_case.signed(f)
+    of = catalogue(f, notice(f), patches=((7, manifest_digest(patch)),))
+    current = _message("catalogue", f.seal(of)) + _message("timestamp", f.seal(timestamp(f, of)))
+    told = _message("notice", header) + _message("text", s["text"][0])
+    offered = f.seal(offer(f, digest=manifest_digest(patch)))
+    image = suit_case.IMAGE
+    name = hashlib.sha256(image).digest()
+    blocks = (
+        _message("block", dump(Block(digest=name, offset=at, data=image[at : at + 512])))
+        for at in range(0, len(image), 512)
+    )
+    yes, later, tick, acknowledge, up, taken, again = (
+        b"\x0b",
+        b"\x1b",
+        b"\x99",
+        b"\x0a",
+        b"\x0c",
+        b"\x0d",
+        b"\x0e",
+    )
+    answered = _message("answer", s["answer"][0])
+    return (
+        up + current + told + acknowledge + tick + again + tick,
+        up
+        + current
+        + _message("patch", patch)
+        + _message("offer", offered)
+        + yes
+        + b"".join(blocks)
+        + tick
+        + again,
+        up + current + _message("offer", offered) + later + _message("patch", patch) + tick + taken + tick,
+        up + _message("root", s["root"][1]) + current + told + again,
+        up + answered + tick + taken + tick + answered,
+        b"".join(map(_request, s["smp"])) + up + b"".join(map(_request, s["smp"])),
+    )
+
+
 def write(folder: Path, kinds: Mapping[str, tuple[str, ...]]) -> None:
     """Write the seeds of each target into a folder of its own, named by their digests."""
     for target, wanted in kinds.items():
         place = folder / target
         place.mkdir(parents=True, exist_ok=True)
         for kind in wanted:
-            for data in seeds()[kind]:
+            for data in device() if kind == "device" else seeds()[kind]:
                 (place / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)

@@ -11,6 +11,9 @@
 
 extern uint8_t fuzz_flash[TN_FLASH_BYTES];
 extern uint64_t fuzz_ms, fuzz_utc;
+/* What was sent over the line last, as far as there is room. */
+extern uint8_t fuzz_sent[8192];
+extern uint32_t fuzz_sent_count;
 
 /* Put an input where the device has its documents, so that it is read through the port; what does not fit is cut off.
  * Around it lie other bytes: who reads them instead reads something else. */

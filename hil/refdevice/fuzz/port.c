@@ -5,7 +5,9 @@
 #include "port.h"
 
 uint8_t fuzz_flash[TN_FLASH_BYTES];
-uint64_t fuzz_ms, fuzz_utc = 1800000000u;
+uint64_t fuzz_ms, fuzz_utc = 1800000060u; /* a minute after the seeds were issued (tests/helpers.py) */
+uint8_t fuzz_sent[8192];
+uint32_t fuzz_sent_count;
 
 tn_source fuzz_staged(const uint8_t *data, size_t size)
 {
@@ -24,11 +26,14 @@ uint32_t port_uart_read(uint8_t *bytes, uint32_t most)
 
 void port_uart_write(const uint8_t *bytes, uint32_t count)
 {
-    uint32_t sum = 0; /* touch them all: ASan looks */
-    for (uint32_t i = 0; i < count; i++) {
-        sum += bytes[i];
+    for (uint32_t i = 0; i < count && fuzz_sent_count < sizeof fuzz_sent; i++) {
+        fuzz_sent[fuzz_sent_count++] = bytes[i];
     }
-    HOLDS(sum <= 255u * count);
+}
+
+const char *port_name(void)
+{
+    return "fuzz";
 }
 
 void port_flash_read(uint32_t at, void *bytes, uint32_t count)
