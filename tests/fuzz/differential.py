@@ -89,6 +89,9 @@ class _Fleet:
     """What both trust before each question: root 1 of the fleet, and nothing since."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
         self.c: Trust | None = None
         self.python: TrustedSet | None = None
 
@@ -106,6 +109,11 @@ class _Fleet:
 
 
 _TRUSTED = _Fleet()
+
+
+def forget() -> None:
+    """Begin anew: the core was made new behind our back."""
+    _TRUSTED.forget()
 
 
 def _beyond(reason: Reason) -> str | None:
@@ -158,6 +166,7 @@ def differences(
     core: build.Core, documents: int, rng: random.Random, verdicts: Counter[tuple[str, str]]
 ) -> Iterator[tuple[str, bytes, str, str]]:
     """Yield (pair, input, C's answer, Python's) of every input on which they differ; count all answers."""
+    _TRUSTED.forget()
     names = [name for name, pair in PAIRS.items() for _ in range(pair.share)]
     for number in range(documents):
         name = names[number % len(names)]
@@ -174,7 +183,7 @@ def differences(
 
 
 def ask(core: build.Core, name: str, data: bytes) -> tuple[str | None, str]:
-    """Return the answers of both."""
+    """Return the answers of both; C's is None where it was asked for more than it takes."""
     return PAIRS[name].in_c(core, data), PAIRS[name].in_python(data)
 
 

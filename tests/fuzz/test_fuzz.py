@@ -42,6 +42,7 @@ def test_what_broke_a_parser_once_breaks_it_no_more(path: Path) -> None:
     "path", [path for path in CRASHES if _split(path) in differential.PAIRS], ids=lambda path: path.name
 )
 def test_what_c_and_python_once_judged_differently_they_judge_alike(core: Core, path: Path) -> None:
+    differential.forget()
     in_c, in_python = differential.ask(core, _split(path), path.read_bytes())
     assert in_c in {None, in_python}
 
@@ -52,5 +53,5 @@ def test_c_and_python_say_the_same_of_changed_documents(core: Core) -> None:
     assert not found
     for name in differential.PAIRS:
         asked = {verdict: count for (pair, verdict), count in verdicts.items() if pair == name}
-        assert asked.pop("OK") >= 10, name
+        assert asked.pop("OK") >= 3, name
         assert asked, name
