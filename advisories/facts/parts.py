@@ -38,7 +38,8 @@ class Part(BaseModel):
 def _id(value: str) -> str:
     if not is_id(value):
         raise ValueError(
-            f"'{value}' must be 1 to {limits.ID_BYTES_MAX} letters, digits, dots, underscores or hyphens"
+            f"'{yamlfile.shown(value)}' must be 1 to {limits.ID_BYTES_MAX} letters, digits, dots, underscores "
+            "or hyphens"
         )
     return value
 
@@ -51,7 +52,7 @@ def _name(value: str) -> str:
 
 def _tag(value: str) -> str:
     if not is_language(value):
-        raise ValueError(f"'{value}' is not a language tag like de, ja or pt-BR")
+        raise ValueError(f"'{yamlfile.shown(value)}' is not a language tag like de, ja or pt-BR")
     return value
 
 
@@ -92,7 +93,7 @@ def instant(value: object) -> object:
     try:
         time = datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"'{value}' is not a time like 2026-11-24T09:00:00Z") from None
+        raise ValueError(f"'{yamlfile.shown(value)}' is not a time like 2026-11-24T09:00:00Z") from None
     if time.tzinfo is None:
         raise ValueError(f"'{value}' has no time zone; add Z for UTC or an offset like +01:00")
     if not (_fits(time) and _fits(time.astimezone(UTC))):  # what is kept in UTC is read by this again
@@ -110,7 +111,7 @@ def _day(value: object) -> object:
     try:
         return date_type.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"'{value}' is not a date like 2026-11-22") from None
+        raise ValueError(f"'{yamlfile.shown(value)}' is not a date like 2026-11-22") from None
 
 
 def _url(value: str) -> str:

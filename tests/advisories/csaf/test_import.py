@@ -82,6 +82,7 @@ LOST = [
     (put(source(), "document.references", [{"summary": "x", "url": "page"}]), "$.document.references[0].url", "'page' is not an address"),
     (put(source(), "document.acknowledgments", [{"names": [], "urls": ["x"]}]), "$.document.acknowledgments[0].urls[0]", "'x' is not an address"),
     (weakness(discovery_date="yesterday"), "$.vulnerabilities[0].discovery_date", "'yesterday' is not a time like 2026-11-24T09:00:00Z"),
+    (weakness(discovery_date="\x1b[2J"), "$.vulnerabilities[0].discovery_date", "'\\x1b[2J' is not a time like 2026-11-24T09:00:00Z"),
     (weakness(cwe={"id": "CWE-0", "name": "x"}), "$.vulnerabilities[0].cwe.id", "'CWE-0' is not a CWE number"),
     (weakness(ids=[{"text": "x"}]), "$.vulnerabilities[0].ids[0].text", "an id needs a system and a text"),
     (weakness(remediations=[{"details": "x"}]), "$.vulnerabilities[0].remediations[0].details", "a remedy needs a category and details"),
