@@ -38,8 +38,8 @@ class Part(BaseModel):
 def _id(value: str) -> str:
     if not is_id(value):
         raise ValueError(
-            f"'{yamlfile.shown(value)}' must be 1 to {limits.ID_BYTES_MAX} letters, digits, dots, underscores "
-            "or hyphens"
+            f"'{yamlfile.shown(value)}' must be 1 to {limits.ID_BYTES_MAX} letters, digits, dots, "
+            "underscores or hyphens"
         )
     return value
 
