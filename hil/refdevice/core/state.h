@@ -29,7 +29,7 @@ typedef struct {
     uint64_t time, confirmed, shown; /* UTC seconds; 0: never */
     uint8_t reminders;
     bool told;
-    uint8_t passed_over; /* bit n: text number n of the header cannot be shown */
+    uint64_t passed_over; /* bit n: text number n of the header cannot be shown */
     char language[TN_LANGUAGE_BYTES_MAX + 1]; /* of the text in hand */
 } tn_notice_track;
 

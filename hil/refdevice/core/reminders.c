@@ -1,0 +1,131 @@
+/* Notices as time passes: expiry, currency, reminders, what could not be drawn, and what is still lacking. */
+#include "notices.h"
+
+void tn_notices_acknowledge(void)
+{
+    const tn_shown *shown = tn_screen_shown();
+    for (uint32_t i = 0; shown != NULL && i < TN_NOTICES_MAX; i++) {
+        tn_notice_track *track = &tn_stored.notices[i];
+        if (track == shown->track && track->state == TN_NOTICE_SHOWN) {
+            tn_track_move(track, TN_NOTICE_ACKNOWLEDGED, (tn_reason)track->reason);
+        }
+    }
+}
+
+/* Draw what was on the screen and has not been acknowledged, or can be shown only since this boot. */
+void tn_notices_booted(void)
+{
+    for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
+        tn_notice_track *track = &tn_stored.notices[i];
+        track->passed_over = 0; /* remembered for one boot */
+        if (track->id[0] != '\0' && track->state == TN_NOTICE_SHOWN) {
+            tn_track_draw(track, 0);
+        } else if (track->id[0] != '\0' && tn_track_due(track)) {
+            tn_track_present(track);
+        }
+    }
+}
+
+void tn_notices_installed(void)
+{
+    for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
+        tn_notice_track *track = &tn_stored.notices[i];
+        if (track->id[0] != '\0' && !tn_track_done(track)) {
+            tn_track_assess(track, TN_NOTICE_VERIFIED);
+        }
+    }
+}
+
+/* How many reminders will have been given with the one that is due; 0: none is. */
+static uint32_t reminders_due(const tn_notice_track *track, const tn_header *header)
+{
+    uint64_t now = tn_warning_time(), pause = header->reminder_pause != 0u ? header->reminder_pause : 1u;
+    if (header->reminders == 0u || track->state != TN_NOTICE_SHOWN || track->reminders >= header->reminders ||
+        now < track->shown + (track->reminders + 1u) * header->reminder_pause) {
+        return 0;
+    }
+    uint64_t count = (now - track->shown) / pause;
+    return count < header->reminders ? (uint32_t)count : header->reminders;
+}
+
+static void pass_time(tn_notice_track *track, const tn_header *header)
+{
+    bool confirmed = tn_currency_names(track->id, track->revision, track->digest);
+    uint8_t reason = track->reason;
+    uint64_t at = confirmed && track->confirmed == 0u ? tn_warning_time() : track->confirmed;
+    uint32_t reminders;
+    if (header->expires != 0u && tn_warning_time() >= header->expires) {
+        tn_track_move(track, TN_NOTICE_EXPIRED, TN_EXPIRED);
+        return;
+    }
+    if (tn_track_on_screen(track)) {
+        reason = tn_track_failed(track) ? (uint8_t)TN_DISPLAY_FAILED : confirmed ? (uint8_t)TN_OK : (uint8_t)TN_STALE;
+    }
+    if (reason != track->reason || at != track->confirmed) {
+        track->reason = reason;
+        track->confirmed = at;
+        tn_track_changed();
+    }
+    reminders = reminders_due(track, header);
+    if (tn_track_on_screen(track) && tn_track_may_draw(track) &&
+        (reminders != 0u || tn_track_failed(track) || tn_screen_differs(track, confirmed))) {
+        tn_track_draw(track, reminders);
+    }
+}
+
+/* Take a notice up again that ended by a wrong clock: whoever sets the time silences nobody. */
+static void revive(tn_notice_track *track, const tn_header *header)
+{
+    if (track->state != TN_NOTICE_EXPIRED || header->expires == 0u || tn_warning_time() >= header->expires) {
+        return;
+    }
+    track->state = TN_NOTICE_SENT;
+    track->shown = 0;
+    track->confirmed = 0;
+    track->reminders = 0;
+    tn_screen_forget(track);
+    tn_track_move(track, TN_NOTICE_DELIVERED, TN_OK);
+    tn_track_assess(track, TN_NOTICE_VERIFIED);
+}
+
+/* Ask for what would be shown if only it were here. */
+static void look_for(tn_notice_track *track, const tn_header *header)
+{
+    char topic[TN_TOPIC_ROOM], language[TN_LANGUAGE_BYTES_MAX + 1u];
+    tn_source tag, digest;
+    if (tn_track_needs_pages(track)) {
+        (void)tn_topic(topic, "pages", tn_maker.product, track->language, track->id, NULL);
+        if (tn_absent(topic)) {
+            tn_track_pass_over(track);
+        } else {
+            tn_missing(topic, true);
+        }
+        return;
+    }
+    int32_t chosen = tn_language_choose(header, track->passed_over);
+    if (tn_track_due(track) && track->text_length == 0u && chosen >= 0 &&
+        tn_header_text(header, (uint32_t)chosen, &tag, &digest) && tn_text(tag, language, sizeof(language))) {
+        bool own = tn_equals(tag, tn_maker.language, tn_length(tn_maker.language));
+        tn_missing(tn_topic(topic, "text", tn_maker.product, language, track->id, NULL), !own);
+    }
+}
+
+void tn_notices_step(void)
+{
+    tn_header header;
+    for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
+        tn_notice_track *track = &tn_stored.notices[i];
+        if (track->id[0] == '\0' || !tn_header_read(tn_notice_header(track), &header)) {
+            continue;
+        }
+        if (tn_track_done(track)) {
+            revive(track, &header);
+        } else {
+            pass_time(track, &header);
+        }
+        if (tn_track_failed(track) && track->text_length != 0u && tn_track_due(track) && tn_track_may_draw(track)) {
+            tn_track_present(track);
+        }
+        look_for(track, &header);
+    }
+}
