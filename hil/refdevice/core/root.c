@@ -153,7 +153,7 @@ static void join_holders(tn_root *root)
 static tn_reason read_own(tn_cbor *reader, const tn_document *found, tn_root *root)
 {
     int32_t last = -1;
-    if (!key_is(reader, &last, 10)) {
+    if (found->count < 3u || !key_is(reader, &last, 10)) {
         return TN_MALFORMED;
     }
     tn_reason reason = read_keys(reader, found->rest, root);
@@ -279,7 +279,7 @@ tn_reason tn_root_check(const tn_root *root)
 
 /* -- keys -- */
 
-static void thumbprint(const tn_root *root, uint32_t key, uint8_t digest[TN_HASH])
+void tn_root_thumbprint(const tn_root *root, uint32_t key, uint8_t digest[TN_HASH])
 {
     tn_root_entry entry;
     tn_root_entry_open(root, key, &entry);
@@ -290,7 +290,7 @@ tn_mark tn_root_mark(const tn_root *root, uint32_t key)
 {
     uint8_t digest[TN_HASH];
     tn_mark mark;
-    thumbprint(root, key, digest);
+    tn_root_thumbprint(root, key, digest);
     tn_copy(&mark, digest, sizeof(mark));
     return mark;
 }
@@ -299,7 +299,7 @@ int32_t tn_root_key(const tn_root *root, tn_source kid)
 {
     uint8_t digest[TN_HASH];
     for (uint32_t key = 0; key < root->key_count && kid.length == TN_HASH; key++) {
-        thumbprint(root, key, digest);
+        tn_root_thumbprint(root, key, digest);
         if (tn_equals(kid, digest, TN_HASH)) {
             return (int32_t)key;
         }

@@ -71,6 +71,8 @@ typedef struct {
 tn_reason tn_root_read(tn_source document, tn_root *root);
 /* Check that it is possible at all (keys.root.checked): BAD_ROOT. */
 tn_reason tn_root_check(const tn_root *root);
+/* SHA-256 over the required members of a key's COSE_Key (RFC 9679). */
+void tn_root_thumbprint(const tn_root *root, uint32_t key, uint8_t digest[TN_HASH]);
 /* Number of the key with this thumbprint (RFC 9679: SHA-256 over the COSE_Key's required members), or -1. */
 int32_t tn_root_key(const tn_root *root, tn_source kid);
 /* tn_cose_check with one key of the root; UNSUPPORTED where it is among `others`, and nothing was checked. */
