@@ -41,6 +41,22 @@ TAGS: Final[Mapping[str, bytes]] = {
     "tag 0, a date": h("c0 74") + b"2026-01-01T00:00:00Z",
     "tag 1, an epoch time": h("c1 1a 6b49d200"),
     "tag 2, a bignum": h("c2 49 010000000000000000"),
+    "tag 3, a negative bignum": h("c3 41 01"),
+    "tag 5, a bigfloat": h("c5 82 20 03"),
+    "tag 25, a string reference": h("d819 00"),
+    "tag 29, a reference to nothing": h("d81d 00"),
+    "tag 30, a fraction": h("d81e 82 01 03"),
+    "tag 32, an address": h("d820 61 61"),
+    "tag 36, a mail message": h("d824 64") + b"a: b",
+    "tag 52, an IPv4 address": h("d834 44 c0000201"),
+    "tag 54, an IPv6 network": h("d836 82 1840 44 20010db8"),
+    "tag 100, days": h("d864 19 4000"),
+    "tag 104, a reference system": h("d868 01"),
+    "tag 256, a string table": h("d90100 81 61 61"),
+    "tag 260, a network address": h("d90104 44 c0000201"),
+    "tag 261, a prefix": h("d90105 a1 44 c0000200 1818"),
+    "tag 1004, a day": h("d903ec 6a") + b"2026-01-01",
+    "tag 43000, a complex number": h("d9a7f8 82 01 02"),
     "tag 4, a decimal of 2,147,483,647 digits": h("c4 82 1a 7fffffff 01"),
     "tag 24, an embedded item": h("d818 41 00"),
     "tag 28, a shared value that holds itself": h("d81c 81 d81d 00"),
@@ -86,6 +102,8 @@ ITEMS: Final[Mapping[str, bytes]] = {
 }
 BIG: Final[Mapping[str, bytes]] = {
     "array nested 3,000 deep": h("81") * 2_999 + h("00"),
+    "map nested 1,500 deep": h("a1 00") * 1_499 + h("00"),
+    "1,000 shared values": h("d81c 81") * 1_000 + h("00"),
     "3,000 tags": h("d2") * 2_999 + h("00"),
     "array of 3,000 integers": h("99 0bb8") + bytes(3_000),
 }
@@ -95,6 +113,8 @@ VERSIONS: Final[Mapping[str, Any]] = {
     "version -1": -1,
     "version -2^63": -(2**63),
     "version 1.5": 1.5,
+    "version 2^63": 2**63,
+    "version without end": float("-inf"),
     "version true": True,
     "version as a text": "1800000000",
     "version as bytes": b"\x01",
@@ -220,6 +240,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *(refusal("catalogue", n, instead(v), R.MALFORMED, BOMB) for n, v in BIG.items()),
     *(refusal(t, n, instead(v), R.MALFORMED, EXTRA) for n, v in NOTHING.items() for t in TYPES),
     *(refusal(t, n, a, R.MALFORMED, EXTRA) for n, a in AROUND.items() for t in TYPES),
+    refusal("notice", "140,000 bytes after it", put(raw=lambda data: data + bytes(140_000)), R.TOO_BIG, BOMB),
     refusal("notice", "140,000 bytes", instead(bytes(140_000)), R.TOO_BIG, BOMB),
     *(
         refusal(t, n, fields(v), R.BAD_ROOT if v.get(3) and t == "root" else why, PLACE)

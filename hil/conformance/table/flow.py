@@ -289,6 +289,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Reported("it is there", lambda *_: True),
         Answered(fields={"version": NOW + 50}),
         Answered(fields={"version": NOW + 9}),
+        threat="a gateway restored from an older copy",
     ),
     story(
         "an answer to another device",

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from hil.conformance.fleet import entry, first_root, root_keys, row_of, rows
-from hil.conformance.rows import PLAIN, Facts, Make, Row, Situation
+from hil.conformance.fleet import NOW, Fleet, entry, first_root, root_keys, row_of, rows
+from hil.conformance.rows import PLAIN, Facts, Make, Row, Scene, Situation
 from hil.conformance.steps import Send
 from hil.conformance.table.common import OFFERED, TO, TYPES, genuine
 from keys.reasons import Reason
@@ -129,6 +129,11 @@ DRILL: Final = keyed(
         exercise=True,
     ),
 )
+
+
+def _twin(scene: Scene) -> Fleet:
+    """Return a fleet of the same keys that was begun a second earlier."""
+    return Fleet(first_root(issued=NOW - 1), scene.facts.device, scene.facts.product)
 
 
 def by(*names: str, **changes: object) -> Make:
@@ -268,6 +273,13 @@ ROWS: Final[tuple[Row, ...]] = (
         genuine("patch", "releaser", "guard"),
         R.NO_POLICY_ROW,
         on=_NO_PATCH_ROW,
+    ),
+    row(
+        "of a fleet with the same keys",
+        "notice",
+        lambda scene: scene.fleet.signed(_twin(scene).notice()),
+        R.WRONG_FLEET,
+        threat="wrong type, product, device or fleet",
     ),
     row("one person for all roles, in an exercise", "notice", by("m-1", "m-2", "m-3"), R.OK, on=DRILL),
     row(

@@ -43,6 +43,12 @@ def hashed(made: Draft) -> Draft:
     return last(spoil=lambda tbs, _: hmac.digest(public, tbs, "sha256"))(label(5)(made))
 
 
+def spoiled_by_mac(made: Draft) -> Draft:
+    """A MAC with the public key as its secret, in the place of the signature."""
+    public = made.marks[-1].signer.public.x
+    return last(spoil=lambda tbs, _: hmac.digest(public, tbs, "sha512"))(made)
+
+
 def malleated(value: bytes) -> bytes:
     """The same signature with the group's order added to s."""
     return value[:32] + (int.from_bytes(value[32:], "little") + L).to_bytes(32, "little")
@@ -120,6 +126,7 @@ LABELS: Final[Mapping[str, Alter]] = {
 }
 VALUES: Final[Mapping[str, Alter]] = {
     "one bit of the signature": last(spoil=_flip),
+    "HMAC of 64 bytes under the key's own label": spoiled_by_mac,
     "empty signature": spoil(lambda _: b""),
     "signature cut by one byte": spoil(lambda value: value[:-1]),
     "signature with one byte more": spoil(lambda value: value + b"\0"),

@@ -63,3 +63,26 @@ def test_rows_that_share_a_board_show_it_nothing_twice() -> None:
                 place = (row.on.name, step.topic, step.make(scene))
                 assert place not in seen, f"{row.name}: the same as {seen[place]}"
                 seen[place] = row.name
+
+
+ELSEWHERE = {
+    "changes before signing": "at the desk",
+    "a partial bundle": "several components: beyond what one image needs",
+    "a wrong precursor": "a delta is for the image that runs, which the table does not know",
+    "a hostile delta": "a delta is applied by a program of its own",
+    "consent to words that were not shown": "a press over the line is for what is shown",
+    "an installer or a sensor that hangs or lies": "programs beside the device",
+}
+"""Threats of the threat model that no message to a board could carry out, and why."""
+
+
+def test_every_threat_that_a_board_can_meet_is_a_row() -> None:
+    model = MODEL.read_text(encoding="utf-8")
+    proved = model[model.index("## What proves it") : model.index("At the desk and in the packet")]
+    threats = {
+        line.split("|")[1].strip()
+        for line in proved.splitlines()
+        if line.startswith("| ") and not line.startswith("| threat")
+    }
+    ours = {row.threat for row in rows()}
+    assert threats - ours == set(ELSEWHERE)
