@@ -42,7 +42,7 @@ void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason)
         return;
     }
     for (uint32_t i = 0; i < 16u; i++) {
-        name[i] = digits[track->digest[i / 2u] >> (i % 2u == 0u ? 4u : 0u) & 15u];
+        name[i] = digits[(uint32_t)track->digest[i / 2u] >> (i % 2u == 0u ? 4u : 0u) & 15u];
     }
     name[16] = '\0';
     tn_record(TN_TRACK_PATCH, name, reason, track->state, (uint8_t)state, track->digest);

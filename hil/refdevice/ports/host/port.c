@@ -115,7 +115,7 @@ uint64_t port_time_utc(void)
 
 static bool dot(const uint8_t *dots, uint32_t row, uint32_t column)
 {
-    return ((dots[(row * COLUMNS + column) / 8u] >> (7u - column % 8u)) & 1u) != 0u;
+    return (((uint32_t)dots[(row * COLUMNS + column) / 8u] >> (7u - column % 8u)) & 1u) != 0u;
 }
 
 bool port_display_page(const uint8_t *dots)
@@ -124,7 +124,7 @@ bool port_display_page(const uint8_t *dots)
     fprintf(display_file, "page\n");
     for (uint32_t row = 0; row < TN_PAGE_BYTES * 8u / COLUMNS; row += 2u) {
         for (uint32_t column = 0; column < COLUMNS; column++) {
-            fputs(halves[(dot(dots, row, column) ? 1 : 0) + (dot(dots, row + 1u, column) ? 2 : 0)], display_file);
+            fputs(halves[(dot(dots, row, column) ? 1u : 0u) + (dot(dots, row + 1u, column) ? 2u : 0u)], display_file);
         }
         fputc('\n', display_file);
     }
@@ -214,9 +214,4 @@ int main(int count, char **words)
     }
     clock_gettime(CLOCK_MONOTONIC, &began);
     tn_main();
-}
-
-const char *port_name(void)
-{
-    return "host";
 }

@@ -246,8 +246,3 @@ void board_main(void)
     psram_open();
     tn_main();
 }
-
-const char *port_name(void)
-{
-    return "mps2-an385";
-}

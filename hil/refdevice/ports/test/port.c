@@ -313,8 +313,3 @@ void port_power_off(void)
 {
     world->dead = true;
 }
-
-const char *port_name(void)
-{
-    return "test";
-}
