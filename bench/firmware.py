@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,8 +31,13 @@ LIBRARY_FRAME: Final = 32
 """Stack of a function that no graph names, or that is written in assembler: 64-bit division."""
 START: Final = "start.board_start"
 """Where the image begins."""
-REACH: Final[Mapping[str, tuple[str, ...]]] = {}
-"""Functions that call what a pointer names, and whom they may reach."""
+REACH: Final = {
+    "document": r"shape$",
+    "server": r"\.tn_on_|\.tn_restart$",
+    "sha512": r"\.compress$",
+    "suit_manifest": r"^suit_manifest\.read_(member|common|parameter)$",
+}
+"""File that calls what a pointer names -> the functions that it may reach, as a pattern."""
 KNOWN: Final = 1_000_000
 """Instructions that ``tools/measure.c`` counts first, to show that counting works."""
 QEMU: Final = (
@@ -68,16 +73,16 @@ class Calls:
     Attributes:
         frames: function -> bytes of its own stack.
         callees: function -> those that it calls by name.
-        indirect: functions that call what a pointer names.
+        indirect: function -> files of the lines in it that call what a pointer names.
     """
 
     frames: Mapping[str, int]
     callees: Mapping[str, frozenset[str]]
-    indirect: frozenset[str]
+    indirect: Mapping[str, frozenset[str]]
 
 
 _NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "([^"\\]+)\\n([^"\\]*)(?:\\n(\d+) bytes \((\w+))?')
-_EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"')
+_EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)" label: "([^":]+)')
 _RELOCATION = re.compile(r"^[0-9a-f]+ +[0-9a-f]+ +R_ARM_ABS32 +[0-9a-f]+ +(\S+)")
 INDIRECT: Final = "__indirect_call"
 
@@ -96,17 +101,24 @@ def calls(graph: Path) -> Calls:
         if size is None:
             names[title] = title
             continue
-        names[title] = f"{Path(place.split(':')[0]).stem}.{name.split('.')[0]}"
+        short = re.sub(r"\.(constprop|isra|lto_priv)(\.\d+)?", "", name)
+        names[title] = f"{Path(place.split(':')[0]).stem}.{short}"
         if kind != "static":
             raise ValueError(f"{names[title]}: its stack has no fixed size")
         own = LIBRARY_FRAME if name.startswith("__aeabi") else int(size)
         frames[names[title]] = max(own, frames.get(names[title], 0))
     callees: dict[str, set[str]] = {}
+    indirect: dict[str, set[str]] = {}
     for edge in filter(None, map(_EDGE.match, lines)):
-        callees.setdefault(names[edge[1]], set()).add(names.get(edge[2], edge[2]))
-    indirect = frozenset(caller for caller, found in callees.items() if INDIRECT in found)
-    known = {caller: frozenset(found - {INDIRECT}) for caller, found in callees.items()}
-    return Calls(frames, known, indirect)
+        if edge[2] == INDIRECT:
+            indirect.setdefault(names[edge[1]], set()).add(Path(edge[3]).stem)
+        else:
+            callees.setdefault(names[edge[1]], set()).add(names.get(edge[2], edge[2]))
+    return Calls(
+        frames,
+        {caller: frozenset(found) for caller, found in callees.items()},
+        {caller: frozenset(found) for caller, found in indirect.items()},
+    )
 
 
 def taken(folder: Path) -> frozenset[str]:
@@ -122,13 +134,13 @@ def taken(folder: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def deepest(graph: Calls, start: str, reach: Mapping[str, Iterable[str]]) -> tuple[int, list[str]]:
+def deepest(graph: Calls, start: str, reach: Mapping[str, str]) -> tuple[int, list[str]]:
     """Return bytes of stack on the deepest path from a function, and the path.
 
     Args:
         graph: who calls whom.
         start: where the path begins.
-        reach: function that calls by pointer -> whom it may reach.
+        reach: file that calls by pointer -> pattern of the functions that it may reach.
 
     Raises:
         ValueError: there is recursion, or nobody said whom a pointer reaches.
@@ -142,10 +154,10 @@ def deepest(graph: Calls, start: str, reach: Mapping[str, Iterable[str]]) -> tup
         if name not in done:
             under_way.append(name)
             below = set(graph.callees.get(name, ()))
-            if name in graph.indirect:
-                if name not in reach:
-                    raise ValueError(f"{name} calls what a pointer names: say whom")
-                below |= set(reach[name])
+            for file in graph.indirect.get(name, ()):
+                if file not in reach:
+                    raise ValueError(f"{file}.c calls what a pointer names: say whom")
+                below |= {one for one in graph.frames if re.search(reach[file], one)}
             most: tuple[int, list[str]] = (0, [])
             for one in sorted(below):
                 most = max(most, visit(one), key=lambda found: found[0])
