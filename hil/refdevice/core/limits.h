@@ -56,7 +56,8 @@
 #define TN_BOOT_BYTES (2u * TN_FLASH_PAGE) /* boot records, taking turns */
 #define TN_AT_ROOTS (TN_AT_BOOT + TN_BOOT_BYTES)
 #define TN_ROOT_AREA (2u * TN_FLASH_PAGE) /* a root, and in the second page what older floors rest on */
-#define TN_ROOTS_BYTES (TN_FLASH_PAGE + 2u * TN_ROOT_AREA) /* the pinned root 1; the trusted root, and the one that takes its place */
+/* The pinned root 1; the trusted root, and the one that takes its place. */
+#define TN_ROOTS_BYTES (TN_FLASH_PAGE + 2u * TN_ROOT_AREA)
 #define TN_AT_CATALOGUES (TN_AT_ROOTS + TN_ROOTS_BYTES)
 #define TN_CATALOGUES_BYTES (2u * TN_FLASH_PAGE)
 #define TN_AT_NOTICES (TN_AT_CATALOGUES + TN_CATALOGUES_BYTES)

@@ -4,6 +4,10 @@
 #include "smp.h"
 
 #define PROTOCOL 1u
+/* What `info` says of the board. */
+#ifndef TN_HARDWARE
+#define TN_HARDWARE "refdevice"
+#endif
 #define LINE_BYTES 240u
 #define LENGTH_BYTES 3u /* of the head of a byte string or array that fits an answer */
 
@@ -78,7 +82,7 @@ int tn_on_NOTIFIER_INFO(const tn_request *request, tn_writer *answer)
     put_number(answer, "proto", PROTOCOL);
     put_words(answer, "id", tn_maker.id);
     put_words(answer, "class", tn_maker.product);
-    put_words(answer, "hw", port_name());
+    put_words(answer, "hw", TN_HARDWARE);
     put_words(answer, "fw", tn_now.measured ? tn_version(topic, tn_now.installed, '+') : "none");
     tn_put_text(answer, "algs");
     tn_put_array(answer, 1);

@@ -35,11 +35,6 @@ bool port_display_page(const uint8_t *dots);
 /* Draw one line of text in UTF-8; the first one of a notice has number 0. */
 bool port_display_line(uint32_t number, const char *text, uint32_t length);
 
-/* -- name -- */
-
-/* What the board is: "host", "mps2-an385". */
-const char *port_name(void);
-
 /* -- reset -- */
 
 /* Start the board anew. It does not return, but in unit tests, whose port only notes it: do nothing after it. */

@@ -59,7 +59,8 @@ void tn_entry_put(tn_writer *to, const tn_entry *entry); /* as CBOR: what the he
 
 /* -- agent.c: sorts messages, walks roots, lets time pass for everybody -- */
 
-bool tn_agent_boot(void);                             /* once after tn_store_load(): epoch, slot, measurement, rooms; false: it was never provisioned, or its root is no root */
+/* once after tn_store_load(): epoch, slot, measurement, rooms; false: it was never provisioned, or its root is no root */
+bool tn_agent_boot(void);
 tn_reason tn_agent_receive(const char *topic, tn_source data); /* the verdict; what was held or not needed is TN_OK */
 void tn_agent_connected(bool up);
 void tn_agent_acknowledge(void);

@@ -131,7 +131,14 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
 
 /* -- what was accepted -- */
 
-typedef enum { TN_FLOOR_NONE, TN_FLOOR_CATALOGUE, TN_FLOOR_TIMESTAMP, TN_FLOOR_OFFER, TN_FLOOR_ANSWER, TN_FLOOR_NOTICE } tn_floor_type;
+typedef enum {
+    TN_FLOOR_NONE,
+    TN_FLOOR_CATALOGUE,
+    TN_FLOOR_TIMESTAMP,
+    TN_FLOOR_OFFER,
+    TN_FLOOR_ANSWER,
+    TN_FLOOR_NOTICE
+} tn_floor_type;
 
 /* A name, a role, a holder or a key, known again by the first 8 bytes of its SHA-256 (of a key: of its thumbprint). */
 typedef uint64_t tn_mark;
@@ -164,7 +171,8 @@ tn_reason tn_trust_enrol(tn_source root_1, const uint8_t *pinned);
 tn_reason tn_trust_update(tn_source document);
 /* Reasons of tn_document_open(); EXPIRED where the root itself is over; WRONG_SUBJECT where it is not about `name`; REPLAYED,
  * EQUIVOCATION, LIMIT_REACHED. */
-tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_type type, const char *name, tn_document *found);
+tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_type type, const char *name,
+                          tn_document *found);
 /* The root in force: it stays there, and changes when another one is taken. Without any it has no key. */
 const tn_root *tn_trust_root(void);
 const tn_floor *tn_trust_floor(tn_floor_type type, const char *name); /* NULL: none */
