@@ -95,16 +95,12 @@ static bool headers(tn_cbor *reader, uint32_t size, tn_source *bytes, bool *unpr
     return true;
 }
 
-/* Take a signer's header apart. */
 static tn_reason name_signer(tn_signature *signature)
 {
     header found;
-    tn_cbor reader;
     tn_reason reason = read_header(signature->header, &found);
-    tn_cbor_open(&reader, found.value[ALG]);
-    (void)tn_cbor_int(&reader, &signature->alg);
-    tn_cbor_open(&reader, found.value[KID]);
-    (void)tn_cbor_bytes(&reader, 0, HEADER_BYTES_MAX, &signature->kid);
+    signature->alg = found.value[ALG];
+    signature->kid = found.value[KID];
     return reason;
 }
 
@@ -143,19 +139,10 @@ static bool begin(tn_cbor *reader, bool unprotected, tn_message *message)
     return message->attached ? tn_cbor_bytes(reader, 0, UINT32_MAX, &message->payload) : tn_cbor_null(reader);
 }
 
-static tn_reason read_typ(tn_message *message)
-{
-    header found;
-    tn_cbor reader;
-    tn_reason reason = read_header(message->header, &found);
-    tn_cbor_open(&reader, found.value[TYP]);
-    (void)tn_cbor_text(&reader, 0, HEADER_BYTES_MAX, &message->typ);
-    return reason;
-}
-
 tn_reason tn_cose_open(tn_source data, uint32_t tag, bool unprotected, tn_message *message)
 {
     tn_cbor reader;
+    header found;
     tn_signature signature;
     tn_fill(message, 0, sizeof(*message));
     message->tag = tag;
@@ -169,7 +156,8 @@ tn_reason tn_cose_open(tn_source data, uint32_t tag, bool unprotected, tn_messag
     if (tag == TN_COSE_SIGN1 && !tn_cbor_bytes(&reader, 0, UINT32_MAX, &signature.value)) {
         return TN_MALFORMED;
     }
-    tn_reason reason = read_typ(message);
+    tn_reason reason = read_header(message->header, &found);
+    message->typ = found.value[TYP];
     if (reason == TN_OK && tag == TN_COSE_SIGN) {
         if (!tn_cbor_array(&reader, 1, TN_SIGNATURES_MAX, &message->count)) {
             return TN_MALFORMED;
@@ -196,12 +184,13 @@ tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature
                         tn_source payload)
 {
     static const char sign[] = "\x85\x69Signature", sign1[] = "\x84\x6aSignature1";
+    static const uint8_t ed25519[] = {0x32}; /* -19 */
     uint8_t value[TN_SIGNATURE], heads[32];
     tn_writer to = {heads, sizeof(heads), 0};
     tn_source body = canonical(message->header);
     tn_source signer = canonical(signature->header);
     bool many = message->tag == TN_COSE_SIGN;
-    if (signature->alg != TN_ALG_ED25519) {
+    if (!tn_equals(signature->alg, ed25519, 1)) {
         return TN_ALGORITHM_MISMATCH;
     }
     if (signature->value.length != TN_SIGNATURE) {

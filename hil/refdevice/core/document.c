@@ -85,29 +85,25 @@ bool tn_document_is_about(const tn_document *found, const char *subject)
 {
     tn_cbor reader;
     tn_source item;
-    uint32_t length = tn_length(subject);
+    bool about = false;
     tn_cbor_open(&reader, found->subjects);
-    while (tn_cbor_text(&reader, 1, TN_NAME_BYTES_MAX, &item)) {
-        if (tn_equals(item, subject, length)) {
-            return true;
-        }
+    while (!about && tn_cbor_text(&reader, 1, TN_NAME_BYTES_MAX, &item)) {
+        about = tn_same(item, tn_bytes_of(subject));
     }
-    return false;
+    return about;
 }
 
 /* -- from bytes to a body that may be believed -- */
 
-static tn_source text_of(const char *text)
-{
-    return text != NULL ? tn_in_memory(text, tn_length(text)) : tn_in_memory("", 0);
-}
-
 static bool is_typ(tn_source typ, const char *type)
 {
-    static const char prefix[] = "tocsin/";
-    const uint32_t length = sizeof(prefix) - 1u;
-    return typ.length > length && tn_equals(tn_part(typ, 0, length), prefix, length) &&
-           tn_same(tn_part(typ, length, typ.length - length), text_of(type));
+    static const char prefix[] = "?tocsin/"; /* behind the head of a text of fewer than 24 bytes */
+    uint8_t head[sizeof(prefix) - 1u];
+    uint32_t length = tn_length(type);
+    tn_copy(head, prefix, sizeof(head));
+    head[0] = (uint8_t)(0x60u + sizeof(head) - 1u + length);
+    return typ.length == sizeof(head) + length && tn_equals(tn_part(typ, 0, sizeof(head)), head, sizeof(head)) &&
+           tn_equals(tn_part(typ, sizeof(head), length), type, length);
 }
 
 /* Which keys of the root signed, and which did with what this device cannot check. */
@@ -158,7 +154,7 @@ static tn_reason understand(tn_source body, const uint8_t *fleet, const tn_expec
     if (!tn_cbor_ended(&reader)) {
         return TN_MALFORMED;
     }
-    if (!tn_same(found->type, text_of(expected->type))) {
+    if (!tn_same(found->type, tn_bytes_of(expected->type))) {
         return TN_WRONG_TYPE;
     }
     if (!tn_equals(found->fleet, fleet, fleet != NULL ? TN_HASH : 0u)) {
@@ -196,8 +192,8 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
     }
     /* 6. Policy: enough different holders for every role of the row. */
     if (reason == TN_OK) {
-        tn_source product = text_of(expected->product != NULL ? expected->product : expected->subject);
-        reason = tn_root_meets(root, text_of(expected->type), product, found->signed_by, passed, &found->author);
+        tn_source product = tn_bytes_of(expected->product != NULL ? expected->product : expected->subject);
+        reason = tn_root_meets(root, tn_bytes_of(expected->type), product, found->signed_by, passed, &found->author);
     }
     /* 7. Time. */
     if (reason == TN_OK && expected->expiring && found->has_expires && expected->now >= found->expires) {

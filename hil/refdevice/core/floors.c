@@ -14,14 +14,9 @@ typedef struct {
 typedef char bases_fit_a_page[sizeof(tn_basis) * TN_FLOORS_MAX <= TN_FLASH_PAGE ? 1 : -1];
 typedef char bases_lie_even[sizeof(tn_basis) % TN_FLASH_UNIT == 0u ? 1 : -1];
 
-static tn_source text_of(const char *text)
-{
-    return tn_in_memory(text, tn_length(text));
-}
-
 static tn_floor *find(tn_floor_type type, const char *name)
 {
-    tn_mark mark = tn_mark_of(text_of(name));
+    tn_mark mark = tn_mark_of(tn_bytes_of(name));
     for (uint32_t i = 0; i < TN_FLOORS_MAX; i++) {
         tn_floor *floor = &tn_stored.floors[i];
         if (floor->type == (uint8_t)type && floor->name == mark) {
@@ -187,7 +182,7 @@ static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const
         }
     }
     floor->type = (uint8_t)type;
-    floor->name = tn_mark_of(text_of(name));
+    floor->name = tn_mark_of(tn_bytes_of(name));
     floor->version = found->version;
     floor->issued = found->issued;
     floor->has_until = has_until;
@@ -210,7 +205,7 @@ static bool has_name(const tn_document *found, tn_floor_type type, const char *n
         return found->subject_count == 0u || tn_document_is_about(found, name);
     }
     tn_cbor_open(&reader, tn_part(found->body, found->rest, found->body.length - found->rest));
-    return tn_cbor_key(&reader, &last) && tn_cbor_text(&reader, 1, TN_NAME_BYTES_MAX, &id) && tn_same(id, text_of(name));
+    return tn_cbor_key(&reader, &last) && tn_cbor_text(&reader, 1, TN_NAME_BYTES_MAX, &id) && tn_same(id, tn_bytes_of(name));
 }
 
 tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_type type, const char *name, tn_document *found)
@@ -232,6 +227,6 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_
         return TN_WRONG_SUBJECT;
     }
     const char *product = asked.product != NULL ? asked.product : asked.subject;
-    int32_t row = tn_root_row(root, text_of(asked.type), text_of(product != NULL ? product : ""));
+    int32_t row = tn_root_row(root, tn_bytes_of(asked.type), tn_bytes_of(product));
     return raise_floor(found, type, name, (uint32_t)row, expected->now);
 }

@@ -7,6 +7,7 @@
  * signature on this curve. Nothing here is secret; small counts, not fast. -- */
 
 #define WORDS 8u
+#define TURNED 0xFFFFFFFFu
 
 typedef struct {
     uint32_t word[WORDS]; /* the least first */
@@ -16,29 +17,24 @@ static const number prime = {{0xFFFFFFFFu, 0xFFFFFFFFu, 0xFFFFFFFFu, 0, 0, 0, 1,
 static const number curve_b = {
     {0x27D2604Bu, 0x3BCE3C3Eu, 0xCC53B0F6u, 0x651D06B0u, 0x769886BCu, 0xB3EBBD55u, 0xAA3A93E7u, 0x5AC635D8u}};
 
-/* to - less, and whether that borrows. */
-static bool subtract(number *to, const number *less)
+/* Add `more`, or with all bits turned its complement: then the carry says that nothing was borrowed. */
+static uint32_t sum(number *to, const number *more, uint32_t turned)
 {
-    uint64_t borrow = 0;
+    uint64_t carry = turned & 1u;
     for (uint32_t i = 0; i < WORDS; i++) {
-        uint64_t value = (uint64_t)to->word[i] - less->word[i] - borrow;
-        to->word[i] = (uint32_t)value;
-        borrow = value >> 63;
+        carry += (uint64_t)to->word[i] + (more->word[i] ^ turned);
+        to->word[i] = (uint32_t)carry;
+        carry >>= 32;
     }
-    return borrow != 0u;
+    return (uint32_t)carry;
 }
 
 /* Of two numbers below the prime; `more` may be `to`. */
 static void add(number *to, const number *more)
 {
-    uint64_t carry = 0;
-    for (uint32_t i = 0; i < WORDS; i++) {
-        carry += (uint64_t)to->word[i] + more->word[i];
-        to->word[i] = (uint32_t)carry;
-        carry >>= 32;
-    }
+    uint32_t carry = sum(to, more, 0);
     number reduced = *to;
-    if (!subtract(&reduced, &prime) || carry != 0u) {
+    if ((sum(&reduced, &prime, TURNED) | carry) != 0u) {
         *to = reduced;
     }
 }
@@ -58,12 +54,12 @@ static number multiply(const number *one, const number *other)
 /* False: it is not below the prime, where x and x + p would be the same point twice. */
 static bool read(const uint8_t *bytes, number *value)
 {
-    for (uint32_t i = 0; i < WORDS; i++) {
-        const uint8_t *at = bytes + 4u * (WORDS - 1u - i);
-        value->word[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+    tn_fill(value, 0, sizeof(*value));
+    for (uint32_t i = 0; i < 4u * WORDS; i++) {
+        value->word[WORDS - 1u - i / 4u] |= (uint32_t)bytes[i] << (24u - 8u * (i % 4u));
     }
     number left = *value;
-    return subtract(&left, &prime);
+    return sum(&left, &prime, TURNED) == 0u;
 }
 
 /* Whether two coordinates, the most significant byte first, are one point. */
@@ -99,35 +95,45 @@ static const struct {
 };
 enum { FORM_ED25519, FORM_P256 };
 
+/* What misfit() has to know of a label or value: its byte, or of two bytes the second behind 1; BYTES of a byte string. */
+#define BYTES 0x40u
+#define OTHER 0x200u
+
+static uint32_t code_of(tn_source item)
+{
+    uint8_t bytes[2];
+    tn_read(item, 0, bytes, sizeof(bytes));
+    if (item.length == 1u) {
+        return bytes[0];
+    }
+    if (bytes[0] >> 5 == TN_CBOR_BYTES) {
+        return BYTES;
+    }
+    return item.length == 2u && bytes[0] == 0x38u ? 0x100u | bytes[1] : OTHER;
+}
+
 /* Whether what no form fits is at least of a kind that the protocol knows: then its members are wrong (keys.algorithms.
- * PublicKey.from_cose, where True is 1 at first). */
+ * PublicKey.from_cose, where True, 0xF5, is 1 at first). */
 static tn_reason misfit(tn_source item)
 {
     tn_cbor reader;
-    uint32_t count;
-    tn_source kty = {NULL, 0, 0}, alg = kty, curve = kty;
+    uint32_t count, kty = OTHER, alg = OTHER, curve = OTHER;
     tn_cbor_open(&reader, item);
     if (!tn_cbor_map(&reader, 0, UINT32_MAX, &count)) {
         return TN_MALFORMED;
     }
     for (; count > 0u; count--) {
-        tn_source label, value;
-        (void)tn_cbor_skip(&reader, &label);
-        (void)tn_cbor_skip(&reader, &value);
-        if (tn_equals(label, "\x01", 1)) {
-            kty = value;
-        } else if (tn_equals(label, "\x03", 1)) {
-            alg = value;
-        } else if (tn_equals(label, "\x20", 1)) {
-            curve = value;
-        }
+        tn_source part;
+        (void)tn_cbor_skip(&reader, &part);
+        uint32_t label = code_of(part);
+        (void)tn_cbor_skip(&reader, &part);
+        uint32_t value = code_of(part);
+        kty = label == 1u ? value : kty;
+        alg = label == 3u ? value : alg;
+        curve = label == 0x20u ? value : curve;
     }
-    bool one = tn_equals(kty, "\x01", 1) || tn_equals(kty, "\xF5", 1);
-    bool p256 = tn_equals(curve, "\x01", 1) || tn_equals(curve, "\xF5", 1);
-    bool mldsa = tn_equals(alg, "\x38\x2F", 2) || tn_equals(alg, "\x38\x30", 2);
-    tn_cbor_open(&reader, curve);
-    bool known = (one && tn_equals(curve, "\x06", 1)) || (tn_equals(kty, "\x02", 1) && p256) ||
-                 (tn_equals(kty, "\x07", 1) && mldsa && tn_cbor_peek(&reader) == TN_CBOR_BYTES);
+    bool known = (kty == 2u && (curve == 1u || curve == 0xF5u)) || ((kty == 1u || kty == 0xF5u) && curve == 6u) ||
+                 (kty == 7u && (alg == 0x12Fu || alg == 0x130u) && curve == BYTES);
     return known ? TN_MALFORMED : TN_UNSUPPORTED;
 }
 

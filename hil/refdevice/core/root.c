@@ -133,20 +133,20 @@ static tn_reason read_rows(tn_cbor *reader, uint32_t rest, tn_root *root)
     return TN_OK;
 }
 
-/* Of the same holder, the first key stands for all. */
-static void join_holders(tn_root *root)
+/* Of the same holder, the first key stands for all; and the same key must not stand twice. */
+static void compare_entries(tn_root *root)
 {
     for (uint32_t key = 0; key < root->key_count; key++) {
         tn_root_entry entry, other;
-        uint8_t first = 0;
         tn_root_entry_open(root, key, &entry);
-        for (; first < key; first++) {
-            tn_root_entry_open(root, first, &other);
+        root->holder[key] = (uint8_t)key;
+        for (uint32_t i = key; i > 0u; i--) {
+            tn_root_entry_open(root, i - 1u, &other);
             if (tn_same(entry.holder, other.holder)) {
-                break;
+                root->holder[key] = (uint8_t)(i - 1u);
             }
+            root->twice = root->twice || tn_same(entry.cose, other.cose);
         }
-        root->holder[key] = first;
     }
 }
 
@@ -192,89 +192,63 @@ tn_reason tn_root_read(tn_source document, tn_root *root)
     tn_cbor_open(&reader, from(root->body, found.rest));
     reason = read_own(&reader, &found, root);
     if (reason == TN_OK) {
-        join_holders(root);
+        compare_entries(root);
     }
     return reason;
 }
 
 /* -- a root that is possible at all -- */
 
-static bool has_key_twice(const tn_root *root)
-{
-    for (uint32_t key = 1; key < root->key_count; key++) {
-        tn_root_entry entry, other;
-        tn_root_entry_open(root, key, &entry);
-        for (uint32_t i = 0; i < key; i++) {
-            tn_root_entry_open(root, i, &other);
-            if (tn_same(entry.cose, other.cose)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static tn_signers every_key(const tn_root *root)
-{
-    return ((tn_signers)1 << root->key_count) - 1u;
-}
-
-/* Whether a row stands once, demands something, and no more than there is. */
-static bool is_row_possible(const tn_root *root, uint32_t row)
-{
-    tn_root_line line, other;
-    tn_label role;
-    uint32_t times, sum = 0;
-    tn_root_line_open(root, row, &line);
-    for (uint32_t i = 0; i < row; i++) {
-        tn_root_line_open(root, i, &other);
-        if (tn_same(line.type, other.type) && tn_same(line.product, other.product)) {
-            return false;
-        }
-    }
-    if (line.product.length > 0u && tn_equals(line.type, root_role, sizeof(root_role) - 1u)) {
-        return false;
-    }
-    while (tn_line_next(&line, &role, &times)) {
-        if (times == 0u) {
-            return false;
-        }
-        sum += times;
-    }
-    return sum > 0u && sum <= TN_SIGNATURES_MAX && tn_row_is_met(root, row, every_key(root), NULL);
-}
-
 /* Whether the row for root demands its own role only, and one key more than it demands is there. */
-static bool has_spare_root_key(const tn_root *root)
+static bool has_spare_key(const tn_seats *everyone, tn_root_line *line)
 {
-    tn_source wanted = tn_in_memory(root_role, sizeof(root_role) - 1u);
-    int32_t row = tn_root_row(root, wanted, tn_part(wanted, 0, 0));
+    tn_label role;
     uint32_t times, keys = 0;
-    tn_root_line line;
-    tn_label only;
-    tn_seats everyone;
-    if (row < 0) {
+    if (line->product.length > 0u || line->roles != 1u || !tn_line_next(line, &role, &times) ||
+        !tn_same(role.text, tn_bytes_of(root_role))) {
         return false;
     }
-    tn_root_line_open(root, (uint32_t)row, &line);
-    if (line.roles != 1u || !tn_line_next(&line, &only, &times) || !tn_same(only.text, wanted)) {
-        return false;
-    }
-    tn_seats_begin(&everyone, root, every_key(root));
-    for (uint32_t key = 0; key < root->key_count; key++) {
-        keys += tn_seats_may(&everyone, key, &only) ? 1u : 0u;
+    for (uint32_t key = 0; key < everyone->root->key_count; key++) {
+        keys += tn_seats_may(everyone, key, &role) ? 1u : 0u;
     }
     return keys > times;
 }
 
+/* Whether a row stands once, demands something, and no more than there is. `rooted`: one is for root. */
+static bool is_row_possible(const tn_root *root, uint32_t row, bool *rooted)
+{
+    tn_seats seats;
+    tn_root_line line;
+    tn_label role;
+    uint32_t times, sum = 0;
+    tn_root_line_open(root, row, &line);
+    tn_seats_begin(&seats, root, ((tn_signers)1 << root->key_count) - 1u);
+    if (tn_root_row(root, line.type, line.product) != (int32_t)row) {
+        return false;
+    }
+    if (tn_same(line.type, tn_bytes_of(root_role))) {
+        *rooted = true;
+        if (!has_spare_key(&seats, &line)) {
+            return false;
+        }
+        tn_root_line_open(root, row, &line);
+    }
+    while (tn_line_next(&line, &role, &times)) {
+        seats.lacking = seats.lacking || times == 0u;
+        sum += times;
+        tn_seats_add(&seats, &role, times);
+    }
+    return sum > 0u && sum <= TN_SIGNATURES_MAX && tn_seats_filled(&seats);
+}
+
 tn_reason tn_root_check(const tn_root *root)
 {
-    bool possible = !has_key_twice(root) && root->expires > root->issued && root->first == (root->version == 1u) &&
-                    !root->narrow;
+    bool rooted = false, possible = !root->twice && !root->narrow && root->expires > root->issued &&
+                                    root->first == (root->version == 1u);
     for (uint32_t row = 0; row < root->row_count && possible; row++) {
-        possible = is_row_possible(root, row);
+        possible = is_row_possible(root, row, &rooted);
     }
-    return possible && has_spare_root_key(root) ? TN_OK : TN_BAD_ROOT;
+    return possible && rooted ? TN_OK : TN_BAD_ROOT;
 }
 
 /* -- keys -- */
@@ -297,14 +271,15 @@ tn_mark tn_root_mark(const tn_root *root, uint32_t key)
 
 int32_t tn_root_key(const tn_root *root, tn_source kid)
 {
-    uint8_t digest[TN_HASH];
-    for (uint32_t key = 0; key < root->key_count && kid.length == TN_HASH; key++) {
-        tn_root_thumbprint(root, key, digest);
-        if (tn_equals(kid, digest, TN_HASH)) {
-            return (int32_t)key;
+    uint8_t item[2u + TN_HASH] = {0x58, TN_HASH};
+    int32_t key = root->key_count;
+    do {
+        key--;
+        if (key >= 0) {
+            tn_root_thumbprint(root, (uint32_t)key, item + 2);
         }
-    }
-    return -1;
+    } while (key >= 0 && !tn_equals(kid, item, sizeof(item)));
+    return key;
 }
 
 tn_reason tn_root_verify(const tn_root *root, uint32_t key, const tn_message *message, const tn_signature *signature,

@@ -1,6 +1,13 @@
 /* Texts of documents (keys/shapes.py): what the bytes of a name may be. */
 #include "trust.h"
 
+#include <stddef.h>
+
+tn_source tn_bytes_of(const char *text)
+{
+    return tn_in_memory(text, text != NULL ? tn_length(text) : 0u);
+}
+
 /* Ranges of characters, first and last. */
 typedef struct {
     uint16_t first, last;

@@ -7,6 +7,9 @@
 #include "limits.h"
 #include "tocsin_reasons.h" /* generated: tn_reason, TN_OK, TN_MALFORMED, ... */
 
+/* The bytes of a text that ends with 0; NULL is an empty one. */
+tn_source tn_bytes_of(const char *text);
+
 /* -- texts of documents (keys.shapes): each reads one text of 1 to `most` bytes, and spoils the reader as those of cbor.h -- */
 
 /* Letters, digits, dot, underscore, hyphen; no mark comes first. */
@@ -19,16 +22,15 @@ bool tn_cbor_words(tn_cbor *reader, uint32_t most, tn_source *value);
 /* -- COSE -- */
 
 typedef struct {
-    tn_source header;  /* protected header of one signer: a byte string's content */
-    tn_source value;   /* the signature */
-    int64_t alg;       /* 0: none stated */
-    tn_source kid;     /* empty: none stated */
+    tn_source header;   /* protected header of one signer: a byte string's content */
+    tn_source value;    /* the signature */
+    tn_source alg, kid; /* as encoded, of any kind; empty: not stated */
 } tn_signature;
 
 typedef struct {
     uint32_t tag;
     tn_source header;     /* protected header of the body, or of the only signer */
-    tn_source typ;        /* empty: none stated */
+    tn_source typ;        /* as encoded, of any kind; empty: not stated */
     tn_source payload;
     bool attached;
     bool unprotected;     /* something stands in an unprotected header */
@@ -38,7 +40,6 @@ typedef struct {
 
 #define TN_COSE_SIGN 98u
 #define TN_COSE_SIGN1 18u
-#define TN_ALG_ED25519 (-19)
 
 /* Take an envelope apart, to its last signer's header (keys.cose.parse): MALFORMED, UNSUPPORTED (a critical header), TOO_BIG
  * (a protected header above 512 bytes; the size of the whole is the caller's). `unprotected` false: nothing may stand in an
@@ -58,7 +59,7 @@ typedef struct {
     tn_source body; /* as it lies in flash */
     uint64_t version, issued, expires;
     bool exercise;
-    bool first, narrow;             /* it names no fleet; it names a subject */
+    bool first, narrow, twice;      /* it names no fleet; it names a subject; a key stands twice */
     uint8_t key_count, row_count;
     tn_signers others;              /* keys of algorithms that this device does not know */
     uint8_t holder[TN_KEYS_MAX];    /* the first key of the same holder */
@@ -73,7 +74,7 @@ tn_reason tn_root_read(tn_source document, tn_root *root);
 tn_reason tn_root_check(const tn_root *root);
 /* SHA-256 over the required members of a key's COSE_Key (RFC 9679). */
 void tn_root_thumbprint(const tn_root *root, uint32_t key, uint8_t digest[TN_HASH]);
-/* Number of the key with this thumbprint (RFC 9679: SHA-256 over the COSE_Key's required members), or -1. */
+/* Number of the key with this thumbprint, or -1; `kid` is encoded, as in tn_signature. */
 int32_t tn_root_key(const tn_root *root, tn_source kid);
 /* tn_cose_check with one key of the root; UNSUPPORTED where it is among `others`, and nothing was checked. */
 tn_reason tn_root_verify(const tn_root *root, uint32_t key, const tn_message *message, const tn_signature *signature,

@@ -35,7 +35,7 @@ class Record(ctypes.Structure):
 class Signature(Record):
     """``tn_signature``."""
 
-    _fields_ = (("header", Source), ("value", Source), ("alg", ctypes.c_int64), ("kid", Source))
+    _fields_ = (("header", Source), ("value", Source), ("alg", Source), ("kid", Source))
 
 
 class Message(Record):
@@ -59,7 +59,7 @@ class CRoot(Record):
     _fields_ = (
         ("body", Source),
         *((name, ctypes.c_uint64) for name in ("version", "issued", "expires")),
-        *((name, ctypes.c_bool) for name in ("exercise", "first", "narrow")),
+        *((name, ctypes.c_bool) for name in ("exercise", "first", "narrow", "twice")),
         ("key_count", ctypes.c_uint8),
         ("row_count", ctypes.c_uint8),
         ("others", ctypes.c_uint32),
@@ -245,7 +245,7 @@ class Trust:
 
     def key_of(self, root: CRoot, kid: bytes) -> int:
         """Return the number of the key with this thumbprint, or -1."""
-        return int(self.lib.tn_root_key(ctypes.byref(root), self.core.in_memory(kid)))
+        return int(self.lib.tn_root_key(ctypes.byref(root), self.core.in_memory(bstr(kid))))
 
     def meets(
         self, root: CRoot, type_: str, product: str, signed: int, passed: int, author: tuple[str, str] | None
