@@ -408,6 +408,7 @@ def test_the_layout_has_no_holes_and_no_overlaps() -> None:
     places = {name: at for name, at in names.items() if name.startswith("TN_AT_")}
     sizes = {name: names[size] for name, size in ends.items()}
     sizes["TN_AT_NOTICES"] = names["TN_NOTICE_AREA"] * names["TN_NOTICE_AREAS"]
+    sizes["TN_AT_NEXT_ROOT"] = names["TN_FLASH_PAGE"]
     sizes["TN_AT_SLOTS"] = 2 * names["TN_SLOT_BYTES"]
     assert set(sizes) == set(places)
     at = 0
