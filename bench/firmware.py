@@ -5,7 +5,9 @@ All of it is counted, not timed, so it is the same on every machine that has the
 
 from __future__ import annotations
 
+import fcntl
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -49,7 +51,10 @@ QEMU: Final = (
 def build(*targets: str) -> None:
     """Build targets of ``hil/refdevice/Makefile``."""
     command = ["make", "-s", "-C", str(SOURCE), f"PYTHON={sys.executable}", *targets]
-    subprocess.run(command, check=True)
+    OUT.mkdir(parents=True, exist_ok=True)
+    with (OUT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process builds at a time; tests hold the same lock
+        subprocess.run(command, check=True)
 
 
 def _told(*command: str | Path) -> str:
@@ -167,6 +172,11 @@ def deepest(graph: Calls, start: str, reach: Mapping[str, str]) -> tuple[int, li
         return done[name]
 
     return visit(start)
+
+
+def missing() -> list[str]:
+    """Return the programs that counting needs and this machine has not."""
+    return [name for name in ("make", f"{CROSS}gcc", QEMU[0]) if shutil.which(name) is None]
 
 
 def figures() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""How fast an image goes over a serial link, beside smpclient on the same board; see README.md.
+"""How fast an image goes over a serial link, beside smpclient; what the C device takes. See README.md.
 
 python -m bench.hil [--runs N] [--kib N] [--out FILE]
 """
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -28,6 +29,7 @@ from smpclient import SMPClient
 from smpclient.transport.serial import SMPSerialTransport
 
 from advisories import mcuboot
+from bench import firmware
 from bench.measure import Limit, Times, machine, report
 from hil.bench.line import Line
 from hil.smp.client import SmpClient
@@ -129,11 +131,12 @@ def measure(runs: int, kib: int) -> dict[str, Any]:
                 if number:  # what is loaded or made once is not the matter here
                     seconds[way].append(took)
     times = Times(tuple(seconds[theirs]), tuple(seconds[ours]))
-    figures = {"upload_ratio_smpclient": round(times.ratio, 4)}
+    figures: dict[str, float] = {"upload_ratio_smpclient": round(times.ratio, 4), **_counted()}
+    limits = limits_of(figures)
     return {
         **figures,
-        "limits": {one.name: {"at_least": one.at_least} for one in LIMITS},
-        "missed": [one.name for one in LIMITS if not one.holds(figures[one.name])],
+        "limits": {one.name: _bound(one) for one in limits},
+        "missed": [one.name for one in limits if not one.holds(figures[one.name])],
         "ratio_of_minima": round(times.ratio_of_minima, 4),
         "windowed_ratio": round(Times(times.a, tuple(seconds[windowed])).ratio, 4),
         "window": WINDOW,
@@ -148,6 +151,24 @@ def measure(runs: int, kib: int) -> dict[str, Any]:
     }
 
 
+def limits_of(figures: Mapping[str, Any]) -> list[Limit]:
+    """Return the limits of what was measured."""
+    return [one for one in (*LIMITS, *firmware.LIMITS) if one.name in figures]
+
+
+def _counted() -> Mapping[str, int]:
+    """Count what the C device takes, where its tools are; in CI they must be."""
+    missing = firmware.missing()
+    if missing and os.environ.get("CI") != "true":
+        print(f"The C device is not measured: {', '.join(missing)} not installed.")
+        return {}
+    return firmware.figures()
+
+
+def _bound(limit: Limit) -> dict[str, float | None]:
+    return {"at_most": limit.at_most} if limit.at_least is None else {"at_least": limit.at_least}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print and write; return 1 when a limit is missed."""
     parser = argparse.ArgumentParser(description="Measure image uploads over a serial link.")
@@ -158,7 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = measure(options.runs, options.kib)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(found, indent=2) + "\n")
-    missed = report(LIMITS, found)
+    missed = report(limits_of(found), found)
     for name, speed in found["kib_per_second"].items():
         print(f"  {name:24} {speed:8.1f} KiB/s")
     print(
