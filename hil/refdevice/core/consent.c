@@ -17,10 +17,10 @@ static struct {
 
 /* -- which notice a patch mends (device_sim.core.mending) -- */
 
-/* Whether a header names a patch for this product; how grave it is, and since when. */
-static bool names(tn_source body, const uint8_t digest[TN_HASH], uint64_t *severity, uint64_t *issued)
+/* A frame of its own: its callers' are large enough. */
+bool tn_notice_mends(tn_source body, const uint8_t digest[TN_HASH], uint64_t *severity, uint64_t *issued)
 {
-    static tn_document found; /* too much for the stack */
+    tn_document found;
     tn_cbor reader;
     bool named = false;
     if (body.length == 0u || tn_document_read(body, &found) != TN_OK) {
@@ -61,7 +61,7 @@ static const tn_notice_track *about(const uint8_t digest[TN_HASH])
         const tn_notice_track *track = &tn_stored.notices[i];
         uint64_t severity = 0, issued = 0;
         if (track->id[0] == '\0' || !TN_IN(IN_FORCE, track->state) ||
-            !names(tn_notice_header(track), digest, &severity, &issued)) {
+            !tn_notice_mends(tn_notice_header(track), digest, &severity, &issued)) {
             continue;
         }
         bool better = best == NULL || severity > gravest || (severity == gravest && issued > newest);
@@ -89,7 +89,7 @@ static void put_digest(tn_writer *to, const uint8_t *digest)
 static void make_question(const tn_patch_track *track, const tn_notice_track **found, const char **language,
                           uint8_t question[TN_HASH])
 {
-    uint8_t bytes[160], words[TN_HASH];
+    uint8_t bytes[144], words[TN_HASH]; /* at most 1 + 3 * 34 + 37 */
     tn_writer to = {bytes, sizeof(bytes), 0};
     *found = about(track->digest);
     tn_source text = *found != NULL ? tn_notice_words(*found) : tn_in_memory(NULL, 0);

@@ -8,10 +8,7 @@
 #define UNTRIED (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED | 1u << TN_PATCH_CANCEL_REJECTED)
 #define WRITTEN (1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED | 1u << TN_PATCH_VERIFIED)
 
-static struct {
-    bool over; /* the trial has failed: the restart is all that is left to do */
-    tn_image image;
-} slots;
+static bool over; /* the trial has failed: the restart is all that is left to do */
 
 static void save_boot(uint32_t active, bool trial)
 {
@@ -47,10 +44,10 @@ void tn_slots_bring(tn_patch_track *track)
 }
 
 /* Read the slot back; true: it holds what was promised, whatever that is. */
-static bool matches(const tn_patch_track *track, tn_reason *reason)
+static bool matches(const tn_patch_track *track, tn_image *image, tn_reason *reason)
 {
-    *reason = tn_image_read(track->slot, track->image_size, &slots.image);
-    return tn_compare(slots.image.digest, track->image_digest, TN_HASH) == 0;
+    *reason = tn_image_read(track->slot, track->image_size, image);
+    return tn_compare(image->digest, track->image_digest, TN_HASH) == 0;
 }
 
 static bool is_version(const tn_patch_track *track, const tn_version_part version[4])
@@ -60,28 +57,30 @@ static bool is_version(const tn_patch_track *track, const tn_version_part versio
 
 void tn_slots_verify(tn_patch_track *track)
 {
+    tn_image image;
     tn_reason reason;
-    if (!matches(track, &reason)) {
+    if (!matches(track, &image, &reason)) {
         again(track);
     } else if (reason != TN_OK) {
         tn_patch_move(track, TN_PATCH_REJECTED, reason);
-    } else if (!is_version(track, slots.image.version)) {
+    } else if (!is_version(track, image.version)) {
         tn_patch_move(track, TN_PATCH_REJECTED, TN_WRONG_VERSION);
-    } else if (slots.image.counter < tn_stored.security_counter) {
+    } else if (image.counter < tn_stored.security_counter) {
         tn_patch_move(track, TN_PATCH_REJECTED, TN_DOWNGRADE_REFUSED);
     } else {
         /* Where the manifest states no version, the header of the image does, now that it is verified. */
-        tn_copy(track->version, slots.image.version, sizeof(track->version));
+        tn_copy(track->version, image.version, sizeof(track->version));
         track->has_version = true;
-        track->counter = slots.image.counter;
+        track->counter = image.counter;
         tn_patch_move(track, TN_PATCH_VERIFIED, TN_OK);
     }
 }
 
 void tn_slots_install(tn_patch_track *track)
 {
+    tn_image image;
     tn_reason reason, fault;
-    if (!tn_patch_is_signed(track, &reason) || !matches(track, &fault)) {
+    if (!tn_patch_is_signed(track, &reason) || !matches(track, &image, &fault)) {
         tn_patch_move(track, TN_PATCH_FAILED, reason != TN_OK ? reason : TN_DIGEST_MISMATCH);
         return;
     }
@@ -98,7 +97,7 @@ void tn_slots_install(tn_patch_track *track)
 /* The boot loader goes back by itself; said aloud for the case that it was confirmed before. */
 static void go_back(tn_patch_track *track, tn_reason reason)
 {
-    slots.over = true;
+    over = true;
     track->reason = (uint8_t)reason;
     tn_patch_changed(track);
     save_boot(1u - track->slot, false);
@@ -146,7 +145,7 @@ static void raise_counter(uint32_t counter)
 
 void tn_slots_test(tn_patch_track *track)
 {
-    if (slots.over) {
+    if (over) {
         return;
     }
     tn_reason reason = fault_of(track);
@@ -191,7 +190,7 @@ static bool resume(tn_patch_track *track)
 
 bool tn_slots_booted(tn_patch_track *track)
 {
-    slots.over = false;
+    over = false;
     if (track != NULL && TN_IN(TN_SET_NO_RETURN, track->state)) {
         return resume(track);
     }

@@ -124,7 +124,7 @@ static tn_reason check_block(tn_source block, signing *now)
     const tn_root *root = tn_trust_root();
     tn_message message;
     tn_signature signature;
-    tn_cbor reader;
+    static tn_cbor reader; /* too much for the stack */
     uint8_t first;
     tn_read(block, 0, &first, 1);
     tn_cbor_open(&reader, block);
