@@ -42,7 +42,7 @@
 #define TN_NUMBER_ROOM 21u /* of a number in decimal */
 
 /* The serial line. */
-#define TN_SMP_BUFFER_BYTES 384u /* a whole message, its head included, with four bytes to spare */
+#define TN_SMP_BUFFER_BYTES 640u /* a whole message, its head included, with four bytes to spare: `info` just fits */
 #define TN_SMP_LINE_BYTES 127u
 
 /* Flash. Two pages hold nothing but what the maker writes; two banks of state take turns. */

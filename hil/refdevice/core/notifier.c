@@ -1,6 +1,6 @@
 /* Tocsin's own group: messages in and out, what is shown, what is stored (docs/protocol/serial.md). */
 #include "port.h"
-#include "rooms.h"
+#include "report.h"
 #include "smp.h"
 
 #define PROTOCOL 1u
@@ -199,7 +199,7 @@ int tn_on_NOTIFIER_STATE(const tn_request *request, tn_writer *answer)
     cut without = {0, 0, 0};
     tn_boot_load(&record);
     bool pending = record.has_trial && !record.tried;
-    tn_put_map(answer, pending ? 13u : 12u);
+    tn_put_map(answer, pending ? 14u : 13u);
     put_bytes(answer, "boot", tn_now.boot, sizeof(tn_now.boot));
     put_number(answer, "epoch", tn_stored.boot_epoch);
     put_words(answer, "cause", tn_now.slot == record.trial && record.has_trial ? "update"
