@@ -22,12 +22,27 @@ static void again_tag(tn_cbor *reader, tn_writer *to)
     HOLDS(false);
 }
 
+static void again_negative(tn_cbor *reader, tn_writer *to)
+{
+    tn_cbor before = *reader;
+    tn_source string;
+    int64_t value;
+    if (tn_cbor_int(reader, &value)) {
+        HOLDS(value < 0);
+        tn_put_int(to, value);
+    } else { /* below what 64 bits with a sign hold */
+        *reader = before;
+        HOLDS(tn_cbor_skip(reader, &string));
+        HOLDS(string.length == 9u);
+        tn_put_source(to, string);
+    }
+}
+
 /* Of a container only the head is read: what it holds comes next anyway. */
 static void again(tn_cbor *reader, tn_writer *to)
 {
     uint64_t number;
     uint32_t count;
-    int64_t value;
     tn_source string;
     bool flag;
     switch (tn_cbor_peek(reader)) {
@@ -35,19 +50,9 @@ static void again(tn_cbor *reader, tn_writer *to)
         HOLDS(tn_cbor_uint(reader, UINT64_MAX, &number));
         tn_put_uint(to, number);
         break;
-    case TN_CBOR_NINT: {
-        tn_cbor before = *reader;
-        if (tn_cbor_int(reader, &value)) {
-            HOLDS(value < 0);
-            tn_put_int(to, value);
-        } else { /* below what 64 bits with a sign hold */
-            *reader = before;
-            HOLDS(tn_cbor_skip(reader, &string));
-            HOLDS(string.length == 9u);
-            tn_put_source(to, string);
-        }
+    case TN_CBOR_NINT:
+        again_negative(reader, to);
         break;
-    }
     case TN_CBOR_BYTES:
         HOLDS(tn_cbor_bytes(reader, 0, UINT32_MAX, &string));
         tn_put_bytes_head(to, string.length);
