@@ -21,6 +21,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.fuzz.seeds import seeds as known
 from tests.fuzz.seeds import write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,7 @@ STEPS = ("c", "python", "differential")
 TARGETS = {
     "cbor": (3, 4_200, ("cbor", "root", "notice", "text", "patch")),
     "cose": (2, 4_200, ("root", "notice", "offer", "sign1", "report")),
+    "device": (6, 6_000, ("device",)),
     "ed25519": (1, 1_024, ("sign1", "report")),
     "frames": (1, 1_024, ("lines", "smp")),
     "root": (2, 2_600, ("root",)),
@@ -41,9 +43,9 @@ TARGETS = {
 """C program -> its share of the time, the longest input, the kinds of its seeds."""
 
 
-def said(words: list[str], **more: str) -> tuple[int, str]:
+def said(words: list[str]) -> tuple[int, str]:
     """Run a program to its end; return its exit code and what it said."""
-    environment = {**os.environ, "PYTHONPATH": f"{ATHERIS}:{ROOT}", **more}
+    environment = {**os.environ, "PYTHONPATH": f"{ATHERIS}:{ROOT}", "TN_FUZZ_ROOT": str(OUT / "root-1")}
     done = subprocess.run(
         words, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, errors="replace"
     )
@@ -59,6 +61,7 @@ def build() -> None:
 
 def seeds() -> None:
     """Write a genuine document of every kind into the programs' folders, beside what they found themselves before."""
+    (OUT / "root-1").write_bytes(known()["root"][0])
     write(OUT / "corpus", {name: kinds for name, (_, _, kinds) in TARGETS.items()})
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cbor2
 
-from advisories import mcuboot
+from advisories import mcuboot, smp
 from advisories.report import Block, Want
+from advisories.smp_types import Command
 from advisories.suit import manifest_digest
 from hil.smp.frames import encode as encode_lines
+from hil.smp.message import request
 from keys import cose
 from keys.cbor import encode
 from keys.codec import dump
@@ -119,8 +122,38 @@ def _message(kind: str, data: bytes) -> bytes:
     return bytes((0, TOPICS.index(kind))) + len(data).to_bytes(2, "little") + data
 
 
-def _request(message: bytes) -> bytes:
-    return bytes((6, len(message))) + message
+def _request(command: Command, **body: Any) -> bytes:
+    message = request(command, body, 7)
+    return b"\x06" + len(message).to_bytes(2, "little") + message
+
+
+def _by_line() -> Iterator[bytes]:
+    """Every command of a serial board, and a document that is put piece by piece and submitted."""
+    kinds = {"uint": 1, "int": 1, "text": "yes", "bytes": b"b" * 32, "bool": True, "array": [], "map": {}}
+    commands = [one for one in vars(smp).values() if isinstance(one, Command)]
+    for command in sorted(commands, key=lambda one: one.name != "notifier.carrier"):
+        body = {name: kinds[kind.rstrip("?")] for name, kind in command.request.items()}
+        if command.name not in {"os.reset", "notifier.provision", "notifier.fault"}:
+            yield _request(command, **body)
+    document = fleet().seal(catalogue(fleet()))
+    sha = hashlib.sha256(document).digest()
+    for at in range(0, len(document), 200):
+        length = {} if at else {"len": len(document)}
+        yield _request(smp.NOTIFIER_PUT, sha=sha, off=at, data=document[at : at + 200], **length)
+    yield _request(smp.NOTIFIER_SUBMIT, sha=sha, topic="tocsin/v1/catalogue/thermostat", key=3)
+    for command in (
+        smp.NOTIFIER_REPORT,
+        smp.NOTIFIER_NOTICE,
+        smp.NOTIFIER_STATE,
+        smp.STAT_LIST,
+        smp.IMG_STATE,
+    ):
+        yield _request(command)
+    yield _request(smp.STAT_SHOW, name="smp")
+    yield _request(smp.NOTIFIER_PRESS, button="later", key=4)
+    yield _request(smp.NOTIFIER_PROVISION, what="language", value=b"de", key=5)
+    yield _request(smp.NOTIFIER_PROVISION, what="erase", key=6)
+    yield _request(smp.OS_RESET)
 
 
 @cache
@@ -135,7 +168,8 @@ def device() -> tuple[bytes, ...]:
     offered = f.seal(offer(f, digest=manifest_digest(patch)))
     image = suit_case.IMAGE
     name = hashlib.sha256(image).digest()
-    blocks = (
+    asked = _message("offer", offered) + _message("patch", patch)
+    blocks = tuple(
         _message("block", dump(Block(digest=name, offset=at, data=image[at : at + 512])))
         for at in range(0, len(image), 512)
     )
@@ -149,21 +183,19 @@ def device() -> tuple[bytes, ...]:
         b"\x0e",
     )
     answered = _message("answer", s["answer"][0])
-    return (
-        up + current + told + acknowledge + tick + again + tick,
-        up
-        + current
-        + _message("patch", patch)
-        + _message("offer", offered)
-        + yes
-        + b"".join(blocks)
-        + tick
-        + again,
-        up + current + _message("offer", offered) + later + _message("patch", patch) + tick + taken + tick,
-        up + _message("root", s["root"][1]) + current + told + again,
-        up + answered + tick + taken + tick + answered,
-        b"".join(map(_request, s["smp"])) + up + b"".join(map(_request, s["smp"])),
+    by_line = list(_by_line())
+    lists = (
+        (up, current, told, acknowledge, tick, again, tick),
+        (up, current, asked, yes, *blocks, tick, again, tick),
+        (up, current, told, asked, yes, *blocks[::-1], tick, *blocks, again, tick),
+        (up, current, asked, later, tick, taken, tick, asked, yes, blocks[0], again, up, blocks[1], tick),
+        (up, _message("root", s["root"][1]), current, told, again),
+        (up, answered, tick, taken, tick, answered),
+        by_line,
+        (up, current, told, *by_line[-12:]),
+        (up, current, asked, *by_line[-12:]),
     )
+    return tuple(b"".join(one) for one in lists)
 
 
 def write(folder: Path, kinds: Mapping[str, tuple[str, ...]]) -> None:

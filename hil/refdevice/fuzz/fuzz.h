@@ -2,6 +2,7 @@
 #ifndef TN_FUZZ_H
 #define TN_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@ extern uint64_t fuzz_ms, fuzz_utc;
 /* What was sent over the line last, as far as there is room. */
 extern uint8_t fuzz_sent[8192];
 extern uint32_t fuzz_sent_count;
+/* Set where the core asked for a reset, or a power cut was asked for. */
+extern bool fuzz_reset;
 
 /* Put an input where the device has its documents, so that it is read through the port; what does not fit is cut off.
  * Around it lie other bytes: who reads them instead reads something else. */

@@ -8,6 +8,8 @@ uint8_t fuzz_flash[TN_FLASH_BYTES];
 uint64_t fuzz_ms, fuzz_utc = 1800000060u; /* a minute after the seeds were issued (tests/helpers.py) */
 uint8_t fuzz_sent[8192];
 uint32_t fuzz_sent_count;
+bool fuzz_reset;
+static bool was_reset;
 
 tn_source fuzz_staged(const uint8_t *data, size_t size)
 {
@@ -31,3 +33,68 @@ void port_uart_write(const uint8_t *bytes, uint32_t count)
     }
 }
 
+void port_flash_read(uint32_t at, void *bytes, uint32_t count)
+{
+    HOLDS(at <= TN_FLASH_BYTES && count <= TN_FLASH_BYTES - at);
+    memcpy(bytes, fuzz_flash + at, count);
+}
+
+void port_flash_write(uint32_t at, const void *bytes, uint32_t count)
+{
+    HOLDS(at % TN_FLASH_UNIT == 0u && count % TN_FLASH_UNIT == 0u);
+    HOLDS(at <= TN_FLASH_BYTES && count <= TN_FLASH_BYTES - at);
+    for (uint32_t i = 0; i < count; i++) {
+        HOLDS(fuzz_flash[at + i] == 0xFFu); /* written once between two erases */
+    }
+    memcpy(fuzz_flash + at, bytes, count);
+}
+
+void port_flash_erase(uint32_t at)
+{
+    HOLDS(at % TN_FLASH_PAGE == 0u && at < TN_FLASH_BYTES);
+    memset(fuzz_flash + at, 0xFF, TN_FLASH_PAGE);
+}
+
+void port_flash_erase_half(uint32_t at)
+{
+    memset(fuzz_flash + at, 0xFF, TN_FLASH_PAGE / 2u);
+}
+
+uint64_t port_time_ms(void)
+{
+    return fuzz_ms;
+}
+
+uint64_t port_time_utc(void)
+{
+    return fuzz_utc;
+}
+
+bool port_display_page(const uint8_t *dots)
+{
+    return dots[0] + dots[TN_PAGE_BYTES - 1u] <= 510;
+}
+
+bool port_display_line(uint32_t number, const char *text, uint32_t length)
+{
+    HOLDS(number < 1000u && length <= 240u);
+    return memchr(text, 0, length) == NULL;
+}
+
+/* Neither returns on a board; here whoever drives the core looks, and starts it again. */
+void port_reset(void)
+{
+    fuzz_reset = true;
+    was_reset = true;
+}
+
+void port_power_off(void)
+{
+    fuzz_reset = true;
+    was_reset = false;
+}
+
+bool port_was_reset(void)
+{
+    return was_reset;
+}
