@@ -181,7 +181,8 @@ tn_reason tn_block_take(tn_source data)
     if (!fine || last != 3 || !tn_cbor_ended(&reader)) { /* three keys that rise to 3 from 1 or 0 */
         return TN_MALFORMED;
     }
-    if (!blocks.begun || offset != blocks.next || offset >= blocks.end || bytes.length > track->image_size - blocks.next ||
+    if (!blocks.begun || offset != blocks.next || offset >= blocks.end ||
+        bytes.length > track->image_size - blocks.next ||
         !tn_equals(digest, track->image_digest, TN_HASH)) {
         return TN_OK;
     }

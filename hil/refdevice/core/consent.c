@@ -1,5 +1,5 @@
-/* The owner's consent: asked for, put off, given (device_sim.core.consent). An answer counts only for the question that was
- * asked: the manifest, the notice that names the patch, the words that were shown and their language. */
+/* The owner's consent: asked for, put off, given (device_sim.core.consent). An answer counts only for the question
+ * that was asked: the manifest, the notice that names the patch, the words that were shown and their language. */
 #include "patches.h"
 
 #define DEFERRALS_MAX 3u
@@ -65,7 +65,8 @@ static const tn_notice_track *about(const uint8_t digest[TN_HASH])
             continue;
         }
         bool better = best == NULL || severity > gravest || (severity == gravest && issued > newest);
-        if (better || (severity == gravest && issued == newest && tn_compare(track->id, best->id, sizeof(track->id)) > 0)) {
+        bool alike = !better && severity == gravest && issued == newest;
+        if (better || (alike && tn_compare(track->id, best->id, sizeof(track->id)) > 0)) {
             best = track;
             gravest = severity;
             newest = issued;

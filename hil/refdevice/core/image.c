@@ -12,7 +12,8 @@
 #define DEPENDENCY 0x40u
 #define DEPENDENCY_BYTES 12u
 
-/* Records that may stand in an area once: SHA-256, counter, algorithms; vendor and class as numbered now, and before. */
+/* Records that may stand in an area once: SHA-256, counter, algorithms; vendor and class as numbered now, and before.
+ * */
 enum { SHA256, COUNTER, ALGORITHMS, VENDOR, VENDOR_BEFORE, CLASS, CLASS_BEFORE, KINDS };
 static const uint8_t kinds[KINDS] = {0x10, 0x50, 0xA0, 0x74, 0x80, 0x75, 0x81};
 

@@ -1,4 +1,5 @@
-/* Offers: taken when they are genuine, turned into a patch's track once the catalogue is current (device_sim.core.offers). */
+/* Offers: taken when they are genuine, turned into a patch's track once the catalogue is current
+ * (device_sim.core.offers). */
 #include "patches.h"
 
 #define RENEWABLE (TN_SET_PATCH_ENDED & ~(1u << TN_PATCH_SUCCEEDED | 1u << TN_PATCH_REMOVED))
@@ -57,8 +58,8 @@ static tn_reason check_shape(tn_cbor *reader, uint32_t count)
 tn_reason tn_offer_take(tn_source data)
 {
     static tn_document found; /* too much for the stack */
-    tn_expected expected = {"offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product, true,
-                            tn_now.now, check_shape};
+    tn_expected expected = {"offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
+                            true, tn_now.now, check_shape};
     tn_offer *offer = &tn_stored.offer;
     tn_source product;
     tn_cbor reader;

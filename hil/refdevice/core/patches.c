@@ -1,12 +1,13 @@
-/* The patch track: what is decided at each of its states, from a signed offer to the install (device_sim.core.patches). */
+/* The patch track: what is decided at each of its states, from a signed offer to the install
+ * (device_sim.core.patches). */
 #include "patches.h"
 
 #define HOLD_MS 60000u
 #define STEPS_MAX 32u /* of one call; each is a transition, and there are fewer */
-#define OVERTAKEN                                                                                                       \
-    (1u << TN_PATCH_WAITING_FOR_WINDOW | 1u << TN_PATCH_VERIFIED | 1u << TN_PATCH_WAITING_FOR_CONFIRMATION |             \
+#define OVERTAKEN \
+    (1u << TN_PATCH_WAITING_FOR_WINDOW | 1u << TN_PATCH_VERIFIED | 1u << TN_PATCH_WAITING_FOR_CONFIRMATION | \
      1u << TN_PATCH_DEFERRED | 1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED)
-#define USES_SPARE                                                                                                      \
+#define USES_SPARE \
     (TN_SET_NO_RETURN | 1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED | 1u << TN_PATCH_VERIFIED)
 
 static struct {
@@ -179,8 +180,8 @@ static void consider(tn_patch_track *track)
     }
 }
 
-/* The last gate: only what is current now, inside the window. The reason for waiting stays as long as it holds, and changes
- * at most once a minute. */
+/* The last gate: only what is current now, inside the window. The reason for waiting stays as long as it holds, and
+ * changes at most once a minute. */
 static void begin_install(tn_patch_track *track)
 {
     uint64_t time = tn_time();

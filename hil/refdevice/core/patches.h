@@ -4,10 +4,11 @@
 
 #include "rooms.h"
 
-/* From here on the new image boots, or is reverted, before anything else happens (device_sim.core.patchbook.NO_RETURN). */
-#define TN_SET_NO_RETURN                                                                                             \
-    (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED | 1u << TN_PATCH_CANCEL_REJECTED | 1u << TN_PATCH_REBOOTING | \
-     1u << TN_PATCH_TESTING | 1u << TN_PATCH_CANCELING)
+/* From here on the new image boots, or is reverted, before anything else happens
+ * (device_sim.core.patchbook.NO_RETURN). */
+#define TN_SET_NO_RETURN \
+    (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED | 1u << TN_PATCH_CANCEL_REJECTED | \
+     1u << TN_PATCH_REBOOTING | 1u << TN_PATCH_TESTING | 1u << TN_PATCH_CANCELING)
 
 tn_patch_track *tn_patch_active(void);                          /* the one patch under way; NULL: none is */
 void tn_patch_changed(tn_patch_track *track);                   /* something that is no transition */
@@ -16,7 +17,7 @@ void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason); /* 
 /* offers.c */
 uint64_t tn_offer_last(const tn_offer *offer);                  /* UTC second from which on an install must not begin */
 void tn_offers_settle(void);                                    /* the newest offer becomes a track, or changes one */
-bool tn_offers_end(tn_patch_track *track);                      /* end a patch whose time is over, or that is not current */
+bool tn_offers_end(tn_patch_track *track); /* end a patch whose time is over, or that is not current */
 void tn_offers_renew(const tn_patch_track *track);
 void tn_offers_begin_again(tn_patch_track *track, tn_reason reason);
 bool tn_patch_is_signed(const tn_patch_track *track, tn_reason *reason); /* the present root, too, would take it */

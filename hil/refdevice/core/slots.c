@@ -1,6 +1,6 @@
 /* From a whole payload in the spare slot to a confirmed boot, or back (device_sim.core.execution, carrier, install).
- * The device always boots a whole image: the boot record is stored only after the slot was read back and matched, and is
- * made final only after the self-test. */
+ * The device always boots a whole image: the boot record is stored only after the slot was read back and matched, and
+ * is made final only after the self-test. */
 #include "patches.h"
 
 #define ATTEMPTS_MAX 3u

@@ -180,7 +180,8 @@ static tn_reason check_signatures(const tn_envelope *envelope, signing *now)
         return now->passed != 0u ? TN_UNSUPPORTED : TN_UNKNOWN_KEY;
     }
     return tn_root_meets(tn_trust_root(), tn_in_memory(type, sizeof(type) - 1u),
-                         tn_in_memory(tn_maker.product, tn_length(tn_maker.product)), now->signed_by, now->passed, NULL);
+                         tn_in_memory(tn_maker.product, tn_length(tn_maker.product)), now->signed_by, now->passed,
+                         NULL);
 }
 
 tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)

@@ -25,9 +25,9 @@ tn_reason tn_suit_manifest(const tn_envelope *envelope, tn_manifest *manifest);
 
 /* Read the key of a map of which some numbers are known, each a bit: MALFORMED; UNSUPPORTED for another key. */
 tn_reason tn_suit_key(tn_cbor *reader, int32_t *last, uint32_t known);
-/* Read the text member, with its head: the version that it states of our component, whether the languages differ in it, and
- * the language in which it speaks to this owner (advisories.languages.fallback). MALFORMED, or UNSUPPORTED for a kind of
- * text that is in no table. */
+/* Read the text member, with its head: the version that it states of our component, whether the languages differ in
+ * it, and the language in which it speaks to this owner (advisories.languages.fallback). MALFORMED, or UNSUPPORTED
+ * for a kind of text that is in no table. */
 tn_reason tn_suit_texts(tn_source member, tn_manifest *manifest);
 
 /* UUIDv5 (RFC 9562) of a name; `space` NULL: that of domain names. */

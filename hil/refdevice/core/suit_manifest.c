@@ -1,6 +1,6 @@
-/* SUIT manifests for one component, as docs/protocol/suit.md emits them: read to the last byte, and run (advisories/suit:
- * manifest, sequences, interpreter, survey). A straight line of steps, of which each parameter is set once, is all that this
- * device knows; anything else is UNSUPPORTED. */
+/* SUIT manifests for one component, as docs/protocol/suit.md emits them: read to the last byte, and run
+ * (advisories/suit: manifest, sequences, interpreter, survey). A straight line of steps, of which each parameter is
+ * set once, is all that this device knows; anything else is UNSUPPORTED. */
 #include "suit.h"
 
 #define URI_BYTES_MAX 255u
@@ -189,7 +189,8 @@ static tn_reason read_text(const tn_envelope *envelope, const outline *now)
         return TN_MALFORMED;
     }
     tn_sha256_of(envelope->text, digest);
-    return tn_equals(now->text_digest, digest, TN_HASH) ? tn_suit_texts(envelope->text, now->manifest) : TN_DIGEST_MISMATCH;
+    return tn_equals(now->text_digest, digest, TN_HASH) ? tn_suit_texts(envelope->text, now->manifest)
+                                                        : TN_DIGEST_MISMATCH;
 }
 
 static tn_reason run_sections(outline *now)

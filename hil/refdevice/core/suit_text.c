@@ -1,5 +1,5 @@
-/* The texts of a SUIT manifest (advisories/suit/texts.py): all of them are judged; the version and the owner's language are
- * taken from them. */
+/* The texts of a SUIT manifest (advisories/suit/texts.py): all of them are judged; the version and the owner's
+ * language are taken from them. */
 #include "suit.h"
 
 #define UPDATE_DESCRIPTION 2
