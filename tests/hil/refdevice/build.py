@@ -63,7 +63,7 @@ def make(*words: str) -> None:
 def built(target: str, name: str = "tocsin-device") -> Path:
     """Build a target of the Makefile, and return what it makes."""
     with alone():
-        make(target, *_growing(target))
+        make(target)
     return OUT / target / name
 
 
@@ -194,29 +194,3 @@ def core() -> Core:
 def host() -> Path:
     """Build the program for this machine: with sanitizers, or counting branches."""
     return built("host-coverage" if os.environ.get(COVERAGE) else "sanitized")
-
-
-def _growing(target: str) -> tuple[str, ...]:
-    """Leave out what does not compile yet, and stand in for what is not there: only while the core is being written."""
-    if not target.startswith("library"):
-        return ()
-    command = ["make", "-k", "-s", "-C", str(SOURCE), f"PYTHON={sys.executable}", target]
-    subprocess.run(command, check=False, capture_output=True)
-    whole, defined, wanted = [], {"tn_now"}, set()
-    for path in sorted((SOURCE / "core").glob("*.c")):
-        made = OUT / target / "core" / f"{path.stem}.o"
-        if made.exists() and made.stat().st_mtime >= path.stat().st_mtime:
-            whole.append(f"core/{path.name}")
-            told = subprocess.run(["nm", made], check=True, capture_output=True, text=True).stdout
-            for line in told.splitlines():
-                kind, name = line.split()[-2:]
-                (wanted if kind == "U" else defined).add(name)
-    stubs = "".join(f"void {one}(void);\nvoid {one}(void) {{ __builtin_trap(); }}\n" for one in sorted(wanted - defined)
-                    if one.startswith("tn_"))  # fmt: skip
-    if "core/session.c" not in whole:
-        stubs += "char tn_now[65536];\n"
-    stubs += "typedef int something;\n"
-    place = OUT / "missing.c"
-    if not place.exists() or place.read_text() != stubs:
-        place.write_text(stubs)
-    return f"CORE={' '.join(whole)}", "EXTRA=../../build/refdevice/missing.c"
