@@ -417,3 +417,15 @@ def test_the_layout_has_no_holes_and_no_overlaps() -> None:
         assert at % names["TN_FLASH_PAGE"] == 0
         at += sizes[name]
     assert at == names["TN_FLASH_BYTES"]
+
+
+def test_the_confirmed_image_stays_in_whichever_slot_it_is(core: Core) -> None:
+    names = core.constants
+    core.lib.tn_store_load()
+    for slot in range(2):
+        core.flash_load(names["TN_AT_SLOTS"] + slot * names["TN_SLOT_BYTES"], b"image" * 8)
+    core.lib.tn_boot_save(ctypes.byref(Record(1, False, False, 0)))
+    core.lib.tn_store_erase()
+    assert core.lib.tn_boot_select() == 1
+    assert core.flash(names["TN_AT_SLOTS"], 40) == b"\xff" * 40
+    assert core.flash(names["TN_AT_SLOTS"] + names["TN_SLOT_BYTES"], 40) == b"image" * 8
