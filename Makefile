@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock wheel clean system help bench mutate chaos soak examples
+.PHONY: demo test check format lock wheel clean system help bench mutate chaos fuzz soak examples
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -35,6 +35,7 @@ check: $(VENV)/dev ## Format, lint, types, floors, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/smp-table --check
+	$(BIN)/python .ci/c-tables --check
 	$(BIN)/python docs/check.py
 
 bench: $(VENV)/dev ## Measure what verification and the serial line cost; fail when a limit is missed
@@ -49,6 +50,9 @@ chaos: system $(VENV)/dev ## Hunt for an hour: kills, power cuts, orders of even
 	TOCSIN_MOMENTS=50 $(BIN)/pytest -n 2 --dist worksteal tests/flow/test_interruptions.py
 	TOCSIN_LIVES=5000 $(BIN)/pytest -n 2 tests/device_sim/core/test_machine.py -k lives
 	for seed in 1 2 3 4; do $(BIN)/python -m tests.device_sim.month --devices 1000 --seed $$seed $(ARGS) || exit 1; done
+
+fuzz: system $(VENV)/dev ## Hunt for ten minutes each in the C and the Python parsers, and compare 100,000 verdicts
+	hil/refdevice/fuzz/run --seconds 600 --documents 100000 $(ARGS)
 
 soak: system $(VENV)/dev ## Pester a real device for a minute and see that it does not grow
 	TOCSIN_SOAK=60 $(BIN)/pytest -q -s tests/flow/test_soak.py
