@@ -8,7 +8,6 @@ Each pair is one question that both can be asked. An input on which they differ 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import hashlib
 import random
 import sys
@@ -16,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,9 @@ from keys.errors import RefusedError
 from keys.reasons import Reason
 from keys.root import Root, checked
 from keys.trusted import TrustedSet
+from tests.fuzz import devices
 from tests.fuzz.mutate import mutated
-from tests.fuzz.seeds import fleet, seeds
+from tests.fuzz.seeds import seeds
 from tests.hil.refdevice import build
 from tests.hil.refdevice.cbor_of_c import Cbor, accepted
 from tests.hil.refdevice.trust_of_c import Trust
@@ -37,24 +37,21 @@ BYTES_MAX = 4_096
 """TN_DOCUMENT_BYTES_MAX: what is longer is refused by its length alone."""
 
 AT = "TN_AT_STAGING"
+RUN = 12
+"""So many times a pair is asked before the next: devices need not begin anew for each."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One question, asked of both; an answer is a word. None: beyond what this device takes, so nothing is compared."""
+    """One question, asked of C and of Python; an answer is a word.
 
-    in_c: Callable[[build.Core, bytes], str | None]
-    in_python: Callable[[bytes], str]
+    C's is None where it was asked for more than this device takes: nothing is compared.
+    """
+
+    ask: Callable[[build.Core, bytes], tuple[str | None, str]]
     kinds: tuple[str, ...]
     share: int = 1
     """How often it is asked, beside the others."""
-
-
-@cache
-def reasons() -> dict[int, str]:
-    """Number -> name of every reason, as the C device counts them."""
-    numbers = build.constants()
-    return {numbers[f"TN_{one.name}"]: one.name for one in Reason if f"TN_{one.name}" in numbers}
 
 
 def refused(call: Callable[[], object]) -> str:
@@ -66,54 +63,14 @@ def refused(call: Callable[[], object]) -> str:
     return "OK"
 
 
-def _cbor_in_c(core: build.Core, data: bytes) -> str:
-    return "OK" if Cbor(core, data, core.constants[AT]).whole() else "MALFORMED"
+def _cbor(core: build.Core, data: bytes) -> tuple[str, str]:
+    taken = Cbor(core, data, core.constants[AT]).whole()
+    return "OK" if taken else "MALFORMED", "OK" if accepted(data) else "MALFORMED"
 
 
-def _cbor_in_python(data: bytes) -> str:
-    return "OK" if accepted(data) else "MALFORMED"
-
-
-def _cose_in_c(core: build.Core, data: bytes) -> str:
-    core.flash_load(AT, data)
-    message = ctypes.create_string_buffer(256)  # tn_message: room enough
-    number = core.lib.tn_cose_open(core.in_flash(AT, len(data)), 98, ctypes.c_bool(False), message)
-    return reasons()[number]
-
-
-def _cose_in_python(data: bytes) -> str:
-    return refused(lambda: cose.parse(data, cose.TAG_SIGN, unprotected=False))
-
-
-class _Fleet:
-    """What both trust before each question: root 1 of the fleet, and nothing since."""
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        self.c: Trust | None = None
-        self.python: TrustedSet | None = None
-
-    def in_c(self, core: build.Core) -> Trust:
-        if self.c is None:
-            core.new()
-            self.c = Trust(core)
-            assert self.c.enrol(fleet().root_document) is Reason.OK
-        return self.c
-
-    def in_python(self) -> TrustedSet:
-        if self.python is None:
-            self.python = TrustedSet.enrol(fleet().root_document, None, algorithms=UNDECLARED)
-        return self.python
-
-
-_TRUSTED = _Fleet()
-
-
-def forget() -> None:
-    """Begin anew: the core was made new behind our back."""
-    _TRUSTED.forget()
+def _cose(core: build.Core, data: bytes) -> tuple[str, str]:
+    in_c = Trust(core).open(data, cose.TAG_SIGN, unprotected=False)[0]
+    return in_c.name, refused(lambda: cose.parse(data, cose.TAG_SIGN, unprotected=False))
 
 
 def _beyond(reason: Reason) -> str | None:
@@ -121,44 +78,58 @@ def _beyond(reason: Reason) -> str | None:
     return None if reason in {Reason.TOO_BIG, Reason.LIMIT_REACHED} else reason.name
 
 
-def _root_in_c(core: build.Core, data: bytes) -> str | None:
-    return _beyond(Trust(core).judge_root(data))
+def _root(core: build.Core, data: bytes) -> tuple[str | None, str]:
+    return _beyond(Trust(core).judge_root(data)), refused(lambda: checked(peek(data, Root)))
 
 
-def _root_in_python(data: bytes) -> str:
-    return refused(lambda: checked(peek(data, Root)))
+class _Twins:
+    """Devices in C and Python, in one situation after the other."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.pair: devices.Pair | None = None
+        self.name = ""
+
+    def ask(self, core: build.Core, situation: str, kind: str, data: bytes) -> tuple[str | None, str]:
+        if self.pair is None or self.name != situation:
+            self.pair, self.name = devices.Pair(core, devices.situations()[situation]), situation
+        in_c, in_python = self.pair.ask(kind, data)
+        if kind == "patch" and in_c is Reason.UNSUPPORTED:
+            return (
+                None,
+                in_python.name,
+            )  # more of SUIT than this device takes, whatever else may be wrong with it
+        return _beyond(in_c), in_python.name
+
+    def enrol(self, core: build.Core, data: bytes) -> tuple[str | None, str]:
+        self.forget()
+        core.new()
+        in_c = Trust(core).enrol(data)
+        return _beyond(in_c), refused(lambda: TrustedSet.enrol(data, None, algorithms=UNDECLARED))
 
 
-def _enrol_in_c(core: build.Core, data: bytes) -> str | None:
-    _TRUSTED.c = None
-    core.new()
-    return _beyond(Trust(core).enrol(data))
+_TWINS = _Twins()
 
 
-def _enrol_in_python(data: bytes) -> str:
-    return refused(lambda: TrustedSet.enrol(data, None, algorithms=UNDECLARED))
+def _asked(situation: str, kind: str, core: build.Core, data: bytes) -> tuple[str | None, str]:
+    return _TWINS.ask(core, situation, kind, data)
 
 
-def _update_in_c(core: build.Core, data: bytes) -> str | None:
-    reason = _TRUSTED.in_c(core).update(data)
-    if reason is Reason.OK:
-        _TRUSTED.c = None
-    return _beyond(reason)
-
-
-def _update_in_python(data: bytes) -> str:
-    answer = refused(lambda: _TRUSTED.in_python().update_root(data, None))
-    if answer == "OK":
-        _TRUSTED.python = None
-    return answer
-
+forget = _TWINS.forget
+"""Begin anew: the core was made new behind our back."""
 
 PAIRS: Mapping[str, Pair] = {
-    "cbor": Pair(_cbor_in_c, _cbor_in_python, ("cbor", "root", "notice", "text", "root-body"), 2),
-    "cose": Pair(_cose_in_c, _cose_in_python, ("root", "notice", "offer", "timestamp"), 2),
-    "root": Pair(_root_in_c, _root_in_python, ("root",), 2),
-    "enrol": Pair(_enrol_in_c, _enrol_in_python, ("root",)),
-    "update": Pair(_update_in_c, _update_in_python, ("root",), 2),
+    "cbor": Pair(_cbor, ("cbor", "root", "notice", "text", "root-body"), 4),
+    "cose": Pair(_cose, ("root", "notice", "offer", "timestamp"), 4),
+    "root": Pair(_root, ("root",), 4),
+    "enrol": Pair(_TWINS.enrol, ("root",), 2),
+    **{
+        f"{situation}.{kind}": Pair(partial(_asked, situation, kind), (kind,), share)
+        for situation in devices.situations()
+        for kind, share in devices.KINDS.items()
+    },
 }
 
 
@@ -166,8 +137,8 @@ def differences(
     core: build.Core, documents: int, rng: random.Random, verdicts: Counter[tuple[str, str]]
 ) -> Iterator[tuple[str, bytes, str, str]]:
     """Yield (pair, input, C's answer, Python's) of every input on which they differ; count all answers."""
-    _TRUSTED.forget()
-    names = [name for name, pair in PAIRS.items() for _ in range(pair.share)]
+    forget()
+    names = [name for name, pair in PAIRS.items() for _ in range(RUN * pair.share)]
     for number in range(documents):
         name = names[number % len(names)]
         pair = PAIRS[name]
@@ -177,14 +148,14 @@ def differences(
         if len(data) > BYTES_MAX:
             data = data[:BYTES_MAX]
         in_c, in_python = ask(core, name, data)
-        verdicts[name, in_python] += 1
+        verdicts[name.partition(".")[2] or name, in_python] += 1
         if in_c is not None and in_c != in_python:
             yield name, data, in_c, in_python
 
 
 def ask(core: build.Core, name: str, data: bytes) -> tuple[str | None, str]:
     """Return the answers of both; C's is None where it was asked for more than it takes."""
-    return PAIRS[name].in_c(core, data), PAIRS[name].in_python(data)
+    return PAIRS[name].ask(core, data)
 
 
 def main(arguments: list[str]) -> int:

@@ -96,9 +96,10 @@ def in_python(seconds: float) -> list[str]:
     return ["python"] if code else []
 
 
-def compared(documents: int) -> list[str]:
+def compared(documents: int, seed: int | None) -> list[str]:
     """Compare the verdicts of C and Python."""
     words = [sys.executable, "-m", "tests.fuzz.differential", "--found", str(FOUND)]
+    words += [] if seed is None else ["--seed", str(seed)]
     code, told = said([*words, "--documents", str(documents)])
     print(told, end="", flush=True)
     return ["differential"] if code else []
@@ -156,7 +157,7 @@ def main() -> int:
         _have_atheris()
         steps.append(lambda: in_python(options.seconds))
     if "differential" in options.only:
-        steps.append(lambda: compared(options.documents))
+        steps.append(lambda: compared(options.documents, options.seed))
     with ThreadPoolExecutor(max(1, min(options.jobs, 2))) as pool:
         failed = [name for names in pool.map(lambda step: step(), steps) for name in names]
     print(

@@ -78,6 +78,7 @@ def seeds() -> Seeds:
     header = notice(f)
     drawn = replace(text("ja"), pages=(hashlib.sha256(bytes(1_024)).digest(),))
     listed = catalogue(f, header)
+    patch = suit_case.signed(f)
     image = mcuboot.pack(b"code " * 20, (1, 4, 2, 7), security_counter=3)
     return {
         "root": (f.root_document, next_root()),
@@ -87,11 +88,18 @@ def seeds() -> Seeds:
         "notice": (f.seal(header), f.seal(header, "engineering"), f.seal(notice(f, revision=2))),
         "text": (dump(text()), dump(drawn)),
         "pages": (bytes(1_024),),
-        "offer": (f.seal(offer(f)), f.seal(offer(f, cancel=True))),
+        "offer": tuple(
+            f.seal(offer(f, **more))
+            for more in (
+                {"digest": manifest_digest(patch)},
+                {"digest": manifest_digest(patch), "cancel": True},
+                {},
+            )
+        ),
         "answer": (f.seal(answer(f)),),
         "devices": (f.seal(devices(f)),),
         "report": (f.report(report(f)),),
-        "patch": tuple(suit_case.signed(f, envelope=make()) for make in suit_case.OURS.values()),
+        "patch": (patch, *(suit_case.signed(f, envelope=make()) for make in suit_case.OURS.values())),
         "block": (dump(Block(digest=hashlib.sha256(image).digest(), offset=0, data=image[:200])),),
         "want": (dump(Want(nonce=bytes(16), topics=("root/2",), blocks=(bytes(32), 0, 4))),),
         "image": (image, suit_case.IMAGE),
@@ -157,15 +165,21 @@ def _by_line() -> Iterator[bytes]:
 
 
 @cache
+def current() -> tuple[tuple[str, bytes], ...]:
+    """A catalogue that names the notice and the patch, and its timestamp."""
+    f = fleet()
+    of = catalogue(f, notice(f), patches=((7, manifest_digest(seeds()["patch"][0])),))
+    return ("catalogue", f.seal(of)), ("timestamp", f.seal(timestamp(f, of)))
+
+
+@cache
 def device() -> tuple[bytes, ...]:
     """Lists of things that happen to a device, as hil/refdevice/fuzz/device.c reads them."""
     s = seeds()
-    f = fleet()
-    header, patch = f.seal(notice(f)), suit_case.signed(f)
-    of = catalogue(f, notice(f), patches=((7, manifest_digest(patch)),))
-    current = _message("catalogue", f.seal(of)) + _message("timestamp", f.seal(timestamp(f, of)))
+    header, patch = s["notice"][0], s["patch"][0]
+    known = b"".join(_message(kind, data) for kind, data in current())
     told = _message("notice", header) + _message("text", s["text"][0])
-    offered = f.seal(offer(f, digest=manifest_digest(patch)))
+    offered = s["offer"][0]
     image = suit_case.IMAGE
     name = hashlib.sha256(image).digest()
     asked = _message("offer", offered) + _message("patch", patch)
@@ -185,15 +199,15 @@ def device() -> tuple[bytes, ...]:
     answered = _message("answer", s["answer"][0])
     by_line = list(_by_line())
     lists = (
-        (up, current, told, acknowledge, tick, again, tick),
-        (up, current, asked, yes, *blocks, tick, again, tick),
-        (up, current, told, asked, yes, *blocks[::-1], tick, *blocks, again, tick),
-        (up, current, asked, later, tick, taken, tick, asked, yes, blocks[0], again, up, blocks[1], tick),
-        (up, _message("root", s["root"][1]), current, told, again),
+        (up, known, told, acknowledge, tick, again, tick),
+        (up, known, asked, yes, *blocks, tick, again, tick),
+        (up, known, told, asked, yes, *blocks[::-1], tick, *blocks, again, tick),
+        (up, known, asked, later, tick, taken, tick, asked, yes, blocks[0], again, up, blocks[1], tick),
+        (up, _message("root", s["root"][1]), known, told, again),
         (up, answered, tick, taken, tick, answered),
         by_line,
-        (up, current, told, *by_line[-12:]),
-        (up, current, asked, *by_line[-12:]),
+        (up, known, told, *by_line[-12:]),
+        (up, known, asked, *by_line[-12:]),
     )
     return tuple(b"".join(one) for one in lists)
 
