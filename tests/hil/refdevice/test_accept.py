@@ -65,6 +65,17 @@ def test_versions_only_rise_and_each_is_said_once(twin: Twin) -> None:
     assert warn(twin, slip(id="other", version=0), "legal-1", name="wrong") is Reason.THRESHOLD_NOT_MET
 
 
+def test_what_was_valid_for_ever_once_is_never_over(twin: Twin) -> None:
+    """``until`` is compared by the twin at every step: the latest end, or none as soon as one version had none."""
+    assert warn(twin, slip(version=1, expires=NOW + 9)) is Reason.OK
+    assert warn(twin, slip(version=2, expires=NOW + 5)) is Reason.OK
+    assert (floor := twin.c.floor("notice", ADVISORY)) is not None
+    assert (floor.has_until, floor.until) == (True, NOW + 9)
+    assert warn(twin, slip(version=3)) is Reason.OK
+    assert warn(twin, slip(version=4, expires=NOW + 20)) is Reason.OK
+    assert not floor.has_until
+
+
 def test_whoever_signed_either_copy_has_signed(twin: Twin) -> None:
     first = ("engineering-1", "legal-1", "communications-1")
     assert warn(twin, slip(), *first) is Reason.OK

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +14,7 @@ from keys.algorithms import Algorithm
 from keys.codec import dump
 from keys.document import require_met
 from keys.reasons import Reason
-from keys.root import DEFAULT_POLICY, PolicyRow, RootKey, checked
+from keys.root import DEFAULT_POLICY, PolicyRow, Root, RootKey, checked
 from tests.helpers import key, make_root, policy, root_keys
 
 from .build import Core
@@ -116,6 +118,55 @@ def test_holders_move_over_for_others_however_long_the_way(core: Core) -> None:
             assert trust.meets(found, "t", "", all_ & ~(1 << n), 0, None) is wanted
             unread = Reason.OK if wanted is Reason.OK else Reason.UNSUPPORTED
             assert trust.meets(found, "t", "", all_ & ~(1 << n), 1 << n, None) is unread
+
+
+@pytest.mark.parametrize("exercise", [False, True])
+@pytest.mark.parametrize(("seats", "reason"), [(8, Reason.OK), (9, Reason.BAD_ROOT)])
+def test_no_row_of_an_exercise_has_more_seats_either(
+    core: Core, exercise: bool, seats: int, reason: Reason
+) -> None:
+    """There each holder may sit on two; a document still has 16 signatures."""
+    keys = tuple(entry(f"crowd-{n}", ("a", "b", "root") if n < 2 else ("a", "b"), f"h{n}") for n in range(9))
+    lines = (
+        PolicyRow(type="root", demands={"root": 1}),
+        PolicyRow(type="t", demands={"a": seats, "b": seats}),
+    )
+    root = make_root(keys=keys, policy=lines, exercise=exercise)
+    wanted = reason if exercise else Reason.BAD_ROOT
+    assert verdict(lambda: checked(root)) is wanted
+    assert Trust(core).judge_root(unsigned(dump(root))) is wanted
+
+
+def held_by(*roles_of: str) -> Root:
+    """One holder for each argument, whose letters are the roles; a row that demands one of each role, in order."""
+    keys = tuple(entry(f"crowd-{n}", tuple(roles), f"h{n}") for n, roles in enumerate(roles_of))
+    wanted = dict.fromkeys(sorted(set("".join(roles_of))), 1)
+    lines = (PolicyRow(type="root", demands={"root": 1}), PolicyRow(type="t", demands=wanted))
+    return make_root(keys=keys, policy=lines)
+
+
+def test_a_way_leads_through_holders_who_have_moved_before(core: Core) -> None:
+    """a takes 3, b takes 1; c pushes b on to 2 and takes 1; for d, 1 must move again, from c's seat and not from b's."""
+    root = held_by("bcd", "b", "ac", "a")
+    trust = Trust(core)
+    _, found = trust.read_root(unsigned(dump(root)))
+    assert trust.meets(found, "t", "", 0b1111, 0, None) is Reason.OK
+
+
+def test_matching_is_exact_on_graphs_of_many_shapes(core: Core) -> None:
+    trust, chance = Trust(core), random.Random(8)
+    said: Counter[Reason] = Counter()
+    for _ in range(200):
+        people = chance.randint(5, 8)
+        root = held_by(*("".join(chance.sample("abcdef", chance.randint(1, 3))) for _ in range(people)))
+        _, found = trust.read_root(unsigned(dump(root)))
+        kids = [one.key.thumbprint for one in root.keys]
+        for mask in ((1 << people) - 1, chance.getrandbits(people)):
+            signed = [kid for n, kid in enumerate(kids) if mask >> n & 1]
+            reason = verdict(lambda: require_met(root, root.demands("t", None), signed, ()))  # noqa: B023 - called at once
+            assert trust.meets(found, "t", "", mask, 0, None) is reason
+            said[reason] += 1
+    assert min(said[Reason.OK], said[Reason.THRESHOLD_NOT_MET]) > 50
 
 
 def test_the_key_of_an_exercise_may_sign_for_all_its_roles(core: Core) -> None:

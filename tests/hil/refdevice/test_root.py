@@ -261,6 +261,18 @@ def test_whatever_becomes_of_a_root_both_say_the_same(
     held_to_python(core_library, changed(dump(make_root()), places))
 
 
+@pytest.mark.parametrize("gone", [10, 11, 12])
+@pytest.mark.parametrize("more", [(), (6,), (6, 7)])
+def test_entries_are_counted_before_any_key_is_read(core: Core, gone: int, more: tuple[int, ...]) -> None:
+    """Too few of them is MALFORMED, although a key of an unknown kind, which is UNSUPPORTED, stands before the gap."""
+    root = pack(make_root(author=("root-1", "root")))
+    root[10][0] = {1: {1: 9}, 2: ["r"], 3: "h"}
+    body = {label: value for label, value in root.items() if label not in {6, 7} or label in more}
+    assert held_to_python(core, encode(body)) is Reason.UNSUPPORTED
+    del body[gone]
+    assert held_to_python(core, encode(body)) is Reason.MALFORMED
+
+
 def test_an_array_for_a_key_is_refused_by_both_but_not_for_the_same_reason(core: Core) -> None:
     """The one known difference, held here: whoever mends it must take the exception out of held_to_python()."""
     root = pack(make_root())
