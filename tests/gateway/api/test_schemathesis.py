@@ -1,4 +1,7 @@
-"""What the OpenAPI document says is what the API does: schemathesis asks, on a store with something in it."""
+"""What the OpenAPI document says is what the API does: schemathesis asks, on a store with something in it.
+
+It is imported by the test: that takes a second, which every other worker can do without.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
-from schemathesis.config import SchemathesisConfig
-from schemathesis.engine import Status, events, from_schema
 
 from gateway.core.rights import ROLES
 from gateway.web.api.binding import PREFIX
@@ -19,7 +19,9 @@ EXAMPLES = 5  # at random for each operation, beside those that are worked out o
 SEED = 7
 
 
-def config(token: str) -> SchemathesisConfig:
+def config(token: str) -> Any:
+    from schemathesis.config import SchemathesisConfig
+
     return SchemathesisConfig.from_dict(
         {
             "seed": SEED,
@@ -49,6 +51,8 @@ def config(token: str) -> SchemathesisConfig:
 
 def faults(recorder: Any) -> list[str]:
     """What each check found, with the request that shows it."""
+    from schemathesis.engine import Status
+
     found = []
     for case, checks in recorder.checks.items():
         for check in checks:
@@ -68,6 +72,9 @@ REVOKE = {"path": f"{PREFIX}/tokens/{{token}}", "method": "DELETE"}
 
 @pytest.mark.slow
 def test_every_answer_is_one_that_the_document_knows(tmp_path: Path) -> None:
+    import schemathesis
+    from schemathesis.engine import events, from_schema
+
     asked: set[str] = set()
     found: list[str] = []
     with house(tmp_path) as built:
