@@ -18,7 +18,7 @@ from hil.bench.session import Session
 from hil.conformance.fleet import key, key_seed
 from hil.conformance.rows import (
     DEVICE,
-    SEED_OF,
+    SEEDS_OF,
     SUBSETS,
     Beyond,
     DiffersError,
@@ -28,7 +28,7 @@ from hil.conformance.rows import (
     Situation,
     must,
 )
-from hil.errors import DeviceGone, DeviceHung, DeviceRebooted, SmpRefused, Timeout
+from hil.errors import DeviceGone, DeviceRebooted, SmpRefused, Timeout
 from hil.smp.notifier import DeviceState, Outgoing, Verdict
 from keys.reasons import Reason
 
@@ -75,9 +75,14 @@ class Bench:
         self._situation: Situation | None = None
         self._facts: Facts | None = None
         self._scene: Scene | None = None
-        self._boot = b""
+        self._made = 0
 
     # -- provisioning
+
+    @property
+    def key(self) -> str:
+        """Name of the key that the board has."""
+        return SEEDS_OF[self._made % len(SEEDS_OF)]
 
     @property
     def facts(self) -> Facts:
@@ -115,7 +120,8 @@ class Bench:
         fleet = situation.fleet(self.facts)
         provision("erase")
         provision("root", put(fleet.root_document))
-        provision("key", key_seed(SEED_OF))
+        self._made += 1
+        provision("key", key_seed(self.key))
         provision("version", format_version(situation.version).encode())
         provision("id", DEVICE.encode())
         self.restart()
@@ -202,7 +208,7 @@ class Bench:
         for left in range(TRIES - 1, -1, -1):
             try:
                 return ask()
-            except (DeviceRebooted, DeviceGone, DeviceHung, Timeout):
+            except (DeviceRebooted, DeviceGone):
                 if not left or self.brittle:
                     raise
                 self.session.wait_ready()
@@ -288,7 +294,7 @@ class Bench:
 
     def _report(self, scene: Scene, data: bytes) -> Report:
         fleet = scene.fleet
-        report = open_report(data, key(SEED_OF).public, fleet=fleet.id, device=scene.facts.device)
+        report = open_report(data, key(self.key).public, fleet=fleet.id, device=scene.facts.device)
         journal = self.said.journal
         for one in report.journal:
             if one.index == len(journal):

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 DEVICE: Final = "conformance-board"
 """Id with which the board is provisioned."""
-SEED_OF: Final = "board"
-"""Name of the key with which the board is provisioned."""
+SEEDS_OF: Final = ("board", "board again")
+"""Names of the keys with which the board is provisioned in turn: a board that makes its random numbers of its
+key must not seem to be the one that it was before."""
 CONSTRAINED_BYTES_MAX: Final = 2_048
 """Of a root, notice or patch with its signatures, in the constrained profile (docs/protocol/README.md)."""
 CONSTRAINED: Final = frozenset({"root", "notice", "patch"})

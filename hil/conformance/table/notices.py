@@ -122,7 +122,14 @@ ROWS: Final[tuple[Row, ...]] = (
         Notice(ID, N.SHOWN, R.STALE),
         Shows(ID, "Update your device", False),
     ),
-    story("its text comes before it", TEXT, HEADER, Notice(ID, N.SHOWN), Shows(ID, "Update your device")),
+    story(
+        "its text comes before it, and again where a board keeps no piece that waits",
+        TEXT,
+        HEADER,
+        TEXT,
+        Notice(ID, N.SHOWN),
+        Shows(ID, "Update your device"),
+    ),
     story("it is shown again after a reset", *SHOWN, Restart(), Shows(ID, "Update your device")),
     story("it survives a reset without its text", HEADER, Restart(), TEXT, Shows(ID, "Update your device")),
     story(
