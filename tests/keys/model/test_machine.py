@@ -16,6 +16,9 @@ from tests.keys.model.hunt import VARIABLE, hunt, start_seed
 from tests.keys.model.machine import Trust
 
 STEPS = 10_000
+SEEDS = range(start_seed(), start_seed() + 4)
+"""What a seed leads to depends on the constants of every module that is loaded (hypothesis takes values from there):
+where one hunt does not come across everything, the next one does."""
 MET = {
     "root accepted", "root BAD_ROOT", "root BAD_SIGNATURE", "root REPLAYED", "root ROOT_GAP", "root UNKNOWN_KEY",
     "root THRESHOLD_NOT_MET", "root WRONG_FLEET", "root WRONG_TYPE", "statement accepted", "statement BAD_SIGNATURE",
@@ -28,10 +31,15 @@ MET = {
 
 @pytest.mark.slow
 def test_ten_thousand_random_steps_agree_with_the_reference() -> None:
-    print(f"{VARIABLE}={start_seed()}")
-    hunt(Trust, seed_=start_seed(), steps=STEPS)
-    assert Trust.steps >= STEPS
-    assert {name for name in MET if not Trust.seen[name]} == set()
+    met: set[str] = set()
+    for seed_ in SEEDS:
+        print(f"{VARIABLE}={seed_}")
+        hunt(Trust, seed_=seed_, steps=STEPS)
+        assert Trust.steps >= STEPS
+        met |= {name for name in MET if Trust.seen[name]}
+        if met == MET:
+            return
+    pytest.fail(f"never met: {MET - met}")
 
 
 Real = Callable[..., Any]
@@ -157,8 +165,13 @@ def test_a_planted_fault_is_found_and_its_reproduction_printed(
 ) -> None:
     monkeypatch.setattr(owner, method, plant(getattr(owner, method)))
     with pytest.raises(Exception, match=says or None) as caught:
-        hunt(Trust, seed_=start_seed(), steps=STEPS, shrink=False)
+        _hunt_from_every_seed()
     notes = "\n".join(caught.value.__notes__)
     assert "state = Trust()" in notes
     assert "@reproduce_failure" in notes
-    assert f"{VARIABLE}={start_seed()}" in notes
+    assert any(f"{VARIABLE}={seed_}" in notes for seed_ in SEEDS)
+
+
+def _hunt_from_every_seed() -> None:
+    for seed_ in SEEDS:
+        hunt(Trust, seed_=seed_, steps=STEPS, shrink=False)
