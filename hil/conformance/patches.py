@@ -26,11 +26,16 @@ SELF_TEST_FAILS: Final = b"SELFTEST-FAILS"
 
 @cache
 def image(
-    version: Version = FIXED, *, counter: int | None = 1, size: int = IMAGE_BYTES, fill: str = "code"
+    version: Version = FIXED,
+    *,
+    counter: int | None = 1,
+    size: int = IMAGE_BYTES,
+    fill: str = "code",
+    marks: bytes = b"",
 ) -> bytes:
-    """Return firmware for the board: Ed25519 is what it can verify."""
+    """Return firmware for the board: Ed25519 is what it can verify; ``marks`` are put behind its code."""
     seed = hashlib.sha256(f"tocsin conformance {fill} {version}".encode()).digest()
-    body = hashlib.shake_256(seed).digest(size)
+    body = hashlib.shake_256(seed).digest(size) + marks
     return mcuboot.pack(body, version, security_counter=counter, algorithms=(Algorithm.ED25519,))
 
 

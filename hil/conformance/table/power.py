@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from advisories import suit
 from advisories.states import NoticeState, PatchState
 from hil.conformance.bench import Bench
-from hil.conformance.fleet import NOW
-from hil.conformance.patches import image, patch_digest
+from hil.conformance.fleet import FIXED, NOW
+from hil.conformance.patches import SELF_TEST_FAILS, file, image, patch_digest
 from hil.conformance.rows import PLAIN, DiffersError, Row, Scene, Step, must
 from hil.conformance.serving import Serve, by_digest
 from hil.conformance.steps import Carrier, Notice, Patch, Press, Send, State
@@ -19,12 +20,15 @@ from hil.conformance.table import notices
 from hil.conformance.table.common import CATALOGUE, ID, OFFER, TIMESTAMP, TO, genuine, signed
 from hil.conformance.table.flow import DONE, SERVED, patched
 from hil.conformance.table.roots import ROOT_3, TAKEN, third
+from hil.conformance.table.suits import approved, digest_of, offers, plan
 from hil.errors import SmpFailure, SmpRefused
 from hil.smp.notifier import DeviceState
 from keys.reasons import Reason
 
 N, P = NoticeState, PatchState
 TRIALS_MAX: Final = 12
+UNKNOWN: Final = (1, 2, 4, 7, 12, 20, 33, 54)
+"""Writes at which to cut where nobody knows how many there are; the first that is not reached is the last."""
 CUTS_MAX: Final = 8
 """Cuts of one row: at more writes than that they are spread over all of them."""
 
@@ -43,20 +47,21 @@ class Cuts:
     def do(self, bench: Bench, scene: Scene) -> None:
         """Count the writes of the step, then cut the power at them."""
         old, new, writes = self._undisturbed(bench, scene)
-        must(writes > 0, "the step writes nothing")
-        for number in spread(writes):
-            when = "torn" if number <= writes else "after"
+        must(writes != 0, "the step writes nothing")
+        for number, when in spread(writes):
             scene = bench.provision(PLAIN)
             self._prepared(bench, scene)
             now = bench.calm(bench.notifier.clock)
             start = bench.state()
-            cut(bench, scene, self.act, (min(number, writes), when))
+            lost = cut(bench, scene, self.act, (number, when))
             bench.calm(partial(bench.notifier.clock_set, now))
             found = bench.state()
             bench.hold(start, found)
-            where = f"the power went at write {number} of {writes} ({when})"
+            where = f"the power went at write {number} ({when})"
             must(self.lawful(old, found, new), f"{where}: the state is neither the old one nor the new one")
             self._finished(bench, scene, where)
+            if not lost:
+                return
 
     def _undisturbed(self, bench: Bench, scene: Scene) -> tuple[DeviceState, DeviceState, int]:
         self._prepared(bench, scene)
@@ -84,22 +89,31 @@ class Cuts:
         return f"the power goes at each write of '{self.act.told()}'"
 
 
-def cut(bench: Bench, scene: Scene, act: Step, at: tuple[int, str]) -> None:
-    """Do a step while the power goes at a write of it; give the power back."""
+def cut(bench: Bench, scene: Scene, act: Step, at: tuple[int, str]) -> bool:
+    """Do a step while the power goes at a write of it; give the power back, and say whether it went."""
     bench.notifier.fault(*at)
-    bench.brittle = True
+    bench.brittle, lost = True, True
     with contextlib.suppress(SmpFailure, SmpRefused, AssertionError):
         act.do(bench, scene)
+        lost = False
     bench.brittle = False
     bench.power_back()
+    return lost
 
 
-def spread(writes: int) -> list[int]:
-    """Return the writes at which to cut, and one more for a cut after the last."""
+def spread(writes: int) -> list[tuple[int, str]]:
+    """Return where to cut: torn at each write or at some of them, and after the last one.
+
+    Args:
+        writes: of the step; below 0 where the board counts anew at each boot, and nobody knows.
+    """
+    if writes < 0:
+        return [(number, "torn") for number in UNKNOWN]
     points = writes + 1
-    if points <= CUTS_MAX:
-        return list(range(1, points + 1))
-    return sorted({1 + round(n * (points - 1) / (CUTS_MAX - 1)) for n in range(CUTS_MAX)})
+    found = list(range(1, points + 1))
+    if points > CUTS_MAX:
+        found = sorted({1 + round(n * (points - 1) / (CUTS_MAX - 1)) for n in range(CUTS_MAX)})
+    return [(min(number, writes), "torn" if number <= writes else "after") for number in found]
 
 
 def either(name: str) -> Callable[[DeviceState, DeviceState, DeviceState], bool]:
@@ -149,12 +163,19 @@ class Install:
         return "the patch is brought, booted and confirmed"
 
 
+FAILS: Final = image(fill="fails", marks=SELF_TEST_FAILS)
+FAILING: Final = plan(suit.Payload((file(FAILS),), version=FIXED))
+
+
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """The power goes while the new image is on trial: the board returns to the old one, and says so."""
+    """The new image fails its trial, or the power goes in it: the old one runs, and that is reported."""
 
     def do(self, bench: Bench, scene: Scene) -> None:
-        """Cut the power later and later before the end, until the trial is hit."""
+        """Let the image fail; where none can, cut the power before the end until the trial is hit."""
+        if self._fails_itself(bench, scene):
+            return
+        scene = bench.provision(PLAIN)
         for step in ASKED:
             step.do(bench, scene)
         old = bench.state()
@@ -173,6 +194,22 @@ class Revert:
                 return
         raise DiffersError(f"no cut at the last {TRIALS_MAX} of {writes} writes has met the trial")
 
+    def _fails_itself(self, bench: Bench, scene: Scene) -> bool:
+        """Bring an image that a test build may let fail its self-test; False where it does not."""
+        Carrier(up=True).do(bench, scene)
+        for step in (*offers(FAILING), Send(TO["patch"], approved(FAILING)), Press("yes")):
+            step.do(bench, scene)
+        ends = (P.SUCCEEDED, P.ROLLED_BACK)
+        Serve(by_digest(FAILS), ends, which=digest_of(FAILING)).do(bench, scene)
+        found = bench.patch(scene, digest_of(FAILING)(scene))
+        if found is None or found[0] is P.SUCCEEDED:
+            return False
+        State({"installed": "1.4.1"}).do(bench, scene)
+        Patch(P.ROLLED_BACK, Reason.BOOT_NOT_CONFIRMED, digest_of(FAILING)).do(bench, scene)
+        Carrier(up=True).do(bench, scene)
+        patched(P.ROLLED_BACK, digest_of(FAILING)).do(bench, scene)
+        return True
+
     def _reverted(self, bench: Bench, scene: Scene) -> None:
         for step in (
             State({"installed": "1.4.1"}),
@@ -189,7 +226,7 @@ class Revert:
 
     def told(self) -> str:
         """Return it in words."""
-        return "the power goes during the trial: the old image runs, it is reported, and a new offer succeeds"
+        return "the new image fails its trial: the old one runs, and that is reported"
 
 
 def installed(_old: DeviceState, found: DeviceState, _new: DeviceState) -> bool:
