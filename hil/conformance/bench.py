@@ -76,6 +76,8 @@ class Bench:
         self._facts: Facts | None = None
         self._scene: Scene | None = None
         self._made = 0
+        self._known: DeviceState | None = None
+        """The state after the row before, where that has left nothing behind."""
 
     # -- provisioning
 
@@ -115,7 +117,7 @@ class Bench:
 
     def provision(self, situation: Situation) -> Scene:
         """Make the board new: erased, with root, key, version and id; reset, and its clock set."""
-        self._situation = None
+        self._situation = self._known = None
         put, provision = self.notifier.put, self.notifier.provision
         fleet = situation.fleet(self.facts)
         provision("erase")
@@ -162,7 +164,8 @@ class Bench:
         self.verdict, self.beyond = None, ""
         scene = self.scene(row)
         scene.memory = {**scene.memory, "lacks": row.lacks(self.facts)}
-        before = self.state()
+        before = self._known or self.state()
+        self._known = None
         kept = row.keeps
         try:
             for step in row.steps:
@@ -175,7 +178,9 @@ class Bench:
         finally:
             if not kept:
                 self.spoil()
-        self.hold(before, self.state(), kept=row.keeps)
+        after = self.state()
+        self.hold(before, after, kept=row.keeps)
+        self._known = after if kept else None
 
     def hold(self, before: DeviceState, after: DeviceState, *, kept: bool = False) -> None:
         """Hold a state to the one before it: nothing that must only rise has fallen.
@@ -220,11 +225,10 @@ class Bench:
 
     def send(self, topic: str, data: bytes) -> Verdict:
         """Hand a message over and return the verdict; again, where the board lost it by starting anew."""
-        boot = self.calm(self.notifier.info).boot
         try:
             self.verdict = self.calm(lambda: self.notifier.deliver(data, topic))
         except SmpRefused as error:
-            if error.rc != Rc.ENOENT or self.calm(self.notifier.info).boot == boot:
+            if error.rc != Rc.ENOENT:
                 raise
             self.verdict = self.calm(lambda: self.notifier.deliver(data, topic))
         return self.verdict
