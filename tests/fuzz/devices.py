@@ -60,7 +60,7 @@ class Situation:
             languages=("en",),
         )
         made.now = NOW + 60
-        made.serving = False
+        made.serving = made.receipting = False
         made.connect()
         for kind, data in self.messages:
             made.send(PREFIX + TOPICS[kind], data)

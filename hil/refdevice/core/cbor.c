@@ -9,10 +9,11 @@
 /* COSE_Mac0, COSE_Sign1, COSE_Mac, COSE_Sign, SUIT_Envelope, bare SUIT manifest (keys.cbor.TAGS_ALLOWED). */
 static const uint16_t tags_allowed[] = {17, 18, 97, 98, 107, 1070};
 
-/* An array, map or tag that is being passed over. */
+/* An array, map or tag that is being passed over: where it begins, where its last key lies, its head included. Nothing
+ * that is passed over has 65,536 bytes. */
 typedef struct {
-    uint32_t key_at; /* the last key, its head included */
-    uint32_t key_length;
+    uint16_t at;
+    uint16_t key_at, key_length;
     uint16_t left; /* items to come: two for every entry of a map */
     bool map;
 } level;
@@ -242,8 +243,8 @@ static bool allowed(uint64_t tag)
     return false;
 }
 
-/* Pass over one item, of a container its head only: what it holds is left to come, in `items`. */
-static tn_cbor_kind pass_one(tn_cbor *reader, uint32_t *items)
+/* Pass over one item, of a container its head only: how many items it holds is said. Returns the head's first byte. */
+static uint8_t pass_one(tn_cbor *reader, uint32_t *items)
 {
     uint8_t first;
     uint64_t value = next_head(reader, &first);
@@ -260,7 +261,7 @@ static tn_cbor_kind pass_one(tn_cbor *reader, uint32_t *items)
     case TN_CBOR_ARRAY:
     case TN_CBOR_MAP:
         fine = value <= TN_CBOR_ITEMS_MAX;
-        *items = fine ? (uint32_t)value : 0u;
+        *items = (uint32_t)value << (kind == TN_CBOR_MAP ? 1u : 0u);
         break;
     case TN_CBOR_TAG:
         fine = allowed(value);
@@ -275,19 +276,24 @@ static tn_cbor_kind pass_one(tn_cbor *reader, uint32_t *items)
     if (!fine) {
         reader->bad = true;
     }
-    return reader->bad ? TN_CBOR_NONE : kind;
+    return first;
 }
 
-/* Say whether what was just read, from `at` on, may be the next key of this map. */
-static bool key_follows(const tn_cbor *reader, level *map, tn_cbor_kind kind, uint32_t at)
+/* An item that began at `at` is over; where it is a key of `in`, say whether it may be the next one. */
+static bool follows(const tn_cbor *reader, level *in, uint8_t first, uint32_t at)
 {
+    bool key = in->map && in->left % 2u == 0u;
     uint32_t length = reader->at - at;
-    if (kind > TN_CBOR_TEXT ||
-        tn_order(tn_part(reader->in, at, length), tn_part(reader->in, map->key_at, map->key_length)) <= 0) {
+    in->left--;
+    if (!key) {
+        return true;
+    }
+    if (first >> 5 > TN_CBOR_ARRAY ||
+        tn_order(tn_part(reader->in, at, length), tn_part(reader->in, in->key_at, in->key_length)) <= 0) {
         return false;
     }
-    map->key_at = at;
-    map->key_length = length;
+    in->key_at = (uint16_t)at;
+    in->key_length = (uint16_t)length;
     return true;
 }
 
@@ -299,23 +305,25 @@ bool tn_cbor_skip(tn_cbor *reader, tn_source *item)
     do {
         uint32_t at = reader->at;
         uint32_t items;
-        tn_cbor_kind kind = pass_one(reader, &items);
-        if (depth > 0u && kind != TN_CBOR_NONE) {
+        uint8_t first = pass_one(reader, &items);
+        if (reader->bad || reader->at > UINT16_MAX || (items > 0u && depth == TN_CBOR_DEPTH_MAX)) {
+            reader->bad = true;
+            break;
+        }
+        if (items > 0u) {
+            levels[depth++] = (level){(uint16_t)at, 0, 0, (uint16_t)items, first >> 5 == TN_CBOR_MAP};
+            continue;
+        }
+        while (depth > 0u) { /* one item is over, and with it all that it is the last of */
             level *in = &levels[depth - 1u];
-            if (in->map && in->left % 2u == 0u && !key_follows(reader, in, kind, at)) {
+            if (!follows(reader, in, first, at)) {
                 reader->bad = true;
             }
-            in->left--;
-        }
-        if (!reader->bad && items > 0u) {
-            if (depth == TN_CBOR_DEPTH_MAX) {
-                reader->bad = true;
-            } else {
-                bool map = kind == TN_CBOR_MAP;
-                levels[depth++] = (level){0, 0, (uint16_t)(map ? 2u * items : items), map};
+            if (in->left > 0u) {
+                break;
             }
-        }
-        while (depth > 0u && levels[depth - 1u].left == 0u) {
+            at = in->at;
+            tn_read(reader->in, at, &first, 1);
             depth--;
         }
     } while (depth > 0u && !reader->bad);

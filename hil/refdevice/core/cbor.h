@@ -51,9 +51,9 @@ bool tn_cbor_key(tn_cbor *reader, int32_t *last);
 /* The same for keys that are texts, the shorter first; `last` is {0} before the first. */
 bool tn_cbor_text_key(tn_cbor *reader, uint32_t most, tn_source *last);
 /* Pass over one item of any kind, to TN_CBOR_DEPTH_MAX levels, checking it as strictly as keys.cbor.decode does: keys
- * of a map are numbers, byte strings or texts in the order of tn_order(), of tags only those of COSE and SUIT; no
- * floats. `item` may be NULL. Whoever reads a body field by field passes over the whole of it first, so that it is
- * refused for its form before anything is read from it. */
+ * of a map are numbers, byte strings, texts or arrays in the order of tn_order(), of tags only those of COSE and SUIT;
+ * no floats. It must end before byte 65,536. `item` may be NULL. Whoever reads a body field by field passes over the
+ * whole of it first, so that it is refused for its form before anything is read from it. */
 bool tn_cbor_skip(tn_cbor *reader, tn_source *item);
 /* True where all was read and nothing was wrong. */
 bool tn_cbor_ended(const tn_cbor *reader);

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-import cbor2
-
 from keys.cbor import decode
 from keys.errors import RefusedError
 
@@ -111,7 +109,7 @@ class Cbor:
         if kind == MAP:
             count = self.number("map", 0, MOST)
             assert count is not None
-            return {self.value(): self.value() for _ in range(count)}
+            return {_frozen(self.value()): self.value() for _ in range(count)}
         assert kind == SIMPLE
         if self.data[self.reader.at] == 0xF6:
             assert self.plain("null")
@@ -120,22 +118,14 @@ class Cbor:
 
 
 def accepted(data: bytes) -> bool:
-    """Say whether Python accepts these bytes.
-
-    Python also lets arrays be keys of a map; no document has such, and the C device does not read them.
-    """
+    """Say whether Python accepts these bytes."""
     try:
-        value = decode(data, size_max=1 << 20)
+        decode(data, size_max=1 << 20)
     except RefusedError:
         return False
-    return not _array_as_key(value)
+    return True
 
 
-def _array_as_key(value: Any) -> bool:
-    if isinstance(value, cbor2.CBORTag):
-        return _array_as_key(value.value)
-    if isinstance(value, list | tuple):
-        return any(map(_array_as_key, value))
-    if isinstance(value, dict | cbor2.frozendict):
-        return any(type(key) is tuple for key in value) or any(map(_array_as_key, value.values()))
-    return False
+def _frozen(value: Any) -> Any:
+    """Make of an array what Python can have as a key."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -116,12 +116,10 @@ def test_every_header_says_the_same(core: Core, name: str, tag: int) -> None:
             held_to_python(trust, data, tag, unprotected)
 
 
-def test_a_header_with_an_array_for_a_key_is_read_by_python_only(core: Core) -> None:
-    """The known difference of cbor.h: here Python takes what the C device refuses, never the other way round."""
+def test_a_header_may_hold_a_map_with_an_array_for_a_key(core: Core) -> None:
     header = b"\xa1\x19\x01\x2c\xa1\x81\x01\x02"
     data = b"\xd8\x62\x84" + bstr(header) + b"\xa0\xf6\x81" + one_signature()
-    assert python_says(data, cose.TAG_SIGN, unprotected=True)[0] is Reason.OK
-    assert Trust(core).open(data, cose.TAG_SIGN)[0] is Reason.MALFORMED
+    assert held_to_python(Trust(core), data, cose.TAG_SIGN, unprotected=True) is Reason.OK
 
 
 def encode_tag(tag: int) -> bytes:

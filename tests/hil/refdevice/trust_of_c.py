@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from keys import cose
 from keys.algorithms import UNDECLARED
-from keys.cbor import bstr, decode, encode, item_end
+from keys.cbor import bstr, encode
 from keys.document import Genuine, size_max, typ
 from keys.errors import RefusedError
 from keys.reasons import Reason
@@ -18,7 +18,7 @@ from keys.signer import Signer
 from keys.trusted import Floor, TrustedSet
 
 from .build import Core, Source
-from .cbor_of_c import MAP, Reader, _array_as_key
+from .cbor_of_c import Reader
 
 STAGED = "TN_AT_STAGING"
 FLOORS = {"catalogue": 1, "timestamp": 2, "offer": 3, "answer": 4, "notice": 5}
@@ -176,18 +176,6 @@ def changed(data: bytes, places: list[tuple[int, int, int]]) -> bytes:
         else:
             del found[at : at + value]
     return bytes(found)
-
-
-def has_array_as_key(data: bytes) -> bool:
-    """Say whether some map in these bytes has an array for a key: the one form that Python reads and C does not."""
-    return any(_begins_such_a_map(data, at) for at, first in enumerate(data) if first >> 5 == MAP)
-
-
-def _begins_such_a_map(data: bytes, at: int) -> bool:
-    try:
-        return _array_as_key(decode(data[at : item_end(data, at)]))
-    except RefusedError:
-        return False
 
 
 def fits(shape: Shape, value: object) -> bool:
