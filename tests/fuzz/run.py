@@ -142,6 +142,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument(
+        "--seed", type=int, help="of the documents that are compared; another one at every run"
+    )
+    parser.add_argument(
         "--only", nargs="+", choices=("c", "python", "differential"), default=("c", "python", "differential")
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
