@@ -101,7 +101,11 @@ class Pair:
         if self._left == 0:
             self._anew()
         self._left -= 1
+        known = self._refused.get((kind, data))
         answers = self.c.put(TOPICS[kind], data), self._python(kind, data)
+        if answers == (Reason.OK, known):
+            # An offer that was taken and led to nothing: that it says nothing new is no refusal for C.
+            answers = Reason.OK, Reason.OK
         if Reason.OK in answers or self._held or self._core.reset_asked:
             self._left = 0
         return answers
