@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -11,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from hil.conformance.fleet import NOW
 from tests.flow.invariants import TOCSIN
 from tests.hil.bridge_scene import make_workspace
+from tests.hil.refdevice import build as refdevice
 
 LIMIT_S = 600.0
 PYTHON_SUBSETS = ("suit.conditions", "suit.try-each", "suit.integrated", "suit.delta", "suit.set-version")
@@ -42,7 +47,64 @@ destructive = true
 """
 
 
-BOARDS: Mapping[str, Callable[[Path], str]] = {"python": python}
+def needed(program: str, package: str) -> None:
+    """Skip the test where a program is missing; fail it where CI is true."""
+    if shutil.which(program) is None:
+        told = f"{program} is not installed (Debian: apt-get install {package})"
+        if os.environ.get("CI") == "true":
+            pytest.fail(told)
+        pytest.skip(told)
+
+
+def spawned(name: str, *words: str) -> str:
+    """A board that is a program on a TCP port, with what every C device declares: nothing but Ed25519 and one image."""
+    return f"""
+[board.{name}]
+class = "refdevice"
+boot = {{ timeout_s = 30, banner = "^tocsin: (ready|boot|waits)" }}
+spawn = {{ driver = "process", command = {json.dumps(words)} }}
+destructive = true
+"""
+
+
+def c_host(folder: Path) -> str:
+    """The C device as a program of this machine, with address and undefined-behaviour sanitizers."""
+    needed("cc", "gcc")
+    return spawned("c-host", str(refdevice.host()), str(folder / "flash"), "tcp:{port}")
+
+
+def c_qemu(folder: Path) -> str:
+    """The C device on a Cortex-M3 in QEMU; its flash is a file."""
+    needed("arm-none-eabi-gcc", "gcc-arm-none-eabi")
+    needed("qemu-system-arm", "qemu-system-arm")
+    elf = refdevice.built("qemu", "tocsin-device.elf")
+    memory = f"memory-backend-file,id=psram,size=16M,share=on,mem-path={folder / 'psram'}"
+    return spawned(
+        "c-qemu",
+        *(
+            "qemu-system-arm",
+            "-machine",
+            "mps2-an385",
+            "-kernel",
+            str(elf),
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+        ),
+        *(
+            "-serial",
+            "tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on",
+            "-serial",
+            f"file:{folder / 'display'}",
+        ),
+        *("-object", memory, "-machine", "memory-backend=psram"),
+        *("-device", f"loader,addr=0x21FFFFF8,data={NOW},data-len=8"),
+        *("-semihosting-config", "enable=on,target=native"),
+    )
+
+
+BOARDS: Mapping[str, Callable[[Path], str]] = {"python": python, "c-host": c_host, "c-qemu": c_qemu}
 """Name of a board -> what writes its part of a board file, or skips the test where a tool is missing."""
 
 
