@@ -38,6 +38,8 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "tocsin")
 
 
 UNTRACED = (
+    "tests/advisories/suit/test_every_byte.py",
+    "tests/advisories/test_wire_cddl.py",
     "tests/device_sim/serial/",
     "tests/device_sim/test_",
     "tests/gateway/api/test_schemathesis.py",
