@@ -93,7 +93,7 @@ class Results:
             f"| {_cell(one.row)} | {one.result} | {one.verdict} | {_cell(one.reason)} | {one.ms:g} |"
             for one in self.found
         ]
-        return "\n".join([*head, *lines]) + "\n"
+        return "\n".join([*head, *lines]).replace("|  |", "| |") + "\n"
 
 
 def _cell(text: str) -> str:
