@@ -261,6 +261,8 @@ class Connection:
             with contextlib.suppress(OSError):
                 raw.shutdown(socket.SHUT_RDWR)
         self._client.loop_stop()
+        if raw is not None:
+            raw.close()  # paho's thread, told to stop, may end without closing it
         self._gone = True
 
     # Called by paho, in its thread.

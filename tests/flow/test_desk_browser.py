@@ -86,6 +86,12 @@ def at(browser: Browser, url: str) -> Iterator[Page]:
     context.close()
 
 
+def people_of(page: Page) -> str:
+    """Return who approved and what was said, once the whole page is there: it is shown while it still arrives."""
+    page.wait_for_load_state()
+    return page.locator("#people").inner_text()
+
+
 def shown(where: Workspace) -> dict[str, object]:
     done = subprocess.run(
         [*TOCSIN, "advisory", "show", ADVISORY, "--json", "--workspace", str(where.path)],
@@ -120,7 +126,7 @@ def test_a_whole_approval(locked: Workspace, chromium: Browser) -> None:
     with desk(locked, "communications", output) as url, at(chromium, url) as page:
         page.get_by_role("link", name=ADVISORY).click()
         page.get_by_text("Well said.").wait_for()
-        people = page.locator("#people").inner_text()
+        people = people_of(page)
         assert ("exercise-legal" in people, "approved" in people, digest in people) == (True, True, True)
         assert page.locator(".seal .short").inner_text().replace(" ", "").replace("\n", "") == digest
     assert PASSPHRASE not in "".join(output)
@@ -136,7 +142,7 @@ def test_a_rejection_with_its_reason(locked: Workspace, chromium: Browser) -> No
             page.get_by_label("What has to change").fill("The offer is missing. <script>alert(1)</script>")
             page.get_by_role("button", name="Reject", exact=True).click()
             page.get_by_text("You rejected it.").wait_for()
-            assert "<script>alert(1)</script>" in page.locator("#people").inner_text()
+            assert "<script>alert(1)</script>" in people_of(page)
             page.set_viewport_size({"width": 390, "height": 844})
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
         other = chromium.new_context()
