@@ -10,7 +10,7 @@ int tn_on_OS_ECHO(const tn_request *request, tn_writer *answer)
     tn_source text = tn_field_bytes(request, "d");
     tn_put_map(answer, 1);
     tn_put_text(answer, "r");
-    tn_put_text_of(answer, (const char *)text.memory + text.at, text.length);
+    tn_put_text_of(answer, (const char *)text.bytes, text.length);
     return TOCSIN_SMP_RC_OK;
 }
 

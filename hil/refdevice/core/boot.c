@@ -60,7 +60,7 @@ static void look_through(uint32_t page)
     uint32_t behind = 0;
     bool newest = false;
     for (uint32_t i = 0; i < UNITS; i++) {
-        port_flash_read(place(page, i), &unit, sizeof(unit));
+        tn_copy(&unit, port_flash() + place(page, i), sizeof(unit));
         if (!is_erased(&unit)) {
             behind = i + 1u;
         }

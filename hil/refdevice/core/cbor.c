@@ -22,8 +22,6 @@ void tn_cbor_open(tn_cbor *reader, tn_source in)
 {
     reader->in = in;
     reader->at = 0;
-    reader->window_at = 0;
-    reader->window_count = 0;
     reader->bad = false;
 }
 
@@ -39,19 +37,7 @@ static uint8_t next_byte(tn_cbor *reader)
         reader->bad = true;
         return 0;
     }
-    uint32_t offset = reader->at - reader->window_at;
-    if (offset >= reader->window_count) {
-        uint32_t count = reader->in.length - reader->at;
-        if (count > TN_CBOR_WINDOW) {
-            count = TN_CBOR_WINDOW;
-        }
-        tn_read(reader->in, reader->at, reader->window, count);
-        reader->window_at = reader->at;
-        reader->window_count = (uint8_t)count;
-        offset = 0;
-    }
-    reader->at++;
-    return reader->window[offset];
+    return reader->in.bytes[reader->at++];
 }
 
 /* Read a head: its first byte, and its argument in the shortest form that holds it. */
@@ -145,9 +131,7 @@ tn_cbor_kind tn_cbor_peek(tn_cbor *reader)
     if (reader->bad || reader->at >= reader->in.length) {
         return TN_CBOR_NONE;
     }
-    uint8_t first = next_byte(reader);
-    reader->at--;
-    return (tn_cbor_kind)(first >> 5);
+    return (tn_cbor_kind)(reader->in.bytes[reader->at] >> 5);
 }
 
 bool tn_cbor_uint(tn_cbor *reader, uint64_t most, uint64_t *value)
@@ -224,9 +208,8 @@ bool tn_cbor_key(tn_cbor *reader, int32_t *last)
 
 bool tn_cbor_text_key(tn_cbor *reader, uint32_t most, tn_source *last)
 {
-    bool first = last->memory == NULL && last->at == 0u; /* no key lies there: a head comes before it */
     tn_source key;
-    if (!tn_cbor_text(reader, 0, most, &key) || (!first && tn_order(key, *last) <= 0)) {
+    if (!tn_cbor_text(reader, 0, most, &key) || (last->bytes != NULL && tn_order(key, *last) <= 0)) {
         return spoil(reader);
     }
     *last = key;
@@ -323,7 +306,7 @@ bool tn_cbor_skip(tn_cbor *reader, tn_source *item)
                 break;
             }
             at = in->at;
-            tn_read(reader->in, at, &first, 1);
+            first = reader->in.bytes[at];
             depth--;
         }
     } while (depth > 0u && !reader->bad);

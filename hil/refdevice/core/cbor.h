@@ -8,15 +8,9 @@
 #define TN_CBOR_DEPTH_MAX 16u
 #define TN_CBOR_ITEMS_MAX 16384u
 
-/* Bytes read ahead; one reader takes about 64 bytes of stack. */
-#define TN_CBOR_WINDOW 32u
-
 typedef struct {
     tn_source in;
     uint32_t at; /* of the next byte */
-    uint32_t window_at;
-    uint8_t window[TN_CBOR_WINDOW];
-    uint8_t window_count;
     bool bad; /* something did not fit: nothing read since counts */
 } tn_cbor;
 

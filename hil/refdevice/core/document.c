@@ -58,7 +58,7 @@ tn_reason tn_document_read(tn_source body, tn_document *found)
     int32_t last = -1;
     found->has_expires = false;
     found->expires = 0;
-    found->author = (tn_author){{NULL, 0, 0}, {NULL, 0, 0}};
+    found->author = (tn_author){{NULL, 0}, {NULL, 0}};
     tn_cbor_open(&reader, body);
     if (!tn_cbor_map(&reader, REQUIRED, UINT32_MAX, &found->count)) {
         return TN_MALFORMED;

@@ -93,7 +93,7 @@ static bool stands(const tn_floor *floor, const tn_basis *basis, const tn_root *
     seats.author_holder.mark = floor->author_holder;
     seats.author_role.mark = floor->author_role;
     for (uint32_t i = 0, times; i < TN_SIGNATURES_MAX && basis->seats[i] != 0u; i += times) {
-        tn_label role = {{NULL, 0, 0}, basis->seats[i]};
+        tn_label role = {{NULL, 0}, basis->seats[i]};
         times = 1;
         while (i + times < TN_SIGNATURES_MAX && basis->seats[i + times] == role.mark) {
             times++;

@@ -42,19 +42,16 @@ static uint32_t place_crc(void)
 /* Read one place into `here`; false: nothing whole is there. */
 static bool load(uint32_t number)
 {
-    port_flash_read(place_at(number), &here, sizeof(here));
+    tn_copy(&here, port_flash() + place_at(number), sizeof(here));
     return here.serial != 0u && here.serial != 0xFFFFFFFFu && here.crc == place_crc();
 }
 
 static bool is_erased(uint32_t number)
 {
-    uint8_t piece[TN_FLASH_UNIT];
+    const uint8_t *bytes = port_flash() + place_at(number);
     uint8_t all = 0xFF;
-    for (uint32_t done = 0; done < PLACE_BYTES; done += TN_FLASH_UNIT) {
-        port_flash_read(place_at(number) + done, piece, TN_FLASH_UNIT);
-        for (uint32_t i = 0; i < TN_FLASH_UNIT; i++) {
-            all &= piece[i];
-        }
+    for (uint32_t i = 0; i < PLACE_BYTES; i++) {
+        all &= bytes[i];
     }
     return all == 0xFFu;
 }

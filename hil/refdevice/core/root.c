@@ -43,7 +43,7 @@ static bool read_line(tn_cbor *reader, tn_root_line *line)
     int32_t last = -1;
     uint32_t entries;
     uint64_t times;
-    tn_source role = {NULL, 0, 0};
+    tn_source role = {NULL, 0};
     tn_fill(line, 0, sizeof(*line));
     if (!tn_cbor_map(reader, 2, 3, &entries) || !key_is(reader, &last, 1) ||
         !tn_cbor_ident(reader, TN_NAME_BYTES_MAX, &line->type) || !key_is(reader, &last, 2) ||

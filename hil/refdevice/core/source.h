@@ -1,4 +1,5 @@
-/* Bytes that lie somewhere: in flash, where documents are staged, or in memory. Nothing is copied that need not be. */
+/* Bytes that lie somewhere: in flash, where documents are staged, or in memory. Flash is mapped into memory, so both are
+ * read alike, and nothing is copied that need not be. */
 #ifndef TN_SOURCE_H
 #define TN_SOURCE_H
 
@@ -7,8 +8,7 @@
 #include <stdint.h>
 
 typedef struct {
-    const uint8_t *memory; /* NULL: the bytes lie in flash */
-    uint32_t at;           /* offset in flash, or in memory */
+    const uint8_t *bytes;
     uint32_t length;
 } tn_source;
 

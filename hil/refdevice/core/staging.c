@@ -79,7 +79,7 @@ int tn_on_NOTIFIER_PUT(const tn_request *request, tn_writer *answer)
     if (data.length > staging.length - staging.here) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    add(data.memory + data.at, data.length);
+    add(data.bytes, data.length);
     if (staging.here == staging.length) {
         tn_sha256_of(tn_in_flash(TN_AT_STAGING, staging.length), digest);
         if (tn_compare(digest, staging.sha, TN_HASH) != 0) {

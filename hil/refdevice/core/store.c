@@ -5,7 +5,6 @@
 
 #define FORM_FACTORY 0x544E4601u
 #define FORM_STATE 0x544E5301u
-#define CHECK_BYTES 64u
 
 tn_state tn_stored;
 tn_factory tn_maker;
@@ -45,15 +44,8 @@ static uint32_t head_crc(const record_head *head)
 /* Whether the record on this page is whole; its head is known to be. */
 static bool whole(const record_kind *kind, uint32_t page, const record_head *head)
 {
-    uint8_t piece[CHECK_BYTES];
-    uint32_t at = kind->at + page * TN_FLASH_PAGE + HEAD_BYTES;
-    uint32_t crc = head_crc(head);
-    for (uint32_t done = 0; done < kind->length; done += CHECK_BYTES) {
-        uint32_t count = kind->length - done < CHECK_BYTES ? kind->length - done : CHECK_BYTES;
-        port_flash_read(at + done, piece, count);
-        crc = tn_crc32(crc, piece, count);
-    }
-    return crc == head->crc;
+    const uint8_t *object = port_flash() + kind->at + page * TN_FLASH_PAGE + HEAD_BYTES;
+    return tn_crc32(head_crc(head), object, kind->length) == head->crc;
 }
 
 static bool load(const record_kind *kind, record_place *place)
@@ -61,7 +53,7 @@ static bool load(const record_kind *kind, record_place *place)
     record_head head;
     *place = (record_place){0, 0};
     for (uint32_t page = 0; page < kind->pages; page++) {
-        port_flash_read(kind->at + page * TN_FLASH_PAGE, &head, sizeof(head));
+        tn_copy(&head, port_flash() + kind->at + page * TN_FLASH_PAGE, sizeof(head));
         if (head.form == kind->form && head.length == kind->length && head.number > place->number &&
             whole(kind, page, &head)) {
             *place = (record_place){page, head.number};
@@ -70,7 +62,7 @@ static bool load(const record_kind *kind, record_place *place)
     if (place->number == 0u) {
         return false;
     }
-    port_flash_read(kind->at + place->page * TN_FLASH_PAGE + HEAD_BYTES, kind->object, kind->length);
+    tn_copy(kind->object, port_flash() + kind->at + place->page * TN_FLASH_PAGE + HEAD_BYTES, kind->length);
     return true;
 }
 

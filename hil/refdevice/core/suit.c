@@ -160,7 +160,7 @@ static tn_reason check_signatures(const tn_envelope *envelope, signing *now)
 {
     static const char type[] = "patch";
     tn_cbor reader;
-    uint32_t count;
+    uint32_t count = 0;
     tn_fill(now, 0, sizeof(*now));
     tn_copy(now->signed_bytes, digest_head, sizeof(digest_head));
     tn_cbor_open(&reader, envelope->wrapper);

@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "policy.h"
+#include "port.h"
 #include "state.h"
 
 static const tn_expected expected_root = {"root", TN_ROOT_BYTES_MAX, TN_ROOT_BYTES_MAX, NULL, NULL, false, 0, tn_any_shape};
@@ -78,7 +79,7 @@ tn_reason tn_trust_enrol(tn_source root_1, const uint8_t *pinned)
     if (reason != TN_OK) {
         return reason;
     }
-    if (root_1.memory != NULL || root_1.at != place_of(0)) {
+    if (root_1.bytes != port_flash() + place_of(0)) {
         tn_flash_copy(place_of(0), root_1);
     }
     tn_copy(tn_stored.fleet, fleet, TN_HASH);

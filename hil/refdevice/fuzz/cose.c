@@ -4,8 +4,7 @@
 
 static void within(tn_source part, tn_source whole)
 {
-    HOLDS(part.length == 0u || (part.at >= whole.at && part.length <= whole.length &&
-                                part.at - whole.at <= whole.length - part.length));
+    HOLDS(part.length == 0u || (part.bytes >= whole.bytes && part.bytes + part.length <= whole.bytes + whole.length));
 }
 
 static void opened(tn_source in, uint32_t tag, bool unprotected)

@@ -31,7 +31,12 @@ COVERAGE = "TN_COVERAGE"
 class Source(ctypes.Structure):
     """``tn_source``: bytes in flash, or in memory that ``kept`` keeps alive."""
 
-    _fields_ = (("memory", ctypes.c_char_p), ("at", ctypes.c_uint32), ("length", ctypes.c_uint32))
+    _fields_ = (("bytes", ctypes.c_char_p), ("length", ctypes.c_uint32))
+
+    @property
+    def address(self) -> int:
+        """Where the bytes lie in this process."""
+        return ctypes.c_void_p.from_buffer(self).value or 0
 
 
 class Cut(IntEnum):
@@ -153,11 +158,12 @@ class Core:
 
     def in_flash(self, at: int | str, length: int) -> Source:
         """Return a source in flash."""
-        return Source(None, self.constants[at] if isinstance(at, str) else at, length)
+        start = ctypes.addressof(self.lib.test_flash().contents)
+        return Source(start + (self.constants[at] if isinstance(at, str) else at), length)
 
     def in_memory(self, data: bytes) -> Source:
         """Return a source in memory."""
-        return Source(data, 0, len(data))
+        return Source(data, len(data))
 
     # The line and the display.
 

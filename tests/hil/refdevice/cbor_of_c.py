@@ -20,9 +20,6 @@ class Reader(ctypes.Structure):
     _fields_ = (
         ("in_", Source),
         ("at", ctypes.c_uint32),
-        ("window_at", ctypes.c_uint32),
-        ("window", ctypes.c_uint8 * 32),
-        ("window_count", ctypes.c_uint8),
         ("bad", ctypes.c_bool),
     )
 
@@ -69,10 +66,10 @@ class Cbor:
 
     def string(self, name: str, least: int = 0, most: int = MOST) -> bytes | None:
         """Call a reader that fills in a source; None where it refused (then the source must be empty)."""
-        value = Source(b"", 7, 7)
+        value = Source(b"", 7)
         bounds = () if name == "skip" else (ctypes.c_uint32(least), ctypes.c_uint32(most))
         if self._call(name, *bounds, ctypes.byref(value)):
-            begin = value.at - self.source.at
+            begin = value.address - self.source.address
             return self.data[begin : begin + value.length]
         assert self.reader.bad
         assert value.length == 0

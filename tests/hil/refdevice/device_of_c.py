@@ -190,7 +190,7 @@ class Device:
         while not self.core.dead and (head := self.lib.tn_out_head()):
             out = head.contents
             if out.kind == 0 and out.topic.endswith(b"/want"):
-                want = open_want(self.core.flash(out.data.at, out.data.length))
+                want = open_want(ctypes.string_at(out.data.address, out.data.length))
                 found += [want] if want.blocks is not None else []
             self.lib.tn_out_acknowledge(out.number)
         return found

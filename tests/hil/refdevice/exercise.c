@@ -26,11 +26,8 @@ static void say(const char *what, uint64_t number)
 
 static void read_back(void)
 {
-    uint8_t bytes[TN_FLASH_UNIT];
-    port_flash_read(TN_FLASH_PAGE, bytes, sizeof(bytes));
-    say("first", bytes[0]);
-    port_flash_read(2u * TN_FLASH_PAGE - TN_FLASH_UNIT, bytes, sizeof(bytes));
-    say("last", bytes[0]);
+    say("first", port_flash()[TN_FLASH_PAGE]);
+    say("last", port_flash()[2u * TN_FLASH_PAGE - TN_FLASH_UNIT]);
 }
 
 static void write(void)

@@ -16,7 +16,9 @@ STUBS = {
     "zephyr": """
 #include <stddef.h>
 #include <stdint.h>
-struct device; struct flash_area;
+#define CONFIG_FLASH_BASE_ADDRESS 0x08000000
+#include <sys/types.h>
+struct device; struct flash_area { off_t fa_off; };
 extern const struct device the_device;
 #define DT_CHOSEN(x) x
 #define DEVICE_DT_GET(x) (&the_device)
@@ -26,7 +28,6 @@ extern const struct device the_device;
 int uart_poll_in(const struct device *dev, unsigned char *p_char);
 void uart_poll_out(const struct device *dev, unsigned char out_char);
 int flash_area_open(uint8_t id, const struct flash_area **fa);
-int flash_area_read(const struct flash_area *fa, long off, void *dst, size_t len);
 int flash_area_write(const struct flash_area *fa, long off, const void *src, size_t len);
 int flash_area_erase(const struct flash_area *fa, long off, size_t len);
 int64_t k_uptime_get(void);
@@ -46,7 +47,10 @@ enum { ESP_OK, UART_NUM_0 = 0, ESP_PARTITION_TYPE_DATA = 1, ESP_PARTITION_SUBTYP
 int uart_read_bytes(int uart_num, void *buf, uint32_t length, uint32_t ticks_to_wait);
 int uart_write_bytes(int uart_num, const void *src, size_t size);
 esp_err_t uart_driver_install(int num, int rx, int tx, int queue_size, void *queue, int flags);
-esp_err_t esp_partition_read(const esp_partition_t *partition, size_t src_offset, void *dst, size_t size);
+typedef uint32_t esp_partition_mmap_handle_t;
+enum { ESP_PARTITION_MMAP_DATA };
+esp_err_t esp_partition_mmap(const esp_partition_t *partition, size_t offset, size_t size, int memory,
+                             const void **out_ptr, esp_partition_mmap_handle_t *out_handle);
 esp_err_t esp_partition_write(const esp_partition_t *partition, size_t dst_offset, const void *src, size_t size);
 esp_err_t esp_partition_erase_range(const esp_partition_t *partition, size_t offset, size_t size);
 const esp_partition_t *esp_partition_find_first(int type, int subtype, const char *label);

@@ -207,7 +207,7 @@ class Trust:
 
     def bytes_of(self, part: Source) -> bytes:
         """Return what a source in flash holds."""
-        return self.core.flash(part.at, part.length)
+        return ctypes.string_at(part.address, part.length)
 
     def open(self, data: bytes, tag: int, *, unprotected: bool = True) -> tuple[Reason, Message]:
         """Take an envelope apart."""
