@@ -9,7 +9,8 @@
 #endif
 
 /* Documents. What is larger is refused with TOO_BIG before anything is decoded. */
-#define TN_DOCUMENT_BYTES_MAX 4096u /* any message: four drawn pages are the largest */
+#define TN_DOCUMENT_BYTES_MAX 4096u /* any document: four drawn pages are the largest */
+#define TN_MESSAGE_BYTES_MAX 4160u  /* any message: a block of firmware is the largest, and is no document */
 #define TN_ROOT_BYTES_MAX 2048u     /* with its signatures */
 #define TN_NOTICE_BYTES_MAX 2048u   /* with its signatures */
 #define TN_PATCH_BYTES_MAX 2048u    /* a SUIT envelope */
@@ -66,7 +67,7 @@
 #define TN_AT_PATCH (TN_AT_NOTICES + TN_NOTICE_AREA * TN_NOTICE_AREAS)
 #define TN_PATCH_AREA (2u * TN_FLASH_PAGE) /* two envelopes, taking turns */
 #define TN_AT_STAGING (TN_AT_PATCH + TN_PATCH_AREA)
-#define TN_STAGING_BYTES (2u * TN_FLASH_PAGE) /* what `put` brings: 4096 bytes, and room for what comes over it */
+#define TN_STAGING_BYTES (2u * TN_FLASH_PAGE) /* what `put` brings */
 #define TN_AT_OUTBOX (TN_AT_STAGING + TN_STAGING_BYTES)
 #define TN_OUTBOX_BYTES (2u * TN_FLASH_PAGE) /* the report that waits to be read, and the want */
 #define TN_AT_NEXT_ROOT (TN_AT_OUTBOX + TN_OUTBOX_BYTES) /* one page: a root that is provisioned at the next reset */

@@ -87,7 +87,7 @@ int tn_on_NOTIFIER_INFO(const tn_request *request, tn_writer *answer)
     tn_put_text(answer, "algs");
     tn_put_array(answer, 1);
     tn_put_int(answer, TN_ALG_ED25519);
-    put_number(answer, "max", TN_DOCUMENT_BYTES_MAX);
+    put_number(answer, "max", TN_MESSAGE_BYTES_MAX);
     while (tn_command_name(count) != NULL) {
         count++;
     }

@@ -110,7 +110,7 @@ static bool take_version(tn_source text)
     return true;
 }
 
-typedef enum { ERASE, ROOT, KEY, VERSION, ID, PRODUCT, LANGUAGE, THINGS } thing;
+typedef enum { ERASE, ROOT, KEY, VERSION, ID, PRODUCT, LANGUAGE, TOPICS, THINGS } thing;
 
 static bool change(uint32_t what, tn_source value)
 {
@@ -131,16 +131,24 @@ static bool change(uint32_t what, tn_source value)
         text = text && value.length >= 1u && value.length <= TN_LANGUAGE_BYTES_MAX;
         tn_copy(next.factory.language, words, text ? value.length + 1u : 0u);
         return text;
+    case TOPICS:
+        text = text && value.length >= 1u;
+        tn_copy(next.factory.topics, words, text ? value.length + 1u : 0u);
+        return text;
     default:
         text = text && tn_is_id(words);
         tn_copy(what == ID ? next.factory.id : next.factory.product, words, text ? value.length + 1u : 0u);
+        if (text && what == PRODUCT) { /* whoever makes another product makes patches of that class */
+            tn_copy(next.factory.model, words, value.length + 1u);
+        }
         return text;
     }
 }
 
 int tn_on_NOTIFIER_PROVISION(const tn_request *request, tn_writer *answer)
 {
-    static const char *const things[THINGS] = {"erase", "root", "key", "version", "id", "product", "language"};
+    static const char *const things[THINGS] = {"erase", "root",    "key",      "version",
+                                               "id",    "product", "language", "topics"};
     if (again(request, answer)) {
         return TOCSIN_SMP_RC_OK;
     }

@@ -38,13 +38,13 @@ static int begin(const tn_request *request, tn_source sha, uint32_t count)
     if (length < 1u || length < count) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    if (length > TN_DOCUMENT_BYTES_MAX) {
+    if (length > TN_MESSAGE_BYTES_MAX) {
         return TOCSIN_SMP_RC_NOMEM;
     }
     tn_read(sha, 0, staging.sha, TN_HASH);
     staging.length = (uint32_t)length;
     staging.here = 0;
-    tn_flash_erase(TN_AT_STAGING, TN_DOCUMENT_BYTES_MAX);
+    tn_flash_erase(TN_AT_STAGING, staging.length);
     return TOCSIN_SMP_RC_OK;
 }
 
