@@ -174,6 +174,9 @@ class PtyPort:
 class TcpPort:
     """One TCP client at a time; what is sent while nobody is there is lost, as on a wire.
 
+    The board may speak as soon as the first client is there. pyserial empties its buffer at the end of
+    ``open()``; whoever wants the first line through it has to keep it from that, as ``hil`` does.
+
     Args:
         host: address to listen at.
         port: number; 0 takes any that is free.

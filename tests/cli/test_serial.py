@@ -83,7 +83,10 @@ class Line:
     """A bare client: what comes back is answers, and text between them."""
 
     def __init__(self, url: str) -> None:
-        self.port = serial.serial_for_url(url, timeout=SECONDS)
+        self.port: Any = serial.serial_for_url(url, do_not_open=True, timeout=SECONDS)
+        # Opening, pyserial throws away what has come by then: the board may have said its first line already.
+        self.port.reset_input_buffer = self.port._reset_input_buffer = lambda: None
+        self.port.open()
         self._numbers = itertools.count()
         self.text: list[str] = []
 
