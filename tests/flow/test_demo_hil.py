@@ -21,7 +21,14 @@ from tests.gateway.brokers import mosquitto
 
 DEVICES, SEED = 7, 3
 LIMIT_S = 180.0  # for a whole demo; a failure, not a measurement
+LACKING = "qemu-system-arm is not installed (Debian: apt-get install qemu-system-arm)."
 LOGGED = "user root\nallow_anonymous true\nlog_type all\nlog_dest file {}"
+
+
+@pytest.fixture(autouse=True)
+def _without_qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulated device alone: a machine on which the device in C has nothing to run on."""
+    monkeypatch.setitem(ENVIRONMENT, "PATH", str(tmp_path / "nothing"))
 
 
 def processes_of(folder: Path) -> list[Path]:
@@ -81,6 +88,7 @@ def check_summary(folder: Path) -> None:
     assert serial["smp_bytes"] > 1_000
     assert (summary["devices"], summary["patched"], summary["reverted"]) == (DEVICES, DEVICES - 1, 1)
     assert "EX-2026-0001" in (folder / SCREEN).read_text(encoding="utf-8")
+    assert summary["refdevice"] == {"left_out": LACKING}
     assert check_nothing_receipted_is_lost(folder) > 0
 
 
@@ -113,6 +121,8 @@ def test_a_board_that_is_reached_over_its_serial_line_only(tmp_path: Path) -> No
         connected = re.findall(rf" as {member.id} \(p5, c0", log.read_text())
     assert connected, log.read_text()  # the bridge, which goes on with its session; the fleet starts clean
     told = output.read_text()
+    assert told.count(f"the device in C is left out: {LACKING}") == 1
+    assert told.count(f"the device in C was left out: {LACKING}") == 1
     assert f"{member.id} has no network" in told
     assert "read over its serial line" in told
     assert f"runs {FIXED_VERSION[member.product]}" in told

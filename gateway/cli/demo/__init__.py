@@ -7,13 +7,14 @@ import contextlib
 import importlib.util
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from device_sim.displays.small import lacking
 from gateway.cli.demo.cast import DEVICES_MIN, FIXED_VERSION, demanded
 from gateway.cli.demo.measure import Measured, publish_to_shown
 from gateway.cli.demo.scenario import Scenario
@@ -63,21 +64,25 @@ def demo(
         _need_the_bench()
     screen = Screen(Console(highlight=False), quiet=as_json)
     started = time.monotonic()
+    elf, lacks = _device_in_c(screen) if hil else (None, "")
     workspace.parent.mkdir(parents=True, exist_ok=True)
     with only_one(workspace.parent / f".{workspace.name}.lock", "a demo in this folder"):
-        stage = prepare(workspace, devices, seed, int(time.time()))
+        stage = prepare(workspace, devices, seed, int(time.time()), board=elf is not None)
         played: list[Measured] = []
         with contextlib.ExitStack() as stack:
             url = broker or stack.enter_context(DemoBroker()).url
-            screen.title(devices, url, str(workspace))
+            screen.title(len(stage.cast), url, str(workspace))
             if stage.resumed:
                 screen.say("an interrupted run lies here: going on from its store")
-            wired = stack.enter_context(_wired(stage, url)) if hil else None
+                lacks = lacks or ("" if stage.board else "the interrupted run began without it")
+            for sentence in _remarks(stage, lacks):
+                screen.say(sentence)
+            wired = stack.enter_context(_wired(stage, url, elf)) if hil else ()
             shared = broker is not None
             run(lambda stop: _play(stage, screen, url, stop, played, shared=shared, wired=wired))
         if not played:  # asked to end (SIGTERM): not finished, so that the next run goes on
             raise KeyboardInterrupt
-        return _close(stage, screen, played[0], started, wired, as_json=as_json)
+        return _close(stage, screen, played[0], started, wired=wired, lacks=lacks, as_json=as_json)
 
 
 def _need_the_bench() -> None:
@@ -91,16 +96,48 @@ def _need_the_bench() -> None:
         raise UnavailableError("BENCH_PARTS", message, mend="Run: pip install 'tocsin[hil]'")
 
 
-@contextlib.contextmanager
-def _wired(stage: Stage, url: str) -> Iterator[Wired]:
-    """Run the board on its serial line for as long as the block lasts."""
-    from gateway.cli.demo.wired import Wired, chosen  # noqa: PLC0415 - needs what only a bench installs
+def _device_in_c(screen: Screen) -> tuple[Path | None, str]:
+    """Return the program of the device in C; without it, why there is none."""
+    from gateway.cli.demo import refdevice  # noqa: PLC0415 - needs what only a bench installs
 
-    wired = Wired(chosen(stage.cast), stage.workspace.path, url)
+    screen.say("the device in C is looked for, and built once from its sources")
+    try:
+        return refdevice.build(), ""
+    except UnavailableError as error:
+        return None, error.message
+
+
+def _remarks(stage: Stage, lacks: str) -> Iterator[str]:
+    """Say what is not as it might be with the device in C."""
+    if lacks:
+        yield f"the device in C is left out: {lacks}"
+    if stage.board is not None:
+        font = lacking((stage.board.language,))
+        if font is not None:
+            yield f"the device in C shows the notice in English: no pages could be drawn for it. {font}"
+
+
+@contextlib.contextmanager
+def _wired(stage: Stage, url: str, elf: Path | None) -> Iterator[Sequence[Wired]]:
+    """Run the boards on their serial lines for as long as the block lasts."""
+    from gateway.cli.demo.refdevice import Refdevice  # noqa: PLC0415 - needs what only a bench installs
+    from gateway.cli.demo.wired import Simulated, Wired, chosen  # noqa: PLC0415 - the same
+
+    wired = [Wired(Simulated(chosen(stage.cast), stage.workspace.path), url)]
+    if stage.board is not None and elf is not None:
+        wired.append(Wired(Refdevice(stage.board, stage.workspace, elf), url))
     try:
         yield wired
     finally:
-        wired.stop()
+        _dark(wired)
+
+
+def _dark(wired: Sequence[Wired]) -> None:
+    """Take the boards' power, all at once, and wait until they are gone."""
+    for board in wired:
+        board.leave()
+    for board in wired:
+        board.stop()
 
 
 async def _play(
@@ -111,20 +148,20 @@ async def _play(
     played: list[Measured],
     *,
     shared: bool,
-    wired: Wired | None,
+    wired: Sequence[Wired],
 ) -> None:
     """Run gateway and fleet beside the scenario until it has been played, or ``stop`` is set."""
     with stage.workspace.store() as store:
         scenario = Scenario(stage, store, screen, url, wired)
-        if wired is not None:
-            wired.start()
+        for board in wired:
+            board.start()
         measured = await together(
             gateway_of(stage, store, shared=shared),
             scenario.fleet,
             url,
             scenario.play,
             stop,
-            farewell=wired.stop if wired else None,
+            farewell=lambda: _dark(wired),
         )
         if measured is not None:
             played.append(measured)
@@ -135,20 +172,24 @@ def _close(
     screen: Screen,
     played: Measured,
     started: float,
-    wired: Wired | None = None,
     *,
+    wired: Sequence[Wired] = (),
+    lacks: str = "",
     as_json: bool,
 ) -> int:
     measured = played.outcome()
     with stage.workspace.store() as store:
         seconds = {**publish_to_shown(store), "total": round(time.monotonic() - started, 2)}
     wanted = demanded(stage.cast)
-    summary = to_json(measured, seconds, wired.summary() if wired else None)
+    told = {"refdevice" if board.member.board else "serial": board.summary() for board in wired}
+    summary = to_json(measured, seconds, {**told, **({"refdevice": {"left_out": lacks}} if lacks else {})})
     path = finish(stage, summary)
-    board = (FIXED_VERSION[wired.member.product], wired.told.runs) if wired else None
-    screen.closing(wanted, measured, seconds, board)
+    boards = [(board.program.name, FIXED_VERSION[board.member.product], board.told.runs) for board in wired]
+    screen.closing(wanted, measured, seconds, boards)
+    if lacks:
+        screen.say(f"the device in C was left out: {lacks}")
     screen.say(f"summary in {path}, screens in {stage.workspace.path / 'screens'}")
     if as_json:
         sys.stdout.write(summary)
-    good = wired is None or (wired.shown and wired.patched)
+    good = all(board.shown and board.patched for board in wired)
     return 0 if measured == wanted and good else 1

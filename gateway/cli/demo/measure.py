@@ -12,6 +12,7 @@ from advisories.report import Track
 from advisories.states import NoticeState, PatchState
 from gateway.cli.demo.cast import Outcome
 from gateway.cli.demo.stage import ADVISORY
+from gateway.core.rollout import RolloutState
 from gateway.store import schema
 from gateway.store.engine import Session, Store
 from keys.reasons import Reason
@@ -34,6 +35,8 @@ class Measured:
     at_rest: frozenset[str]
     """Devices whose patch has come to an end of any kind."""
     refused: dict[str, int]
+    stopped: frozenset[str] = frozenset()
+    """Rollouts that have been stopped."""
 
     def outcome(self) -> Outcome:
         """Return the numbers of ``summary.json``."""
@@ -62,7 +65,7 @@ _ENDED = (PatchState.SUCCEEDED, PatchState.ROLLED_BACK, PatchState.ALREADY_INSTA
 
 def look(store: Store) -> Measured:
     """Read everything that the demo waits for and ends with."""
-    n, p, d = schema.notice_states, schema.patch_states, schema.device_states
+    n, p, d, r = schema.notice_states, schema.patch_states, schema.device_states, schema.rollouts
     with store.read() as session:
         query = sa.select(n).where(n.c.advisory == ADVISORY, n.c.state != int(NoticeState.REJECTED))
         notices = session.connection.execute(query).all()
@@ -78,6 +81,11 @@ def look(store: Store) -> Measured:
             reverted=frozenset(row.device for row in patches if row.state == PatchState.ROLLED_BACK),
             at_rest=frozenset(row.device for row in patches if row.state in _ENDED),
             refused=_refused(session),
+            stopped=frozenset(
+                session.connection.execute(
+                    sa.select(r.c.id).where(r.c.state == int(RolloutState.STOPPED))
+                ).scalars()
+            ),
         )
 
 

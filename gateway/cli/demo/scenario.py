@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from device_sim import faults
@@ -13,6 +13,8 @@ from device_sim.fleet import Fleet
 from device_sim.home import Home
 from gateway.cli.demo import trouble
 from gateway.cli.demo.cast import (
+    FIRST_BUILD,
+    FIRST_ROLLOUT,
     FIXED_VERSION,
     GROUPS,
     PRODUCTS,
@@ -24,8 +26,10 @@ from gateway.cli.demo.cast import (
 from gateway.cli.demo.measure import Measured, look
 from gateway.cli.demo.screen import Screen
 from gateway.cli.demo.shows import Shows
-from gateway.cli.demo.stage import ADVISORY, Stage, no_passphrase
+from gateway.cli.demo.stage import ADVISORY, Stage, first_image, no_passphrase
 from gateway.cli.demo.waiting import until
+from gateway.core.rollout import Group, Plan
+from gateway.core.rollout.plan import Gates, Success, Then, Trip
 from gateway.operations import advisories, patches, rollouts
 from gateway.service.link import Link
 from gateway.service.runtime import Gateway
@@ -43,14 +47,14 @@ class Scenario:
     """Runs the acts against a running gateway and fleet."""
 
     def __init__(
-        self, stage: Stage, store: Store, screen: Screen, url: str, wired: Wired | None = None
+        self, stage: Stage, store: Store, screen: Screen, url: str, wired: Sequence[Wired] = ()
     ) -> None:
         self._stage, self._store, self._screen, self._url = stage, store, screen, url
         self._wired = wired
         self._members = {member.id: member for member in stage.cast}
         self._late = asyncio.Event()
         self._demanded = demanded(stage.cast)
-        self._elsewhere = frozenset({wired.member.id}) if wired else frozenset()
+        self._elsewhere = frozenset(board.member.id for board in wired)
         """Devices that are not of the fleet in this process."""
         self._shows = Shows(stage, without=self._elsewhere)
         if self._offline & look(store).reporting:
@@ -101,20 +105,24 @@ class Scenario:
             await self._act_1_everybody_is_there()
             await self._act_2_the_notice()
             await self._act_3_attacks()
+            if self._stage.board is not None:
+                await self._act_of_the_first_build(self._stage.board)
             await self._act_4_the_patch()
             outcome = await self._act_5_the_late_one()
-            if self._wired is not None:
-                await self._epilogue_of_the_board(self._wired)
+            for board in self._wired:
+                await self._epilogue_of_a_board(board)
             return outcome
 
     async def _act_1_everybody_is_there(self) -> None:
         online = frozenset(self._members) - self._offline
         self._screen.say(f"{len(online)} devices connect, verify root and catalogue, and report")
-        for name in self._elsewhere:
-            self._screen.say(f"device {name} has no network: its serial line is bridged to the broker")
+        for board in self._wired:
+            self._screen.say(f"device {board.member.id} {board.program.about}")
         # A board that reported before an interruption is not there yet, and nobody keeps forgeries for it.
-        there = self._wired.online.is_set if self._wired is not None else lambda: True
-        await self._until(lambda now: there() and online <= now.reporting, "all devices to report")
+        await self._until(
+            lambda now: all(board.online.is_set() for board in self._wired) and online <= now.reporting,
+            "all devices to report",
+        )
 
     async def _act_2_the_notice(self) -> None:
         if not await asyncio.to_thread(self._publish_advisory):
@@ -128,16 +136,20 @@ class Scenario:
         shown = self._shows.console()
         if shown is not None:
             self._screen.device(*shown)
-        if self._wired is not None and self._wired.told.lines:
-            self._screen.board(self._wired.member.id, self._wired.told.lines)
+        for board in self._wired:
+            if board.told.lines:
+                self._screen.board(board.member.id, board.program.how, board.told.lines)
 
     def _publish_advisory(self) -> bool:
         workspace, now = self._stage.workspace, int(time.time())
         if advisories.published_revision(workspace, ADVISORY):
             return False
-        made = {view.product for view in patches.every(workspace)}
+        board, made = self._stage.board, {(view.product, view.version) for view in patches.every(workspace)}
+        if board is not None and (board.product, FIRST_BUILD) not in made:
+            image = first_image(workspace, board)
+            patches.add(workspace, board.product, image, now=now, texts={"en": "Closes the weakness."})
         for product in PRODUCTS:
-            if product not in made:
+            if (product, FIXED_VERSION[product]) not in made:
                 image = workspace.path / "images" / f"{product}-{FIXED_VERSION[product]}.bin"
                 patches.add(workspace, product, image, now=now, texts={"en": "Closes the weakness."})
         checked = advisories.load(workspace, ADVISORY)
@@ -185,6 +197,38 @@ class Scenario:
             link.close()
         await self._until(all_refused, "all forgeries to be refused and reported")
 
+    async def _act_of_the_first_build(self, board: Member) -> None:
+        """Let a board try a first build of the mend: it goes back, and nobody else is offered that build."""
+        await asyncio.to_thread(self._publish_first_build, board)
+        await self._until(
+            lambda now: board.id in now.reverted and FIRST_ROLLOUT in now.stopped,
+            "the board to go back from the first build, and its rollout to stop",
+        )
+        self._screen.say(
+            f"board {board.id} went back to {board.version} by itself and reported it;"
+            " the gate has stopped that rollout"
+        )
+
+    def _publish_first_build(self, board: Member) -> None:
+        workspace, now = self._stage.workspace, int(time.time())
+        if any(view.id == FIRST_ROLLOUT for view in rollouts.status(workspace)):
+            return
+        view = next(view for view in patches.every(workspace) if view.version == FIRST_BUILD)
+        self._approve_and_publish(view, now)
+        gates = Gates(success=Success(percent=100), failure=(Trip(percent=0, minimum=1, then=Then.STOP),))
+        plan = Plan(
+            groups=(Group(),),
+            where=["devices", board.id],
+            gates=gates,
+            deadline=now + rollouts.DEADLINE_DAYS * rollouts.DAY,
+        )
+        reference = str(view.patch.sequence)
+        rollouts.making.create(workspace, reference, plan, now=now, by="", name=FIRST_ROLLOUT, start=True)
+        self._screen.trouble(
+            f"a first build, {view.product} {view.version}, goes to board {board.id} alone:"
+            " it will not stand its self-test there"
+        )
+
     async def _act_4_the_patch(self) -> None:
         await asyncio.to_thread(self._publish_patches)
         broken = self._ids(lambda member: member.trouble is Trouble.DOWNLOAD)
@@ -192,22 +236,28 @@ class Scenario:
         self._screen.trouble(f"device {min(broken)} gets a damaged block: it must notice and load again")
         self._screen.trouble(f"device {min(reverting)} will fail its self-test: it must go back by itself")
         waiting = frozenset(self._members) - self._offline
-        await self._until(lambda now: waiting <= now.at_rest, "all patches to be confirmed or reverted")
+        boards = self._ids(lambda member: member.board)
+        await self._until(
+            lambda now: waiting <= now.at_rest and boards <= now.patched,
+            "all patches to be confirmed or reverted",
+        )
+
+    def _approve_and_publish(self, view: patches.PatchView, now: int) -> None:
+        workspace, reference = self._stage.workspace, str(view.patch.sequence)
+        for role in ("release", "security"):
+            patches.approve(workspace, reference, role, no_passphrase, digest=view.patch.digest)
+        patches.publish(workspace, reference, self._stage.signer("operator"), now=now)
 
     def _publish_patches(self) -> None:
         workspace, now = self._stage.workspace, int(time.time())
-        operator = self._stage.signer("operator")
-        running = {view.product for view in rollouts.status(workspace)}
+        running = {view.id for view in rollouts.status(workspace)}
         for view in patches.every(workspace):
-            if view.product in running:
+            if rollout_name(view.product) in running or view.version == FIRST_BUILD:
                 continue
-            reference = str(view.patch.sequence)
-            for role in ("release", "security"):
-                patches.approve(workspace, reference, role, no_passphrase, digest=view.patch.digest)
-            patches.publish(workspace, reference, operator, now=now)
+            self._approve_and_publish(view, now)
             rollouts.start(
                 workspace,
-                reference,
+                str(view.patch.sequence),
                 now=now,
                 percents=GROUPS,
                 success=SUCCESS_PERCENT,
@@ -229,7 +279,7 @@ class Scenario:
             "the late device to be told and patched",
         )
 
-    async def _epilogue_of_the_board(self, wired: Wired) -> None:
+    async def _epilogue_of_a_board(self, wired: Wired) -> None:
         """Ask the board itself: what it reported stands in the store already."""
         await self._until(lambda _: wired.patched, f"the board {wired.member.id} to say what it runs")
         told = wired.summary()
@@ -249,5 +299,5 @@ class Scenario:
 
     def _failure(self) -> Exception | None:
         """Return what makes further waiting pointless."""
-        board = self._wired.failure if self._wired is not None else None
-        return next(iter(self.fleet.failures.values()), board)
+        failed = [board.failure for board in self._wired if board.failure is not None]
+        return next(iter((*self.fleet.failures.values(), *failed)), None)

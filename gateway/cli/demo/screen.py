@@ -70,9 +70,9 @@ class Screen:
         self.say(f"this is what the owner of device {device} sees:")
         self._print(lines)
 
-    def board(self, device: str, lines: Sequence[str]) -> None:
-        """Show what a board shows, as it was read over its serial line."""
-        self.say(f"this is what board {device} shows, read over its serial line; acknowledged over it, too:")
+    def board(self, device: str, how: str, lines: Sequence[str]) -> None:
+        """Show what a board shows; ``how`` it was read ends with a colon."""
+        self.say(f"this is what board {device} shows, {how}")
         self._print(lines)
 
     def _print(self, lines: Sequence[str]) -> None:
@@ -84,7 +84,7 @@ class Screen:
         demanded: Outcome,
         measured: Outcome,
         seconds: Mapping[str, float],
-        board: tuple[str, str] | None = None,
+        boards: Sequence[tuple[str, str, str]] = (),
     ) -> None:
         """The closing table: what the scenario demands beside what the store holds.
 
@@ -92,7 +92,8 @@ class Screen:
             demanded: the numbers that the scenario demands.
             measured: the store's.
             seconds: by name.
-            board: the version that a board on a serial line has to run, and the one that it says it runs.
+            boards: of each on a serial line: what it is, the version that it has to run, and the one that it
+                says it runs.
         """
         table = Table(title="What the gateway's store says", title_justify="left")
         table.add_column()
@@ -101,9 +102,8 @@ class Screen:
         table.add_column()
         for name, number, found in _rows(demanded, measured):
             table.add_row(name, str(number), str(found), _mark(good=number == found))
-        if board is not None:
-            want, got = board
-            table.add_row("board runs (says it)", want, got, _mark(good=want == got))
+        for name, want, got in boards:
+            table.add_row(f"{name} runs (says it)", want, got, _mark(good=want == got))
         table.add_section()
         for name, value in seconds.items():
             table.add_row(f"seconds {name}", "", f"{value:.2f}", "")
@@ -123,7 +123,8 @@ def _mark(*, good: bool) -> str:
     return "[green]ok[/]" if good else "[bold red]NO[/]"
 
 
-def to_json(outcome: Outcome, seconds: Mapping[str, float], serial: Mapping[str, Any] | None = None) -> str:
-    """Return ``summary.json``; ``serial`` is about the board on a serial line, where there was one."""
-    also = {} if serial is None else {"serial": dict(serial)}
-    return json.dumps({**asdict(outcome), **also, "seconds": dict(seconds)}, indent=2) + "\n"
+def to_json(
+    outcome: Outcome, seconds: Mapping[str, float], boards: Mapping[str, Mapping[str, Any]] | None = None
+) -> str:
+    """Return ``summary.json``; ``boards`` is about those on serial lines: name -> what is told of it."""
+    return json.dumps({**asdict(outcome), **(boards or {}), "seconds": dict(seconds)}, indent=2) + "\n"
