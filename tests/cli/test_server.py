@@ -38,11 +38,11 @@ class Served_:
 
 
 @contextlib.contextmanager
-def running(workspace: Workspace, pki: Pki | None) -> Iterator[str]:
+def running(workspace: Workspace, pki: Pki | None, clock: Callable[[], float] = time.time) -> Iterator[str]:
     """Serve a workspace from a thread of its own."""
     store = Store.open(workspace.store_path)
     app = new_app()
-    add_api(app, Served(workspace.path, workspace.settings, store), Access(store))
+    add_api(app, Served(workspace.path, workspace.settings, store), Access(store, clock=clock))
     listener = listen("127.0.0.1", 0)
     scheme, port = "http" if pki is None else "https", listener.getsockname()[1]
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
