@@ -36,19 +36,16 @@ static uint8_t free_area(void)
  * words in an earlier revision. */
 void tn_track_assess(tn_notice_track *track, uint8_t carried)
 {
-    tn_header header;
-    if (!tn_header_read(tn_notice_header(track), &header)) {
-        return;
-    }
-    if (header.expires != 0u && tn_warning_time() >= header.expires) {
+    tn_item header = tn_notice_header(track);
+    if (tn_notice_is_over(header)) {
         tn_track_move(track, TN_NOTICE_EXPIRED, TN_EXPIRED);
-    } else if (header.phase == TN_PHASE_WITHDRAWN) {
+    } else if (tn_notice_says(track, TN_NOTICE_PHASE) == TN_PHASE_WITHDRAWN) {
         tn_track_move(track, TN_NOTICE_WITHDRAWN, TN_OK);
         tn_track_present(track);
-    } else if (!header.affects) {
+    } else if (!tn_notice_affects(header)) {
         tn_track_move(track, TN_NOTICE_NOT_APPLICABLE, TN_NOT_AFFECTED);
     } else if (track->state == TN_NOTICE_DELIVERED || track->state == TN_NOTICE_NOT_APPLICABLE) {
-        tn_track_move(track, TN_NOTICE_VERIFIED, tn_language_is_own(&header) ? TN_OK : TN_NO_LANGUAGE);
+        tn_track_move(track, TN_NOTICE_VERIFIED, tn_language_is_own(header) ? TN_OK : TN_NO_LANGUAGE);
         if (carried == TN_NOTICE_VERIFIED) {
             tn_track_present(track);
             return;
@@ -60,18 +57,19 @@ void tn_track_assess(tn_notice_track *track, uint8_t carried)
     }
 }
 
-/* Whether the owner read in an earlier revision what this one would show, and no more. */
-static bool is_known(const tn_notice_track *old, const tn_header *header)
+/* Whether a language is that of the text to show. */
+static bool is_chosen(tn_item header, uint64_t passed_over, const char *language)
 {
-    tn_header earlier;
-    tn_source tag, digest;
-    int32_t chosen = tn_language_choose(header, 0);
-    if (header->same_since == 0u || old->revision < header->same_since || !tn_track_on_screen(old) ||
-        old->language[0] == '\0' || chosen < 0 || !tn_header_read(tn_notice_header(old), &earlier)) {
-        return false;
-    }
-    (void)tn_header_text(header, (uint32_t)chosen, &tag, &digest);
-    return tn_equals(tag, old->language, tn_length(old->language)) && tn_header_tells_as(header, &earlier, old->language);
+    int32_t chosen = tn_language_choose(header, passed_over);
+    return chosen >= 0 && tn_same(tn_string(tn_nth(tn_at(header, TN_NOTICE_TEXTS), 2u * (uint32_t)chosen)), tn_bytes_of(language));
+}
+
+/* Whether the owner read in an earlier revision what this one would show, and no more. */
+static bool is_known(const tn_notice_track *old, tn_item header)
+{
+    uint64_t same_since = tn_value(tn_at(header, TN_NOTICE_SAME_SINCE));
+    return same_since != 0u && old->revision >= same_since && tn_track_on_screen(old) && is_chosen(header, 0, old->language) &&
+           tn_notice_tells_as(header, tn_notice_header(old), old->language);
 }
 
 static tn_reason accept(tn_source data, const char *advisory, tn_document *found)
@@ -83,7 +81,7 @@ static tn_reason accept(tn_source data, const char *advisory, tn_document *found
         .subject = tn_maker.product,
         .expiring = false,
         .now = 0,
-        .shape = tn_header_shape,
+        .own = tn_notice_own,
     };
     return tn_trust_accept(data, &expected, TN_FLOOR_NOTICE, advisory, found);
 }
@@ -101,7 +99,6 @@ static tn_notice_track *empty_place(void)
 tn_reason tn_notice_take(tn_source data, const char *advisory)
 {
     tn_document found;
-    tn_header header;
     uint8_t carried = TN_NOTICE_VERIFIED, area = free_area();
     tn_notice_track *track = tn_track_find(advisory);
     bool crowded = track == NULL && empty_place() == NULL;
@@ -116,10 +113,9 @@ tn_reason tn_notice_take(tn_source data, const char *advisory)
     if (track != NULL && tn_compare(track->digest, found.digest, TN_HASH) == 0) {
         return TN_OK;
     }
-    (void)tn_header_read(found.body, &header);
     tn_flash_copy(tn_area_at(area), found.body);
     bool told = track != NULL && (track->told || track->shown != 0u);
-    bool known = track != NULL && is_known(track, &header);
+    bool known = track != NULL && is_known(track, found.body.bytes);
     if (known) {
         carried = track->state;
         tn_flash_copy(tn_area_at(area) + TN_FLASH_PAGE, tn_notice_words(track));
@@ -135,8 +131,8 @@ tn_reason tn_notice_take(tn_source data, const char *advisory)
     }
     tn_copy(track->id, advisory, tn_length(advisory) + 1u);
     tn_copy(track->digest, found.digest, TN_HASH);
-    track->revision = header.revision;
     track->area = area;
+    track->revision = (uint16_t)tn_notice_says(track, TN_NOTICE_REVISION);
     track->header_length = (uint16_t)found.body.length;
     track->state = TN_NOTICE_SENT;
     track->told = told;
@@ -149,39 +145,25 @@ tn_reason tn_notice_take(tn_source data, const char *advisory)
 }
 
 /* Whether this text is the one to show now, and is lacking. */
-static bool is_wanted(const tn_notice_track *track, const char *language, const uint8_t digest[TN_HASH], bool *named)
+static bool is_wanted(const tn_notice_track *track, const char *language, const uint8_t digest[TN_HASH])
 {
-    tn_header header;
-    tn_source tag, of_text;
-    *named = false;
-    if (!tn_header_read(tn_notice_header(track), &header)) {
-        return false;
-    }
-    int32_t chosen = tn_language_choose(&header, track->passed_over);
-    for (uint32_t i = 0; tn_header_text(&header, i, &tag, &of_text); i++) {
-        if (tn_equals(tag, language, tn_length(language))) {
-            *named = true;
-            return tn_equals(of_text, digest, TN_HASH) && (int32_t)i == chosen && tn_track_due(track) &&
-                   track->text_length == 0u;
-        }
-    }
-    return false;
+    tn_item header = tn_notice_header(track);
+    return tn_equals(tn_string(tn_notice_text(header, language)), digest, TN_HASH) &&
+           is_chosen(header, track->passed_over, language) && tn_track_due(track) && track->text_length == 0u;
 }
 
 tn_reason tn_text_take(tn_source data, const char *language, const char *advisory)
 {
     uint8_t digest[TN_HASH];
     tn_notice_track *track = tn_track_find(advisory);
-    tn_words words;
-    bool named;
     if (data.length > TN_TEXT_BYTES_MAX) {
         return TN_TOO_BIG;
     }
     tn_sha256_of(data, digest);
-    if (track == NULL || !is_wanted(track, language, digest, &named)) {
+    if (track == NULL || !is_wanted(track, language, digest)) {
         return TN_OK; /* there is no room to keep what no header names yet: it is asked for when one does */
     }
-    if (!tn_words_read(data, &words) || !tn_equals(words.language, language, tn_length(language))) {
+    if (!tn_fits(data, tn_text_shape, NULL) || !tn_same(tn_string(tn_at(data.bytes, TN_TEXT_LANGUAGE)), tn_bytes_of(language))) {
         return TN_MALFORMED;
     }
     tn_flash_copy(tn_area_at(track->area) + TN_FLASH_PAGE, data);
@@ -196,22 +178,18 @@ tn_reason tn_text_take(tn_source data, const char *language, const char *advisor
 tn_reason tn_pages_take(tn_source data, const char *language, const char *advisory)
 {
     tn_notice_track *track = tn_track_find(advisory);
-    tn_words words;
-    tn_cbor reader;
-    tn_source named;
     uint8_t digest[TN_HASH];
-    if (track == NULL || !tn_equals(tn_in_memory(language, tn_length(language)), track->language, tn_length(track->language)) ||
-        !tn_track_needs_pages(track) || !tn_track_words(track, &words)) {
+    if (track == NULL || !tn_same(tn_bytes_of(language), tn_bytes_of(track->language)) || !tn_track_needs_pages(track)) {
         return TN_OK;
     }
-    if (data.length != words.page_count * TN_PAGE_BYTES) {
+    tn_item pages = tn_at(tn_track_words(track), TN_TEXT_PAGES);
+    uint32_t count = (uint32_t)tn_value(pages);
+    if (data.length != count * TN_PAGE_BYTES) {
         return data.length > TN_PAGES_MAX * TN_PAGE_BYTES ? TN_TOO_BIG : TN_DIGEST_MISMATCH;
     }
-    tn_cbor_open(&reader, words.pages);
-    for (uint32_t i = 0; i < words.page_count; i++) {
-        (void)tn_cbor_bytes(&reader, TN_HASH, TN_HASH, &named);
+    for (uint32_t i = 0; i < count; i++) {
         tn_sha256_of(tn_part(data, i * TN_PAGE_BYTES, TN_PAGE_BYTES), digest);
-        if (!tn_equals(named, digest, TN_HASH)) {
+        if (!tn_equals(tn_string(tn_nth(pages, i)), digest, TN_HASH)) {
             return TN_DIGEST_MISMATCH;
         }
     }

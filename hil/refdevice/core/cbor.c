@@ -2,10 +2,6 @@
 
 #include <stddef.h>
 
-#define SIMPLE_FALSE 0xF4u
-#define SIMPLE_TRUE 0xF5u
-#define SIMPLE_NULL 0xF6u
-
 /* COSE_Mac0, COSE_Sign1, COSE_Mac, COSE_Sign, SUIT_Envelope, bare SUIT manifest (keys.cbor.TAGS_ALLOWED). */
 static const uint16_t tags_allowed[] = {17, 18, 97, 98, 107, 1070};
 
@@ -151,13 +147,13 @@ bool tn_cbor_int(tn_cbor *reader, int64_t *value)
 bool tn_cbor_bool(tn_cbor *reader, bool *value)
 {
     uint8_t byte = next_byte(reader);
-    *value = byte == SIMPLE_TRUE;
-    return byte == SIMPLE_TRUE || byte == SIMPLE_FALSE || spoil(reader);
+    *value = byte == TN_CBOR_TRUE;
+    return byte == TN_CBOR_TRUE || byte == TN_CBOR_FALSE || spoil(reader);
 }
 
 bool tn_cbor_null(tn_cbor *reader)
 {
-    return next_byte(reader) == SIMPLE_NULL || spoil(reader);
+    return next_byte(reader) == TN_CBOR_NULL || spoil(reader);
 }
 
 bool tn_cbor_tag(tn_cbor *reader, uint32_t tag)
@@ -251,7 +247,7 @@ static uint8_t pass_one(tn_cbor *reader, uint32_t *items)
         *items = 1;
         break;
     case TN_CBOR_SIMPLE:
-        fine = first >= SIMPLE_FALSE && first <= SIMPLE_NULL;
+        fine = first >= TN_CBOR_FALSE && first <= TN_CBOR_NULL;
         break;
     default: /* numbers: the head is all */
         break;

@@ -14,6 +14,11 @@ typedef struct {
     bool bad; /* something did not fit: nothing read since counts */
 } tn_cbor;
 
+/* Simple values, as they are encoded. */
+#define TN_CBOR_FALSE 0xF4u
+#define TN_CBOR_TRUE 0xF5u
+#define TN_CBOR_NULL 0xF6u
+
 typedef enum {
     TN_CBOR_UINT = 0,
     TN_CBOR_NINT = 1,

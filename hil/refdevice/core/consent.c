@@ -1,12 +1,11 @@
 /* The owner's consent: asked for, put off, given (device_sim.core.consent). An answer counts only for the question
  * that was asked: the manifest, the notice that names the patch, the words that were shown and their language. */
+#include "notice.h"
 #include "patches.h"
 
 #define DEFERRALS_MAX 3u
 #define DEFER_SECONDS 86400u
 #define FINAL_SECONDS 21600u
-#define KEY_SEVERITY 14
-#define KEY_PATCHES 20
 #define SEEN (1u << TN_NOTICE_SHOWN | 1u << TN_NOTICE_ACKNOWLEDGED)
 #define IN_FORCE (SEEN | 1u << TN_NOTICE_DELIVERED | 1u << TN_NOTICE_VERIFIED)
 
@@ -17,39 +16,15 @@ static struct {
 
 /* -- which notice a patch mends (device_sim.core.mending) -- */
 
-/* A frame of its own: its callers' are large enough. */
-bool tn_notice_mends(tn_source body, const uint8_t digest[TN_HASH], uint64_t *severity, uint64_t *issued)
+static bool mends(tn_item header, const uint8_t digest[TN_HASH])
 {
-    tn_document found;
-    tn_cbor reader;
-    bool named = false;
-    if (body.length == 0u || tn_document_read(body, &found) != TN_OK) {
-        return false;
-    }
-    *issued = found.issued;
-    tn_cbor_open(&reader, body);
-    reader.at = found.rest;
-    for (uint32_t left = found.count; left > 0u && !reader.bad; left--) {
-        uint64_t key;
-        uint32_t products, patches;
-        (void)tn_cbor_uint(&reader, UINT32_MAX, &key);
-        if (key == KEY_SEVERITY) {
-            (void)tn_cbor_uint(&reader, UINT32_MAX, severity);
-        } else if (key != KEY_PATCHES || !tn_cbor_map(&reader, 0, UINT32_MAX, &products)) {
-            (void)tn_cbor_skip(&reader, NULL);
-        } else {
-            for (; products > 0u; products--) {
-                tn_source product, patch;
-                (void)tn_cbor_text(&reader, 0, UINT32_MAX, &product);
-                bool ours = tn_equals(product, tn_maker.product, tn_length(tn_maker.product));
-                for ((void)tn_cbor_array(&reader, 0, UINT32_MAX, &patches); patches > 0u; patches--) {
-                    (void)tn_cbor_bytes(&reader, 0, UINT32_MAX, &patch);
-                    named = named || (ours && tn_equals(patch, digest, TN_HASH));
-                }
-            }
+    tn_item patches = tn_of_product(tn_at(header, TN_NOTICE_PATCHES));
+    for (uint32_t i = 0; tn_nth(patches, i) != NULL; i++) {
+        if (tn_equals(tn_string(tn_nth(patches, i)), digest, TN_HASH)) {
+            return true;
         }
     }
-    return named && !reader.bad;
+    return false;
 }
 
 /* The notice in force that names a patch, the gravest and newest one of several. */
@@ -59,11 +34,11 @@ static const tn_notice_track *about(const uint8_t digest[TN_HASH])
     uint64_t gravest = 0, newest = 0;
     for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
         const tn_notice_track *track = &tn_stored.notices[i];
-        uint64_t severity = 0, issued = 0;
-        if (track->id[0] == '\0' || !TN_IN(IN_FORCE, track->state) ||
-            !tn_notice_mends(tn_notice_header(track), digest, &severity, &issued)) {
+        tn_item header = tn_notice_header(track);
+        if (track->id[0] == '\0' || !TN_IN(IN_FORCE, track->state) || !mends(header, digest)) {
             continue;
         }
+        uint64_t severity = tn_value(tn_at(header, TN_NOTICE_SEVERITY)), issued = tn_value(tn_at(header, TN_ISSUED));
         bool better = best == NULL || severity > gravest || (severity == gravest && issued > newest);
         bool alike = !better && severity == gravest && issued == newest;
         if (better || (alike && tn_compare(track->id, best->id, sizeof(track->id)) > 0)) {

@@ -54,19 +54,18 @@ uint64_t tn_trust_time_floor(bool metadata)
 /* Say what a floor rests on, in a form that outlives the root. */
 static void describe(const tn_floor *floor, const tn_root *root, tn_basis *basis)
 {
-    uint32_t kids = 0, seats = 0, times;
-    tn_root_line line;
-    tn_label role;
+    tn_item demands = tn_at(tn_nth(root->rows, floor->row), TN_ROW_DEMANDS);
+    uint32_t kids = 0, seats = 0;
     tn_fill(basis, 0, sizeof(*basis));
     for (uint32_t key = 0; key < root->key_count; key++) {
         if ((floor->kids >> key & 1u) != 0u) {
             basis->kids[kids++] = tn_root_mark(root, key);
         }
     }
-    tn_root_line_open(root, floor->row, &line);
-    while (tn_line_next(&line, &role, &times)) {
-        for (tn_mark mark = tn_mark_of(role.text); times > 0u && seats < TN_SIGNATURES_MAX; times--) {
-            basis->seats[seats++] = mark;
+    for (uint32_t i = 0; tn_nth(demands, i) != NULL; i += 2u) {
+        tn_mark mark = tn_mark_of(tn_string(tn_nth(demands, i)));
+        for (uint32_t times = (uint32_t)tn_value(tn_nth(demands, i + 1u)); times > 0u; times--) {
+            basis->seats[seats++] = mark; /* a root in force demands TN_SIGNATURES_MAX at most (tn_root_check) */
         }
     }
 }
@@ -118,7 +117,7 @@ void tn_floors_carry(const tn_root *old, uint32_t from, const tn_root *now, uint
             continue;
         }
         if (floor->row == TN_ROW_CARRIED) {
-            tn_read(tn_in_flash(from + place, sizeof(basis)), 0, &basis, sizeof(basis));
+            tn_copy(&basis, tn_in_flash(from + place, sizeof(basis)).bytes, sizeof(basis));
         } else {
             describe(floor, old, &basis);
         }
@@ -150,23 +149,24 @@ static tn_floor *make_room(uint64_t now)
     return over;
 }
 
-static tn_mark mark_unless_empty(tn_source name)
+static tn_mark mark_of_item(tn_item name)
 {
-    return name.length > 0u ? tn_mark_of(name) : 0u;
+    return name != NULL ? tn_mark_of(tn_string(name)) : 0u;
 }
 
 /* `now`: by the clock alone, or 0. */
-static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const char *name, uint32_t row, uint64_t now)
+static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const char *name, int32_t row, uint64_t now)
 {
     tn_floor *floor = find(type, name);
+    tn_item author = tn_at(found->body.bytes, TN_AUTHOR);
     tn_signers kids = found->signed_by;
-    bool has_until = found->has_expires;
-    uint64_t until = found->expires;
+    uint64_t version = tn_said(found, TN_VERSION), until = tn_said(found, TN_EXPIRES);
+    bool has_until = tn_at(found->body.bytes, TN_EXPIRES) != NULL;
     if (floor != NULL) {
-        if (found->version < floor->version) {
+        if (version < floor->version) {
             return TN_REPLAYED;
         }
-        if (found->version == floor->version) {
+        if (version == floor->version) {
             if (tn_compare(found->digest, floor->digest, TN_HASH) != 0) {
                 return TN_EQUIVOCATION;
             }
@@ -183,14 +183,14 @@ static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const
     }
     floor->type = (uint8_t)type;
     floor->name = tn_mark_of(tn_bytes_of(name));
-    floor->version = found->version;
-    floor->issued = found->issued;
+    floor->version = version;
+    floor->issued = tn_said(found, TN_ISSUED);
     floor->has_until = has_until;
     floor->until = has_until ? until : 0u;
     floor->kids = (uint16_t)kids;
     floor->row = (uint8_t)row;
-    floor->author_holder = mark_unless_empty(found->author.holder);
-    floor->author_role = mark_unless_empty(found->author.role);
+    floor->author_holder = mark_of_item(tn_nth(author, 0));
+    floor->author_role = mark_of_item(tn_nth(author, 1));
     tn_copy(floor->digest, found->digest, TN_HASH);
     return TN_OK;
 }
@@ -198,14 +198,10 @@ static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const
 /* Whether the versions of a document may be counted under this name: a notice has one of its own, the first thing it says. */
 static bool has_name(const tn_document *found, tn_floor_type type, const char *name)
 {
-    tn_cbor reader;
-    int32_t last = -1;
-    tn_source id;
-    if (type != TN_FLOOR_NOTICE) {
-        return found->subject_count == 0u || tn_document_is_about(found, name);
+    if (type == TN_FLOOR_NOTICE) {
+        return tn_same(tn_string(tn_at(found->body.bytes, TN_NOTICE_ID)), tn_bytes_of(name));
     }
-    tn_cbor_open(&reader, tn_part(found->body, found->rest, found->body.length - found->rest));
-    return tn_cbor_key(&reader, &last) && tn_cbor_text(&reader, 1, TN_NAME_BYTES_MAX, &id) && tn_same(id, tn_bytes_of(name));
+    return tn_said(found, TN_SUBJECTS) == 0u || tn_document_is_about(found, name);
 }
 
 tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_type type, const char *name, tn_document *found)
@@ -226,7 +222,5 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_
     if (!has_name(found, type, name)) {
         return TN_WRONG_SUBJECT;
     }
-    const char *product = asked.product != NULL ? asked.product : asked.subject;
-    int32_t row = tn_root_row(root, tn_bytes_of(asked.type), tn_bytes_of(product));
-    return raise_floor(found, type, name, (uint32_t)row, expected->now);
+    return raise_floor(found, type, name, tn_root_row(root, &asked), expected->now);
 }

@@ -1,60 +1,56 @@
-/* What the rooms of notices share: headers and texts as they lie in flash. */
+/* What the rooms of notices share: headers and texts as they lie in flash, where they were put when they fitted their shapes. */
 #ifndef TN_NOTICE_H
 #define TN_NOTICE_H
 
 #include "rooms.h"
 
-#define TN_DIGEST_ENTRY 34u /* bytes of an encoded digest */
-
-bool tn_version_item(tn_cbor *reader, tn_version_part version[4]);
-/* The next key of a map whose keys are ids. */
-bool tn_id_key(tn_cbor *reader, tn_source *last);
-bool tn_range_item(tn_cbor *reader, const tn_version_part version[4], bool *contains);
-
 typedef enum { TN_PHASE_INITIAL, TN_PHASE_UPDATE, TN_PHASE_RESOLVED, TN_PHASE_WITHDRAWN, TN_PHASE_CORRECTION } tn_phase;
 
-/* What a header says, as far as a device asks (advisories.notice.Notice). */
-typedef struct {
-    uint64_t expires, next_update, reminder_pause; /* 0: none */
-    uint32_t reminders;
-    uint16_t revision, same_since; /* 0: none */
-    uint8_t phase, severity, action;
-    bool exercise;
-    bool affects;      /* some version that this device runs, or may run */
-    tn_source texts;   /* the map's entries, `languages` of them: language, digest */
-    uint32_t languages;
-    tn_source told[9]; /* encoded values of all that an owner is told: compared between revisions */
-} tn_header;
+/* Keys of a header behind the common ones (advisories.notice.Notice). */
+enum {
+    TN_NOTICE_REVISION = TN_NOTICE_ID + 1,
+    TN_NOTICE_PHASE,
+    TN_NOTICE_EXERCISE,
+    TN_NOTICE_SEVERITY,
+    TN_NOTICE_AFFECTED, /* product -> ranges of versions */
+    TN_NOTICE_ACTION,
+    TN_NOTICE_NEXT_UPDATE,
+    TN_NOTICE_REMINDER, /* [pause in seconds, how many] */
+    TN_NOTICE_TEXTS,    /* language -> digest */
+    TN_NOTICE_PATCHES,  /* product -> digests */
+    TN_NOTICE_RELEASE,
+    TN_NOTICE_SAME_SINCE
+};
+extern const tn_shape tn_notice_own[];
 
-/* Checks the entries behind the common ones. */
-tn_reason tn_header_shape(tn_cbor *reader, uint32_t count);
-/* Read a header's body that was checked before. */
-bool tn_header_read(tn_source body, tn_header *header);
-/* The advisory's id. */
-tn_source tn_header_id(tn_source body);
-/* Text number n: its language and digest; false: there are fewer. */
-bool tn_header_text(const tn_header *header, uint32_t number, tn_source *language, tn_source *digest);
+/* A number in its header; 0: not there. */
+uint32_t tn_notice_says(const tn_notice_track *track, uint32_t key);
+/* Whether it has expired. */
+bool tn_notice_is_over(tn_item header);
+/* Whether some version that this device runs, or may run, is affected. */
+bool tn_notice_affects(tn_item header);
+/* What stands under this device's product; NULL: nothing. */
+tn_item tn_of_product(tn_item map);
+/* Digest of the text in a language; NULL: there is none. */
+tn_item tn_notice_text(tn_item header, const char *language);
 /* Whether the owners of an earlier revision read the very same again in this language. */
-bool tn_header_tells_as(const tn_header *header, const tn_header *earlier, const char *language);
+bool tn_notice_tells_as(tn_item header, tn_item earlier, const char *language);
+/* Whether what runs is this version or a later one. */
+bool tn_version_is_from(tn_item version);
 
 /* The drawn pages, one after the other; empty where they are not here. */
 tn_source tn_notice_pages(const tn_notice_track *track);
 
-/* The words of one text (advisories.notice.Text). */
-typedef struct {
-    tn_source language;
-    tn_source words[6]; /* title, action, happened, affected, doing, contact */
-    tn_source pages;    /* the array's items: digests */
-    uint32_t page_count;
-} tn_words;
-bool tn_words_read(tn_source text, tn_words *words);
-/* Whether every letter is ASCII: the display can draw them. */
-bool tn_words_are_plain(const tn_words *words);
+/* Keys of one text (advisories.notice.Text): what is told lies between title and contact. */
+enum { TN_TEXT_LANGUAGE = 1, TN_TEXT_TITLE, TN_TEXT_CONTACT = 7, TN_TEXT_PAGES };
+extern const tn_shape tn_text_shape[];
+/* Whether the display can draw every letter. */
+bool tn_words_are_plain(tn_item text);
 
 /* words.c: number of the text to show, leaving aside those of `passed_over`; -1: there is none left. */
-int32_t tn_language_choose(const tn_header *header, uint64_t passed_over);
+int32_t tn_language_choose(tn_item header, uint64_t passed_over);
 /* Whether there is a text in the owner's language. */
-bool tn_language_is_own(const tn_header *header);
+bool tn_language_is_own(tn_item header);
 
 /* screen.c: draw a notice; false: the display does not work. */
 bool tn_screen_draw(const tn_notice_track *track, bool confirmed);

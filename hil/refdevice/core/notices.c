@@ -16,9 +16,9 @@ uint32_t tn_area_at(uint8_t area)
     return TN_AT_NOTICES + (uint32_t)area * TN_NOTICE_AREA;
 }
 
-tn_source tn_notice_header(const tn_notice_track *track)
+tn_item tn_notice_header(const tn_notice_track *track)
 {
-    return tn_in_flash(tn_area_at(track->area), track->header_length);
+    return tn_in_flash(tn_area_at(track->area), 0).bytes;
 }
 
 tn_source tn_notice_words(const tn_notice_track *track)
@@ -101,17 +101,16 @@ void tn_track_changed(void)
 
 /* -- which text, and showing it -- */
 
-bool tn_track_words(const tn_notice_track *track, tn_words *words)
+tn_item tn_track_words(const tn_notice_track *track)
 {
-    return track->text_length != 0u && tn_words_read(tn_notice_words(track), words);
+    return track->text_length != 0u ? tn_notice_words(track).bytes : NULL;
 }
 
 /* Whether the text in hand can be shown only by drawn pages, and they are not here. */
 bool tn_track_needs_pages(const tn_notice_track *track)
 {
-    tn_words words;
-    return tn_track_due(track) && track->pages_length == 0u && tn_track_words(track, &words) && !tn_words_are_plain(&words) &&
-           words.page_count > 0u;
+    tn_item words = tn_track_words(track);
+    return tn_track_due(track) && track->pages_length == 0u && tn_at(words, TN_TEXT_PAGES) != NULL && !tn_words_are_plain(words);
 }
 
 /* Draw it; what came of that decides how far it is. A reminder counts only once it stands on the display. */
@@ -157,14 +156,12 @@ static void drop_text(tn_notice_track *track)
 /* Take the next language, for this one cannot be shown; without another one, say so and wait for the best. */
 void tn_track_pass_over(tn_notice_track *track)
 {
-    tn_header header;
-    int32_t chosen;
-    (void)tn_header_read(tn_notice_header(track), &header);
-    chosen = tn_language_choose(&header, track->passed_over);
+    tn_item header = tn_notice_header(track);
+    int32_t chosen = tn_language_choose(header, track->passed_over);
     if (chosen >= 0) {
         track->passed_over |= 1ull << chosen;
     }
-    if (tn_language_choose(&header, track->passed_over) >= 0) {
+    if (tn_language_choose(header, track->passed_over) >= 0) {
         drop_text(track);
         return;
     }
@@ -178,13 +175,13 @@ void tn_track_pass_over(tn_notice_track *track)
 /* Show the text in hand, wait for its drawn pages, or go on to another language. */
 void tn_track_present(tn_notice_track *track)
 {
-    tn_words words;
-    if (!tn_track_words(track, &words)) {
+    tn_item words = tn_track_words(track);
+    if (words == NULL) {
         return;
     }
-    if (tn_words_are_plain(&words) || track->pages_length != 0u) {
+    if (tn_words_are_plain(words) || track->pages_length != 0u) {
         tn_track_draw(track, 0);
-    } else if (words.page_count == 0u) {
+    } else if (tn_at(words, TN_TEXT_PAGES) == NULL) {
         tn_track_pass_over(track);
     }
 }

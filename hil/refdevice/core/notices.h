@@ -14,8 +14,8 @@ bool tn_track_due(const tn_notice_track *track);
 void tn_track_move(tn_notice_track *track, tn_notice_state state, tn_reason reason);
 /* A change that is no transition. */
 void tn_track_changed(void);
-/* The words of the text in hand; false: none is. */
-bool tn_track_words(const tn_notice_track *track, tn_words *words);
+/* The text in hand; NULL: none is. */
+tn_item tn_track_words(const tn_notice_track *track);
 /* Whether the text in hand can be shown only by drawn pages, and they are not here. */
 bool tn_track_needs_pages(const tn_notice_track *track);
 /* Draw it; `reminders`: how many count as given once it stands on the display, 0: it is none. */

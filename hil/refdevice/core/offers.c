@@ -4,87 +4,54 @@
 
 #define RENEWABLE (TN_SET_PATCH_ENDED & ~(1u << TN_PATCH_SUCCEEDED | 1u << TN_PATCH_REMOVED))
 #define ON_TRIAL (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED)
-#define FIRST_KEY 10
-#define WINDOW_KEY 15
-#define FIELDS 7u /* without the window */
 
-/* What the offer says behind the common entries; its last two fields come as numbers. */
-static tn_reason read_offer(tn_cbor *reader, uint32_t count, tn_offer *offer, tn_source *product)
-{
-    tn_source digest;
-    uint64_t consent;
-    uint32_t pair;
-    int32_t last = FIRST_KEY - 1;
-    offer->has_window = count == FIELDS + 1u;
-    if (count != FIELDS && !offer->has_window) {
-        return TN_MALFORMED;
-    }
-    uint64_t *numbers[] = {&offer->catalogue_version, &offer->deadline};
-    (void)tn_cbor_key(reader, &last);
-    (void)tn_cbor_ident(reader, TN_NAME_BYTES_MAX, product);
-    (void)tn_cbor_key(reader, &last);
-    (void)tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, &offer->sequence);
-    (void)tn_cbor_key(reader, &last);
-    (void)tn_cbor_bytes(reader, TN_HASH, TN_HASH, &digest);
-    for (uint32_t i = 0; i < 2u; i++) {
-        (void)tn_cbor_key(reader, &last);
-        (void)tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, numbers[i]);
-    }
-    if (offer->has_window) {
-        (void)tn_cbor_key(reader, &last);
-        (void)tn_cbor_array(reader, 2, 2, &pair);
-        (void)tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, &offer->window_from);
-        (void)tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, &offer->window_to);
-    } else {
-        last = last == WINDOW_KEY - 1 ? WINDOW_KEY : 0;
-    }
-    (void)tn_cbor_key(reader, &last);
-    (void)tn_cbor_uint(reader, 1, &consent);
-    (void)tn_cbor_key(reader, &last);
-    (void)tn_cbor_bool(reader, &offer->cancel);
-    offer->ask = consent != 0u;
-    tn_read(digest, 0, offer->digest, TN_HASH);
-    /* Eight keys, or seven and one that was left out, that rise from 10 to 17. */
-    return !reader->bad && last == FIRST_KEY + (int32_t)FIELDS ? TN_OK : TN_MALFORMED;
-}
-
-static tn_reason check_shape(tn_cbor *reader, uint32_t count)
-{
-    tn_offer offer;
-    tn_source product;
-    return read_offer(reader, count, &offer, &product);
-}
+/* Keys of an offer behind the common ones. */
+enum { PRODUCT = 10, SEQUENCE, DIGEST, CATALOGUE_VERSION, DEADLINE, WINDOW, CONSENT, CANCEL };
+static const tn_shape window[] = {{0, TN_UINT53, 0, NULL}, {0, TN_UINT53, 0, NULL}};
+static const tn_shape own[] = {
+    {PRODUCT, TN_IDENT, TN_NAME_BYTES_MAX, NULL},
+    {SEQUENCE, TN_UINT53, 0, NULL},
+    {DIGEST, TN_BYTES, TN_HASH, NULL},
+    {CATALOGUE_VERSION, TN_UINT53, 0, NULL},
+    {DEADLINE, TN_UINT53, 0, NULL},
+    {WINDOW, TN_TUPLE | TN_OPTIONAL, 2, window},
+    {CONSENT, TN_UINT, 1, NULL},
+    {CANCEL, TN_BOOL, 0, NULL},
+    {0, TN_END, 0, NULL},
+};
 
 tn_reason tn_offer_take(tn_source data)
 {
-    static tn_document found; /* too much for the stack */
+    tn_document found;
     tn_expected expected = {"offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-                            true, tn_now.now, check_shape};
+                            true, tn_now.now, own};
     tn_offer *offer = &tn_stored.offer;
-    tn_source product;
-    tn_cbor reader;
     const tn_floor *before = tn_trust_floor(TN_FLOOR_OFFER, tn_maker.id);
     uint64_t version = before != NULL ? before->version : 0u;
     bool had = before != NULL;
     tn_reason reason = tn_trust_accept(data, &expected, TN_FLOOR_OFFER, tn_maker.id, &found);
-    if (reason != TN_OK || (had && found.version == version)) { /* of one version there is one digest */
+    if (reason != TN_OK || (had && tn_said(&found, TN_VERSION) == version)) { /* of one version there is one digest */
         return reason;
     }
     tn_touch();
-    tn_cbor_open(&reader, found.body);
-    reader.at = found.rest;
-    tn_offer taken;
-    tn_fill(&taken, 0, sizeof(taken));
-    (void)read_offer(&reader, found.count, &taken, &product);
-    if (!tn_equals(product, tn_maker.product, tn_length(tn_maker.product))) {
+    tn_item body = found.body.bytes, hours = tn_at(body, WINDOW);
+    if (!tn_same(tn_string(tn_at(body, PRODUCT)), tn_bytes_of(tn_maker.product))) {
         return TN_WRONG_SUBJECT;
     }
-    tn_copy(offer, &taken, sizeof(*offer));
     offer->here = true;
-    offer->version = found.version;
-    offer->issued = found.issued;
-    offer->has_expires = found.has_expires;
-    offer->expires = found.expires;
+    offer->version = tn_said(&found, TN_VERSION);
+    offer->issued = tn_said(&found, TN_ISSUED);
+    offer->has_expires = tn_at(body, TN_EXPIRES) != NULL;
+    offer->expires = tn_said(&found, TN_EXPIRES);
+    offer->catalogue_version = tn_said(&found, CATALOGUE_VERSION);
+    offer->sequence = tn_said(&found, SEQUENCE);
+    offer->deadline = tn_said(&found, DEADLINE);
+    offer->has_window = hours != NULL;
+    offer->window_from = tn_value(tn_nth(hours, 0));
+    offer->window_to = tn_value(tn_nth(hours, 1));
+    offer->ask = tn_said(&found, CONSENT) != 0u;
+    offer->cancel = tn_is_true(tn_at(body, CANCEL));
+    tn_copy(offer->digest, tn_string(tn_at(body, DIGEST)).bytes, TN_HASH);
     return TN_OK;
 }
 

@@ -23,8 +23,6 @@ void tn_offers_begin_again(tn_patch_track *track, tn_reason reason);
 bool tn_patch_is_signed(const tn_patch_track *track, tn_reason *reason); /* the present root, too, would take it */
 
 /* consent.c */
-/* Whether a notice's header names a patch for this product; how grave it is, and since when. */
-bool tn_notice_mends(tn_source body, const uint8_t digest[TN_HASH], uint64_t *severity, uint64_t *issued);
 void tn_consent_ask(const tn_patch_track *track);
 void tn_consent_ask_again(void);
 void tn_consent_remind(tn_patch_track *track);

@@ -28,17 +28,16 @@ void tn_seats_begin(tn_seats *seats, const tn_root *root, tn_signers keys)
 
 bool tn_seats_may(const tn_seats *seats, uint32_t key, const tn_label *role)
 {
-    tn_root_entry entry;
-    bool has = false;
-    tn_root_entry_open(seats->root, key, &entry);
-    for (; entry.roles > 0u && !has; entry.roles--) {
-        tn_source name;
-        has = tn_cbor_text(&entry.reader, 1, TN_NAME_BYTES_MAX, &name) && names(role, name);
-        if (has && seats->has_author && !seats->root->exercise && names(&seats->author_holder, entry.holder)) {
-            has = names(&seats->author_role, name);
+    tn_item roles = tn_key_part(seats->root, key, TN_KEY_ROLES);
+    tn_source holder = tn_string(tn_key_part(seats->root, key, TN_KEY_HOLDER));
+    bool bound = seats->has_author && !seats->root->exercise && names(&seats->author_holder, holder);
+    for (uint32_t i = 0; tn_nth(roles, i) != NULL; i++) {
+        tn_source name = tn_string(tn_nth(roles, i));
+        if (names(role, name) && (!bound || names(&seats->author_role, name))) {
+            return true;
         }
     }
-    return has;
+    return false;
 }
 
 static uint32_t count_of(uint32_t bits)
@@ -65,6 +64,14 @@ void tn_seats_add(tn_seats *seats, const tn_label *role, uint32_t times)
             seats->able[seats->count++] = (uint16_t)able;
         }
         seats->lacking = seats->lacking || times > 0u;
+    }
+}
+
+void tn_seats_demand(tn_seats *seats, tn_item demands)
+{
+    for (uint32_t i = 0; tn_nth(demands, i) != NULL; i += 2u) {
+        tn_label role = {tn_string(tn_nth(demands, i)), 0};
+        tn_seats_add(seats, &role, (uint32_t)tn_value(tn_nth(demands, i + 1u)));
     }
 }
 
@@ -121,53 +128,43 @@ bool tn_seats_filled(const tn_seats *seats)
     return filled;
 }
 
-bool tn_row_is_met(const tn_root *root, uint32_t row, tn_signers keys, const tn_author *author)
+static bool is_met(const tn_root *root, int32_t row, tn_signers keys, tn_item author)
 {
     tn_seats seats;
-    tn_root_line line;
-    tn_label role;
-    uint32_t times;
     tn_seats_begin(&seats, root, keys);
-    if (author != NULL && author->holder.length > 0u) {
-        seats.has_author = true;
-        seats.author_holder.text = author->holder;
-        seats.author_role.text = author->role;
-    }
-    tn_root_line_open(root, row, &line);
-    while (tn_line_next(&line, &role, &times)) {
-        tn_seats_add(&seats, &role, times);
-    }
+    seats.has_author = author != NULL;
+    seats.author_holder.text = tn_string(tn_nth(author, 0));
+    seats.author_role.text = tn_string(tn_nth(author, 1));
+    tn_seats_demand(&seats, tn_at(tn_nth(root->rows, (uint32_t)row), TN_ROW_DEMANDS));
     return tn_seats_filled(&seats);
 }
 
-int32_t tn_root_row(const tn_root *root, tn_source type, tn_source product)
+int32_t tn_root_row(const tn_root *root, const tn_expected *expected)
 {
+    tn_source product = tn_bytes_of(expected->product != NULL ? expected->product : expected->subject);
     int32_t common = -1;
-    for (uint32_t row = 0; row < root->row_count; row++) {
-        tn_root_line line;
-        tn_root_line_open(root, row, &line);
-        if (!tn_same(line.type, type)) {
+    for (uint32_t i = 0; tn_nth(root->rows, i) != NULL; i++) {
+        tn_item row = tn_nth(root->rows, i), its = tn_at(row, TN_ROW_PRODUCT);
+        if (!tn_same(tn_string(tn_at(row, TN_ROW_TYPE)), tn_bytes_of(expected->type))) {
             continue;
         }
-        if (line.product.length == 0u) {
-            common = (int32_t)row;
-        } else if (tn_same(line.product, product)) {
-            return (int32_t)row;
+        if (its == NULL) {
+            common = (int32_t)i;
+        } else if (tn_same(tn_string(its), product)) {
+            return (int32_t)i;
         }
     }
     return common;
 }
 
-tn_reason tn_root_meets(const tn_root *root, tn_source type, tn_source product, tn_signers signed_by, tn_signers passed,
-                        const tn_author *author)
+tn_reason tn_root_meets(const tn_root *root, int32_t row, tn_signers signed_by, tn_signers passed, tn_item author)
 {
-    int32_t row = tn_root_row(root, type, product);
     if (row < 0) {
         return TN_NO_POLICY_ROW;
     }
-    if (tn_row_is_met(root, (uint32_t)row, signed_by, author)) {
+    if (is_met(root, row, signed_by, author)) {
         return TN_OK;
     }
-    bool unread = passed != 0u && tn_row_is_met(root, (uint32_t)row, signed_by | passed, author);
+    bool unread = passed != 0u && is_met(root, row, signed_by | passed, author);
     return unread ? TN_UNSUPPORTED : TN_THRESHOLD_NOT_MET;
 }

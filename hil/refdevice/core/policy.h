@@ -4,14 +4,14 @@
 
 #include "trust.h"
 
-/* A key as it stands in the root: its COSE_Key, its holder, and a reader that stands before its `roles` texts. */
-typedef struct {
-    tn_cbor reader;
-    tn_source cose, holder;
-    uint32_t roles;
-} tn_root_entry;
+/* Keys of a root's own entries, of an entry for a key, and of a policy row. */
+enum { TN_ROOT_KEYS = 10, TN_ROOT_ROWS, TN_ROOT_EXERCISE };
+enum { TN_KEY_COSE = 1, TN_KEY_ROLES, TN_KEY_HOLDER };
+enum { TN_ROW_TYPE = 1, TN_ROW_DEMANDS, TN_ROW_PRODUCT };
+extern const tn_shape tn_root_own[];
 
-void tn_root_entry_open(const tn_root *root, uint32_t key, tn_root_entry *entry);
+/* What the root says of a key. */
+tn_item tn_key_part(const tn_root *root, uint32_t key, uint32_t part);
 tn_mark tn_root_mark(const tn_root *root, uint32_t key); /* of its thumbprint */
 
 /* A role or holder: as it stands in a document, or its mark only. */
@@ -19,17 +19,6 @@ typedef struct {
     tn_source text;
     tn_mark mark; /* 0: the text counts */
 } tn_label;
-
-/* A policy row; the reader stands before the first of `roles` pairs of role and threshold. */
-typedef struct {
-    tn_cbor reader;
-    tn_source type, product;
-    uint32_t roles;
-} tn_root_line;
-
-void tn_root_line_open(const tn_root *root, uint32_t row, tn_root_line *line);
-/* Read the next role and its threshold; false: there is none. */
-bool tn_line_next(tn_root_line *line, tn_label *role, uint32_t *times);
 
 /* Seats of one demand, a role each, and the holders that are able to take them. */
 typedef struct {
@@ -47,14 +36,10 @@ void tn_seats_begin(tn_seats *seats, const tn_root *root, tn_signers keys);
 bool tn_seats_may(const tn_seats *seats, uint32_t key, const tn_label *role);
 /* `times` more seats for one role. */
 void tn_seats_add(tn_seats *seats, const tn_label *role, uint32_t times);
+/* All that a policy row demands: role -> how many. */
+void tn_seats_demand(tn_seats *seats, tn_item demands);
 /* Say whether every seat can be taken at once, each holder taking one (keys.root.Root.missing is empty). */
 bool tn_seats_filled(const tn_seats *seats);
-/* Whether these keys meet a row; `author` may be NULL. */
-bool tn_row_is_met(const tn_root *root, uint32_t row, tn_signers keys, const tn_author *author);
-
-/* For tn_expected.shape: passes over whatever is there. */
-tn_reason tn_any_shape(tn_cbor *reader, uint32_t count);
-
 /* Forget every floor; the second is the step of a root update that keeps those that the new root would still bear, and
  * writes what they rest on to `to`, an erased page of flash: `from` is where the old root's lies. */
 void tn_floors_clear(void);

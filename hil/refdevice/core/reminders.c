@@ -37,24 +37,27 @@ void tn_notices_installed(void)
 }
 
 /* How many reminders will have been given with the one that is due; 0: none is. */
-static uint32_t reminders_due(const tn_notice_track *track, const tn_header *header)
+static uint32_t reminders_due(const tn_notice_track *track)
 {
-    uint64_t now = tn_warning_time(), pause = header->reminder_pause != 0u ? header->reminder_pause : 1u;
-    if (header->reminders == 0u || track->state != TN_NOTICE_SHOWN || track->reminders >= header->reminders ||
-        now < track->shown + (track->reminders + 1u) * header->reminder_pause) {
+    tn_item reminder = tn_at(tn_notice_header(track), TN_NOTICE_REMINDER);
+    uint32_t pause = (uint32_t)tn_value(tn_nth(reminder, 0)), most = (uint32_t)tn_value(tn_nth(reminder, 1)), due = 0;
+    if (track->state != TN_NOTICE_SHOWN || track->reminders >= most) {
         return 0;
     }
-    uint64_t count = (now - track->shown) / pause;
-    return count < header->reminders ? (uint32_t)count : header->reminders;
+    pause = pause != 0u ? pause : 1u;
+    while (due < most && tn_warning_time() >= track->shown + (due + 1u) * (uint64_t)pause) {
+        due++;
+    }
+    return due > track->reminders ? due : 0u;
 }
 
-static void pass_time(tn_notice_track *track, const tn_header *header)
+static void pass_time(tn_notice_track *track)
 {
     bool confirmed = tn_currency_names(track->id, track->revision, track->digest);
     uint8_t reason = track->reason;
     uint64_t at = confirmed && track->confirmed == 0u ? tn_warning_time() : track->confirmed;
     uint32_t reminders;
-    if (header->expires != 0u && tn_warning_time() >= header->expires) {
+    if (tn_notice_is_over(tn_notice_header(track))) {
         tn_track_move(track, TN_NOTICE_EXPIRED, TN_EXPIRED);
         return;
     }
@@ -66,7 +69,7 @@ static void pass_time(tn_notice_track *track, const tn_header *header)
         track->confirmed = at;
         tn_track_changed();
     }
-    reminders = reminders_due(track, header);
+    reminders = reminders_due(track);
     if (tn_track_on_screen(track) && tn_track_may_draw(track) &&
         (reminders != 0u || tn_track_failed(track) || tn_screen_differs(track, confirmed))) {
         tn_track_draw(track, reminders);
@@ -74,9 +77,9 @@ static void pass_time(tn_notice_track *track, const tn_header *header)
 }
 
 /* Take a notice up again that ended by a wrong clock: whoever sets the time silences nobody. */
-static void revive(tn_notice_track *track, const tn_header *header)
+static void revive(tn_notice_track *track)
 {
-    if (track->state != TN_NOTICE_EXPIRED || header->expires == 0u || tn_warning_time() >= header->expires) {
+    if (track->state != TN_NOTICE_EXPIRED || tn_notice_is_over(tn_notice_header(track))) {
         return;
     }
     track->state = TN_NOTICE_SENT;
@@ -89,10 +92,10 @@ static void revive(tn_notice_track *track, const tn_header *header)
 }
 
 /* Ask for what would be shown if only it were here. */
-static void look_for(tn_notice_track *track, const tn_header *header)
+static void look_for(tn_notice_track *track)
 {
     char topic[TN_TOPIC_ROOM], language[TN_LANGUAGE_BYTES_MAX + 1u];
-    tn_source tag, digest;
+    tn_item header = tn_notice_header(track);
     if (tn_track_needs_pages(track)) {
         (void)tn_topic(topic, "pages", tn_maker.product, track->language, track->id, NULL);
         if (tn_absent(topic)) {
@@ -103,29 +106,29 @@ static void look_for(tn_notice_track *track, const tn_header *header)
         return;
     }
     int32_t chosen = tn_language_choose(header, track->passed_over);
-    if (tn_track_due(track) && track->text_length == 0u && chosen >= 0 &&
-        tn_header_text(header, (uint32_t)chosen, &tag, &digest) && tn_text(tag, language, sizeof(language))) {
-        bool own = tn_equals(tag, tn_maker.language, tn_length(tn_maker.language));
+    if (tn_track_due(track) && track->text_length == 0u && chosen >= 0) {
+        tn_source tag = tn_string(tn_nth(tn_at(header, TN_NOTICE_TEXTS), 2u * (uint32_t)chosen));
+        bool own = tn_same(tag, tn_bytes_of(tn_maker.language));
+        (void)tn_text(tag, language, sizeof(language));
         tn_missing(tn_topic(topic, "text", tn_maker.product, language, track->id, NULL), !own);
     }
 }
 
 void tn_notices_step(void)
 {
-    tn_header header;
     for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
         tn_notice_track *track = &tn_stored.notices[i];
-        if (track->id[0] == '\0' || !tn_header_read(tn_notice_header(track), &header)) {
+        if (track->id[0] == '\0') {
             continue;
         }
         if (tn_track_done(track)) {
-            revive(track, &header);
+            revive(track);
         } else {
-            pass_time(track, &header);
+            pass_time(track);
         }
         if (tn_track_failed(track) && track->text_length != 0u && tn_track_due(track) && tn_track_may_draw(track)) {
             tn_track_present(track);
         }
-        look_for(track, &header);
+        look_for(track);
     }
 }

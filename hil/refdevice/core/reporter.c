@@ -16,59 +16,16 @@ static struct {
     uint8_t asked[16];
 } reporter;
 
-typedef struct {
-    uint8_t nonce[16], next[16];
-    bool has_receipt;
-    uint64_t epoch, sequence, count;
-} answer;
-
-static bool read_nonce(tn_cbor *reader, uint8_t nonce[16])
-{
-    tn_source bytes;
-    if (!tn_cbor_bytes(reader, 16, 16, &bytes)) {
-        return false;
-    }
-    tn_read(bytes, 0, nonce, 16);
-    return true;
-}
-
-static bool read_answer(tn_cbor *reader, uint32_t count, int32_t last, answer *found)
-{
-    uint32_t seen = 0, parts;
-    tn_fill(found, 0, sizeof(*found));
-    for (uint32_t i = 0; i < count; i++) {
-        bool good = tn_cbor_key(reader, &last);
-        switch (good ? last : -1) {
-        case 10:
-            good = read_nonce(reader, found->nonce);
-            break;
-        case 11:
-            good = tn_cbor_array(reader, 2, 2, &parts) && tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, &found->epoch) &&
-                   tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, &found->sequence);
-            found->has_receipt = good;
-            break;
-        case 12:
-            good = tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, &found->count);
-            break;
-        case 13:
-            good = read_nonce(reader, found->next);
-            break;
-        default:
-            good = false;
-        }
-        if (!good) {
-            return false;
-        }
-        seen |= 1u << (last - 10);
-    }
-    return (seen & 0xDu) == 0xDu; /* all but the receipt must be there */
-}
-
-static tn_reason shape(tn_cbor *reader, uint32_t count)
-{
-    answer found;
-    return read_answer(reader, count, 9, &found) ? TN_OK : TN_MALFORMED;
-}
+/* Keys of an answer behind the common ones. */
+enum { NONCE = 10, RECEIPT, COUNT, NEXT };
+static const tn_shape receipt[] = {{0, TN_UINT53, 0, NULL}, {0, TN_UINT53, 0, NULL}};
+static const tn_shape own[] = {
+    {NONCE, TN_BYTES, 16, NULL},
+    {RECEIPT, TN_TUPLE | TN_OPTIONAL, 2, receipt}, /* boot epoch, sequence */
+    {COUNT, TN_UINT53, 0, NULL},
+    {NEXT, TN_BYTES, 16, NULL},
+    {0, TN_END, 0, NULL},
+};
 
 static bool is_one_of(uint8_t nonces[TN_NONCES_MAX][16], uint32_t made, const uint8_t nonce[16])
 {
@@ -90,7 +47,7 @@ static tn_reason open(tn_source data, tn_document *found)
         .product = tn_maker.product,
         .expiring = true,
         .now = tn_now.now,
-        .shape = shape,
+        .own = own,
     };
     uint64_t known = tn_trust_time_floor(true);
     tn_reason reason = tn_trust_accept(data, &expected, TN_FLOOR_ANSWER, tn_maker.id, found);
@@ -108,30 +65,28 @@ static tn_reason open(tn_source data, tn_document *found)
 tn_reason tn_answer_take(tn_source data)
 {
     tn_document found;
-    tn_cbor reader;
-    answer body;
     tn_reason reason = open(data, &found);
     if (reason != TN_OK) {
         return reason;
     }
-    tn_cbor_open(&reader, tn_part(found.body, found.rest, found.body.length - found.rest));
-    (void)read_answer(&reader, found.count, 9, &body);
-    if (!is_one_of(reporter.reports, reporter.reports_made, body.nonce) &&
-        !is_one_of(reporter.wants, reporter.wants_made, body.nonce)) {
+    const uint8_t *nonce = tn_string(tn_at(found.body.bytes, NONCE)).bytes;
+    tn_item newest_sent = tn_at(found.body.bytes, RECEIPT);
+    uint64_t epoch = tn_value(tn_nth(newest_sent, 0)), count = tn_said(&found, COUNT);
+    if (!is_one_of(reporter.reports, reporter.reports_made, nonce) && !is_one_of(reporter.wants, reporter.wants_made, nonce)) {
         tn_log(TN_WRONG_NONCE, "an answer to none of the last nonces");
         return TN_OK;
     }
     reporter.has_asked = true;
-    tn_copy(reporter.asked, body.next, 16);
-    uint64_t covered = body.count < tn_stored.journal_count ? body.count : tn_stored.journal_count;
+    tn_copy(reporter.asked, tn_string(tn_at(found.body.bytes, NEXT)).bytes, 16);
+    uint64_t covered = count < tn_stored.journal_count ? count : tn_stored.journal_count;
     bool trimmed = covered > tn_stored.journal_first;
     if (trimmed) {
         tn_stored.journal_first = covered;
         tn_touch();
     }
-    bool newest = body.epoch > tn_stored.boot_epoch ||
-                  (body.epoch == tn_stored.boot_epoch && body.sequence >= reporter.sequence);
-    if (body.has_receipt && newest) {
+    bool newest = epoch > tn_stored.boot_epoch ||
+                  (epoch == tn_stored.boot_epoch && tn_value(tn_nth(newest_sent, 1)) >= reporter.sequence);
+    if (newest_sent != NULL && newest) {
         reporter.pending = false;
         reporter.pause = RECEIPT_MS_MIN;
         /* The next entries follow at once, but only to a gateway that took some. */

@@ -134,7 +134,7 @@ void tn_notices_installed(void);                      /* another version runs, c
 void tn_notices_acknowledge(void);
 void tn_notices_step(void);
 /* The body of its header and the bytes of its text, as they lie in flash; empty where it is not here. */
-tn_source tn_notice_header(const tn_notice_track *track);
+tn_item tn_notice_header(const tn_notice_track *track);
 tn_source tn_notice_words(const tn_notice_track *track);
 /* What stands on the screen now, line by line; NULL: nothing does. */
 typedef struct {

@@ -58,10 +58,7 @@ static void put_words(page *to, tn_source words)
     char word[64];
     uint32_t length = 0, columns = 0;
     for (uint32_t at = 0; at <= words.length; at++) {
-        char letter = ' ';
-        if (at < words.length) {
-            tn_read(words, at, &letter, 1);
-        }
+        char letter = at < words.length ? (char)words.bytes[at] : ' ';
         bool begins = ((uint8_t)letter & 0xC0u) != 0x80u;
         bool ends = letter == ' ' || letter == '\n';
         if (length > 0u && (ends || (begins && length > sizeof(word) - 4u))) {
@@ -113,28 +110,24 @@ static void put_proof(page *to, const tn_notice_track *track, bool confirmed)
 /* Make the lines of a notice; return how many there are. */
 static uint32_t make(page *to, const tn_notice_track *track, bool confirmed)
 {
-    tn_header header;
-    tn_words words;
-    if (!tn_header_read(tn_notice_header(track), &header) || !tn_words_read(tn_notice_words(track), &words)) {
-        return 0;
-    }
-    if (header.exercise || tn_trust_root()->exercise) {
+    tn_item words = tn_notice_words(track).bytes;
+    if (tn_is_true(tn_at(tn_notice_header(track), TN_NOTICE_EXERCISE)) || tn_trust_root()->exercise) {
         put_text(to, "*** EXERCISE: This is a drill. Nothing is wrong with your device. ***");
         end_line(to);
     }
     put_text(to, "SECURITY NOTICE, SEVERITY");
-    put_text(to, severities[header.severity]);
+    put_text(to, severities[tn_notice_says(track, TN_NOTICE_SEVERITY)]);
     end_line(to);
-    if (tn_words_are_plain(&words)) {
+    if (tn_words_are_plain(words)) {
         for (uint32_t i = 0; i < 6u; i++) {
             put_text(to, labels[i]);
-            put_words(to, words.words[i]);
+            put_words(to, tn_string(tn_at(words, TN_TEXT_TITLE + i)));
             end_line(to);
         }
     } else {
         char number[TN_NUMBER_ROOM];
         put_text(to, "Drawn pages:");
-        put_text(to, tn_number(number, words.page_count));
+        put_text(to, tn_number(number, tn_value(tn_at(words, TN_TEXT_PAGES))));
         end_line(to);
     }
     put_proof(to, track, confirmed);
@@ -152,10 +145,8 @@ uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room)
 
 static bool draw_pages(const tn_notice_track *track)
 {
-    uint8_t dots[TN_PAGE_BYTES]; /* nothing deep is under way when a notice is drawn */
     for (uint32_t at = 0; at < track->pages_length; at += TN_PAGE_BYTES) {
-        tn_read(tn_notice_pages(track), at, dots, TN_PAGE_BYTES);
-        if (!port_display_page(dots)) {
+        if (!port_display_page(tn_notice_pages(track).bytes + at)) {
             return false;
         }
     }
@@ -166,10 +157,6 @@ bool tn_screen_draw(const tn_notice_track *track, bool confirmed)
 {
     char line[LINE_ROOM];
     page count = {UINT32_MAX, 0, line, 0, 0, 0};
-    tn_header header;
-    if (!tn_header_read(tn_notice_header(track), &header)) {
-        return false;
-    }
     const tn_notice_track *before = screen.track;
     screen.track = track;
     screen.confirmed = confirmed;
@@ -182,7 +169,7 @@ bool tn_screen_draw(const tn_notice_track *track, bool confirmed)
         screen.track = before;
         return false;
     }
-    screen.shown = (tn_shown){track, severities[header.severity], confirmed, lines};
+    screen.shown = (tn_shown){track, severities[tn_notice_says(track, TN_NOTICE_SEVERITY)], confirmed, lines};
     return true;
 }
 

@@ -1,4 +1,5 @@
 /* Texts of documents (keys/shapes.py): what the bytes of a name may be. */
+#include "item.h"
 #include "trust.h"
 
 #include <stddef.h>
@@ -35,11 +36,9 @@ static bool within(const range *table, uint32_t count, uint32_t character)
     return false;
 }
 
-/* Read a character of a text that is known to be UTF-8. */
-static uint32_t character_at(tn_source text, uint32_t *at)
+uint32_t tn_character_at(tn_source text, uint32_t *at)
 {
-    uint8_t bytes[4];
-    tn_read(text, *at, bytes, sizeof(bytes));
+    const uint8_t *bytes = text.bytes + *at;
     uint32_t count = bytes[0] < 0xC0u ? 1u : bytes[0] < 0xE0u ? 2u : bytes[0] < 0xF0u ? 3u : 4u;
     uint32_t value = count == 1u ? bytes[0] : bytes[0] & (0x7Fu >> count);
     for (uint32_t i = 1; i < count; i++) {
@@ -49,51 +48,22 @@ static uint32_t character_at(tn_source text, uint32_t *at)
     return value;
 }
 
-typedef enum { IDENT, NAME, WORDS } kind;
-
-static bool fits(tn_source text, kind of)
+bool tn_is_text(tn_source text, uint32_t kind)
 {
     uint32_t at = 0;
     while (at < text.length) {
         bool first = at == 0u;
-        uint32_t character = character_at(text, &at);
+        uint32_t character = tn_character_at(text, &at);
         bool end = first || at == text.length;
-        if (of == IDENT) {
+        if (kind == TN_IDENT) {
             if (!IN(letters, character) && (first || !IN(marks, character))) {
                 return false;
             }
         } else if (IN(controls, character)) {
             return false;
-        } else if (of == NAME && (IN(steering, character) || (end && IN(spaces, character)))) {
+        } else if (kind == TN_NAME && (IN(steering, character) || (end && IN(spaces, character)))) {
             return false;
         }
     }
     return true;
-}
-
-static bool text_of(tn_cbor *reader, uint32_t most, tn_source *value, kind of)
-{
-    if (!tn_cbor_text(reader, 1, most, value)) {
-        return false;
-    }
-    if (!fits(*value, of)) {
-        value->length = 0;
-        reader->bad = true;
-    }
-    return !reader->bad;
-}
-
-bool tn_cbor_ident(tn_cbor *reader, uint32_t most, tn_source *value)
-{
-    return text_of(reader, most, value, IDENT);
-}
-
-bool tn_cbor_name(tn_cbor *reader, uint32_t most, tn_source *value)
-{
-    return text_of(reader, most, value, NAME);
-}
-
-bool tn_cbor_words(tn_cbor *reader, uint32_t most, tn_source *value)
-{
-    return text_of(reader, most, value, WORDS);
 }

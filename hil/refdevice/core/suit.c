@@ -158,7 +158,7 @@ static tn_reason check_block(tn_source block, signing *now)
 
 static tn_reason check_signatures(const tn_envelope *envelope, signing *now)
 {
-    static const char type[] = "patch";
+    static const tn_expected expected = {.type = "patch", .product = tn_maker.product};
     tn_cbor reader;
     uint32_t count = 0;
     tn_fill(now, 0, sizeof(*now));
@@ -179,9 +179,7 @@ static tn_reason check_signatures(const tn_envelope *envelope, signing *now)
     if (now->signed_by == 0u) {
         return now->passed != 0u ? TN_UNSUPPORTED : TN_UNKNOWN_KEY;
     }
-    return tn_root_meets(tn_trust_root(), tn_in_memory(type, sizeof(type) - 1u),
-                         tn_in_memory(tn_maker.product, tn_length(tn_maker.product)), now->signed_by, now->passed,
-                         NULL);
+    return tn_root_meets(tn_trust_root(), tn_root_row(tn_trust_root(), &expected), now->signed_by, now->passed, NULL);
 }
 
 tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)

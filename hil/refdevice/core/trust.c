@@ -5,19 +5,11 @@
 #include "port.h"
 #include "state.h"
 
-static const tn_expected expected_root = {"root", TN_ROOT_BYTES_MAX, TN_ROOT_BYTES_MAX, NULL, NULL, false, 0, tn_any_shape};
+static const tn_expected expected_root = {"root", TN_ROOT_BYTES_MAX, TN_ROOT_BYTES_MAX, NULL, NULL, false, 0, tn_root_own};
 
 static tn_root in_force, candidate;
 static bool in_memory; /* in_force is the root that tn_stored names */
 static bool taken;     /* a root was taken since power-on: the one stored last may lie in the other area */
-
-tn_reason tn_any_shape(tn_cbor *reader, uint32_t count)
-{
-    for (uint32_t i = 0; i < 2u * count && !reader->bad; i++) {
-        (void)tn_cbor_skip(reader, NULL);
-    }
-    return reader->bad ? TN_MALFORMED : TN_OK;
-}
 
 /* Where a root lies; behind it, in its last page, what older floors rest on. */
 static uint32_t place_of(uint32_t page)

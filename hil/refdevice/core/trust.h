@@ -4,20 +4,12 @@
 
 #include "cbor.h"
 #include "crypto.h"
+#include "item.h"
 #include "limits.h"
 #include "tocsin_reasons.h" /* generated: tn_reason, TN_OK, TN_MALFORMED, ... */
 
 /* The bytes of a text that ends with 0; NULL is an empty one. */
 tn_source tn_bytes_of(const char *text);
-
-/* -- texts of documents (keys.shapes): each reads one text of 1 to `most` bytes, and spoils the reader as those of cbor.h -- */
-
-/* Letters, digits, dot, underscore, hyphen; no mark comes first. */
-bool tn_cbor_ident(tn_cbor *reader, uint32_t most, tn_source *value);
-/* One line, read from left to right, without space at its ends. */
-bool tn_cbor_name(tn_cbor *reader, uint32_t most, tn_source *value);
-/* No control character but new line. */
-bool tn_cbor_words(tn_cbor *reader, uint32_t most, tn_source *value);
 
 /* -- COSE -- */
 
@@ -55,16 +47,17 @@ tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature
 
 typedef uint32_t tn_signers; /* bit n: key n of the root */
 
+/* A root that was read. Without any it is all zeros, and has no key. */
 typedef struct {
-    tn_source body; /* as it lies in flash */
-    uint64_t version, issued, expires;
+    tn_source body;              /* as it lies in flash */
+    tn_item keys;                /* array of {1: COSE_Key, 2: roles, 3: holder} */
+    tn_item rows;                /* array of {1: type, 2: {role: threshold}, ?3: product} */
+    tn_signers others;           /* keys of algorithms that this device does not know */
+    uint8_t holder[TN_KEYS_MAX]; /* the first key of the same holder */
+    bool twice;                  /* a key stands twice */
     bool exercise;
-    bool first, narrow, twice;      /* it names no fleet; it names a subject; a key stands twice */
-    uint8_t key_count, row_count;
-    tn_signers others;              /* keys of algorithms that this device does not know */
-    uint8_t holder[TN_KEYS_MAX];    /* the first key of the same holder */
-    uint16_t key_at[TN_KEYS_MAX];   /* offsets in the body: {1: COSE_Key, 2: roles, 3: holder} */
-    uint16_t row_at[TN_ROWS_MAX];   /* offsets in the body: {1: type, 2: {role: threshold}, ?3: product} */
+    uint8_t key_count;
+    uint64_t version, issued, expires;
 } tn_root;
 
 /* Read a root (keys.document.peek), believing nothing: TOO_BIG, MALFORMED, UNSUPPORTED (a key of a kind that the protocol does
@@ -80,33 +73,15 @@ int32_t tn_root_key(const tn_root *root, tn_source kid);
 tn_reason tn_root_verify(const tn_root *root, uint32_t key, const tn_message *message, const tn_signature *signature,
                          tn_source payload);
 
-typedef struct {
-    tn_source holder, role; /* empty: no author */
-} tn_author;
-
-/* Number of the policy row for a type: that of the product, else that without one; -1: there is none. `product` may be
- * empty. (keys.root.Root.demands) */
-int32_t tn_root_row(const tn_root *root, tn_source type, tn_source product);
-/* Say whether signers meet the row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or UNSUPPORTED where
- * `passed`, signatures that this device cannot check, would make up for what is missing. `author` may be NULL. */
-tn_reason tn_root_meets(const tn_root *root, tn_source type, tn_source product, tn_signers signed_by, tn_signers passed,
-                        const tn_author *author);
-
 /* -- documents -- */
 
-/* The seven entries with which every body begins. */
+/* The entries with which every body begins; a type's own have keys from 10 on. */
+enum { TN_TYPE = 1, TN_FLEET, TN_SUBJECTS, TN_VERSION, TN_ISSUED, TN_EXPIRES, TN_AUTHOR };
+
 typedef struct {
-    tn_source body;
+    tn_source body;          /* one item, in the shape of its type */
     uint8_t digest[TN_HASH]; /* of the body */
-    tn_source type, fleet;
-    tn_source subjects;      /* the array's items */
-    uint32_t subject_count;
-    uint64_t version, issued, expires;
-    bool has_expires;        /* false: never */
-    tn_author author;
     tn_signers signed_by;
-    uint32_t rest;  /* offset in the body of the first key that is the type's own */
-    uint32_t count; /* entries from there on */
 } tn_document;
 
 typedef struct {
@@ -117,18 +92,27 @@ typedef struct {
     const char *product;   /* whose policy row counts; NULL: that of `subject`, or else the row without a product */
     bool expiring;         /* refuse it when its time is over */
     uint64_t now;          /* UTC seconds; 0: no idea. tn_trust_accept() knows of a floor under it */
-    /* Checks everything of the body behind the common entries, and nothing else: MALFORMED or TN_OK. It runs at step 5. That
-     * it read to the end is checked by the caller. */
-    tn_reason (*shape)(tn_cbor *reader, uint32_t count);
+    const tn_shape *own;   /* the shape of its own entries */
 } tn_expected;
 
-/* Read the common entries of a body, believing nothing; `signed_by` and `digest` are left alone: MALFORMED. */
-tn_reason tn_document_read(tn_source body, tn_document *found);
+/* Number of the policy row for what is expected: that of the product, else that without one; -1: there is none.
+ * (keys.root.Root.demands) */
+int32_t tn_root_row(const tn_root *root, const tn_expected *expected);
+/* Say whether signers meet a row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or UNSUPPORTED where
+ * `passed`, signatures that this device cannot check, would make up for what is missing. `author`: [holder, role], or NULL. */
+tn_reason tn_root_meets(const tn_root *root, int32_t row, tn_signers signed_by, tn_signers passed, tn_item author);
+
+/* Whether a body begins as every body does, and goes on as `own` says. */
+bool tn_document_fits(tn_source body, const tn_shape *own);
+/* A number that it states; 0 where it does not. */
+uint64_t tn_said(const tn_document *found, uint32_t key);
 /* Whether a document is about this product or device. */
 bool tn_document_is_about(const tn_document *found, const char *subject);
 /* keys.document.open_document, step by step, with the same reason at the same step; `fleet` NULL: none. */
 tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *fleet, const tn_expected *expected,
                            tn_document *found);
+
+#define TN_NOTICE_ID 10u /* the first of a notice's own entries */
 
 /* -- what was accepted -- */
 

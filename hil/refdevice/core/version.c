@@ -40,48 +40,13 @@ bool tn_version_read(const char *words, tn_version_part version[4])
     return false;
 }
 
-bool tn_version_item(tn_cbor *reader, tn_version_part version[4])
+bool tn_version_is_from(tn_item version)
 {
-    uint32_t count;
-    uint64_t part;
-    if (!tn_cbor_array(reader, 4, 4, &count)) {
-        return false;
-    }
     for (uint32_t i = 0; i < 4u; i++) {
-        if (!tn_cbor_uint(reader, most[i], &part)) {
-            return false;
+        uint32_t part = (uint32_t)tn_value(tn_nth(version, i));
+        if (tn_now.installed[i] != part) {
+            return tn_now.installed[i] > part;
         }
-        version[i] = (uint32_t)part;
     }
     return true;
-}
-
-static int compare(const tn_version_part one[4], const tn_version_part other[4])
-{
-    for (uint32_t i = 0; i < 4u; i++) {
-        if (one[i] != other[i]) {
-            return one[i] < other[i] ? -1 : 1;
-        }
-    }
-    return 0;
-}
-
-/* A range is two bounds: null, or a version; the first is in it, the second is not. */
-bool tn_range_item(tn_cbor *reader, const tn_version_part version[4], bool *contains)
-{
-    tn_version_part bound[4];
-    uint32_t count;
-    *contains = true;
-    if (!tn_cbor_array(reader, 2, 2, &count)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < 2u; i++) {
-        if (tn_cbor_peek(reader) == TN_CBOR_SIMPLE) {
-            (void)tn_cbor_null(reader);
-        } else if (tn_version_item(reader, bound)) {
-            bool above = compare(version, bound) >= 0;
-            *contains = *contains && above == (i == 0u);
-        }
-    }
-    return !reader->bad;
 }

@@ -58,41 +58,38 @@ class CRoot(Record):
 
     _fields_ = (
         ("body", Source),
-        *((name, ctypes.c_uint64) for name in ("version", "issued", "expires")),
-        *((name, ctypes.c_bool) for name in ("exercise", "first", "narrow", "twice")),
-        ("key_count", ctypes.c_uint8),
-        ("row_count", ctypes.c_uint8),
+        ("keys", ctypes.c_void_p),
+        ("rows", ctypes.c_void_p),
         ("others", ctypes.c_uint32),
         ("holder", ctypes.c_uint8 * 16),
-        ("key_at", ctypes.c_uint16 * 16),
-        ("row_at", ctypes.c_uint16 * 16),
+        ("twice", ctypes.c_bool),
+        ("exercise", ctypes.c_bool),
+        ("key_count", ctypes.c_uint8),
+        *((name, ctypes.c_uint64) for name in ("version", "issued", "expires")),
     )
-
-
-class Author(Record):
-    """``tn_author``."""
-
-    _fields_ = (("holder", Source), ("role", Source))
 
 
 class Document(Record):
     """``tn_document``."""
 
+    _fields_ = (("body", Source), ("digest", ctypes.c_uint8 * 32), ("signed_by", ctypes.c_uint32))
+
+
+class Entry(Record):
+    """``tn_shape``."""
+
     _fields_ = (
-        ("body", Source),
-        ("digest", ctypes.c_uint8 * 32),
-        ("type", Source),
-        ("fleet", Source),
-        ("subjects", Source),
-        ("subject_count", ctypes.c_uint32),
-        *((name, ctypes.c_uint64) for name in ("version", "issued", "expires")),
-        ("has_expires", ctypes.c_bool),
-        ("author", Author),
-        *((name, ctypes.c_uint32) for name in ("signed_by", "rest", "count")),
+        ("key", ctypes.c_uint8),
+        ("kind", ctypes.c_uint8),
+        ("most", ctypes.c_uint16),
+        ("of", ctypes.c_void_p),
     )
 
 
-SHAPE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Reader), ctypes.c_uint32)
+IDENT, NAME, WORDS, ANY, OPTIONAL = 9, 10, 11, 12, 0x80
+"""``TN_IDENT`` and others: what an entry may be."""
+ANYTHING = (Entry * 57)(*(Entry(key, ANY | OPTIONAL) for key in range(8, 64)), Entry(0, 0))
+"""The shape of entries of any kind behind the common ones."""
 
 
 class Expected(Record):
@@ -106,7 +103,7 @@ class Expected(Record):
         ("product", ctypes.c_char_p),
         ("expiring", ctypes.c_bool),
         ("now", ctypes.c_uint64),
-        ("shape", SHAPE),
+        ("own", ctypes.c_void_p),
     )
 
 
@@ -189,7 +186,6 @@ class Trust:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.lib = core.lib
-        self.any_shape = SHAPE(("tn_any_shape", core.lib))
         core.lib.tn_trust_root.restype = ctypes.POINTER(CRoot)
         core.lib.tn_trust_floor.restype = ctypes.POINTER(CFloor)
         core.lib.tn_trust_time_floor.restype = ctypes.c_uint64
@@ -251,11 +247,10 @@ class Trust:
         self, root: CRoot, type_: str, product: str, signed: int, passed: int, author: tuple[str, str] | None
     ) -> Reason:
         """Ask whether keys meet a row; keys are bits."""
-        kept = [word.encode() for word in (type_, product, *(author or ("", "")))]
-        words = [self.core.in_memory(word) for word in kept]
-        by = Author(words[2], words[3])
-        given = ctypes.byref(by) if author else None
-        return Reason(self.lib.tn_root_meets(ctypes.byref(root), words[0], words[1], signed, passed, given))
+        expected = Expected(type=type_.encode(), product=product.encode())
+        row = self.lib.tn_root_row(ctypes.byref(root), ctypes.byref(expected))
+        by = encode(list(author)) if author else None
+        return Reason(self.lib.tn_root_meets(ctypes.byref(root), row, signed, passed, by))
 
     def expected(
         self,
@@ -265,7 +260,7 @@ class Trust:
         product: str | None = None,
         now: int | None = None,
         expiring: bool = True,
-        shape: Any = None,
+        own: Any = None,
     ) -> Expected:
         """Say what is expected, as a room of the device would."""
         return Expected(
@@ -276,7 +271,7 @@ class Trust:
             product.encode() if product else None,
             expiring,
             now or 0,
-            shape or self.any_shape,
+            ctypes.addressof(own or ANYTHING),
         )
 
     def open_document(
@@ -348,13 +343,13 @@ class Twin:
 
     def accept(self, data: bytes, cls: type[Body], name: str, **asked: Any) -> Reason:
         """Accept a document under a name."""
-        shape = asked.pop("shape", None)
+        own = asked.pop("own", None)
 
         def take() -> Genuine[Any]:
             return self.python.accept(data, cls, name=name, **asked)
 
         self.names.add((cls.TYPE, name))
-        said = self.c.accept(data, self.c.expected(cls, shape=shape, **asked), name)
+        said = self.c.accept(data, self.c.expected(cls, own=own, **asked), name)
         return self._same(verdict(take), said)
 
     def _same(self, python: Reason, c: Reason) -> Reason:

@@ -1,0 +1,94 @@
+/* Items that fitted a shape: nothing here is checked again. */
+#include "item.h"
+
+uint64_t tn_value(tn_item item)
+{
+    if (item == NULL) {
+        return 0;
+    }
+    uint32_t info = *item & 31u;
+    if (info < 24u) {
+        return info;
+    }
+    uint64_t value = 0;
+    for (uint32_t left = 1u << (info - 24u); left > 0u; left--) {
+        value = value << 8 | *++item;
+    }
+    return value;
+}
+
+bool tn_is_true(tn_item item)
+{
+    return item != NULL && *item == TN_CBOR_TRUE;
+}
+
+tn_item tn_first(tn_item item)
+{
+    uint32_t info = *item & 31u;
+    return item + 1u + (info < 24u ? 0u : 1u << (info - 24u));
+}
+
+tn_source tn_string(tn_item item)
+{
+    return tn_in_memory(item != NULL ? tn_first(item) : NULL, (uint32_t)tn_value(item));
+}
+
+tn_item tn_behind(tn_item item)
+{
+    for (uint32_t left = 1; left > 0u; left--) {
+        uint32_t kind = *item >> 5, count = (uint32_t)tn_value(item);
+        item = tn_first(item);
+        if (kind == TN_CBOR_BYTES || kind == TN_CBOR_TEXT) {
+            item += count;
+        } else if (kind == TN_CBOR_ARRAY || kind == TN_CBOR_MAP) {
+            left += kind == TN_CBOR_MAP ? 2u * count : count;
+        } else if (kind == TN_CBOR_TAG) {
+            left++;
+        }
+    }
+    return item;
+}
+
+tn_source tn_whole(tn_item item)
+{
+    return tn_in_memory(item, item != NULL ? (uint32_t)(tn_behind(item) - item) : 0u);
+}
+
+tn_item tn_nth(tn_item array, uint32_t number)
+{
+    uint32_t count = (uint32_t)tn_value(array);
+    if (array == NULL || number >= (*array >> 5 == TN_CBOR_MAP ? 2u * count : count)) {
+        return NULL;
+    }
+    for (array = tn_first(array); number > 0u; number--) {
+        array = tn_behind(array);
+    }
+    return array;
+}
+
+tn_item tn_at(tn_item map, uint32_t key)
+{
+    uint32_t left = (uint32_t)tn_value(map);
+    if (left == 0u) {
+        return NULL;
+    }
+    for (map = tn_first(map); left > 0u; left--) {
+        bool found = tn_value(map) == key;
+        map = tn_behind(map);
+        if (found) {
+            return map;
+        }
+        map = left > 1u ? tn_behind(map) : map;
+    }
+    return NULL;
+}
+
+bool tn_has_text(tn_item array, tn_source text)
+{
+    for (uint32_t i = 0; tn_nth(array, i) != NULL; i++) {
+        if (tn_same(tn_string(tn_nth(array, i)), text)) {
+            return true;
+        }
+    }
+    return false;
+}
