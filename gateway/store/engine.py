@@ -67,13 +67,16 @@ class Session:
         return self.connection.execute(sa.select(table.c.value).where(table.c.key == key)).scalar()
 
     def set_meta(self, key: str, value: str) -> None:
-        """Store a single value."""
+        """Store a single value, behind :meth:`serialise`.
+
+        Of two that set it for the first time, the second then finds it set. And no row of single values is
+        ever locked before: who held one and then waited for that lock, would be waited for by who has it.
+        """
+        self.serialise()
         table = schema.meta
         update = table.update().where(table.c.key == key).values(value=value)
         if self.connection.execute(update).rowcount == 0:
-            self.serialise()  # of two that set it for the first time, the second finds it set
-            if self.connection.execute(update).rowcount == 0:
-                self.connection.execute(table.insert().values(key=key, value=value))
+            self.connection.execute(table.insert().values(key=key, value=value))
 
     def document(self, type_: str, name: str, version: int | None = None) -> Stored | None:
         """Return one version of a document, by default the newest."""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from gateway.store import address, audit, connecting, schema
 from gateway.store.engine import Store
 from keys.errors import DamagedError, InputError, TocsinError, UnavailableError
-from tests.gateway.databases import Server, fresh_place, server
+from tests.gateway.databases import Server, fresh_place, server, until_it_waits
 
 SECRET = "hunter2-hunter2"
 
@@ -96,6 +96,26 @@ def test_numbers_without_gaps_although_many_write_at_once(store: Store) -> None:
         assert max(row.revision for row in session.retained_after(0)) == 45
 
 
+def test_who_sets_a_single_value_holds_nothing_that_a_writer_before_it_may_want(store: Store) -> None:
+    with store.write() as session:
+        session.set_meta("a", "0")
+
+    def second() -> None:
+        with store.write() as session:
+            session.set_meta("a", "second")
+            audit.append(session, "kind", {}, 1)
+
+    thread = threading.Thread(target=second)
+    with store.write() as session:
+        session.serialise()
+        thread.start()
+        until_it_waits(store, thread)
+        session.set_meta("a", "first")
+    thread.join()
+    with store.read() as session:
+        assert session.meta("a") == "second"
+
+
 def test_any_other_write_is_noticed(store: Store, url: str) -> None:
     other = Store.open(url)
     seen = [store.data_version()]
@@ -137,13 +157,16 @@ def test_of_two_that_wait_for_each_other_one_gives_way(store: Store) -> None:
         session.set_meta("a", "0")
         session.set_meta("b", "0")
     both, outcomes = threading.Barrier(2, timeout=20), []
+    row = (
+        schema.meta.update().where(schema.meta.c.key == sa.bindparam("row")).values(value=sa.bindparam("by"))
+    )
 
     def work(first: str, second: str) -> None:
         try:
-            with store.write() as session:
-                session.set_meta(first, first)
+            with store.write() as session:  # past Session.set_meta, which lets nobody come to this
+                session.connection.execute(row, {"row": first, "by": first})
                 both.wait()
-                session.set_meta(second, first)
+                session.connection.execute(row, {"row": second, "by": first})
             outcomes.append("kept")
         except UnavailableError as error:
             outcomes.append(error.code)
