@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import signal
@@ -29,7 +28,7 @@ from gateway.workspace.folder import Workspace
 from keys.errors import InputError, UnavailableError
 from keys.reasons import Reason
 from tests.flow.invariants import ENVIRONMENT, TOCSIN, interrupt, no_anomalies, start
-from tests.flow.test_demo_hil import LIMIT_S, LOGGED, processes_of, tcp_sockets, until_gone
+from tests.flow.test_demo_hil import LIMIT_S, LOGGED, until_gone
 from tests.gateway.brokers import mosquitto
 from tests.hil.conformance.boards import needed
 
@@ -62,35 +61,45 @@ def told(*arguments: str | Path, status: int = 0) -> str:
     return done.stdout
 
 
+def machines(folder: Path) -> list[Path]:
+    """Processes of QEMU that run in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            name = (process / "cmdline").read_bytes().split(b"\0")[0]
+            if name == b"qemu-system-arm" and (process / "cwd").readlink() == folder:
+                found.append(process)
+    return found
+
+
 def qemu_of(folder: Path, demo: subprocess.Popen[bytes], output: Path) -> Path:
     """QEMU's process, once there is one."""
-    needle = os.fsencode(folder / "board" / "flash")
     end = time.monotonic() + LIMIT_S
-    while True:
-        for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                words = (process / "cmdline").read_bytes().split(b"\0")
-                if words[0] == b"qemu-system-arm" and any(needle in word for word in words):
-                    return process
+    while not (found := machines(folder)):
         assert demo.poll() is None, output.read_text()
         assert time.monotonic() < end, output.read_text()
         time.sleep(0.02)
+    return found[0]
 
 
-def ports_of(process: Path) -> set[int]:
-    """Local ports of all sockets that a process has, of any kind."""
+def until_dark(folder: Path) -> None:
+    """Wait until no process of the demo is left."""
+    until_gone(folder)
+    end = time.monotonic() + LIMIT_S
+    while machines(folder):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def sockets_of(process: Path, port: int) -> tuple[set[str], set[str]]:
+    """Inodes of all sockets that a process has, of any kind; and of those that are TCP on one local port."""
     links = set()
     for handle in (process / "fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             links.add(str(handle.readlink()))
-    mine = {found[1] for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
-    ports = set()
-    for name in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6"):
-        for line in (process / "net" / name).read_text().splitlines()[1:]:
-            words = line.split()
-            if words[9] in mine:
-                ports.add(int(words[1].rpartition(":")[2], 16))
-    return ports
+    every = {found[1] for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
+    rows = [line.split() for line in (process / "net" / "tcp").read_text().splitlines()[1:]]
+    return every, {row[9] for row in rows if int(row[1].rpartition(":")[2], 16) == port}
 
 
 def check_summary(folder: Path) -> None:
@@ -147,6 +156,7 @@ def check_pages(folder: Path) -> None:
     assert kept[0].startswith("--- page 1 of 3 ---")
     assert kept[1:17] == braille(drawn[0])
     assert any(ADVISORY in line for line in kept[51:])
+    assert max(map(len, kept)) <= 80  # it fits a terminal of 80 columns
 
 
 def check_commands(folder: Path, where: Path) -> None:
@@ -186,11 +196,11 @@ def test_the_device_in_c_is_warned_patched_and_reported_like_any_other(tmp_path:
             seen = 0
             while demo.poll() is None and seen < 20:
                 try:
-                    assert ports_of(qemu) <= {serial}
-                    assert tcp_sockets(qemu)
+                    every, on_the_line = sockets_of(qemu, serial)
                 except OSError:  # it ended meanwhile
                     break
-                seen += 1
+                assert every <= on_the_line
+                seen += bool(every)
                 time.sleep(0.05)
             assert seen == 20
             assert demo.wait(LIMIT_S) == 0, output.read_text()
@@ -203,7 +213,6 @@ def test_the_device_in_c_is_warned_patched_and_reported_like_any_other(tmp_path:
     assert f"board {BOARD.id} went back to {BOARD.version} by itself" in said
     assert "Drawn pages: 3" in said
     assert f"{BOARD.id} says over its line that it runs {FIXED_VERSION[BOARD.product]}" in said
-    assert max(map(len, said.splitlines())) < 160
     check_summary(folder)
     board = json.loads((folder / "summary.json").read_text())["refdevice"]
     assert board["pressed"] == ["acknowledge", "yes", "yes"]
@@ -211,7 +220,7 @@ def test_the_device_in_c_is_warned_patched_and_reported_like_any_other(tmp_path:
     check_store(folder)
     check_pages(folder)
     check_commands(folder, tmp_path)
-    until_gone(folder)
+    until_dark(folder)
 
 
 @pytest.mark.slow
@@ -232,7 +241,7 @@ def test_the_device_in_c_goes_on_after_ctrl_c_and_after_kill_9(tmp_path: Path) -
             time.sleep(0.02)
         status = interrupt(demo, number)
         assert status == (-signal.SIGKILL if number is signal.SIGKILL else 130), output.read_text()
-        until_gone(folder)
+        until_dark(folder)
     demo = start(*arguments, output=output)
     try:
         assert demo.wait(LIMIT_S) == 0, output.read_text()
@@ -241,8 +250,7 @@ def test_the_device_in_c_goes_on_after_ctrl_c_and_after_kill_9(tmp_path: Path) -
     assert "Traceback" not in output.read_text()
     check_summary(folder)
     check_store(folder)
-    until_gone(folder)
-    assert processes_of(folder) == []
+    until_dark(folder)
 
 
 def test_what_the_device_in_c_lacks_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,6 +287,25 @@ def test_a_build_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.
     assert built.is_file()
     assert built.is_relative_to(tmp_path / "cache")  # nothing is written beside an installed package
     assert sorted(path.name for path in sources.iterdir()) == ["Makefile"]
+
+
+@pytest.mark.slow
+def test_the_sources_of_an_installed_package_are_built_in_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools()
+    here = refdevice.build().parents[1] / "monocypher"
+    installed, cache = tmp_path / "site-packages" / "hil" / "refdevice", tmp_path / "cache"
+    shutil.copytree(refdevice.SOURCES, installed)
+    shutil.copytree(here, cache / "tocsin" / "refdevice" / "monocypher")  # fetched once is enough
+    (cache / "tocsin" / "refdevice" / "monocypher" / "monocypher.c").touch()
+    before = sorted(path for path in installed.rglob("*"))
+    monkeypatch.setattr(refdevice, "SOURCES", installed)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    elf = refdevice.build()
+    assert elf.is_relative_to(cache)
+    assert elf.read_bytes().startswith(b"\x7fELF")
+    assert sorted(path for path in installed.rglob("*")) == before
 
 
 def test_an_unfinished_demo_with_the_device_in_c_is_not_gone_on_with_without_it(tmp_path: Path) -> None:

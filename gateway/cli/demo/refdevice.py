@@ -99,13 +99,11 @@ class Refdevice:
         self._root = workspace.root_documents()[0]
         self._elf = elf.absolute()
         self.kept = self._folder / KEPT
-        self._drawn = 0
 
     def board(self) -> Board:
         """Return it as a machine of QEMU that has one TCP line, and nothing else that reaches it."""
-        display = self._folder / DISPLAY
-        display.parent.mkdir(parents=True, exist_ok=True)
-        memory = f"size=16M,share=on,mem-path={_escaped(self._folder / BOARD / 'flash')}"
+        (self._folder / DISPLAY).parent.mkdir(parents=True, exist_ok=True)
+        memory = f"memory-backend-file,id=psram,size=16M,share=on,mem-path={BOARD}/flash"
         return Board(
             name=self.member.id,
             power=Power(driver="process"),
@@ -118,8 +116,8 @@ class Refdevice:
                 serial=("tcp",),
                 command=(
                     *("-nic", "none"),
-                    *("-serial", f"file:{_escaped(display)}"),
-                    *("-object", f"memory-backend-file,id=psram,{memory}"),
+                    *("-serial", f"file:{DISPLAY}"),  # from the folder, as below: a path may hold a comma
+                    *("-object", memory),
                     *("-machine", "memory-backend=psram"),
                     *("-device", f"{_CLOCK},data={int(time.time())}"),
                     *("-semihosting-config", "enable=on,target=native"),
@@ -150,7 +148,6 @@ class Refdevice:
         """Keep the pages that stand on its display, as pictures and as letters, and the lines below them."""
         text = (self._folder / DISPLAY).read_text(encoding="utf-8", errors="replace")
         drawn = drawn_last(text)
-        self._drawn = len(drawn)
         for number, page in enumerate(drawn, 1):
             pages.image(page).save(self.kept.parent / f"page-{number}.png")
         told = [line for number, page in enumerate(drawn, 1) for line in _captioned(page, number, len(drawn))]
@@ -160,12 +157,8 @@ class Refdevice:
 
     def more(self) -> dict[str, Any]:
         """Return what else ``summary.json`` says of it."""
-        return {"program": f"C, {_MACHINE} in QEMU", "pages": self._drawn}
-
-
-def _escaped(path: Path) -> str:
-    """Write a path as a part of an option of QEMU."""
-    return str(path).replace(",", ",,")
+        drawn = len(list(self.kept.parent.glob("page-*.png")))  # by now it may have nothing left to show
+        return {"program": f"C, {_MACHINE} in QEMU", "pages": drawn}
 
 
 def drawn_last(text: str) -> list[bytes]:

@@ -28,7 +28,7 @@ from gateway.cli.demo.screen import Screen
 from gateway.cli.demo.shows import Shows
 from gateway.cli.demo.stage import ADVISORY, Stage, first_image, no_passphrase
 from gateway.cli.demo.waiting import until
-from gateway.core.rollout import Group, Plan
+from gateway.core.rollout import Group, Plan, RolloutState
 from gateway.core.rollout.plan import Gates, Success, Then, Trip
 from gateway.operations import advisories, patches, rollouts
 from gateway.service.link import Link
@@ -211,7 +211,7 @@ class Scenario:
 
     def _publish_first_build(self, board: Member) -> None:
         workspace, now = self._stage.workspace, int(time.time())
-        if any(view.id == FIRST_ROLLOUT for view in rollouts.status(workspace)):
+        if FIRST_ROLLOUT in self._made_rollouts():
             return
         view = next(view for view in patches.every(workspace) if view.version == FIRST_BUILD)
         self._approve_and_publish(view, now)
@@ -242,6 +242,11 @@ class Scenario:
             "all patches to be confirmed or reverted",
         )
 
+    def _made_rollouts(self) -> frozenset[str]:
+        """Return the rollouts that are there; one whose making was interrupted is made anew."""
+        views = rollouts.status(self._stage.workspace)
+        return frozenset(view.id for view in views if view.state is not RolloutState.CREATING)
+
     def _approve_and_publish(self, view: patches.PatchView, now: int) -> None:
         workspace, reference = self._stage.workspace, str(view.patch.sequence)
         for role in ("release", "security"):
@@ -250,7 +255,7 @@ class Scenario:
 
     def _publish_patches(self) -> None:
         workspace, now = self._stage.workspace, int(time.time())
-        running = {view.id for view in rollouts.status(workspace)}
+        running = self._made_rollouts()
         for view in patches.every(workspace):
             if rollout_name(view.product) in running or view.version == FIRST_BUILD:
                 continue
