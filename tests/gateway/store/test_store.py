@@ -93,6 +93,47 @@ def test_a_damaged_or_foreign_file_is_named_with_its_mend(path: Path, how: str) 
     assert caught.value.mend
 
 
+def test_a_file_is_read_through_once_by_a_process_and_another_in_its_place_as_well(
+    path: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    def note(_c: object, _d: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        for _ in range(3):
+            Store.open(path).close()
+        assert [each for each in said if "quick_check" in each] == ["PRAGMA quick_check(1)"]
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    other = tmp_path / "other.sqlite"
+    Store.create(other).close()
+    scribbled(other)
+    other.replace(path)
+    for _ in range(2):  # told again, as long as it is so
+        with pytest.raises(DamagedError) as caught:
+            Store.open(path)
+        assert caught.value.code == "STORE_DAMAGED"
+
+
+def test_what_one_process_has_read_through_another_reads_through_again(path: Path) -> None:
+    Store.open(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        index = connection.execute("SELECT rootpage FROM sqlite_master WHERE type = 'index'").fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.close()
+    with path.open("r+b") as file:  # in place, in a page that opening has no use for
+        file.seek((index - 1) * size)
+        file.write(b"\xff" * size)
+    Store.open(path).close()
+    opening = f"from gateway.store.engine import Store; Store.open({str(path)!r})"
+    done = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True, check=False)
+    assert "its pages do not fit together" in done.stderr
+
+
 def test_another_schema_version_is_refused(any_place: Path | str) -> None:
     store = Store.open(any_place)
     with store.write() as session:
