@@ -46,14 +46,11 @@ static bool is_typ(tn_source typ, const char *type)
 /* Which keys of the root signed, and which did with what this device cannot check. */
 static tn_reason verify(const tn_message *message, const tn_root *root, tn_signers *signed_by, tn_signers *passed)
 {
-    tn_cbor reader;
     tn_signature signature;
     *signed_by = 0;
     *passed = 0;
-    tn_cbor_open(&reader, message->signatures);
-    for (uint32_t i = 0; i < message->count; i++) {
-        (void)tn_cose_next(message, &reader, &signature);
-        int32_t key = tn_root_key(root, signature.kid);
+    for (uint32_t i = 0; tn_cose_signature(message, i, &signature); i++) {
+        int32_t key = tn_root_key(root, tn_cose_kid(&signature));
         if (key < 0 || (*signed_by >> key & 1u) != 0u) {
             continue; /* of an unknown key: passed over, not refused */
         }
@@ -103,11 +100,11 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
     }
     /* 2. Structure. Nothing unsigned: what the unprotected headers could carry would be anybody's words. */
     tn_reason reason = tn_cose_open(data, TN_COSE_SIGN, false, &message);
-    if (reason == TN_OK && !message.attached) {
+    if (reason == TN_OK && message.payload.bytes == NULL) {
         reason = TN_MALFORMED;
     }
     /* 3. Type, from the protected header: keeps one type's signature from serving another. */
-    if (reason == TN_OK && !is_typ(message.typ, expected->type)) {
+    if (reason == TN_OK && !is_typ(tn_cose_typ(&message), expected->type)) {
         reason = TN_WRONG_TYPE;
     }
     /* 4. Signatures: at least one by a key of the root, and none of those may be wrong. */

@@ -54,7 +54,7 @@ uint64_t tn_trust_time_floor(bool metadata)
 /* Say what a floor rests on, in a form that outlives the root. */
 static void describe(const tn_floor *floor, const tn_root *root, tn_basis *basis)
 {
-    tn_item demands = tn_at(tn_nth(root->rows, floor->row), TN_ROW_DEMANDS);
+    tn_item demands = tn_at(tn_nth(root->rows, floor->row), TN_ROW_DEMANDS), role;
     uint32_t kids = 0, seats = 0;
     tn_fill(basis, 0, sizeof(*basis));
     for (uint32_t key = 0; key < root->key_count; key++) {
@@ -62,8 +62,8 @@ static void describe(const tn_floor *floor, const tn_root *root, tn_basis *basis
             basis->kids[kids++] = tn_root_mark(root, key);
         }
     }
-    for (uint32_t i = 0; tn_nth(demands, i) != NULL; i += 2u) {
-        tn_mark mark = tn_mark_of(tn_string(tn_nth(demands, i)));
+    for (uint32_t i = 0; (role = tn_nth(demands, i)) != NULL; i += 2u) {
+        tn_mark mark = tn_mark_of(tn_string(role));
         for (uint32_t times = (uint32_t)tn_value(tn_nth(demands, i + 1u)); times > 0u; times--) {
             basis->seats[seats++] = mark; /* a root in force demands TN_SIGNATURES_MAX at most (tn_root_check) */
         }

@@ -1,128 +1,240 @@
-/* Bytes held against a shape, without recursion: what is open is kept on a short stack. */
+/* Bytes held against a shape: strict, deterministic CBOR (RFC 8949, 4.2) and what a document may be made of, in one pass and
+ * without recursion: what is open is kept on a short stack. */
 #include "crypto.h"
 #include "item.h"
 #include "limits.h"
 #include "tocsin_limits.h"
 
-#define DEPTH 6u /* of the deepest shape: a notice's bound of a range of a product */
+#define LEVELS (TN_WIRE_CBOR_DEPTH_MAX + 2u) /* the outermost item stands in a level of its own; an empty one may go deeper */
 #define YEAR 31536000u
 #define KIND 0x1Fu
+#define ANY_KIND 0xFFu
 
+/* A container, and how far it has been read. Offsets of bytes that are read are below 65,536. */
 typedef struct {
     const tn_shape *next;
-    tn_source key; /* of a map: the last one */
-    uint32_t left; /* items to come; of a record: entries */
+    uint16_t item_at, key_at, key_length; /* where the present item begins; of a map: the last key */
+    uint16_t left;                        /* items to come; of a record: entries */
     uint8_t kind;
 } level;
+
+typedef struct {
+    tn_source in;
+    uint32_t at;
+    bool bad;
+} reading;
 
 const tn_shape tn_version_parts[] = {
     {0, TN_UINT, 0xFF, NULL}, {0, TN_UINT, 0xFF, NULL}, {0, TN_UINT, 0xFFFF, NULL}, {0, TN_UINT32, 0, NULL}};
 const tn_shape tn_ident[] = {{0, TN_IDENT, TN_NAME_BYTES_MAX, NULL}};
 const tn_shape tn_digest[] = {{0, TN_BYTES, TN_HASH, NULL}};
-const tn_shape tn_uint53[] = {{0, TN_UINT53, 0, NULL}};
+const tn_shape tn_any[] = {{0, TN_ANY, 0, NULL}, {0, TN_ANY, 0, NULL}}; /* an item; or a key and its value */
 
-static void read_leaf(tn_cbor *reader, const tn_shape *shape)
+static uint8_t next_byte(reading *from)
 {
-    static const uint64_t most[] = {0xFFFFFFFFu, TN_WIRE_VERSION_MAX, YEAR};
-    uint32_t kind = shape->kind & KIND;
-    uint64_t number;
-    tn_source string;
-    bool flag;
-    switch (kind) {
-    case TN_BOOL:
-        (void)tn_cbor_bool(reader, &flag);
-        break;
-    case TN_BYTES:
-    case TN_UP_TO:
-        (void)tn_cbor_bytes(reader, kind == TN_BYTES ? shape->most : 0u, shape->most, &string);
-        break;
-    case TN_IDENT:
-    case TN_NAME:
-    case TN_WORDS:
-        reader->bad = !tn_cbor_text(reader, 1, shape->most, &string) || !tn_is_text(string, kind);
-        break;
-    case TN_ANY:
-        (void)tn_cbor_skip(reader, NULL);
-        break;
-    default:
-        (void)tn_cbor_uint(reader, kind == TN_UINT ? shape->most : most[kind - TN_UINT32], &number);
+    if (from->at >= from->in.length) {
+        from->bad = true;
+        return 0;
     }
+    return from->in.bytes[from->at++];
 }
 
-static void begin(tn_cbor *reader, const tn_shape *shape, level *in)
+/* Read a head: its first byte, and its argument in the shortest form that holds it. */
+static uint64_t next_head(reading *from, uint8_t *first)
 {
-    uint32_t least = (shape->kind & TN_SOME) != 0u ? 1u : 0u, kind = shape->kind & KIND;
-    if (kind == TN_ARRAY || kind == TN_TUPLE) {
-        (void)tn_cbor_array(reader, kind == TN_TUPLE ? shape->most : least, shape->most, &in->left);
-    } else {
-        (void)tn_cbor_map(reader, least, kind == TN_RECORD ? UINT32_MAX : shape->most, &in->left);
-        in->left *= kind == TN_MAP ? 2u : 1u;
+    *first = next_byte(from);
+    uint32_t info = *first & 31u;
+    if (info < 24u) {
+        return info;
     }
-    in->kind = (uint8_t)kind;
-    in->next = shape->of;
-    in->key = (tn_source){NULL, 0};
+    uint64_t value = 0;
+    uint32_t size = 1u << (info - 24u);
+    from->bad = from->bad || info > 27u; /* reserved, or a length that is not definite */
+    for (uint32_t i = 0; i < size && !from->bad; i++) {
+        value = value << 8 | next_byte(from);
+    }
+    from->bad = from->bad || (size == 1u ? value < 24u : value >> (4u * size) == 0u);
+    return value;
 }
 
-/* Pass over entries that are not here; false: one of them has to be. */
-static bool pass(level *in, uint32_t key, const tn_shape *own)
+/* Whether bytes are UTF-8 in its shortest form, without surrogates and nothing above U+10FFFF (RFC 3629). */
+static bool is_utf8(tn_source text)
 {
-    while (in->next->key != key || in->next->kind == TN_OWN) {
-        if (in->next->kind == TN_END) {
-            return key == 0u;
-        }
-        if (in->next->kind == TN_OWN) {
-            in->next = own;
-        } else if ((in->next++->kind & TN_OPTIONAL) == 0u) {
+    for (uint32_t at = 0; at < text.length;) {
+        uint8_t lead = text.bytes[at++];
+        uint32_t more = lead < 0x80u ? 0u : lead < 0xE0u ? 1u : lead < 0xF0u ? 2u : 3u;
+        uint8_t low = lead == 0xE0u ? 0xA0u : lead == 0xF0u ? 0x90u : 0x80u;
+        uint8_t high = lead == 0xEDu ? 0x9Fu : lead == 0xF4u ? 0x8Fu : 0xBFu;
+        if ((lead >= 0x80u && lead < 0xC2u) || lead > 0xF4u || more > text.length - at) {
             return false;
+        }
+        for (; more > 0u; more--, low = 0x80u, high = 0xBFu) {
+            uint8_t byte = text.bytes[at++];
+            if (byte < low || byte > high) {
+                return false;
+            }
         }
     }
     return true;
 }
 
-/* The shape of the next item within a container. */
-static const tn_shape *next(tn_cbor *reader, level *in, const tn_shape *own)
+static bool is_tag_allowed(uint64_t tag)
 {
-    uint64_t key;
-    tn_cbor ahead = *reader;
-    if (in->kind == TN_RECORD) {
-        if (!tn_cbor_uint(reader, 0xFF, &key) || key == 0u || !pass(in, (uint32_t)key, own)) {
-            reader->bad = true;
+    /* COSE_Mac0, COSE_Sign1, COSE_Mac, COSE_Sign, SUIT_Envelope, bare SUIT manifest (keys.cbor.TAGS_ALLOWED). */
+    static const uint16_t allowed[] = {17, 18, 97, 98, 107, 1070};
+    uint32_t i = 0;
+    while (i < sizeof(allowed) / sizeof(*allowed) && allowed[i] != tag) {
+        i++;
+    }
+    return i < sizeof(allowed) / sizeof(*allowed);
+}
+
+/* Whether a head may stand where the shape is. */
+static bool is_head_of(const tn_shape *shape, uint8_t first, uint64_t value)
+{
+    static const uint8_t kinds[] = {
+        [TN_UINT] = TN_CBOR_UINT,   [TN_UINT32] = TN_CBOR_UINT, [TN_UINT53] = TN_CBOR_UINT, [TN_PAUSE] = TN_CBOR_UINT,
+        [TN_BOOL] = TN_CBOR_SIMPLE, [TN_BYTES] = TN_CBOR_BYTES, [TN_UP_TO] = TN_CBOR_BYTES, [TN_IDENT] = TN_CBOR_TEXT,
+        [TN_NAME] = TN_CBOR_TEXT,   [TN_WORDS] = TN_CBOR_TEXT,  [TN_ANY] = ANY_KIND,        [TN_ARRAY] = TN_CBOR_ARRAY,
+        [TN_MAP] = TN_CBOR_MAP,     [TN_TUPLE] = TN_CBOR_ARRAY, [TN_RECORD] = TN_CBOR_MAP,  [TN_TAG] = TN_CBOR_TAG,
+    };
+    static const uint64_t wide[] = {0xFFFFFFFFu, TN_WIRE_VERSION_MAX, YEAR};
+    uint32_t kind = shape->kind & KIND;
+    uint64_t most = kind >= TN_UINT32 && kind <= TN_PAUSE ? wide[kind - TN_UINT32] : shape->most;
+    bool exactly = kind == TN_BYTES || kind == TN_TUPLE || kind == TN_TAG;
+    bool some = (shape->kind & TN_SOME) != 0u || (kind >= TN_IDENT && kind <= TN_WORDS);
+    if (kinds[kind] == ANY_KIND) {
+        return true;
+    }
+    if (kind == TN_BOOL) {
+        return first == TN_CBOR_FALSE || first == TN_CBOR_TRUE;
+    }
+    return first >> 5 == kinds[kind] && (value <= most || kind == TN_RECORD) && value >= (exactly ? most : some ? 1u : 0u);
+}
+
+/* Read one item, of a container its head only; return how many items are in it. */
+static uint32_t read_item(reading *from, const tn_shape *shape)
+{
+    uint8_t first;
+    uint64_t value = next_head(from, &first);
+    tn_source content = {from->in.bytes + from->at, (uint32_t)value};
+    if (first == TN_CBOR_NULL && (shape->kind & TN_OR_NULL) != 0u) {
+        return 0;
+    }
+    from->bad = from->bad || !is_head_of(shape, first, value);
+    switch (first >> 5) {
+    case TN_CBOR_BYTES:
+    case TN_CBOR_TEXT:
+        if (from->bad || value > from->in.length - from->at) {
+            from->bad = true;
+            return 0;
         }
-    } else if (in->kind == TN_MAP && in->left % 2u == 0u) {
-        reader->bad = !tn_cbor_text_key(&ahead, UINT32_MAX, &in->key);
+        from->at += content.length;
+        from->bad = first >> 5 == TN_CBOR_TEXT && (!is_utf8(content) || !tn_is_text(content, shape->kind & KIND));
+        return 0;
+    case TN_CBOR_ARRAY:
+    case TN_CBOR_MAP:
+        from->bad = from->bad || value > TN_CBOR_ITEMS_MAX;
+        return content.length << (first >> 5 == TN_CBOR_MAP && (shape->kind & KIND) != TN_RECORD ? 1u : 0u);
+    case TN_CBOR_TAG:
+        from->bad = from->bad || !is_tag_allowed(value);
+        return 1;
+    case TN_CBOR_SIMPLE:
+        from->bad = from->bad || first < TN_CBOR_FALSE || first > TN_CBOR_NULL;
+        return 0;
+    default: /* numbers: the head is all */
+        return 0;
     }
+}
+
+/* Go to the entry of a record with this key; 0: to its end. False: there is none, or one that has to be here is not. */
+static bool go_to(level *in, uint64_t key, const tn_shape *own)
+{
+    for (;; in->next++) {
+        if (in->next->kind == TN_OWN) {
+            in->next = own;
+        }
+        if (in->next->key == key) {
+            return true;
+        }
+        if ((in->next->kind & TN_OPTIONAL) == 0u) {
+            return false;
+        }
+    }
+}
+
+/* The shape of the next item within a container; NULL: none may stand here. */
+static const tn_shape *next_shape(reading *from, level *in, const tn_shape *own)
+{
+    uint8_t first;
     in->left--;
-    if (in->kind == TN_MAP) {
-        return in->next + (in->left % 2u == 0u ? 1 : 0);
+    in->item_at = (uint16_t)from->at;
+    switch (in->kind) {
+    case TN_RECORD: {
+        uint64_t key = next_head(from, &first);
+        in->item_at = (uint16_t)from->at;
+        return !from->bad && first >> 5 == TN_CBOR_UINT && key != 0u && go_to(in, key, own) ? in->next++ : NULL;
     }
-    return in->kind == TN_ARRAY ? in->next : in->next++;
+    case TN_TUPLE:
+        return in->next++;
+    case TN_MAP:
+        return in->next + (in->left % 2u == 0u ? 1 : 0);
+    default:
+        return in->next;
+    }
+}
+
+/* An item is over. Where it is a key, say whether it may be the next one. */
+static bool may_follow(const reading *from, level *in)
+{
+    if (in->kind != TN_MAP || in->left % 2u == 0u) {
+        return true;
+    }
+    tn_source key = {from->in.bytes + in->item_at, from->at - in->item_at};
+    tn_source last = {from->in.bytes + in->key_at, in->key_length};
+    in->key_at = in->item_at;
+    in->key_length = (uint16_t)key.length;
+    return *key.bytes >> 5 <= TN_CBOR_ARRAY && tn_order(key, last) > 0;
+}
+
+static uint8_t container_of(uint32_t kind, uint8_t first)
+{
+    if (kind == TN_RECORD || kind == TN_TUPLE) {
+        return (uint8_t)kind;
+    }
+    return first >> 5 == TN_CBOR_MAP ? TN_MAP : TN_ARRAY;
 }
 
 bool tn_fits(tn_source bytes, const tn_shape *shape, const tn_shape *own)
 {
-    level open[DEPTH];
-    uint32_t depth = 0;
-    tn_cbor reader;
-    tn_cbor_open(&reader, bytes);
+    level open[LEVELS], *in = open;
+    reading from = {bytes, 0, false};
+    *in = (level){shape, 0, 0, 0, 1, TN_ARRAY};
     for (;;) {
-        uint32_t kind = shape->kind & KIND;
-        if ((shape->kind & TN_OR_NULL) != 0u && tn_cbor_peek(&reader) == TN_CBOR_SIMPLE) {
-            (void)tn_cbor_null(&reader);
-        } else if (kind >= TN_ARRAY) {
-            begin(&reader, shape, &open[depth++]);
-        } else {
-            read_leaf(&reader, shape);
-        }
-        while (!reader.bad && depth > 0u && open[depth - 1u].left == 0u) {
-            depth--;
-            reader.bad = open[depth].kind == TN_RECORD && !pass(&open[depth], 0, own);
-        }
-        if (reader.bad || depth == 0u) {
-            return tn_cbor_ended(&reader);
-        }
-        shape = next(&reader, &open[depth - 1u], own);
-        if (reader.bad) {
+        const tn_shape *one = next_shape(&from, in, own);
+        uint32_t items = one != NULL ? read_item(&from, one) : 0u;
+        if (one == NULL || from.bad || (items > 0u && in == &open[TN_WIRE_CBOR_DEPTH_MAX])) {
             return false;
+        }
+        uint32_t kind = one->kind & KIND;
+        uint8_t first = bytes.bytes[in->item_at];
+        if (items > 0u || (kind >= TN_ARRAY && first != TN_CBOR_NULL)) {
+            const tn_shape *of = kind == TN_ANY ? tn_any : one->of;
+            *++in = (level){of, 0, 0, 0, (uint16_t)items, container_of(kind, first)};
+        } else if (!may_follow(&from, in)) {
+            return false;
+        }
+        while (in->left == 0u) { /* what is complete is one item of what it lies in */
+            if (in->kind == TN_RECORD && !go_to(in, 0, own)) {
+                return false;
+            }
+            if (in == open) {
+                return from.at == bytes.length;
+            }
+            in--;
+            if (!may_follow(&from, in)) {
+                return false;
+            }
         }
     }
 }

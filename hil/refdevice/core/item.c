@@ -22,6 +22,11 @@ bool tn_is_true(tn_item item)
     return item != NULL && *item == TN_CBOR_TRUE;
 }
 
+uint32_t tn_kind(tn_item item)
+{
+    return (uint32_t)*item >> 5;
+}
+
 tn_item tn_first(tn_item item)
 {
     uint32_t info = *item & 31u;
@@ -36,7 +41,7 @@ tn_source tn_string(tn_item item)
 tn_item tn_behind(tn_item item)
 {
     for (uint32_t left = 1; left > 0u; left--) {
-        uint32_t kind = *item >> 5, count = (uint32_t)tn_value(item);
+        uint32_t kind = tn_kind(item), count = (uint32_t)tn_value(item);
         item = tn_first(item);
         if (kind == TN_CBOR_BYTES || kind == TN_CBOR_TEXT) {
             item += count;
@@ -57,7 +62,7 @@ tn_source tn_whole(tn_item item)
 tn_item tn_nth(tn_item array, uint32_t number)
 {
     uint32_t count = (uint32_t)tn_value(array);
-    if (array == NULL || number >= (*array >> 5 == TN_CBOR_MAP ? 2u * count : count)) {
+    if (array == NULL || number >= (tn_kind(array) == TN_CBOR_MAP ? 2u * count : count)) {
         return NULL;
     }
     for (array = tn_first(array); number > 0u; number--) {
@@ -73,7 +78,7 @@ tn_item tn_at(tn_item map, uint32_t key)
         return NULL;
     }
     for (map = tn_first(map); left > 0u; left--) {
-        bool found = tn_value(map) == key;
+        bool found = tn_kind(map) == TN_CBOR_UINT && tn_value(map) == key;
         map = tn_behind(map);
         if (found) {
             return map;
@@ -85,8 +90,9 @@ tn_item tn_at(tn_item map, uint32_t key)
 
 bool tn_has_text(tn_item array, tn_source text)
 {
-    for (uint32_t i = 0; tn_nth(array, i) != NULL; i++) {
-        if (tn_same(tn_string(tn_nth(array, i)), text)) {
+    tn_item one;
+    for (uint32_t i = 0; (one = tn_nth(array, i)) != NULL; i++) {
+        if (tn_same(tn_string(one), text)) {
             return true;
         }
     }

@@ -24,6 +24,7 @@ enum {
     TN_MAP,     /* up to `most` entries: texts as of[0] says, values as of[1] */
     TN_TUPLE,   /* an array of `most` items, as of[0], of[1], ... say */
     TN_RECORD,  /* a map with the numbers of `of` as keys */
+    TN_TAG,     /* tag `most` of an item as of[0] says */
     TN_SOME = 0x20,     /* of an array or map: not empty */
     TN_OR_NULL = 0x40,
     TN_OPTIONAL = 0x80  /* of an entry of a record */
@@ -36,7 +37,7 @@ typedef struct tn_shape {
 } tn_shape;
 
 /* What recurs in shapes. */
-extern const tn_shape tn_ident[], tn_digest[], tn_uint53[], tn_version_parts[];
+extern const tn_shape tn_ident[], tn_digest[], tn_version_parts[], tn_any[];
 
 /* Whether all of the bytes are one item, strict, and of this shape; `own` goes on where it says TN_OWN. */
 bool tn_fits(tn_source bytes, const tn_shape *shape, const tn_shape *own);
@@ -52,7 +53,8 @@ tn_source tn_string(tn_item item);     /* what a byte string or a text holds */
 tn_item tn_first(tn_item item);        /* the first within an array or map, or the tagged one: right behind the head */
 tn_item tn_behind(tn_item item);       /* right behind the whole of it */
 tn_source tn_whole(tn_item item);      /* its encoding */
-tn_item tn_at(tn_item map, uint32_t key); /* the value under a number */
+tn_item tn_at(tn_item map, uint32_t key); /* the value under a number; NULL: there is none */
+uint32_t tn_kind(tn_item item);           /* tn_cbor_kind */
 tn_item tn_nth(tn_item array, uint32_t number); /* NULL behind the last; of a map: keys and values in turn */
 
 /* Whether an array of texts has this one. */
@@ -60,7 +62,7 @@ bool tn_has_text(tn_item array, tn_source text);
 
 /* Read a character of a text that is known to be UTF-8. */
 uint32_t tn_character_at(tn_source text, uint32_t *at);
-/* Whether a text is of a kind: TN_IDENT, TN_NAME or TN_WORDS (shapes.c). */
+/* Whether a text is of a kind: TN_IDENT, TN_NAME or TN_WORDS; of any other kind, all are (shapes.c). */
 bool tn_is_text(tn_source text, uint32_t kind);
 
 #endif

@@ -31,8 +31,9 @@ bool tn_seats_may(const tn_seats *seats, uint32_t key, const tn_label *role)
     tn_item roles = tn_key_part(seats->root, key, TN_KEY_ROLES);
     tn_source holder = tn_string(tn_key_part(seats->root, key, TN_KEY_HOLDER));
     bool bound = seats->has_author && !seats->root->exercise && names(&seats->author_holder, holder);
-    for (uint32_t i = 0; tn_nth(roles, i) != NULL; i++) {
-        tn_source name = tn_string(tn_nth(roles, i));
+    tn_item one;
+    for (uint32_t i = 0; (one = tn_nth(roles, i)) != NULL; i++) {
+        tn_source name = tn_string(one);
         if (names(role, name) && (!bound || names(&seats->author_role, name))) {
             return true;
         }
@@ -69,8 +70,9 @@ void tn_seats_add(tn_seats *seats, const tn_label *role, uint32_t times)
 
 void tn_seats_demand(tn_seats *seats, tn_item demands)
 {
-    for (uint32_t i = 0; tn_nth(demands, i) != NULL; i += 2u) {
-        tn_label role = {tn_string(tn_nth(demands, i)), 0};
+    tn_item one;
+    for (uint32_t i = 0; (one = tn_nth(demands, i)) != NULL; i += 2u) {
+        tn_label role = {tn_string(one), 0};
         tn_seats_add(seats, &role, (uint32_t)tn_value(tn_nth(demands, i + 1u)));
     }
 }
@@ -143,8 +145,9 @@ int32_t tn_root_row(const tn_root *root, const tn_expected *expected)
 {
     tn_source product = tn_bytes_of(expected->product != NULL ? expected->product : expected->subject);
     int32_t common = -1;
-    for (uint32_t i = 0; tn_nth(root->rows, i) != NULL; i++) {
-        tn_item row = tn_nth(root->rows, i), its = tn_at(row, TN_ROW_PRODUCT);
+    tn_item row;
+    for (uint32_t i = 0; (row = tn_nth(root->rows, i)) != NULL; i++) {
+        tn_item its = tn_at(row, TN_ROW_PRODUCT);
         if (!tn_same(tn_string(tn_at(row, TN_ROW_TYPE)), tn_bytes_of(expected->type))) {
             continue;
         }

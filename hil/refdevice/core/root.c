@@ -69,7 +69,7 @@ tn_reason tn_root_read(tn_source document, tn_root *root)
     if (reason != TN_OK) {
         return reason;
     }
-    if (!message.attached || !tn_document_fits(message.payload, tn_root_own)) {
+    if (message.payload.bytes == NULL || !tn_document_fits(message.payload, tn_root_own)) {
         return TN_MALFORMED;
     }
     tn_item keys = tn_at(message.payload.bytes, TN_ROOT_KEYS), rows = tn_at(message.payload.bytes, TN_ROOT_ROWS);

@@ -51,6 +51,9 @@ uint32_t tn_character_at(tn_source text, uint32_t *at)
 bool tn_is_text(tn_source text, uint32_t kind)
 {
     uint32_t at = 0;
+    if (kind < TN_IDENT || kind > TN_WORDS) {
+        return true;
+    }
     while (at < text.length) {
         bool first = at == 0u;
         uint32_t character = tn_character_at(text, &at);

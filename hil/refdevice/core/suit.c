@@ -133,11 +133,10 @@ static tn_reason check_block(tn_source block, signing *now)
         return tn_cbor_skip(&reader, NULL) && tn_cbor_ended(&reader) && tagged ? TN_OK : TN_MALFORMED;
     }
     tn_reason reason = tn_cose_open(block, TN_COSE_SIGN1, true, &message);
-    if (reason == TN_OK) {
-        tn_cbor_open(&reader, message.signatures);
-        reason = tn_cose_next(&message, &reader, &signature);
+    int32_t key = -1;
+    if (reason == TN_OK && tn_cose_signature(&message, 0, &signature)) {
+        key = tn_root_key(root, tn_cose_kid(&signature));
     }
-    int32_t key = reason == TN_OK ? tn_root_key(root, signature.kid) : -1;
     if (key < 0) {
         return reason;
     }
@@ -145,7 +144,7 @@ static tn_reason check_block(tn_source block, signing *now)
         now->passed |= 1u << key;
         return TN_OK;
     }
-    if (message.attached || message.unprotected) {
+    if (message.payload.bytes != NULL || !message.bare) {
         return TN_MALFORMED;
     }
     reason = tn_root_verify(root, (uint32_t)key, &message, &signature,

@@ -14,20 +14,16 @@ tn_source tn_bytes_of(const char *text);
 /* -- COSE -- */
 
 typedef struct {
-    tn_source header;   /* protected header of one signer: a byte string's content */
-    tn_source value;    /* the signature */
-    tn_source alg, kid; /* as encoded, of any kind; empty: not stated */
+    tn_source header; /* protected header of one signer: a byte string's content */
+    tn_source value;  /* the signature */
 } tn_signature;
 
 typedef struct {
-    uint32_t tag;
-    tn_source header;     /* protected header of the body, or of the only signer */
-    tn_source typ;        /* as encoded, of any kind; empty: not stated */
-    tn_source payload;
-    bool attached;
-    bool unprotected;     /* something stands in an unprotected header */
-    tn_source signatures; /* the array's items; of a COSE_Sign1 the signature itself */
-    uint32_t count;
+    tn_source header;   /* protected header of the body, or of the only signer */
+    tn_source payload;  /* without bytes (NULL): it is detached */
+    tn_item signatures; /* an array of signers; of a COSE_Sign1 the signature itself */
+    bool many;          /* a COSE_Sign */
+    bool bare;          /* nothing stands in an unprotected header */
 } tn_message;
 
 #define TN_COSE_SIGN 98u
@@ -37,8 +33,11 @@ typedef struct {
  * (a protected header above 512 bytes; the size of the whole is the caller's). `unprotected` false: nothing may stand in an
  * unprotected header. */
 tn_reason tn_cose_open(tn_source data, uint32_t tag, bool unprotected, tn_message *message);
-/* Read the next of message->count signatures. Before the first one: tn_cbor_open(reader, message->signatures). */
-tn_reason tn_cose_next(const tn_message *message, tn_cbor *reader, tn_signature *signature);
+/* Signature number n; false: there are fewer. */
+bool tn_cose_signature(const tn_message *message, uint32_t number, tn_signature *signature);
+/* What the headers state, as encoded, of any kind; empty: nothing. */
+tn_source tn_cose_typ(const tn_message *message);
+tn_source tn_cose_kid(const tn_signature *signature);
 /* Check one signature with one key (keys.cose.check): ALGORITHM_MISMATCH, BAD_SIGNATURE. */
 tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature, const uint8_t key[TN_PUBLIC],
                         tn_source payload);
@@ -67,7 +66,7 @@ tn_reason tn_root_read(tn_source document, tn_root *root);
 tn_reason tn_root_check(const tn_root *root);
 /* SHA-256 over the required members of a key's COSE_Key (RFC 9679). */
 void tn_root_thumbprint(const tn_root *root, uint32_t key, uint8_t digest[TN_HASH]);
-/* Number of the key with this thumbprint, or -1; `kid` is encoded, as in tn_signature. */
+/* Number of the key with this thumbprint, or -1; `kid` is encoded, as tn_cose_kid() says it. */
 int32_t tn_root_key(const tn_root *root, tn_source kid);
 /* tn_cose_check with one key of the root; UNSUPPORTED where it is among `others`, and nothing was checked. */
 tn_reason tn_root_verify(const tn_root *root, uint32_t key, const tn_message *message, const tn_signature *signature,

@@ -37,16 +37,18 @@ def python_says(data: bytes, tag: int, *, unprotected: bool) -> tuple[Reason, co
 def held_to_python(trust: Trust, data: bytes, tag: int, unprotected: bool) -> Reason:
     reason, mine = python_says(data, tag, unprotected=unprotected)
     said, message = trust.open(data, tag, unprotected=unprotected)
-    assert said is reason, data.hex()
+    # Of two faults either may be said: C looks at the shape of the whole before it looks into any header.
+    both = said is not Reason.OK and reason is not Reason.OK and Reason.MALFORMED in {said, reason}
+    assert said is reason or both, data.hex()
     if mine is None:
         return reason
     of = trust.bytes_of
     assert of(message.header) == mine.protected
-    assert (of(message.payload) if message.attached else None) == mine.payload
-    assert of(message.typ) == encoded(mine.header, cose.TYP)
+    assert (of(message.payload) if message.payload.address else None) == mine.payload
+    assert of(trust.typ(message)) == encoded(mine.header, cose.TYP)
     for its, one in zip(trust.signatures(message), mine.signatures, strict=True):
         assert (of(its.header), of(its.value)) == (one.protected, one.value)
-        assert (of(its.alg), of(its.kid)) == (encoded(one.header, cose.ALG), encoded(one.header, cose.KID))
+        assert of(trust.kid(its)) == encoded(one.header, cose.KID)
     return reason
 
 

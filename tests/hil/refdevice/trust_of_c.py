@@ -18,7 +18,6 @@ from keys.signer import Signer
 from keys.trusted import Floor, TrustedSet
 
 from .build import Core, Source
-from .cbor_of_c import Reader
 
 STAGED = "TN_AT_STAGING"
 FLOORS = {"catalogue": 1, "timestamp": 2, "offer": 3, "answer": 4, "notice": 5}
@@ -35,21 +34,18 @@ class Record(ctypes.Structure):
 class Signature(Record):
     """``tn_signature``."""
 
-    _fields_ = (("header", Source), ("value", Source), ("alg", Source), ("kid", Source))
+    _fields_ = (("header", Source), ("value", Source))
 
 
 class Message(Record):
     """``tn_message``."""
 
     _fields_ = (
-        ("tag", ctypes.c_uint32),
         ("header", Source),
-        ("typ", Source),
         ("payload", Source),
-        ("attached", ctypes.c_bool),
-        ("unprotected", ctypes.c_bool),
-        ("signatures", Source),
-        ("count", ctypes.c_uint32),
+        ("signatures", ctypes.c_void_p),
+        ("many", ctypes.c_bool),
+        ("bare", ctypes.c_bool),
     )
 
 
@@ -208,22 +204,30 @@ class Trust:
     def open(self, data: bytes, tag: int, *, unprotected: bool = True) -> tuple[Reason, Message]:
         """Take an envelope apart."""
         message = Message()
-        source = self.put(data)
-        found = self.lib.tn_cose_open(source, tag, ctypes.c_bool(unprotected), ctypes.byref(message))
+        found = self.lib.tn_cose_open(self.put(data), tag, ctypes.c_bool(unprotected), ctypes.byref(message))
         return Reason(found), message
 
     def signatures(self, message: Message) -> list[Signature]:
         """Read the signatures of an opened envelope."""
-        reader = Reader()
-        self.lib.tn_cbor_open(ctypes.byref(reader), message.signatures)
         found = []
-        for _ in range(message.count):
-            found.append(Signature())
-            assert not self.lib.tn_cose_next(
-                ctypes.byref(message), ctypes.byref(reader), ctypes.byref(found[-1])
-            )
-        assert self.lib.tn_cbor_ended(ctypes.byref(reader)) & 1
+        for number in range(16 if message.many else 1):
+            signature = Signature()
+            if not self.lib.tn_cose_signature(ctypes.byref(message), number, ctypes.byref(signature)) & 1:
+                break
+            found.append(signature)
         return found
+
+    def typ(self, message: Message) -> Source:
+        """What its header says of the type, as encoded."""
+        self.lib.tn_cose_typ.restype = Source
+        said: Source = self.lib.tn_cose_typ(ctypes.byref(message))
+        return said
+
+    def kid(self, signature: Signature) -> Source:
+        """What a signer's header says of the key, as encoded."""
+        self.lib.tn_cose_kid.restype = Source
+        said: Source = self.lib.tn_cose_kid(ctypes.byref(signature))
+        return said
 
     def check(self, message: Message, signature: Signature, key: bytes, payload: Source) -> Reason:
         """Check one signature."""
