@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.output import (
+    ByOption,
     DryRunOption,
     JsonOption,
     WorkspaceOption,
@@ -18,6 +19,7 @@ from gateway.cli.output import (
     group,
     now,
     open_workspace,
+    person,
     say,
     table,
     utc,
@@ -78,6 +80,8 @@ def check(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> 
             line(out, f"{fault.message} [{fault.code}]")
         if found.more:
             line(out, f"... and {found.more} more.")
+        for mend in dict.fromkeys(fault.mend for fault in found.faults if fault.mend):
+            line(out, mend)
         if not found.faults:
             line(out, f"The store is whole: the chain, the counts, and {found.reports} reports as committed.")
 
@@ -88,6 +92,27 @@ def check(workspace: WorkspaceOption = None, *, as_json: JsonOption = False) -> 
 
 def _plain(found: stores.Checked) -> dict[str, object]:
     return {"reports": found.reports, "faults": found.faults, "more": found.more}
+
+
+@app.command("recount", epilog=example("store recount"))
+def recount(
+    *,
+    dry_run: DryRunOption = False,
+    by: ByOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Count anew what pages show, where 'store check' says CELLS_WRONG; nobody else writes meanwhile."""
+    found = stores.recount(open_workspace(workspace), now=now(), by=person(by), dry_run=dry_run)
+    verb = "Would mend" if dry_run else "Mended"
+
+    def human(out: Console) -> None:
+        for name, many in found.tables.items():
+            line(out, f"{verb} {name}: {many} {'row' if many == 1 else 'rows'}.")
+        if not found.tables:
+            line(out, "Every count is right: nothing was changed.")
+
+    emit(as_json, {"recounted": found, "dry_run": dry_run}, human)
 
 
 @app.command("backup", epilog=example("store backup store-2030-01-31.backup"))

@@ -22,6 +22,9 @@ from keys.errors import DamagedError, InputError
 
 FINDINGS_MAX: Final = 100  # of one kind, in an answer
 EXPIRE_SECONDS: Final = 6 * 3_600.0
+RECOUNTED: Final = "store.recounted"
+"""Kind of the audit row that says which counts were wrong."""
+_RECOUNT: Final = "Count anew with 'tocsin store recount'."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,17 @@ class Fault:
 
     code: str
     message: str
+    mend: str = ""
+    """What to do about it; empty where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """What a new count of everything gave otherwise."""
+
+    tables: Mapping[str, int]
+    """Table of counts -> rows of it that were wrong."""
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +122,12 @@ def check(workspace: Workspace) -> Checked:
         try:
             audit.verify_chain(store)
         except DamagedError as error:
-            faults.append(Fault(error.code, error.message))
+            faults.append(Fault(error.code, error.message, error.mend))
         faults += _strangers(workspace, store)
         with store.read() as session:
-            faults += [Fault("CELLS_WRONG", f"A count is wrong: {each}.") for each in cells.faults(session)]
+            faults += [
+                Fault("CELLS_WRONG", f"A count is wrong: {each}.", _RECOUNT) for each in cells.faults(session)
+            ]
             faults += [
                 Fault("REPORT_UNEXPLAINED", f"Report {each.digest}: {each.why}{_row(each.row)}.")
                 for each in retention.unexplained(session)
@@ -122,6 +138,27 @@ def check(workspace: Workspace) -> Checked:
             )
 
 
+@operation("POST", "/store/recount", right="store:manage")
+def recount(workspace: Workspace, *, now: float, by: str, dry_run: bool = False) -> Recounted:
+    """Count everything that pages show anew, from what devices, inventory and reports say.
+
+    Nobody else writes meanwhile. What was wrong stands in the audit chain; what was right is left alone.
+
+    Args:
+        workspace: whose store.
+        now: UTC seconds.
+        by: who wants it.
+        dry_run: only say what is wrong.
+    """
+    with workspace.store() as store:
+        store.rehearsing = dry_run
+        with store.write() as session:
+            wrong = cells.recount(session)
+            if wrong:
+                audit.append(session, RECOUNTED, {"by": by, "tables": wrong}, now)
+    return Recounted(wrong, changed=bool(wrong) and not dry_run)
+
+
 def _strangers(workspace: Workspace, store: Store) -> list[Fault]:
     """Return what keeps this store from being that of the workspace; or a root that keeps us from knowing."""
     try:
@@ -129,7 +166,7 @@ def _strangers(workspace: Workspace, store: Store) -> list[Fault]:
     except DamagedError as damage:
         place = damage.where.removeprefix(f"{workspace.path}/")
         return [Fault(damage.code, f"{place}: {damage.message} 'tocsin root restore' brings it back.")]
-    return [] if error is None else [Fault(error.code, error.message)]
+    return [] if error is None else [Fault(error.code, error.message, error.mend)]
 
 
 def require_own(workspace: Workspace, store: Store) -> None:

@@ -94,37 +94,70 @@ def _values(table: sa.Table, key: Key, prefix: str = "") -> dict[str, Any]:
     return {f"{prefix}{column.name}": part for column, part in zip(table.primary_key, key, strict=True)}
 
 
-def recount(session: Session) -> None:
-    """Count everything anew, as after an upgrade; cells and named patches are replaced."""
+def recount(session: Session) -> dict[str, int]:
+    """Count everything anew; where that differs, cells, sums and named patches are replaced.
+
+    From here to its end the transaction is alone in the store.
+
+    Returns:
+        What :func:`differences` would have said before, once named patches were right.
+    """
     session.serialise()
-    session.connection.execute(schema.named_patches.delete())
-    if values := [{"advisory": name, "digest": digest} for name, digest in sorted(_named(session))]:
-        session.connection.execute(schema.named_patches.insert(), values)
-    for table in (*TABLES, *(sums for kinds in tallies.SUMS.values() for sums in kinds)):
-        session.connection.execute(table.delete())
-    move(session, tally(session))
-    _mark_unheard(session)
+    names = _names_wrong(session)
+    if names:
+        session.connection.execute(schema.named_patches.delete())
+        if values := [{"advisory": name, "digest": digest} for name, digest in sorted(_named(session))]:
+            session.connection.execute(schema.named_patches.insert(), values)
+    anew = tally(session)
+    found = _found({schema.named_patches.name: names, **_counts_wrong(session, anew)})
+    if found:
+        for table in (*TABLES, *(sums for kinds in tallies.SUMS.values() for sums in kinds)):
+            session.connection.execute(table.delete())
+        move(session, anew)
+        _mark_unheard(session)
+    return found
+
+
+def differences(session: Session) -> dict[str, int]:
+    """Return table -> rows that a count of everything gives otherwise; empty when all fits."""
+    return _found(
+        {schema.named_patches.name: _names_wrong(session), **_counts_wrong(session, tally(session))}
+    )
 
 
 def faults(session: Session) -> list[str]:
     """Return what in the cells is not as a count of everything says, a sentence each; empty when all fits."""
-    found = []
-    n, u = schema.named_patches, schema.unheard
+    said = {
+        schema.named_patches.name: "the patches that advisories name are not those of their notices",
+        schema.unheard.name: "the devices without a report are others",
+    }
+    return [
+        said.get(name, f"{wrong} rows of {name} are not what a new count gives")
+        for name, wrong in differences(session).items()
+    ]
+
+
+def _found(wrong: Mapping[str, int]) -> dict[str, int]:
+    return {name: many for name, many in wrong.items() if many}
+
+
+def _names_wrong(session: Session) -> int:
+    n = schema.named_patches
     names = session.connection.execute(sa.select(n.c.advisory, n.c.digest))
-    if {tuple(row) for row in names} != _named(session):
-        found.append("the patches that advisories name are not those of their notices")
+    return len({tuple(row) for row in names} ^ _named(session))
+
+
+def _counts_wrong(session: Session, anew: tallies.Tally) -> dict[str, int]:
+    """Hold cells, sums and the devices without a report against a count of everything."""
+    u = schema.unheard
     silent = session.connection.execute(sa.select(u.c.device, u.c.product, u.c.kind))
-    if {tuple(row) for row in silent} != {
-        tuple(row) for query in tallies.unheard(None) for row in session.connection.execute(query)
-    }:
-        found.append("the devices without a report are others")
-    counted_anew = tally(session)
-    for table, counts in (*counted_anew.items(), *tallies.summed(counted_anew).items()):
+    queries = tallies.unheard(None)
+    counted_silent = {tuple(row) for query in queries for row in session.connection.execute(query)}
+    found = {u.name: len({tuple(row) for row in silent} ^ counted_silent)}
+    for table, counts in (*anew.items(), *tallies.summed(anew).items()):
         rows = session.connection.execute(sa.select(*table.primary_key, table.c["count"]))
         stored = {tuple(key): many for *key, many in rows}
-        keys = stored.keys() | counts.keys()
-        if wrong := sum(stored.get(key, 0) != counts[key] for key in keys):
-            found.append(f"{wrong} rows of {table.name} are not what a new count gives")
+        found[table.name] = sum(stored.get(key, 0) != counts[key] for key in stored.keys() | counts.keys())
     return found
 
 

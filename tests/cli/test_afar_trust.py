@@ -103,6 +103,7 @@ def others(folder: Path) -> list[tuple[str | Path, ...]]:
         ("webhook", "list"),
         ("webhook", "show", "none"),
         ("store", "check"),
+        ("store", "recount"),
         ("store", "expire", "--dry-run"),
         ("alerts", "check"),
         ("evidence", "export", "EX-2026-0001", "-o", folder / "evidence.zip"),

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,34 @@ def test_a_report_slipped_in_and_a_count_turned_round_are_found(
     plain = tocsin("store", "check", env=here)
     assert plain.status == 1
     assert plain.out.count("[REPORT_UNEXPLAINED]") == 2
+
+
+def test_wrong_counts_are_counted_anew_and_the_chain_says_which(
+    workspace: Workspace, tocsin: Tocsin, here: dict[str, str]
+) -> None:
+    def rows() -> list[dict[str, Any]]:
+        return list(tocsin("audit", "list", "--kind", "store.", "--json", env=here).json["rows"])
+
+    assert tocsin("store", "recount", env=here).out == "Every count is right: nothing was changed.\n"
+    with sqlite3.connect(workspace.store_path) as raw:
+        raw.execute("UPDATE device_cells SET count = count + 1")
+        (many,) = raw.execute("SELECT count(*) FROM device_cells").fetchone()
+        raw.execute("DELETE FROM unheard WHERE device = (SELECT min(device) FROM unheard)")
+    raw.close()
+    wrong = {"device_cells": many, "unheard": 1}
+    (fault, *_) = tocsin("store", "check", "--json", env=here).json["faults"]
+    assert (fault["code"], fault["mend"]) == ("CELLS_WRONG", "Count anew with 'tocsin store recount'.")
+    assert tocsin("store", "check", env=here).out.count("tocsin store recount") == 1
+    tried = tocsin("store", "recount", "--dry-run", "--json", env=here).json
+    assert tried == {"recounted": {"tables": wrong, "changed": False}, "dry_run": True}
+    assert (tocsin("store", "check", env=here).status, rows()) == (1, [])
+    done = tocsin("store", "recount", "--by", "exercise-anna", env=here)
+    assert sorted(done.out.splitlines()) == [f"Mended device_cells: {many} rows.", "Mended unheard: 1 row."]
+    assert tocsin("store", "check", env=here).status == 0
+    again = tocsin("store", "recount", "--json", env=here).json
+    assert again == {"recounted": {"tables": {}, "changed": False}, "dry_run": False}
+    (row,) = rows()
+    assert (row["kind"], row["data"]) == ("store.recounted", {"by": "exercise-anna", "tables": wrong})
 
 
 def test_a_backup_of_another_fleet_or_no_backup_is_refused_and_changes_nothing(

@@ -53,8 +53,12 @@ def test_whatever_happens_cells_are_what_a_count_gives(any_store: Store, seed: i
     )
     uncounted = {"unheard", "named_patches"}
     assert not any(row[-1] <= 0 for name in kept.keys() - uncounted for row in kept[name])
+    counts = [schema.metadata.tables[name] for name in kept]
     with any_store.write() as session:
-        cells.recount(session)
+        assert cells.recount(session) == {}
+        for table in counts:
+            session.connection.execute(table.delete())
+        assert cells.recount(session) == {name: len(rows) for name, rows in kept.items() if rows}
     assert contents(any_store) == kept
     with any_store.read() as session:
         for account in (None, "north"):
@@ -94,7 +98,10 @@ def test_cells_that_were_changed_are_found_and_counted_anew(any_store: Store) ->
     assert [fault.split(" ")[0] for fault in world.faults()][:2] == ["the", "the"]
     assert any("device_sums" in fault for fault in world.faults())
     with any_store.write() as session:
-        cells.recount(session)
+        many = session.connection.execute(sa.select(sa.func.count()).select_from(c)).scalar_one()
+        found = cells.recount(session)
+        assert found == {"named_patches": 1, "unheard": 1, "device_sums": many}
+        assert cells.recount(session) == {}
     assert world.faults() == []
 
 
