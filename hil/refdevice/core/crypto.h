@@ -1,4 +1,4 @@
-/* SHA-256, SHA-512, Ed25519 over bytes that may lie in flash; CRCs. The curve is Monocypher's, the rest stands here. */
+/* SHA-256, SHA-512, Ed25519 over bytes that may lie in flash; CRCs. */
 #ifndef TN_CRYPTO_H
 #define TN_CRYPTO_H
 

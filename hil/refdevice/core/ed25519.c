@@ -1,91 +1,112 @@
+/* Ed25519 (RFC 8032, 5.1). Whoever signs does the same steps for every key and message of one length. */
 #include "crypto.h"
 #include "curve.h"
-#include "monocypher.h"
 
-/* y of the four points of order 8, little-endian: the other four of low order have y = 0, 1 and p - 1. */
-static const uint8_t order_8[2][TN_PUBLIC] = {
-    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
-     0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
-    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-     0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
-};
+#define WORDS 8u
 
-bool tn_ed25519_is_key(const uint8_t key[TN_PUBLIC])
+/* L, the order of the base point: 2^252 and a little more; words from the least on. */
+static const uint32_t order[WORDS] = {0x5CF5D3EDu, 0x5812631Au, 0xA2F79CD6u, 0x14DEF9DEu, 0, 0, 0, 0x10000000u};
+static const uint32_t one[WORDS] = {1};
+
+/* Make `to` scale * to + factor * more, but what stands above its words: that is returned. */
+static int32_t blend(uint32_t to[WORDS], uint32_t scale, const uint32_t more[WORDS], int32_t factor)
 {
-    uint8_t y[TN_PUBLIC];
-    tn_copy(y, key, TN_PUBLIC);
-    y[31] &= 0x7Fu;
-    uint8_t any = y[31]; /* bits set in the bytes above the lowest */
-    uint8_t all = y[31] | 0x80u;
-    for (uint32_t i = 1; i < 31u; i++) {
-        any |= y[i];
-        all &= y[i];
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < WORDS; i++) {
+        sum += (int64_t)((uint64_t)to[i] * scale) + (int64_t)factor * more[i];
+        to[i] = (uint32_t)sum;
+        sum >>= 32;
     }
-    if (any == 0u && y[0] <= 1u) {
-        return false;
-    }
-    if (all == 0xFFu && y[0] >= 0xECu) { /* p - 1, and what is not below p */
-        return false;
-    }
-    return tn_compare(y, order_8[0], TN_PUBLIC) != 0 && tn_compare(y, order_8[1], TN_PUBLIC) != 0;
+    return (int32_t)sum;
 }
 
-/* SHA-512 of up to two short strings and the parts, modulo L. Apart from its callers, whose stack the curve needs. */
-static void hash_to_scalar(const uint8_t *one, const uint8_t *two, const tn_source *parts, uint32_t count,
-                           uint8_t scalar[32])
+/* The same modulo L, of numbers below L; scale is 256 at most, factor 255. As many times L as there are 2^252 in the
+ * sum may be too many, but by one only. */
+static void step(uint32_t to[WORDS], uint32_t scale, const uint32_t more[WORDS], uint32_t factor)
 {
-    tn_sha512 hash;
-    uint8_t digest[64];
-    tn_sha512_begin(&hash);
-    tn_sha512_add(&hash, one, 32);
-    tn_sha512_add(&hash, two, two == NULL ? 0u : 32u);
-    for (uint32_t i = 0; i < count; i++) {
-        tn_sha512_add_source(&hash, parts[i]);
+    int32_t above = blend(to, scale, more, (int32_t)factor);
+    above += blend(to, 1, order, -(int32_t)((uint32_t)above << 4 | to[WORDS - 1u] >> 28));
+    (void)blend(to, 1, order, -above);
+}
+
+/* A number of up to 64 bytes, the least first, times another one, modulo L. */
+static void multiply(uint32_t to[WORDS], const uint8_t *bytes, uint32_t count, const uint32_t times[WORDS])
+{
+    tn_fill(to, 0, sizeof(*to) * WORDS);
+    while (count > 0u) {
+        count--;
+        step(to, 256, times, bytes[count]);
     }
-    tn_sha512_end(&hash, digest);
-    crypto_eddsa_reduce(scalar, digest);
+}
+
+static void write(uint8_t bytes[32], const uint32_t number[WORDS])
+{
+    for (uint32_t i = 0; i < 32u; i++) {
+        bytes[i] = (uint8_t)(number[i / 4u] >> (8u * (i % 4u)));
+    }
+}
+
+/* SHA-512 of up to two strings of 32 bytes and the parts. Apart from its callers, whose stack the curve needs. */
+static void hash(const uint8_t *first, const uint8_t *second, const tn_source *parts, uint32_t count,
+                 uint8_t digest[64])
+{
+    tn_sha512 sha;
+    tn_sha512_begin(&sha);
+    tn_sha512_add(&sha, first, 32);
+    tn_sha512_add(&sha, second, second == NULL ? 0u : 32u);
+    for (uint32_t i = 0; i < count; i++) {
+        tn_sha512_add_source(&sha, parts[i]);
+    }
+    tn_sha512_end(&sha, digest);
 }
 
 bool tn_ed25519_check(const uint8_t key[TN_PUBLIC], const uint8_t signature[TN_SIGNATURE], const tn_source *parts,
                       uint32_t count)
 {
-    uint8_t hash[32];
-    if (!tn_ed25519_is_key(key)) {
+    uint8_t digest[64];
+    uint32_t number[WORDS];
+    multiply(number, signature + 32, 32, one);
+    write(digest, number);
+    if (tn_compare(digest, signature + 32, 32) != 0) { /* S is not below L */
         return false;
     }
-    hash_to_scalar(signature, key, parts, count, hash);
-    return tn_curve_check(signature, key, hash);
+    hash(signature, key, parts, count, digest);
+    multiply(number, digest, 64, one);
+    write(digest, number);
+    return tn_curve_check(signature, key, digest);
 }
 
-/* RFC 8032, 5.1.5: the secret scalar, and behind it what the nonces are made of. Nothing is wiped: the seed itself
- * stays in memory and in flash as long as the device runs. */
-static void expand(const uint8_t seed[TN_PUBLIC], uint8_t secret[64])
+/* 5.1.5: the secret scalar, modulo L, and in the upper half of the digest what nonces are made of. Nothing is wiped:
+ * the seed itself stays in memory and in flash as long as the device runs. */
+static void expand(const uint8_t seed[TN_PUBLIC], uint8_t digest[64], uint32_t secret[WORDS], uint8_t key[TN_PUBLIC])
 {
-    tn_sha512 hash;
-    tn_sha512_begin(&hash);
-    tn_sha512_add(&hash, seed, TN_PUBLIC);
-    tn_sha512_end(&hash, secret);
-    crypto_eddsa_trim_scalar(secret, secret);
+    hash(seed, NULL, NULL, 0, digest);
+    digest[0] &= 0xF8u;
+    digest[31] = (uint8_t)((digest[31] & 0x7Fu) | 0x40u);
+    multiply(secret, digest, 32, one);
+    write(key, secret);
+    tn_curve_base(key, key);
 }
 
 void tn_ed25519_public(const uint8_t seed[TN_PUBLIC], uint8_t key[TN_PUBLIC])
 {
-    uint8_t secret[64];
-    expand(seed, secret);
-    tn_curve_base(secret, key);
+    uint8_t digest[64];
+    uint32_t secret[WORDS];
+    expand(seed, digest, secret, key);
 }
 
 void tn_ed25519_sign(const uint8_t seed[TN_PUBLIC], const tn_source *parts, uint32_t count,
                      uint8_t signature[TN_SIGNATURE])
 {
-    uint8_t secret[64];
-    uint8_t nonce[32];
-    uint8_t key[TN_PUBLIC];
-    uint8_t hash[32];
-    expand(seed, secret);
-    tn_curve_base(secret, key);
-    hash_to_scalar(secret + 32, NULL, parts, count, nonce);
-    tn_curve_base(nonce, signature);
-    hash_to_scalar(signature, key, parts, count, hash);
-    crypto_eddsa_mul_add(signature + 32, hash, secret, nonce);
+    uint8_t digest[64], key[TN_PUBLIC];
+    uint32_t secret[WORDS], nonce[WORDS], sum[WORDS];
+    expand(seed, digest, secret, key);
+    hash(digest + 32, NULL, parts, count, digest);
+    multiply(nonce, digest, 64, one);
+    write(signature, nonce);
+    tn_curve_base(signature, signature);
+    hash(signature, key, parts, count, digest);
+    multiply(sum, digest, 64, secret);
+    step(sum, 1, nonce, 1);
+    write(signature + 32, sum);
 }
