@@ -1,21 +1,16 @@
-"""The flows in which the power goes, and their steps: each can be done again, as a broker and an owner would."""
+"""The flows in which the power goes."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from advisories import suit
-from advisories.report import journal_genesis, journal_head
-from advisories.smp import Rc
-from advisories.states import PATCH_ENDED, NoticeState, PatchState
+from advisories.states import NoticeState, PatchState
 from hil.conformance import patches
-from hil.conformance.bench import Bench
 from hil.conformance.fleet import FIXED, NOW
 from hil.conformance.patches import SELF_TEST_FAILS
-from hil.conformance.rows import PLAIN, Make, Scene, Step, must
+from hil.conformance.rows import Scene, Step
 from hil.conformance.serving import Serve, by_digest
 from hil.conformance.steps import Notice, Patch, Send, Shows, State
 from hil.conformance.table import notices
@@ -31,211 +26,25 @@ from hil.conformance.table.common import (
     genuine,
     signed,
 )
+from hil.conformance.table.flow import patched
 from hil.conformance.table.pages import DRAWN, PAGES
 from hil.conformance.table.roots import TAKEN
 from hil.conformance.table.suits import approved, digest_of, offers, plan
-from hil.errors import SmpRefused
 from keys.reasons import Reason
 
-from .walk import ROUNDS_MAX, CutBench, Flow
+from .steps import ACKNOWLEDGE, COLD, ERASED, PROVISIONED, SETTLED, UP, Bring, Does, presses, refused
+from .walk import CutBench, Flow
 
 N, P, R = NoticeState, PatchState, Reason
-SPARE_OFFERS = 3
-"""New offers of a patch whose trial the power has ended."""
-
-
-@dataclass(frozen=True)
-class Does:
-    """A step in words, and what it does."""
-
-    words: str
-    act: Callable[[Any, Scene], object] = field(hash=False)
-    forgets: bool = False
-    """It makes the board forget everything: floors and journal begin anew."""
-
-    def do(self, bench: Bench, scene: Scene) -> None:
-        """Do it."""
-        self.act(bench, scene)
-
-    def told(self) -> str:
-        """Return it in words."""
-        return self.words
-
-
-UP = Does("the way to the gateway opens", lambda bench, _: bench.carrier())
-
-
-def _acknowledge(bench: CutBench, scene: Scene) -> None:
-    try:
-        bench.calm(lambda: bench.notifier.press("acknowledge"))
-    except SmpRefused as error:
-        must(error.rc == Rc.EBADSTATE, error.message)
-    Notice(ID, N.ACKNOWLEDGED).do(bench, scene)
-
-
-ACKNOWLEDGE = Does("the owner acknowledges", _acknowledge)
-
-
-def presses(button: str, state: PatchState, which: Callable[[Scene], bytes]) -> Does:
-    """The owner answers, unless that was stored before the power went: then the patch has gone on from there."""
-
-    def act(bench: CutBench, scene: Scene) -> None:
-        found = bench.patch(scene, which(scene))
-        must(found is not None, "the patch is forgotten")
-        if found is not None and found[0] is P.WAITING_FOR_CONFIRMATION:
-            bench.calm(lambda: bench.notifier.press(button))
-            found = bench.patch(scene, which(scene))
-        must(found is not None and found[0] is state, f"with {button} the patch is {found}")
-
-    return Does(f"the owner presses {button}", act)
-
-
-def refused(topic: str, make: Make, reason: Reason) -> Does:
-    """A message is refused; what was refused before is not looked at again, and changes nothing either."""
-
-    def act(bench: CutBench, scene: Scene) -> None:
-        before = bench.state()
-        found = bench.send(scene.topic(topic), make(scene))
-        must(found.number == reason, f"{topic}: the verdict is {found.name}, not {reason.name}")
-        bench.hold(before, bench.state())
-        after = bench.state()
-        for name in ("root", "installed", "slot", "floors", "kids"):
-            must(getattr(before, name) == getattr(after, name), f"a refused message changed {name}")
-
-    return Does(f"{topic} -> {reason.name}", act)
-
-
-@dataclass(frozen=True)
-class Bring:
-    """What the patch needs is brought until it ends so; one whose trial the power has ended is offered anew."""
-
-    payload: bytes
-    ends: PatchState = P.SUCCEEDED
-    which: Callable[[Scene], bytes] = patches.patch_digest
-    envelope: Step = Send(TO["patch"], genuine("patch"))
-
-    def do(self, bench: Bench, scene: Scene) -> None:
-        """Bring it."""
-        assert isinstance(bench, CutBench)
-        for _ in range(SPARE_OFFERS):
-            found = bench.patch(scene, self.which(scene))
-            must(found is not None, "the patch is forgotten")
-            if found is not None and found[0] is P.ROLLED_BACK is not self.ends:
-                self._again(bench, scene)
-            bench.carrier()
-            Serve(by_digest(self.payload), tuple(PATCH_ENDED), which=self.which).do(bench, scene)
-            found = bench.patch(scene, self.which(scene))
-            if found is not None and found[0] is self.ends:
-                return
-            must(
-                found is not None and found[0] is P.ROLLED_BACK, f"the patch is {found}, not {self.ends.name}"
-            )
-        must(False, "it was rolled back again and again")
-
-    def _again(self, bench: CutBench, scene: Scene) -> None:
-        """Offer it anew: the power went in its trial, and it was taken back."""
-        must(bench.state().installed == "1.4.1", "rolled back, and the old image does not run")
-        again = scene.memory["again"] = scene.memory.get("again", 0) + 1
-        fields = {"digest": self.which(scene), "version": NOW + 20 + again, "issued": NOW + 20 + again}
-        offer = Send(TO["offer"], signed(lambda s: s.fleet.offer(**fields)))
-        for step in (offer, self.envelope, presses("yes", P.DOWNLOADING, self.which)):
-            step.do(bench, scene)
-
-    def told(self) -> str:
-        """Return it in words."""
-        return f"the patch is brought until it is {self.ends.name}"
-
-
-def _settled(bench: CutBench, scene: Scene) -> None:
-    """Take reports and answer them with receipts, until all of the journal is covered; its head must be right."""
-    bench.carrier()
-    for _ in range(ROUNDS_MAX):
-        bench.listen(scene)
-        state = bench.state()
-        newest = bench.said.reports[-1] if bench.said.reports else None
-        if (
-            newest is not None
-            and newest.boot_epoch == state.epoch
-            and scene.memory.get("order") != newest.order
-        ):
-            _answer(bench, scene, newest)
-        journal = bench.said.journal
-        if len(journal) == state.journal == scene.memory.get("covered"):
-            head = journal_head(journal_genesis(scene.fleet.id, scene.facts.device), journal)
-            must(head == state.head, "the journal's head is not the hash of its entries")
-            return
-        bench.pass_time(30)
-    must(False, f"of {bench.state().journal} entries of the journal {len(bench.said.journal)} were reported")
-
-
-def _answer(bench: CutBench, scene: Scene, report: Any) -> None:
-    covers = min(report.journal_count, len(bench.said.journal))
-    number = scene.memory["answers"] = scene.memory.get("answers", 0) + 1
-    fields = {
-        "nonce": report.nonce,
-        "receipt": report.order,
-        "journal_count": covers,
-        "version": NOW + 70 + number,
-        "issued": NOW + 70,
-    }
-    found = bench.send(scene.topic(TO["answer"]), scene.fleet.signed(scene.fleet.answer(**fields)))
-    must(found.number in {R.OK, R.WRONG_NONCE}, f"the answer is {found.name}")
-    if found.number == R.OK:
-        scene.memory["order"], scene.memory["covered"] = report.order, covers
-
-
-SETTLED = Does("all is reported and receipted", _settled)
-
-
-def _cold(bench: CutBench, _scene: Scene) -> None:
-    """Take the power away while nothing is done, and give it back."""
-    bench.board.power_on()
-    if bench.up:
-        bench.carrier()
-
-
-COLD = Does("the power goes while it rests, and comes back", _cold)
-
-
-def _provision(bench: CutBench, scene: Scene) -> None:
-    """Erase it and give it everything; where the power went, all of it again."""
-    fleet = PLAIN.fleet(bench.facts)
-    notifier = bench.notifier
-    notifier.provision("erase")
-    notifier.provision("key", b"\x05" * 32)
-    notifier.provision("root", notifier.put(fleet.root_document))
-    notifier.provision("version", b"1.4.1")
-    notifier.provision("id", scene.facts.device.encode())
-    state = bench.restart()
-    must(
-        (state.installed, state.root) == ("1.4.1", 1),
-        f"provisioned, it is {state.installed}, root {state.root}",
-    )
-    must(state.floors.get("root") == 1 and not state.notices, "provisioned, it is not new")
-
-
-def _erase(bench: CutBench, scene: Scene) -> None:
-    bench.notifier.provision("erase")
-    state = bench.restart()
-    must(not state.notices and not state.patches, "erased, it still knows something")
-    bench.said = type(bench.said)()
-    scene.memory.clear()
-
-
-def _altered(bench: CutBench, scene: Scene) -> None:
-    """Bring other bytes, until the patch has failed; nothing of them may ever run."""
-    if bench.patch(scene, patches.patch_digest(scene)) != (P.FAILED, R.DIGEST_MISMATCH):
-        bench.carrier()
-        digest = hashlib.sha256(IMAGE).digest()
-        Serve(lambda _: {digest: bytes(len(IMAGE))}, (P.FAILED,), ends=R.DIGEST_MISMATCH).do(bench, scene)
-
-
-# -- documents of the flows
 
 FAILS = patches.image(fill="fails", marks=SELF_TEST_FAILS)
 FAILING = plan(suit.Payload((patches.file(FAILS),), version=FIXED))
-LONG_IMAGE = patches.image(fill="long", size=9_000)
+LONG_IMAGE = patches.image(fill="long", size=6_000)
 LONG = plan(suit.Payload((patches.file(LONG_IMAGE),), version=FIXED))
+TINY_IMAGE = patches.image(fill="tiny", size=300)
+TINY = plan(suit.Payload((patches.file(TINY_IMAGE),), version=FIXED))
+TINY_ENVELOPE = Send(TO["patch"], approved(TINY))
+TINY_YES = presses("yes", P.DOWNLOADING, digest_of(TINY))
 ENVELOPE = Send(TO["patch"], genuine("patch"))
 FORGED = bytes(32)
 SECOND = (
@@ -268,6 +77,16 @@ UPDATE = (*OFFERED, YES, Bring(IMAGE))
 
 BLOCKS_IMAGE = patches.image(fill="blocks", size=5_000)
 BLOCKS = plan(suit.Payload((patches.file(BLOCKS_IMAGE),), version=FIXED))
+
+
+def _altered(bench: CutBench, scene: Scene) -> None:
+    """Bring other bytes, until the patch has failed; nothing of them may ever run."""
+    if bench.patch(scene, digest_of(TINY)(scene)) != (P.FAILED, R.DIGEST_MISMATCH):
+        bench.carrier()
+        other = {hashlib.sha256(TINY_IMAGE).digest(): bytes(len(TINY_IMAGE))}
+        Serve(lambda _: other, (P.FAILED,), which=digest_of(TINY), ends=R.DIGEST_MISMATCH).do(bench, scene)
+
+
 PREPARED = Flow(
     "prepared",
     (
@@ -289,7 +108,7 @@ DOWNLOAD = Flow(
 )
 
 FLOWS: tuple[Flow, ...] = (
-    Flow("provision", (Does("it is provisioned", _provision, forgets=True),), situation=None),
+    Flow("provision", (PROVISIONED,), situation=None),
     Flow(
         "notice",
         (UP, CATALOGUE, TIMESTAMP, *notices.SHOWN, COLD, SHOWN, ACKNOWLEDGE, SETTLED),
@@ -338,24 +157,22 @@ FLOWS: tuple[Flow, ...] = (
         "refused patches",
         (
             UP,
-            CATALOGUE,
-            TIMESTAMP,
-            OFFER,
-            refused(TO["patch"], genuine("patch", "releaser"), R.THRESHOLD_NOT_MET),
-            Patch(P.OFFERED),
-            ENVELOPE,
-            YES,
-            Serve(by_digest(IMAGE), (), blocks_max=1),
+            *offers(TINY),
+            refused(TO["patch"], approved(TINY, "releaser"), R.THRESHOLD_NOT_MET),
+            Patch(P.OFFERED, which=digest_of(TINY)),
+            TINY_ENVELOPE,
+            TINY_YES,
             Does("other bytes are brought than were signed for", _altered),
-            Patch(P.FAILED, R.DIGEST_MISMATCH),
+            Patch(P.FAILED, R.DIGEST_MISMATCH, digest_of(TINY)),
+            patched(P.FAILED, digest_of(TINY)),
             State({"installed": "1.4.1"}),
-            returned(20),
-            ENVELOPE,
-            YES,
-            Bring(IMAGE),
+            *offers(TINY, later=10),
+            TINY_ENVELOPE,
+            TINY_YES,
+            Bring(TINY_IMAGE, P.SUCCEEDED, digest_of(TINY), TINY_ENVELOPE),
             SETTLED,
         ),
-        {"1.4.2": IMAGE},
+        {"1.4.2": TINY_IMAGE},
     ),
     Flow("update", (*UPDATE, State({"installed": "1.4.2"}), SETTLED), {"1.4.2": IMAGE}),
     Flow(
@@ -365,7 +182,7 @@ FLOWS: tuple[Flow, ...] = (
             *offers(LONG),
             Send(TO["patch"], approved(LONG)),
             presses("yes", P.DOWNLOADING, digest_of(LONG)),
-            Serve(by_digest(LONG_IMAGE), (), which=digest_of(LONG), blocks_max=5),
+            Serve(by_digest(LONG_IMAGE), (), which=digest_of(LONG), blocks_max=4),
             COLD,
             Bring(LONG_IMAGE, P.SUCCEEDED, digest_of(LONG), Send(TO["patch"], approved(LONG))),
             SETTLED,
@@ -404,7 +221,7 @@ FLOWS: tuple[Flow, ...] = (
             CATALOGUE,
             TIMESTAMP,
             *notices.SHOWN,
-            Does("it is erased", _erase, forgets=True),
+            ERASED,
             *notices.SHOWN,
             UP,
             SETTLED,

@@ -1,0 +1,73 @@
+"""A part of all cuts, in every run of the tests: one flow whole, a sample of the others, some of them in QEMU."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hil.refdevice import build
+
+from .flows import FLOWS
+
+ONE_IN = 60
+LIMIT_S = 500
+
+
+def cuts(out: Path, *words: str) -> tuple[dict[str, Any], str]:
+    """Run the command as ``make cuts`` does: in a process of its own, for it forks."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.hil.refdevice.cuts", *words, "--out", str(out)],
+        cwd=build.ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(out.read_text())
+    assert found["violations"] == []
+    return found, done.stdout
+
+
+@pytest.mark.slow
+def test_the_power_goes_at_every_change_of_flash_while_a_notice_comes(
+    core_library: build.Core, tmp_path: Path
+) -> None:
+    del core_library  # it is built
+    found, _ = cuts(tmp_path / "cuts.json", "--flow", "notice", "--twice", "0", "--frames", "0")
+    (row,) = found["flows"]
+    assert row["cuts"] == 3 * row["places"] > 1_000
+    assert row["undone"] + row["done"] == row["cuts"]
+
+
+@pytest.mark.slow
+def test_the_power_goes_here_and_there_in_every_flow(core_library: build.Core, tmp_path: Path) -> None:
+    del core_library
+    words = ("--one-in", str(ONE_IN), "--twice", "9000", "--frames", "0")
+    found, out = cuts(tmp_path / "cuts.json", *words)
+    rows = {row["flow"]: row for row in found["flows"]}
+    assert [*rows] == [*(flow.name for flow in FLOWS), "a second cut while it recovers"]
+    for row in rows.values():
+        assert row["cuts"] > 0
+        assert f"| {row['flow']} | {row['places']} |" in out
+    assert rows["update"]["new"] > 0 < rows["update"]["old"]
+    assert rows["download goes on"]["resumed"] > 0
+    assert rows["revert"]["new"] == 0
+    twice = rows["a second cut while it recovers"]
+    assert twice["cuts"] > twice["places"]
+
+
+@pytest.mark.slow
+def test_qemu_is_killed_in_a_download(qemu_device: Path, tmp_path: Path) -> None:
+    words = ("--no-host", "--frames", "40", "--moments", "8", "--elf", str(qemu_device))
+    found, _ = cuts(tmp_path / "cuts.json", *words)
+    frames, moments = found["flows"]
+    assert frames["places"] > 100
+    for row in (frames, moments):
+        assert row["old"] + row["new"] >= 4
