@@ -124,9 +124,8 @@ int tn_on_IMG_STATE(const tn_request *request, tn_writer *answer)
 {
     tn_image images[2];
     bool whole[2];
-    tn_boot_record record;
+    tn_boot_record record = *tn_boot();
     (void)request;
-    tn_boot_load(&record);
     for (uint8_t slot = 0; slot < 2u; slot++) {
         whole[slot] = tn_image_read(slot, 0, &images[slot]) == TN_OK;
     }

@@ -159,14 +159,14 @@ static bool is_unseen(tn_item row, const char *advisory)
 
 void tn_currency_step(void)
 {
-    char topic[TN_TOPIC_ROOM], advisory[TN_NAME_BYTES_MAX + 1u];
+    char advisory[TN_NAME_BYTES_MAX + 1u];
     const tn_floor *floor = catalogue();
     bool fresh = is_stamp_fresh();
     if (!fresh) {
-        tn_missing(tn_topic(topic, "timestamp", tn_maker.product, NULL), false);
+        tn_missing(TN_TOPIC_TIMESTAMP, "", "");
     }
     if (floor == NULL || (fresh && !is_named(floor))) {
-        tn_missing(tn_topic(topic, "catalogue", tn_maker.product, NULL), false);
+        tn_missing(TN_TOPIC_CATALOGUE, "", "");
     }
     if (floor == NULL) {
         return;
@@ -175,7 +175,7 @@ void tn_currency_step(void)
         tn_item row = tn_nth(rows_of(NOTICES), i);
         (void)tn_text(tn_string(tn_nth(row, 0)), advisory, sizeof(advisory));
         if (is_unseen(row, advisory)) {
-            tn_missing(tn_topic(topic, "notice", tn_maker.product, advisory, NULL), false);
+            tn_missing(TN_TOPIC_NOTICE, "", advisory);
         }
     }
 }

@@ -2,8 +2,6 @@
 #include "port.h"
 #include "state.h"
 
-#define COPY_BYTES 128u
-
 static struct {
     uint32_t writes, erases;
     uint32_t cut_at; /* changes still to come until the power goes, that one included; 0: it stays */
@@ -111,12 +109,45 @@ void tn_flash_erase(uint32_t at, uint32_t count)
 
 void tn_flash_copy(uint32_t to, tn_source from)
 {
-    uint8_t piece[COPY_BYTES];
     uint32_t pages = (from.length + TN_FLASH_PAGE - 1u) / TN_FLASH_PAGE;
     tn_flash_erase(to, pages * TN_FLASH_PAGE);
-    for (uint32_t done = 0; done < from.length; done += COPY_BYTES) {
-        uint32_t count = from.length - done < COPY_BYTES ? from.length - done : COPY_BYTES;
-        tn_read(from, done, piece, count);
-        tn_flash_write(to + done, piece, count);
+    tn_flash_write(to, from.bytes, from.length);
+}
+
+static void put(uint32_t at, const void *bytes, uint32_t count)
+{
+    if (at % TN_FLASH_PAGE == 0u) {
+        tn_flash_erase(at, TN_FLASH_PAGE);
+    }
+    tn_flash_write(at, bytes, count);
+}
+
+void tn_flash_add(tn_stream *to, const void *bytes, uint32_t count)
+{
+    const uint8_t *from = bytes;
+    while (count > 0u) {
+        uint32_t over = to->at % TN_FLASH_UNIT, some = TN_FLASH_UNIT - over;
+        if (over == 0u && count >= TN_FLASH_UNIT) { /* whole units are written from where they lie */
+            some = TN_FLASH_PAGE - to->at % TN_FLASH_PAGE;
+            some = some < count ? some : count - count % TN_FLASH_UNIT;
+            put(to->at, from, some);
+        } else {
+            some = some < count ? some : count;
+            tn_copy(to->unit + over, from, some);
+            if (over + some == TN_FLASH_UNIT) {
+                put(to->at - over, to->unit, TN_FLASH_UNIT);
+            }
+        }
+        to->at += some;
+        from += some;
+        count -= some;
+    }
+}
+
+void tn_flash_end(const tn_stream *to)
+{
+    uint32_t over = to->at % TN_FLASH_UNIT;
+    if (over > 0u) {
+        put(to->at - over, to->unit, over);
     }
 }

@@ -201,8 +201,7 @@ void tn_image_make(const tn_version_part version[4])
         [GUARDED_AT] = 0x08, 0x69, 20, 0, 0x50, 0, 4, 0, 0, 0, 0, 0, 0xA0, 0, 4, 0, 0xED, 0xFF, 0xFF, 0xFF,
         [PLAIN_AT] = 0x07, 0x69, 40, 0, 0x10, 0, TN_HASH, 0};
     uint8_t bytes[HASH_AT + TN_HASH];
-    tn_boot_record record;
-    tn_boot_load(&record);
+    tn_boot_record record = *tn_boot();
     record.has_trial = false;
     tn_copy(bytes, form, sizeof(form));
     bytes[20] = (uint8_t)version[0];

@@ -47,43 +47,18 @@ static void put_bytes(tn_writer *to, const char *key, const uint8_t *bytes, uint
 
 /* -- who and what -- */
 
-/* The filters it listens to, in the order of advisories.topics; `number` beyond them: NULL. */
-static const char *filter(uint32_t number, char topic[TN_TOPIC_ROOM])
-{
-    const char *p = tn_maker.topics, *product = tn_maker.product, *id = tn_maker.id;
-    switch (number) {
-    case 0:
-        return tn_topic(topic, p, "timestamp", product, NULL);
-    case 1:
-        return tn_topic(topic, p, "catalogue", product, NULL);
-    case 2:
-        return tn_topic(topic, p, "notice", product, "+", NULL);
-    case 3:
-        return tn_topic(topic, p, "text", product, tn_maker.language, "+", NULL);
-    case 4:
-        return tn_topic(topic, p, "device", id, "offer", NULL);
-    case 5:
-        return tn_topic(topic, p, "device", id, "answer", NULL);
-    case 6:
-        return tn_topic(topic, p, "device", id, "block", NULL);
-    case 7:
-        return tn_fetch_open() != NULL ? tn_topic(topic, p, tn_fetch_open(), NULL) : NULL;
-    default:
-        return NULL;
-    }
-}
-
 int tn_on_NOTIFIER_INFO(const tn_request *request, tn_writer *answer)
 {
-    char topic[TN_TOPIC_ROOM];
+    char version[TN_VERSION_ROOM];
     uint32_t count = 0;
+    const tn_topic *open = tn_out_topic();
     (void)request;
     tn_put_map(answer, 10);
     put_number(answer, "proto", PROTOCOL);
     put_words(answer, "id", tn_maker.id);
     put_words(answer, "class", tn_maker.product);
     put_words(answer, "hw", TN_HARDWARE);
-    put_words(answer, "fw", tn_now.measured ? tn_version(topic, tn_now.installed, '+') : "none");
+    put_words(answer, "fw", tn_now.measured ? tn_version(version, tn_now.installed, '+') : "none");
     tn_put_text(answer, "algs");
     tn_put_array(answer, 1);
     tn_put_int(answer, TN_ALG_ED25519);
@@ -96,11 +71,13 @@ int tn_on_NOTIFIER_INFO(const tn_request *request, tn_writer *answer)
     for (uint32_t i = 0; i < count; i++) {
         tn_put_text(answer, tn_command_name(i));
     }
-    count = filter(7, topic) != NULL ? 8u : 7u;
     tn_put_text(answer, "filters");
-    tn_put_array(answer, count);
-    for (uint32_t i = 0; i < count; i++) {
-        tn_put_text(answer, filter(i, topic));
+    tn_put_array(answer, TN_TOPIC_FILTERS + (tn_fetch_open() ? 1u : 0u));
+    for (uint32_t kind = 0; kind < TN_TOPIC_FILTERS; kind++) {
+        tn_put_topic(answer, kind, tn_maker.language, "+", true);
+    }
+    if (tn_fetch_open()) {
+        tn_put_topic(answer, open->kind, open->language, open->name, true);
     }
     put_bytes(answer, "boot", tn_now.boot, sizeof(tn_now.boot));
     return TOCSIN_SMP_RC_OK;
@@ -194,10 +171,9 @@ static uint32_t put_lists(tn_writer *to, const cut *without)
 int tn_on_NOTIFIER_STATE(const tn_request *request, tn_writer *answer)
 {
     char words[TN_VERSION_ROOM];
-    tn_boot_record record;
+    tn_boot_record record = *tn_boot();
     tn_image image;
     cut without = {0, 0, 0};
-    tn_boot_load(&record);
     bool pending = record.has_trial && !record.tried;
     tn_put_map(answer, pending ? 14u : 13u);
     put_bytes(answer, "boot", tn_now.boot, sizeof(tn_now.boot));
@@ -242,7 +218,6 @@ static int say_verdict(tn_writer *answer, uint32_t reason, const char *words)
 
 int tn_on_NOTIFIER_SUBMIT(const tn_request *request, tn_writer *answer)
 {
-    char topic[TN_TOPIC_BYTES_MAX + 1u];
     uint32_t verdict;
     if (tn_was_done(request, &verdict)) {
         return say_verdict(answer, verdict, "");
@@ -251,10 +226,7 @@ int tn_on_NOTIFIER_SUBMIT(const tn_request *request, tn_writer *answer)
     if (data.length == 0u) {
         return TOCSIN_SMP_RC_ENOENT;
     }
-    if (!tn_text(tn_field_bytes(request, "topic"), topic, sizeof(topic))) {
-        topic[0] = '\0';
-    }
-    verdict = (uint32_t)tn_agent_receive(topic, data);
+    verdict = (uint32_t)tn_agent_receive(tn_field_bytes(request, "topic"), data);
     tn_done(request, verdict);
     return say_verdict(answer, verdict, verdict != TN_OK ? tn_now.words : "");
 }
@@ -275,7 +247,8 @@ int tn_on_NOTIFIER_REPORT(const tn_request *request, tn_writer *answer)
     tn_put_map(answer, 6);
     put_number(answer, "number", head->number);
     put_number(answer, "kind", head->kind);
-    put_words(answer, "topic", head->topic);
+    tn_put_text(answer, "topic");
+    tn_put_topic(answer, head->topic, tn_out_topic()->language, tn_out_topic()->name, true);
     put_number(answer, "len", head->data.length);
     put_number(answer, "off", off);
     tn_put_text(answer, "data");

@@ -1,169 +1,125 @@
-/* What the device wants said. A report takes the place of one that nobody has read, and so does a want; topics to listen
- * to wait in memory. Whoever reads says what was taken, by its number. */
-#include "port.h"
+/* What the device wants said. A report takes the place of one that nobody has read, and so does a want; beside them there
+ * is one topic, to listen to or to leave. Whoever reads says what was taken, by its number. */
 #include "rooms.h"
 
-#define LEAVES 2u
-#define ITEMS (LEAVES + TN_OUT_TOPICS_MAX)
-
-typedef struct {
-    uint32_t number; /* 0: free */
-    uint8_t kind;
-} item;
+#define ITEMS (TN_LEAVES + 1u) /* a report, a want, the topic */
 
 static struct {
     uint32_t numbered, read; /* numbers given so far; the highest that somebody has read */
-    item items[ITEMS];       /* a report, a want, and topics */
-    uint32_t lengths[LEAVES];
-    char topics[TN_OUT_TOPICS_MAX][TN_TOPIC_ROOM]; /* below the prefix */
+    uint32_t numbers[ITEMS]; /* 0: nothing is to be said */
+    tn_source leaves[TN_LEAVES];
+    uint32_t leaf; /* what is being put into its page */
+    tn_stream to;
+    tn_topic topic;
+    bool leaving; /* the topic */
     tn_out head;
 } box;
 
-/* What is being put into a page: whole units are written as they fill. */
-static struct {
-    uint32_t leaf, length;
-    uint8_t unit[TN_FLASH_UNIT];
-} page;
-
-static uint32_t leaf_at(uint32_t leaf)
+static uint32_t leaf_at(void)
 {
-    return TN_AT_OUTBOX + leaf * TN_FLASH_PAGE;
+    return TN_AT_OUTBOX + box.leaf * TN_FLASH_PAGE;
+}
+
+static void say(uint32_t item)
+{
+    box.numbered++;
+    box.numbers[item] = box.numbered;
 }
 
 void tn_out_begin(tn_leaf leaf)
 {
-    page.leaf = (uint32_t)leaf;
-    page.length = 0;
-    box.items[leaf].number = 0;
-    tn_flash_erase(leaf_at(page.leaf), TN_FLASH_PAGE);
+    box.leaf = (uint32_t)leaf;
+    box.numbers[leaf] = 0;
+    tn_flash_erase(leaf_at(), TN_FLASH_PAGE);
+    box.to.at = leaf_at() + TN_OUT_HEAD_BYTES;
 }
 
 void tn_out_add(const void *bytes, uint32_t count)
 {
-    const uint8_t *from = bytes;
-    for (uint32_t i = 0; i < count && page.length < TN_FLASH_PAGE; i++) {
-        page.unit[page.length % TN_FLASH_UNIT] = from[i];
-        page.length++;
-        if (page.length % TN_FLASH_UNIT == 0u) {
-            tn_flash_write(leaf_at(page.leaf) + page.length - TN_FLASH_UNIT, page.unit, TN_FLASH_UNIT);
-        }
-    }
+    tn_flash_add(&box.to, bytes, count);
 }
 
 void tn_out_added(uint32_t from, tn_source parts[2])
 {
-    uint32_t over = page.length % TN_FLASH_UNIT, even = page.length - over;
-    uint32_t late = from > even ? from - even : 0u;
-    parts[0] = from < even ? tn_in_flash(leaf_at(page.leaf) + from, even - from) : tn_in_flash(0, 0);
-    parts[1] = tn_in_memory(page.unit + late, over - late);
+    uint32_t length = box.to.at - leaf_at() - TN_OUT_HEAD_BYTES, late = box.to.at % TN_FLASH_UNIT;
+    parts[0] = tn_in_flash(leaf_at() + TN_OUT_HEAD_BYTES + from, length - late - from);
+    parts[1] = tn_in_memory(box.to.unit, late);
 }
 
-static void put(uint32_t place, tn_out_kind kind)
+void tn_out_publish(const void *head, uint32_t count)
 {
-    box.numbered++;
-    box.items[place].number = box.numbered;
-    box.items[place].kind = (uint8_t)kind;
-}
-
-void tn_out_publish(void)
-{
-    uint32_t over = page.length % TN_FLASH_UNIT;
-    if (over != 0u) {
-        tn_flash_write(leaf_at(page.leaf) + page.length - over, page.unit, over);
+    uint8_t bytes[TN_OUT_HEAD_BYTES];
+    uint32_t at = leaf_at();
+    tn_flash_end(&box.to);
+    if (count > 0u) {
+        tn_fill(bytes, 0xFF, sizeof(bytes));
+        tn_copy(bytes + sizeof(bytes) - count, head, count);
+        tn_flash_write(at, bytes, sizeof(bytes));
     }
-    box.lengths[page.leaf] = page.length;
+    at += TN_OUT_HEAD_BYTES - count;
+    box.leaves[box.leaf] = tn_in_flash(at, box.to.at - at);
     if (tn_now.connected) { /* while nobody listens, nothing that is published is kept */
-        put(page.leaf, TN_PUBLISH);
+        say(box.leaf);
     }
 }
 
-bool tn_out_topic(tn_out_kind kind, const char *below_prefix)
+bool tn_out_subscribe(uint32_t kind, const char *language, const char *name)
 {
-    if (!tn_now.connected) {
+    if (box.numbers[TN_LEAVES] != 0u) { /* nobody knows yet that the one before is left */
         return false;
     }
-    for (uint32_t i = 0; i < TN_OUT_TOPICS_MAX; i++) {
-        if (box.items[LEAVES + i].number == 0u) {
-            uint32_t length = tn_length(below_prefix);
-            length = length < TN_TOPIC_ROOM ? length : TN_TOPIC_ROOM - 1u;
-            tn_copy(box.topics[i], below_prefix, length);
-            box.topics[i][length] = '\0';
-            put(LEAVES + i, kind);
-            return true;
-        }
-    }
-    return false;
-}
-
-bool tn_out_full(void)
-{
-    for (uint32_t i = LEAVES; i < ITEMS; i++) {
-        if (box.items[i].number == 0u) {
-            return false;
-        }
-    }
+    box.topic.kind = (uint8_t)kind;
+    tn_copy(box.topic.language, language, tn_length(language) + 1u);
+    tn_copy(box.topic.name, name, tn_length(name) + 1u);
+    box.leaving = false;
+    say(TN_LEAVES);
     return true;
 }
 
-static uint32_t oldest(void)
+void tn_out_unsubscribe(void)
 {
-    uint32_t found = ITEMS;
-    for (uint32_t i = 0; i < ITEMS; i++) {
-        if (box.items[i].number != 0u && (found == ITEMS || box.items[i].number < box.items[found].number)) {
-            found = i;
-        }
-    }
-    return found;
+    box.leaving = true;
+    say(TN_LEAVES);
 }
 
-static void append(char *topic, uint32_t *at, const char *words)
+const tn_topic *tn_out_topic(void)
 {
-    for (uint32_t i = 0; words[i] != '\0' && *at < TN_TOPIC_ROOM - 1u; i++) {
-        topic[(*at)++] = words[i];
-    }
-    topic[*at] = '\0';
+    return &box.topic;
 }
 
 const tn_out *tn_out_head(void)
 {
-    static const char *const leaves[LEAVES] = {"report", "want"};
-    uint32_t place = oldest(), at = 0;
     tn_out *head = &box.head;
-    if (place == ITEMS) {
+    uint32_t item = 0;
+    for (uint32_t i = 1; i < ITEMS; i++) { /* the oldest; what is not to be said counts as the newest */
+        item = box.numbers[i] - 1u < box.numbers[item] - 1u ? i : item;
+    }
+    head->number = box.numbers[item];
+    if (head->number == 0u) {
         return NULL;
     }
-    head->number = box.items[place].number;
-    head->kind = box.items[place].kind;
-    append(head->topic, &at, tn_maker.topics);
-    append(head->topic, &at, "/");
-    if (place < LEAVES) {
-        append(head->topic, &at, "device/");
-        append(head->topic, &at, tn_maker.id);
-        append(head->topic, &at, "/");
-        append(head->topic, &at, leaves[place]);
-        head->data = tn_in_flash(leaf_at(place), box.lengths[place]);
-    } else {
-        append(head->topic, &at, box.topics[place - LEAVES]);
-        head->data = tn_in_flash(0, 0);
+    head->kind = TN_PUBLISH;
+    head->topic = (uint8_t)(TN_TOPIC_REPORT + item);
+    head->data = box.leaves[item % TN_LEAVES];
+    if (item == TN_LEAVES) {
+        head->kind = box.leaving ? TN_UNSUBSCRIBE : TN_SUBSCRIBE;
+        head->topic = box.topic.kind;
+        head->data.length = 0;
     }
-    if (head->number > box.read) {
-        box.read = head->number;
-    }
+    box.read = head->number > box.read ? head->number : box.read;
     return head;
 }
 
 void tn_out_acknowledge(uint32_t number)
 {
     for (uint32_t i = 0; i < ITEMS; i++) {
-        if (number <= box.read && box.items[i].number <= number) {
-            box.items[i].number = 0;
+        if (number <= box.read && box.numbers[i] <= number) {
+            box.numbers[i] = 0;
         }
     }
 }
 
 void tn_out_clear(void)
 {
-    for (uint32_t i = 0; i < ITEMS; i++) {
-        box.items[i].number = 0;
-    }
+    tn_fill(box.numbers, 0, sizeof(box.numbers));
 }

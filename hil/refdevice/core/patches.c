@@ -169,9 +169,9 @@ static bool bring(tn_patch_track *track, tn_reason *reason)
 
 static void consider(tn_patch_track *track)
 {
-    char topic[TN_TOPIC_ROOM], number[TN_NUMBER_ROOM];
+    char number[TN_NUMBER_ROOM];
     if (track->image_size == 0u) {
-        tn_missing(tn_topic(topic, "patch", tn_maker.product, tn_number(number, track->sequence), NULL), true);
+        tn_missing(TN_TOPIC_PATCH, "", tn_number(number, track->sequence));
     } else if (track->has_version && tn_compare(track->version, tn_now.installed, sizeof(track->version)) == 0) {
         tn_patch_move(track, TN_PATCH_ALREADY_INSTALLED, TN_OK);
     } else {

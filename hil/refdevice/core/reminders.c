@@ -94,23 +94,20 @@ static void revive(tn_notice_track *track)
 /* Ask for what would be shown if only it were here. */
 static void look_for(tn_notice_track *track)
 {
-    char topic[TN_TOPIC_ROOM], language[TN_LANGUAGE_BYTES_MAX + 1u];
+    char language[TN_LANGUAGE_BYTES_MAX + 1u];
     tn_item header = tn_notice_header(track);
     if (tn_track_needs_pages(track)) {
-        (void)tn_topic(topic, "pages", tn_maker.product, track->language, track->id, NULL);
-        if (tn_absent(topic)) {
+        if (tn_absent(TN_TOPIC_PAGES, track->language, track->id)) {
             tn_track_pass_over(track);
         } else {
-            tn_missing(topic, true);
+            tn_missing(TN_TOPIC_PAGES, track->language, track->id);
         }
         return;
     }
     int32_t chosen = tn_language_choose(header, track->passed_over);
     if (tn_track_due(track) && track->text_length == 0u && chosen >= 0) {
-        tn_source tag = tn_string(tn_nth(tn_at(header, TN_NOTICE_TEXTS), 2u * (uint32_t)chosen));
-        bool own = tn_same(tag, tn_bytes_of(tn_maker.language));
-        (void)tn_text(tag, language, sizeof(language));
-        tn_missing(tn_topic(topic, "text", tn_maker.product, language, track->id, NULL), !own);
+        (void)tn_text(tn_string(tn_nth(tn_at(header, TN_NOTICE_TEXTS), 2u * (uint32_t)chosen)), language, sizeof(language));
+        tn_missing(TN_TOPIC_TEXT, language, track->id);
     }
 }
 

@@ -158,11 +158,8 @@ static void put_journal(uint64_t first, uint32_t count)
     tn_put_uint(&piece.to, 21);
     tn_put_array(&piece.to, count);
     for (uint32_t i = 0; i < count; i++) {
-        const tn_entry *entry = tn_journal_read(first + i);
-        if (entry != NULL) {
-            tn_entry_put(&piece.to, entry);
-            flush();
-        }
+        tn_put_source(&piece.to, tn_journal_read((uint32_t)first + i));
+        flush();
     }
 }
 
@@ -267,5 +264,5 @@ void tn_report_make(tn_report *report)
     to.length = 0;
     tn_put_bytes(&to, signature, sizeof(signature));
     tn_out_add(bytes, to.length);
-    tn_out_publish();
+    tn_out_publish(NULL, 0);
 }

@@ -6,13 +6,11 @@
 #define RECEIPT_MS_MAX 300000u
 
 static struct {
-    uint64_t sequence;
-    bool pending, sent; /* a report was sent and no receipt has covered it; anything was sent at all */
-    uint64_t last;
-    uint32_t pause, wait;
-    uint8_t reports[TN_NONCES_MAX][16], wants[TN_NONCES_MAX][16];
-    uint32_t reports_made, wants_made;
-    bool has_asked;
+    uint32_t sequence;
+    bool pending, has_asked; /* a report was sent and no receipt has covered it; the gateway has asked for the nonce below */
+    tn_pause sent;           /* until the next report may follow; of no length: none was sent since it is connected */
+    uint32_t pause;          /* until a report without a receipt is repeated */
+    uint32_t made[TN_LEAVES], nonces[TN_LEAVES][TN_NONCES_MAX]; /* the last ones, by the numbers of their draws */
     uint8_t asked[16];
 } reporter;
 
@@ -27,10 +25,19 @@ static const tn_shape own[] = {
     {0, TN_END, 0, NULL},
 };
 
-static bool is_one_of(uint8_t nonces[TN_NONCES_MAX][16], uint32_t made, const uint8_t nonce[16])
+void tn_nonce(tn_leaf leaf, uint8_t nonce[TN_NONCE])
 {
-    for (uint32_t i = 0; i < TN_NONCES_MAX && i < made; i++) {
-        if (tn_compare(nonces[i], nonce, 16) == 0) {
+    reporter.nonces[leaf][reporter.made[leaf]++ % TN_NONCES_MAX] = tn_random(nonce, TN_NONCE);
+}
+
+/* Whether a nonce is one of the last; they are drawn once more, which takes less room than to keep them. */
+static bool is_ours(const uint8_t nonce[TN_NONCE])
+{
+    uint8_t drawn[TN_NONCE];
+    for (uint32_t i = 0; i < TN_LEAVES * TN_NONCES_MAX; i++) {
+        uint32_t number = reporter.nonces[i / TN_NONCES_MAX][i % TN_NONCES_MAX];
+        tn_draw(number, drawn, TN_NONCE);
+        if (number != 0u && tn_compare(drawn, nonce, TN_NONCE) == 0) {
             return true;
         }
     }
@@ -69,16 +76,15 @@ tn_reason tn_answer_take(tn_source data)
     if (reason != TN_OK) {
         return reason;
     }
-    const uint8_t *nonce = tn_string(tn_at(found.body.bytes, NONCE)).bytes;
     tn_item newest_sent = tn_at(found.body.bytes, RECEIPT);
     uint64_t epoch = tn_value(tn_nth(newest_sent, 0)), count = tn_said(&found, COUNT);
-    if (!is_one_of(reporter.reports, reporter.reports_made, nonce) && !is_one_of(reporter.wants, reporter.wants_made, nonce)) {
+    if (!is_ours(tn_string(tn_at(found.body.bytes, NONCE)).bytes)) {
         tn_log(TN_WRONG_NONCE, "an answer to none of the last nonces");
         return TN_OK;
     }
     reporter.has_asked = true;
-    tn_copy(reporter.asked, tn_string(tn_at(found.body.bytes, NEXT)).bytes, 16);
-    uint64_t covered = count < tn_stored.journal_count ? count : tn_stored.journal_count;
+    tn_copy(reporter.asked, tn_string(tn_at(found.body.bytes, NEXT)).bytes, TN_NONCE);
+    uint32_t covered = count < tn_stored.journal_count ? (uint32_t)count : tn_stored.journal_count;
     bool trimmed = covered > tn_stored.journal_first;
     if (trimmed) {
         tn_stored.journal_first = covered;
@@ -88,6 +94,7 @@ tn_reason tn_answer_take(tn_source data)
                   (epoch == tn_stored.boot_epoch && tn_value(tn_nth(newest_sent, 1)) >= reporter.sequence);
     if (newest_sent != NULL && newest) {
         reporter.pending = false;
+        reporter.sent.ms = REPORT_MS_MIN;
         reporter.pause = RECEIPT_MS_MIN;
         /* The next entries follow at once, but only to a gateway that took some. */
         tn_now.news = tn_now.news || (trimmed && tn_stored.journal_first < tn_stored.journal_count);
@@ -95,36 +102,23 @@ tn_reason tn_answer_take(tn_source data)
     return TN_OK;
 }
 
-void tn_want_nonce(uint8_t nonce[16])
-{
-    tn_random(nonce, 16);
-    tn_copy(reporter.wants[reporter.wants_made % TN_NONCES_MAX], nonce, 16);
-    reporter.wants_made++;
-}
-
-void tn_reporter_boot(void)
-{
-    tn_fill(&reporter, 0, sizeof(reporter));
-    reporter.pause = RECEIPT_MS_MIN;
-}
-
 void tn_reporter_connected(void)
 {
     tn_now.news = true;
-    reporter.sent = false;
+    reporter.sent.ms = 0;
     reporter.pause = RECEIPT_MS_MIN;
 }
 
 /* The oldest entries that are kept, up to the first gap. */
 static void choose_entries(tn_report *report)
 {
-    uint64_t index = tn_stored.journal_first;
-    while (index < tn_stored.journal_count && tn_journal_read(index) == NULL) {
+    uint32_t index = tn_stored.journal_first;
+    while (index < tn_stored.journal_count && tn_journal_read(index).length == 0u) {
         index++;
     }
     report->first = index;
     while (report->entries < TN_JOURNAL_REPORT_MAX && index < tn_stored.journal_count &&
-           tn_journal_read(index) != NULL) {
+           tn_journal_read(index).length != 0u) {
         report->entries++;
         index++;
     }
@@ -137,16 +131,12 @@ static void send(void)
     tn_fill(&report, 0, sizeof(report));
     tn_now.news = false;
     reporter.pending = true;
-    reporter.sent = true;
-    reporter.last = tn_now.ms;
-    tn_random(&jitter, 1);
-    reporter.wait = reporter.pause / 4u * 3u + (uint32_t)((uint64_t)reporter.pause * jitter / 512u);
+    (void)tn_random(&jitter, 1);
+    tn_pause_begin(&reporter.sent, reporter.pause / 4u * 3u + reporter.pause * jitter / 512u);
     reporter.sequence++;
     report.sequence = reporter.sequence;
     report.issued = tn_time();
-    tn_random(report.nonce, 16);
-    tn_copy(reporter.reports[reporter.reports_made % TN_NONCES_MAX], report.nonce, 16);
-    reporter.reports_made++;
+    tn_nonce(TN_LEAF_REPORT, report.nonce);
     report.has_asked = reporter.has_asked;
     tn_copy(report.asked, reporter.asked, 16);
     choose_entries(&report);
@@ -160,11 +150,11 @@ void tn_reporter_step(void)
         return;
     }
     /* One report at a time: what changes meanwhile goes into the next one. */
-    if (reporter.sent && tn_now.ms < reporter.last + (reporter.pending ? reporter.wait : REPORT_MS_MIN)) {
+    if (!tn_pause_over(&reporter.sent)) {
         return;
     }
-    if (reporter.pending && reporter.sent) {
-        reporter.pause = reporter.pause * 2u < RECEIPT_MS_MAX ? reporter.pause * 2u : RECEIPT_MS_MAX;
+    if (reporter.pending && reporter.sent.ms != 0u) {
+        reporter.pause = tn_longer(reporter.pause, RECEIPT_MS_MIN, RECEIPT_MS_MAX);
     }
     send();
 }

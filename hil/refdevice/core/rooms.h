@@ -7,6 +7,7 @@
 #include "tocsin_limits.h"
 
 #define TN_UUID 16u
+#define TN_NONCE 16u
 
 /* -- session.c: what all rooms share -- */
 
@@ -21,7 +22,7 @@ typedef struct {
     uint64_t ms_ahead;
     uint64_t ms;              /* milliseconds for pauses: they only rise, also where the clock goes back */
     tn_reason heard;          /* the first refusal of this step, for the verdict of `submit` */
-    char words[48];           /* and a few words on it */
+    const char *words;        /* and a few words on it */
     uint8_t boot[8];          /* random, another one at every boot */
     bool in_step;             /* a request is being carried out: the console waits */
 } tn_session;
@@ -35,84 +36,112 @@ void tn_touch(void);                 /* the state has changed */
 void tn_save(void);                  /* store it, where it has: before anything that others may notice */
 uint64_t tn_time(void);              /* session.time of the Python core */
 uint64_t tn_warning_time(void);      /* session.warning_time */
-void tn_random(void *bytes, uint32_t count); /* at most 32 */
-void tn_log(tn_reason reason, const char *words); /* a line on the console, and `heard` */
-/* session.record / session.refuse: one journal entry; `digest` may be NULL. */
-void tn_record(tn_track track, const char *name, tn_reason reason, uint8_t old_state, uint8_t new_state, const uint8_t *digest);
-void tn_refuse(tn_track track, const char *name, tn_reason reason, const uint8_t *digest, uint8_t old_state, uint8_t new_state);
+/* Random bytes, at most 32, and the number of this draw; the bytes of a draw of this boot once more. */
+uint32_t tn_random(void *bytes, uint32_t count);
+void tn_draw(uint32_t number, void *bytes, uint32_t count);
+void tn_log(tn_reason reason, const char *words); /* a line on the console, and `heard`; the words stay there */
+/* session.refuse: what was refused is journaled, each once a boot; of a notice its advisory, else `notice` is NULL. */
+void tn_refuse(const char *notice, const char *what, tn_reason reason, const uint8_t digest[TN_HASH]);
+
+/* A pause in milliseconds. What it began long ago is over, but for an instant every 49 days. */
+typedef struct {
+    uint32_t since, ms;
+} tn_pause;
+
+void tn_pause_begin(tn_pause *pause, uint32_t ms);
+bool tn_pause_over(const tn_pause *pause);
+uint32_t tn_longer(uint32_t ms, uint32_t least, uint32_t most); /* twice as long, within bounds */
 
 /* -- journal.c: entries in their own pages of flash -- */
 
-typedef struct {
-    uint64_t index, time;
-    uint8_t track, old_state, new_state, reason;
-    char name[TN_NAME_BYTES_MAX + 1];
-    bool has_digest;
-    uint8_t digest[TN_HASH];
-} tn_entry;
-
-void tn_journal_boot(void);                    /* find what is kept; what the state does not count was never written */
-bool tn_journal_append(const tn_entry *entry); /* before the state that counts it is stored; false: no room */
-/* Read an entry; it stays until the next call of any of these. NULL: it is not kept. */
-const tn_entry *tn_journal_read(uint64_t index);
-void tn_entry_put(tn_writer *to, const tn_entry *entry); /* as CBOR: what the head is made of */
+void tn_journal_begin(void); /* the first head, of a device that is new */
+void tn_journal_boot(void);  /* find what is kept; what the state does not count was never written */
+/* session.record: one entry; `digest` may be NULL. It is in flash before the state that counts it. */
+void tn_record(tn_track track, const char *name, tn_reason reason, uint8_t old_state, uint8_t new_state, const uint8_t *digest);
+tn_source tn_journal_read(uint32_t index); /* an entry as it is hashed and reported; empty: it is not kept */
 
 /* -- agent.c: sorts messages, walks roots, lets time pass for everybody -- */
 
 /* once after tn_store_load(): epoch, slot, measurement, rooms; false: it was never provisioned, or its root is no root */
 bool tn_agent_boot(void);
-tn_reason tn_agent_receive(const char *topic, tn_source data); /* the verdict; what was held or not needed is TN_OK */
+tn_reason tn_agent_receive(tn_source topic, tn_source data); /* the verdict; what was held or not needed is TN_OK */
 void tn_agent_connected(bool up);
 void tn_agent_acknowledge(void);
 tn_reason tn_agent_consent(const char *answer);       /* "yes", "later", "no"; BUSY: nothing is asked */
 void tn_agent_tick(void);                             /* let time pass */
 void tn_agent_clock(uint64_t utc);                    /* a test sets the time */
 
+/* -- topics.c: what is told on which topic -- */
+
+typedef enum {
+    TN_TOPIC_TIMESTAMP, TN_TOPIC_CATALOGUE, TN_TOPIC_NOTICE, TN_TOPIC_TEXT, TN_TOPIC_OFFER, TN_TOPIC_ANSWER, TN_TOPIC_BLOCK,
+    TN_TOPIC_FILTERS, /* so many are listened to all the time; what follows is subscribed to while it is fetched */
+    TN_TOPIC_ROOT = TN_TOPIC_FILTERS, TN_TOPIC_PATCH, TN_TOPIC_PAGES,
+    TN_TOPIC_TAKEN, /* what follows is said */
+    TN_TOPIC_REPORT = TN_TOPIC_TAKEN, TN_TOPIC_WANT,
+    TN_TOPICS
+} tn_topic_kind;
+
+typedef struct {
+    uint8_t kind;
+    char language[TN_LANGUAGE_BYTES_MAX + 1]; /* of a text or its pages */
+    char name[TN_NAME_BYTES_MAX + 1];         /* an advisory, or the number of a root or patch */
+} tn_topic;
+
+const char *tn_topic_word(uint32_t kind);
+/* Write a topic as a text, with the prefix or (`whole` false) below it. A language or name that it has not may be anything. */
+void tn_put_topic(tn_writer *to, uint32_t kind, const char *language, const char *name, bool whole);
+bool tn_topic_read(tn_source topic, tn_topic *found); /* false: nothing that this device takes */
+bool tn_is_id(const char *words);                     /* may be one level of a topic */
+bool tn_is_same(const char *one, const char *other);
+char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number);
+
 /* -- fetch.c: what is missing is asked for: by subscribing, or by a want -- */
 
-/* A topic below the prefix that a room lacks; `subscribe` where it is not among the seven filters. */
-void tn_missing(const char *topic, bool subscribe);
-/* Whether this topic was fetched just now and nothing came. */
-bool tn_absent(const char *topic);
-/* One level after the other, without the prefix: tn_topic(to, "patch", product, number, NULL). Returns `to`. */
-char *tn_topic(char to[TN_TOPIC_ROOM], const char *first, ...);
-char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number);
+/* What a room lacks; it is subscribed to where it is not among the seven filters. */
+void tn_missing(uint32_t kind, const char *language, const char *name);
+/* Whether this was fetched just now and nothing came. */
+bool tn_absent(uint32_t kind, const char *language, const char *name);
+/* Ask for so many blocks of a payload, from a byte on, at the end of this step; the digest stays there. */
+void tn_want_blocks(const uint8_t *digest, uint32_t from, uint32_t count);
 void tn_fetch_begin(void); /* before the rooms of a step: give up what came in vain */
 void tn_fetch_step(void);  /* behind them */
 void tn_fetch_disconnected(void);
-const char *tn_fetch_open(void); /* the topic that is subscribed to while it is fetched; NULL: none */
+bool tn_fetch_open(void); /* whether tn_out_topic() is subscribed to now */
 
 /* -- outbox.c: what the device wants said, oldest first; the bytes of a report or want lie in TN_AT_OUTBOX -- */
 
 typedef enum { TN_PUBLISH, TN_SUBSCRIBE, TN_UNSUBSCRIBE } tn_out_kind;
-typedef enum { TN_LEAF_REPORT, TN_LEAF_WANT } tn_leaf; /* a page of TN_AT_OUTBOX each */
+typedef enum { TN_LEAF_REPORT, TN_LEAF_WANT, TN_LEAVES } tn_leaf; /* a page of TN_AT_OUTBOX each */
 
 typedef struct {
     uint32_t number; /* from 1 in each boot */
     uint8_t kind;
-    char topic[TN_TOPIC_ROOM]; /* with the prefix */
+    uint8_t topic;   /* its kind; language and name stand in tn_out_topic() */
     tn_source data;
 } tn_out;
 
-/* Bytes that are put into a page of the outbox, piece by piece. */
+/* Bytes that are put into a page of the outbox, piece by piece. In front of them there is room for a head, which may be
+ * known last. */
+#define TN_OUT_HEAD_BYTES 32u
 void tn_out_begin(tn_leaf leaf);
 void tn_out_add(const void *bytes, uint32_t count);
 /* What was added from offset `from` on: what lies in flash already, and what still waits in memory for a whole unit. */
 void tn_out_added(uint32_t from, tn_source parts[2]);
-void tn_out_publish(void);               /* it stands at the end; an older one of the same leaf goes */
-bool tn_out_topic(tn_out_kind kind, const char *below_prefix); /* false: no room */
-const tn_out *tn_out_head(void);         /* NULL: nothing to say */
+void tn_out_publish(const void *head, uint32_t count); /* it stands at the end; an older one of the same leaf goes */
+bool tn_out_subscribe(uint32_t kind, const char *language, const char *name); /* false: not yet */
+void tn_out_unsubscribe(void);
+const tn_topic *tn_out_topic(void);       /* that was subscribed to last */
+const tn_out *tn_out_head(void);          /* NULL: nothing to say */
 void tn_out_acknowledge(uint32_t number); /* drops all up to a number that was read */
 void tn_out_clear(void);
-bool tn_out_full(void);
 
 /* -- reporter.c -- */
 
 tn_reason tn_answer_take(tn_source data);
-void tn_reporter_boot(void);
 void tn_reporter_connected(void);
 void tn_reporter_step(void);
-void tn_want_nonce(uint8_t nonce[16]); /* remembered, so that its answer is known again */
+void tn_nonce(tn_leaf leaf, uint8_t nonce[TN_NONCE]); /* a new one, whose answer will be known again */
 
 /* -- currency.c: catalogue and timestamp -- */
 
@@ -170,7 +199,6 @@ typedef struct {
 /* "1.2.3", and the separator and the fourth number where that is not 0. */
 char *tn_version(char to[TN_VERSION_ROOM], const tn_version_part version[4], char separator);
 bool tn_version_read(const char *words, tn_version_part version[4]); /* of that form, with '+' */
-bool tn_is_id(const char *words); /* may be one level of a topic */
 #ifdef TN_TEST_BUILD
 /* Write an image of that version into the slot that is confirmed, as its maker would. */
 void tn_image_make(const tn_version_part version[4]);

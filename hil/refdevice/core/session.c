@@ -1,8 +1,7 @@
-/* What all rooms share: the time of this step, what must be stored before others may notice, and the journal's words. */
+/* What all rooms share: the time of this step, what must be stored before others may notice, pauses, and refusals. */
 #include "port.h"
 #include "rooms.h"
 #include "smp.h"
-
 
 tn_session tn_now;
 
@@ -10,17 +9,15 @@ static struct {
     bool dirty;
     uint32_t drawn;   /* pieces of randomness */
     uint32_t refused; /* documents journaled as refused in this boot */
-    uint8_t digests[TN_REFUSALS_PER_BOOT_MAX][8];
+    uint32_t marks[TN_REFUSALS_PER_BOOT_MAX]; /* how their digests begin */
 } session;
 
 void tn_begin(void)
 {
-    uint64_t utc = port_time_utc() + (uint64_t)tn_now.clock_ahead;
-    uint64_t ms = port_time_ms() + tn_now.ms_ahead;
-    tn_now.now = utc;
-    tn_now.ms = ms;
+    tn_now.now = port_time_utc() + (uint64_t)tn_now.clock_ahead;
+    tn_now.ms = port_time_ms() + tn_now.ms_ahead;
     tn_now.heard = TN_OK;
-    tn_now.words[0] = '\0';
+    tn_now.words = "";
 }
 
 void tn_touch(void)
@@ -36,129 +33,111 @@ void tn_save(void)
     }
 }
 
+static uint64_t at_least(uint64_t floor)
+{
+    return tn_now.now > floor ? tn_now.now : floor;
+}
+
 uint64_t tn_time(void)
 {
-    uint64_t floor = tn_trust_time_floor(true);
-    return tn_now.now > floor ? tn_now.now : floor;
+    return at_least(tn_trust_time_floor(true));
 }
 
 uint64_t tn_warning_time(void)
 {
-    uint64_t floor = tn_trust_time_floor(false);
-    return tn_now.now > floor ? tn_now.now : floor;
+    return at_least(tn_trust_time_floor(false));
+}
+
+void tn_pause_begin(tn_pause *pause, uint32_t ms)
+{
+    pause->since = (uint32_t)tn_now.ms;
+    pause->ms = ms;
+}
+
+bool tn_pause_over(const tn_pause *pause)
+{
+    return (uint32_t)tn_now.ms - pause->since >= pause->ms;
+}
+
+uint32_t tn_longer(uint32_t ms, uint32_t least, uint32_t most)
+{
+    ms = ms * 2u > least ? ms * 2u : least;
+    return ms < most ? ms : most;
 }
 
 /* The boot epoch is stored before anything is drawn, and no two draws of one boot are alike. */
-void tn_random(void *bytes, uint32_t count)
+void tn_draw(uint32_t number, void *bytes, uint32_t count)
 {
     uint8_t digest[TN_HASH];
-    tn_sha256 hash;
+    struct {
+        uint32_t epoch, number;
+        uint8_t seed[TN_PUBLIC];
+    } drawn = {tn_stored.boot_epoch, number, {0}};
+    tn_copy(drawn.seed, tn_maker.seed, sizeof(drawn.seed));
+    tn_sha256_of(tn_in_memory(&drawn, sizeof(drawn)), digest);
+    tn_copy(bytes, digest, count);
+}
+
+uint32_t tn_random(void *bytes, uint32_t count)
+{
     session.drawn++;
-    tn_sha256_begin(&hash);
-    tn_sha256_add(&hash, "tocsin random", 13);
-    tn_sha256_add(&hash, tn_maker.seed, sizeof(tn_maker.seed));
-    tn_sha256_add(&hash, &tn_stored.boot_epoch, sizeof(tn_stored.boot_epoch));
-    tn_sha256_add(&hash, &session.drawn, sizeof(session.drawn));
-    tn_sha256_end(&hash, digest);
-    tn_copy(bytes, digest, count < TN_HASH ? count : TN_HASH);
+    tn_draw(session.drawn, bytes, count);
+    return session.drawn;
 }
 
 void tn_log(tn_reason reason, const char *words)
 {
     if (reason != TN_OK && reason != TN_SUCCESS && tn_now.heard == TN_OK) {
-        uint32_t length = tn_length(words);
-        uint32_t most = (uint32_t)sizeof(tn_now.words) - 1u;
         tn_now.heard = reason;
-        length = length < most ? length : most;
-        tn_copy(tn_now.words, words, length);
-        tn_now.words[length] = '\0';
+        tn_now.words = words;
     }
     tn_console(words);
 }
 
-static void record(tn_track track, const char *name, tn_reason reason, uint32_t states, const uint8_t *digest)
-{
-    static tn_entry entry;
-    uint8_t bytes[160];
-    tn_writer writer = {bytes, sizeof(bytes), 0};
-    tn_sha256 hash;
-    uint32_t length = tn_length(name);
-    tn_fill(&entry, 0, sizeof(entry));
-    entry.index = tn_stored.journal_count;
-    entry.time = tn_warning_time();
-    entry.track = (uint8_t)track;
-    entry.old_state = (uint8_t)(states >> 8);
-    entry.new_state = (uint8_t)states;
-    entry.reason = (uint8_t)reason;
-    tn_copy(entry.name, name, length < TN_NAME_BYTES_MAX ? length : TN_NAME_BYTES_MAX);
-    if (digest != NULL) {
-        entry.has_digest = true;
-        tn_copy(entry.digest, digest, TN_HASH);
-    }
-    tn_entry_put(&writer, &entry);
-    tn_sha256_begin(&hash);
-    tn_sha256_add(&hash, tn_stored.journal_head, TN_HASH);
-    tn_sha256_add(&hash, bytes, writer.length);
-    tn_sha256_end(&hash, tn_stored.journal_head);
-    tn_stored.journal_count++;
-    /* It is counted and chained even where there is no room to keep it. */
-    if (tn_stored.journal_lost != 0u || !tn_journal_append(&entry)) {
-        tn_stored.journal_lost++;
-    }
-    tn_now.news = true;
-    tn_touch();
-}
-
-static uint64_t waiting(void)
-{
-    return tn_stored.journal_count - tn_stored.journal_first;
-}
-
-void tn_record(tn_track track, const char *name, tn_reason reason, uint8_t old_state, uint8_t new_state, const uint8_t *digest)
-{
-    if (tn_stored.journal_lost != 0u && waiting() < TN_JOURNAL_MAX - 1u) {
-        char words[12 + TN_NUMBER_ROOM] = "journal gap ";
-        (void)tn_number(words + 12, tn_stored.journal_lost);
-        tn_stored.journal_lost = 0;
-        record(TN_TRACK_DEVICE, words, TN_LIMIT_REACHED, 0, NULL);
-    }
-    record(track, name, reason, ((uint32_t)old_state << 8) | new_state, digest);
-}
-
-static bool is_known(const uint8_t *digest)
+static bool is_known(uint32_t mark)
 {
     for (uint32_t i = 0; i < session.refused && i < TN_REFUSALS_PER_BOOT_MAX; i++) {
-        if (tn_compare(session.digests[i], digest, sizeof(session.digests[i])) == 0) {
+        if (session.marks[i] == mark) {
             return true;
         }
     }
     return false;
 }
 
-void tn_refuse(tn_track track, const char *name, tn_reason reason, const uint8_t *digest, uint8_t old_state, uint8_t new_state)
+void tn_refuse(const char *notice, const char *what, tn_reason reason, const uint8_t digest[TN_HASH])
 {
-    tn_log(reason, name);
-    if (is_known(digest) || session.refused > TN_REFUSALS_PER_BOOT_MAX || waiting() >= TN_JOURNAL_REFUSALS_MAX) {
+    uint32_t mark;
+    tn_copy(&mark, digest, sizeof(mark));
+    tn_log(reason, what);
+    if (is_known(mark) || session.refused > TN_REFUSALS_PER_BOOT_MAX ||
+        tn_stored.journal_count - tn_stored.journal_first >= TN_JOURNAL_REFUSALS_MAX) {
         return;
     }
     if (session.refused == TN_REFUSALS_PER_BOOT_MAX) {
-        session.refused++;
         tn_record(TN_TRACK_REFUSAL, "more refusals", TN_LIMIT_REACHED, 0, 0, NULL);
-        return;
+    } else {
+        session.marks[session.refused] = mark;
+        if (notice != NULL) {
+            tn_record(TN_TRACK_NOTICE, notice, reason, TN_NOTICE_DELIVERED, TN_NOTICE_REJECTED, digest);
+        } else {
+            tn_record(TN_TRACK_REFUSAL, what, reason, 0, 0, digest);
+        }
     }
-    tn_copy(session.digests[session.refused], digest, sizeof(session.digests[0]));
     session.refused++;
-    tn_record(track, name, reason, old_state, new_state, digest);
 }
 
+/* Divided by ten in three pieces: nothing else here would need a division of 64 bits. */
 char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number)
 {
     char digits[TN_NUMBER_ROOM];
-    uint32_t count = 0, at = 0;
+    uint32_t count = 0, at = 0, high = (uint32_t)(number >> 32), low = (uint32_t)number;
     do {
-        digits[count++] = (char)('0' + (char)(number % 10u));
-        number /= 10u;
-    } while (number != 0u);
+        uint32_t middle = (high % 10u) << 16 | low >> 16;
+        uint32_t last = (middle % 10u) << 16 | (low & 0xFFFFu);
+        high /= 10u;
+        low = middle / 10u << 16 | last / 10u;
+        digits[count++] = (char)('0' + (char)(last % 10u));
+    } while ((high | low) != 0u);
     while (count > 0u) {
         to[at++] = digits[--count];
     }
@@ -176,4 +155,10 @@ bool tn_is_id(const char *words)
         }
     }
     return words[0] != '\0';
+}
+
+bool tn_is_same(const char *one, const char *other)
+{
+    uint32_t length = tn_length(one);
+    return length == tn_length(other) && tn_compare(one, other, length) == 0;
 }

@@ -22,7 +22,7 @@ static void again(tn_patch_track *track)
 {
     uint8_t random;
     track->attempts++;
-    tn_random(&random, 1);
+    (void)tn_random(&random, 1);
     if (track->attempts >= ATTEMPTS_MAX) {
         tn_patch_move(track, TN_PATCH_FAILED, TN_DIGEST_MISMATCH);
         return;
@@ -61,19 +61,19 @@ void tn_slots_verify(tn_patch_track *track)
     tn_reason reason;
     if (!matches(track, &image, &reason)) {
         again(track);
-    } else if (reason != TN_OK) {
-        tn_patch_move(track, TN_PATCH_REJECTED, reason);
-    } else if (!is_version(track, image.version)) {
-        tn_patch_move(track, TN_PATCH_REJECTED, TN_WRONG_VERSION);
-    } else if (image.counter < tn_stored.security_counter) {
-        tn_patch_move(track, TN_PATCH_REJECTED, TN_DOWNGRADE_REFUSED);
-    } else {
-        /* Where the manifest states no version, the header of the image does, now that it is verified. */
+        return;
+    }
+    if (reason == TN_OK && !is_version(track, image.version)) {
+        reason = TN_WRONG_VERSION;
+    } else if (reason == TN_OK && image.counter < tn_stored.security_counter) {
+        reason = TN_DOWNGRADE_REFUSED;
+    }
+    if (reason == TN_OK) { /* where the manifest states no version, the header of the image does, now that it is verified */
         tn_copy(track->version, image.version, sizeof(track->version));
         track->has_version = true;
         track->counter = image.counter;
-        tn_patch_move(track, TN_PATCH_VERIFIED, TN_OK);
     }
+    tn_patch_move(track, reason == TN_OK ? TN_PATCH_VERIFIED : TN_PATCH_REJECTED, reason);
 }
 
 void tn_slots_install(tn_patch_track *track)

@@ -71,12 +71,11 @@ typedef struct {
 } tn_patch_track;
 
 typedef struct tn_state {
-    uint32_t form; /* of this record: another one is not read */
+    uint32_t boot_epoch;
     uint8_t fleet[TN_HASH];
     uint8_t root_page; /* 0: the pinned root 1, which stays; later ones take turns in areas 1 and 2 of TN_AT_ROOTS */
     uint16_t root_length;
     tn_floor floors[TN_FLOORS_MAX];
-    uint64_t boot_epoch;
     uint8_t catalogue_page; /* of TN_AT_CATALOGUES */
     uint16_t catalogue_length; /* 0: none; the body of the newest accepted one */
     bool has_timestamp;
@@ -85,8 +84,8 @@ typedef struct tn_state {
     tn_notice_track notices[TN_NOTICES_MAX];
     tn_patch_track patches[TN_PATCHES_MAX];
     tn_offer offer; /* the newest, until it has become a track */
-    uint64_t journal_count, journal_first; /* entries written; the oldest that no receipt covers */
-    uint64_t journal_lost;
+    uint32_t journal_count, journal_first; /* entries written; the oldest that no receipt covers */
+    uint32_t journal_lost;
     uint8_t journal_head[TN_HASH];
     uint64_t patch_floor;
     uint8_t patch_floor_digest[TN_HASH];
@@ -113,6 +112,15 @@ void tn_flash_write(uint32_t at, const void *bytes, uint32_t count); /* any coun
 void tn_flash_erase(uint32_t at, uint32_t count);                    /* whole pages */
 void tn_flash_copy(uint32_t to, tn_source from);                     /* erases whole pages at `to`, then writes */
 
+/* Bytes that come piece by piece: whole units are written as they fill, and a page is erased before its first one. */
+typedef struct {
+    uint32_t at; /* of the next byte */
+    uint8_t unit[TN_FLASH_UNIT];
+} tn_stream;
+
+void tn_flash_add(tn_stream *to, const void *bytes, uint32_t count);
+void tn_flash_end(const tn_stream *to); /* write what fills no unit */
+
 typedef enum { TN_CUT_BEFORE, TN_CUT_TORN, TN_CUT_AFTER } tn_cut;
 #ifdef TN_TEST_BUILD
 /* Lose power at the at-th change from now, 1 being the next one; 0: never. */
@@ -127,7 +135,7 @@ typedef struct {
     uint8_t trial;
 } tn_boot_record;
 
-void tn_boot_load(tn_boot_record *record); /* nothing stored: slot 0 */
+const tn_boot_record *tn_boot(void); /* nothing stored: slot 0 */
 void tn_boot_save(const tn_boot_record *record);
 /* What the boot loader does: store what has to be stored, and say which slot runs. */
 uint8_t tn_boot_select(void);

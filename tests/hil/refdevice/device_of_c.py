@@ -9,10 +9,10 @@ from typing import Any
 from advisories import mcuboot, suit
 from advisories.limits import BLOCK_BYTES_MAX
 from advisories.offer import Offer
-from advisories.report import Block, Want, open_want
+from advisories.report import Block, JournalEntry, Want, open_want
 from advisories.states import PatchState
 from advisories.versions import Version
-from keys.codec import dump
+from keys.codec import dump, load
 from keys.reasons import Reason
 from tests.advisories.suit_case import CLASS, VENDOR
 from tests.helpers import DEVICE, NOW, PRODUCT, Fleet, catalogue, make_fleet, offer, timestamp
@@ -27,26 +27,13 @@ PREFIX = "tocsin/v1/"
 SEQUENCE = 7
 
 
-class Entry(Record):
-    """``tn_entry``."""
-
-    _fields_ = (
-        ("index", ctypes.c_uint64),
-        ("time", ctypes.c_uint64),
-        *((name, ctypes.c_uint8) for name in ("track", "old", "new", "reason")),
-        ("name", ctypes.c_char * 65),
-        ("has_digest", ctypes.c_bool),
-        ("digest", ctypes.c_uint8 * 32),
-    )
-
-
 class Out(Record):
     """``tn_out``."""
 
     _fields_ = (
         ("number", ctypes.c_uint32),
         ("kind", ctypes.c_uint8),
-        ("topic", ctypes.c_char * 192),
+        ("topic", ctypes.c_uint8),
         ("data", Source),
     )
 
@@ -94,8 +81,8 @@ class Device:
     ) -> None:
         self.core, self.lib = core, core.lib
         self.lib.tn_out_head.restype = ctypes.POINTER(Out)
-        self.lib.tn_journal_read.restype = ctypes.POINTER(Entry)
-        self.lib.tn_journal_read.argtypes = (ctypes.c_uint64,)
+        self.lib.tn_journal_read.restype = Source
+        self.lib.tn_topic_word.restype = ctypes.c_char_p
         self.lib.tn_agent_clock.argtypes = (ctypes.c_uint64,)
         self.fleet: Fleet = FLEET
         self.image = firmware() if image is None else image
@@ -147,7 +134,7 @@ class Device:
         """Hand it a message; a reset that follows is carried out."""
         self.core.flash_load("TN_AT_STAGING", data)
         source = self.core.in_flash("TN_AT_STAGING", len(data))
-        found = Reason(self.lib.tn_agent_receive((PREFIX + topic).encode(), source))
+        found = Reason(self.lib.tn_agent_receive(self.core.in_memory((PREFIX + topic).encode()), source))
         if self.resets():
             self.go_on()
         return found
@@ -189,7 +176,7 @@ class Device:
         found = []
         while not self.core.dead and (head := self.lib.tn_out_head()):
             out = head.contents
-            if out.kind == 0 and out.topic.endswith(b"/want"):
+            if out.kind == 0 and self.lib.tn_topic_word(out.topic) == b"want":
                 want = open_want(ctypes.string_at(out.data.address, out.data.length))
                 found += [want] if want.blocks is not None else []
             self.lib.tn_out_acknowledge(out.number)
@@ -234,10 +221,10 @@ class Device:
         found = []
         for index in range(1_000):
             entry = self.lib.tn_journal_read(index)
-            if not entry:
+            if not entry.length:
                 break
-            one = entry.contents
-            found.append((one.track, one.name.decode(), one.old, one.new, Reason(one.reason)))
+            one = load(JournalEntry, ctypes.string_at(entry.address, entry.length), size_max=256)
+            found.append((int(one.track), one.name, one.old, one.new, one.reason))
         return found
 
     def story(self) -> list[tuple[PatchState, Reason]]:

@@ -218,7 +218,7 @@ def test_a_cut_in_a_root_update_leaves_the_old_state_or_the_new_one(core: Core, 
     core.lib.tn_store_save()
     whole.add(bytes(twin.c.stored))
     changes = core.lib.tn_store_writes() - before
-    assert changes > 10
+    assert changes > 5
     seen = set()
     for place, when in product(range(1, changes + 1), Cut):
         c = prepared().c

@@ -214,4 +214,4 @@ def test_an_interrupted_patch_is_never_half_installed(core: Core, *, behind: boo
         assert all(new in PATCH_TRANSITIONS[old] for old, new in pairwise(states))
         assert core.wrong == ""
     assert ends == ({P.SUCCEEDED, P.ROLLED_BACK} if behind else {P.SUCCEEDED})
-    assert at > 3 * (10 if behind else 60)
+    assert at > 3 * (10 if behind else 20)
