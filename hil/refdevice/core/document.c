@@ -118,7 +118,7 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
     }
     /* 6. Policy: enough different holders for every role of the row. */
     if (reason == TN_OK) {
-        reason = tn_root_meets(root, tn_root_row(root, expected), found->signed_by, passed,
+        reason = tn_root_meets(root, tn_expected_row(root, expected), found->signed_by, passed,
                                tn_at(found->body.bytes, TN_AUTHOR));
     }
     /* 7. Time. */

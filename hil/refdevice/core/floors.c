@@ -222,5 +222,5 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_
     if (!has_name(found, type, name)) {
         return TN_WRONG_SUBJECT;
     }
-    return raise_floor(found, type, name, tn_root_row(root, &asked), expected->now);
+    return raise_floor(found, type, name, tn_expected_row(root, &asked), expected->now);
 }

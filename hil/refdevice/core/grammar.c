@@ -57,27 +57,6 @@ static uint64_t next_head(reading *from, uint8_t *first)
     return value;
 }
 
-/* Whether bytes are UTF-8 in its shortest form, without surrogates and nothing above U+10FFFF (RFC 3629). */
-static bool is_utf8(tn_source text)
-{
-    for (uint32_t at = 0; at < text.length;) {
-        uint8_t lead = text.bytes[at++];
-        uint32_t more = lead < 0x80u ? 0u : lead < 0xE0u ? 1u : lead < 0xF0u ? 2u : 3u;
-        uint8_t low = lead == 0xE0u ? 0xA0u : lead == 0xF0u ? 0x90u : 0x80u;
-        uint8_t high = lead == 0xEDu ? 0x9Fu : lead == 0xF4u ? 0x8Fu : 0xBFu;
-        if ((lead >= 0x80u && lead < 0xC2u) || lead > 0xF4u || more > text.length - at) {
-            return false;
-        }
-        for (; more > 0u; more--, low = 0x80u, high = 0xBFu) {
-            uint8_t byte = text.bytes[at++];
-            if (byte < low || byte > high) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 static bool is_tag_allowed(uint64_t tag)
 {
     /* COSE_Mac0, COSE_Sign1, COSE_Mac, COSE_Sign, SUIT_Envelope, bare SUIT manifest (keys.cbor.TAGS_ALLOWED). */
@@ -130,7 +109,7 @@ static uint32_t read_item(reading *from, const tn_shape *shape)
             return 0;
         }
         from->at += content.length;
-        from->bad = first >> 5 == TN_CBOR_TEXT && (!is_utf8(content) || !tn_is_text(content, shape->kind & KIND));
+        from->bad = first >> 5 == TN_CBOR_TEXT && !tn_is_text(content, shape->kind & KIND);
         return 0;
     case TN_CBOR_ARRAY:
     case TN_CBOR_MAP:

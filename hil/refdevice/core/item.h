@@ -60,9 +60,10 @@ tn_item tn_nth(tn_item array, uint32_t number); /* NULL behind the last; of a ma
 /* Whether an array of texts has this one. */
 bool tn_has_text(tn_item array, tn_source text);
 
-/* Read a character of a text that is known to be UTF-8. */
+/* Read a character of UTF-8 in its shortest form (RFC 3629); TN_NO_CHARACTER: it is none. */
+#define TN_NO_CHARACTER UINT32_MAX
 uint32_t tn_character_at(tn_source text, uint32_t *at);
-/* Whether a text is of a kind: TN_IDENT, TN_NAME or TN_WORDS; of any other kind, all are (shapes.c). */
+/* Whether a text is UTF-8, and of a kind: TN_IDENT, TN_NAME or TN_WORDS, or TN_ANY (shapes.c). */
 bool tn_is_text(tn_source text, uint32_t kind);
 
 #endif

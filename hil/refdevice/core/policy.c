@@ -1,9 +1,8 @@
 /* What a policy row demands, and whether different enough holders stand behind the signatures (keys/root.py). */
 #include "policy.h"
+#include "tocsin_states.h"
 
 #include <stddef.h>
-
-#define NOBODY 0xFFu
 
 tn_mark tn_mark_of(tn_source name)
 {
@@ -54,18 +53,13 @@ void tn_seats_add(tn_seats *seats, const tn_label *role, uint32_t times)
 {
     uint32_t able = 0;
     for (uint32_t key = 0; key < seats->root->key_count; key++) {
-        if ((seats->keys >> key & 1u) != 0u && tn_seats_may(seats, key, role)) {
+        if (TN_IN(seats->keys, key) && tn_seats_may(seats, key, role)) {
             able |= 1u << seats->root->holder[key];
         }
     }
-    if (count_of(able) < times) {
-        seats->lacking = true;
-    } else if (!seats->root->exercise) { /* else one holder may act for several roles */
-        for (; times > 0u && seats->count < TN_SIGNATURES_MAX; times--) {
-            seats->able[seats->count++] = (uint16_t)able;
-        }
-        seats->lacking = seats->lacking || times > 0u;
-    }
+    seats->lacking = seats->lacking || count_of(able) < times;
+    seats->able[seats->count] = (uint16_t)able;
+    seats->times[seats->count++] = (uint8_t)times;
 }
 
 void tn_seats_demand(tn_seats *seats, tn_item demands)
@@ -77,55 +71,22 @@ void tn_seats_demand(tn_seats *seats, tn_item demands)
     }
 }
 
-typedef struct {
-    uint8_t seat_of[TN_KEYS_MAX];         /* holder -> seat */
-    uint8_t holder_of[TN_SIGNATURES_MAX]; /* seat -> holder */
-} places;
-
-/* Everyone on the way moves one seat on: `holder` sits down on the seat that reached for him, and so on to the empty one. */
-static void move(places *taken, const uint8_t *reached_by, uint8_t holder, uint8_t empty)
-{
-    uint8_t seat;
-    do {
-        seat = reached_by[holder];
-        uint8_t before = taken->holder_of[seat];
-        taken->seat_of[holder] = seat;
-        taken->holder_of[seat] = holder;
-        holder = before;
-    } while (seat != empty);
-}
-
-/* Fill one more seat, moving others where need be (augmenting paths, by breadth); false: there is no way to. */
-static bool fill(const tn_seats *seats, places *taken, uint8_t empty)
-{
-    uint8_t reached_by[TN_KEYS_MAX], waiting[TN_SIGNATURES_MAX];
-    uint32_t tried = 0, last = 0;
-    waiting[last++] = empty;
-    for (uint32_t next = 0; next < last; next++) {
-        uint32_t fresh = seats->able[waiting[next]] & ~tried;
-        tried |= fresh;
-        for (uint8_t holder = 0; holder < TN_KEYS_MAX; holder++) {
-            if ((fresh >> holder & 1u) == 0u) {
-                continue;
-            }
-            reached_by[holder] = waiting[next];
-            if (taken->seat_of[holder] == NOBODY) {
-                move(taken, reached_by, holder, empty);
-                return true;
-            }
-            waiting[last++] = taken->seat_of[holder];
-        }
-    }
-    return false;
-}
-
+/* By Hall's theorem: every choice of roles has as many holders who can act for one of them as it has seats. */
 bool tn_seats_filled(const tn_seats *seats)
 {
-    places taken;
     bool filled = !seats->lacking;
-    tn_fill(&taken, NOBODY, sizeof(taken));
-    for (uint8_t seat = 0; seat < seats->count && filled; seat++) {
-        filled = fill(seats, &taken, seat);
+    if (seats->root->exercise) {
+        return filled; /* there one holder may act for several roles */
+    }
+    for (uint32_t choice = 1; filled && choice < 1u << seats->count; choice++) {
+        uint32_t able = 0, times = 0;
+        for (uint32_t role = 0; role < seats->count; role++) {
+            if (TN_IN(choice, role)) {
+                able |= seats->able[role];
+                times += seats->times[role];
+            }
+        }
+        filled = count_of(able) >= times;
     }
     return filled;
 }
@@ -141,23 +102,26 @@ static bool is_met(const tn_root *root, int32_t row, tn_signers keys, tn_item au
     return tn_seats_filled(&seats);
 }
 
-int32_t tn_root_row(const tn_root *root, const tn_expected *expected)
+int32_t tn_root_row(const tn_root *root, tn_source type, tn_source product)
 {
-    tn_source product = tn_bytes_of(expected->product != NULL ? expected->product : expected->subject);
     int32_t common = -1;
     tn_item row;
     for (uint32_t i = 0; (row = tn_nth(root->rows, i)) != NULL; i++) {
         tn_item its = tn_at(row, TN_ROW_PRODUCT);
-        if (!tn_same(tn_string(tn_at(row, TN_ROW_TYPE)), tn_bytes_of(expected->type))) {
-            continue;
-        }
-        if (its == NULL) {
-            common = (int32_t)i;
-        } else if (tn_same(tn_string(its), product)) {
-            return (int32_t)i;
+        if (tn_same(tn_string(tn_at(row, TN_ROW_TYPE)), type)) {
+            if (its != NULL && tn_same(tn_string(its), product)) {
+                return (int32_t)i;
+            }
+            common = its == NULL ? (int32_t)i : common;
         }
     }
     return common;
+}
+
+int32_t tn_expected_row(const tn_root *root, const tn_expected *expected)
+{
+    const char *product = expected->product != NULL ? expected->product : expected->subject;
+    return tn_root_row(root, tn_bytes_of(expected->type), tn_bytes_of(product));
 }
 
 tn_reason tn_root_meets(const tn_root *root, int32_t row, tn_signers signed_by, tn_signers passed, tn_item author)

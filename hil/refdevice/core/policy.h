@@ -20,15 +20,16 @@ typedef struct {
     tn_mark mark; /* 0: the text counts */
 } tn_label;
 
-/* Seats of one demand, a role each, and the holders that are able to take them. */
+/* Seats of one demand by their roles, and the holders that are able to take them. */
 typedef struct {
     const tn_root *root;
     tn_signers keys;              /* whose holders may sit down */
     tn_label author_holder, author_role;
     bool has_author;              /* who counts for that role only; not in an exercise */
-    bool lacking;                 /* some seat stays empty, whoever sits where */
-    uint8_t count;
-    uint16_t able[TN_SIGNATURES_MAX]; /* of a seat: bit n: holder n (tn_root.holder) */
+    bool lacking;                 /* a role has fewer holders than seats */
+    uint8_t count;                    /* roles */
+    uint8_t times[TN_SIGNATURES_MAX]; /* of a role: how many seats */
+    uint16_t able[TN_SIGNATURES_MAX]; /* and who can take one: bit n: holder n (tn_root.holder) */
 } tn_seats;
 
 void tn_seats_begin(tn_seats *seats, const tn_root *root, tn_signers keys);

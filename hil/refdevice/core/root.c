@@ -102,47 +102,33 @@ static bool has_spare_key(const tn_seats *everyone, tn_item row)
            tn_same(tn_string(tn_nth(demands, 0)), role.text) && keys > tn_value(tn_nth(demands, 1));
 }
 
-/* Whether two rows are for the same type and product. */
-static bool are_alike(tn_item one, tn_item other)
-{
-    return tn_same(tn_string(tn_at(one, TN_ROW_TYPE)), tn_string(tn_at(other, TN_ROW_TYPE))) &&
-           tn_same(tn_string(tn_at(one, TN_ROW_PRODUCT)), tn_string(tn_at(other, TN_ROW_PRODUCT)));
-}
-
 /* Whether a row stands once, demands something, and no more than there is. */
 static bool is_row_possible(const tn_root *root, uint32_t number)
 {
     tn_seats seats;
     tn_item row = tn_nth(root->rows, number), demands = tn_at(row, TN_ROW_DEMANDS);
+    tn_source type = tn_string(tn_at(row, TN_ROW_TYPE));
     uint32_t sum = 0;
-    for (uint32_t i = 0; i < number; i++) {
-        if (are_alike(row, tn_nth(root->rows, i))) {
-            return false;
-        }
-    }
-    for (uint32_t i = 1; i < 2u * (uint32_t)tn_value(demands); i += 2u) {
-        uint32_t times = (uint32_t)tn_value(tn_nth(demands, i));
-        if (times == 0u) {
-            return false;
-        }
-        sum += times;
-    }
     tn_seats_begin(&seats, root, ((tn_signers)1 << root->key_count) - 1u);
-    if (tn_same(tn_string(tn_at(row, TN_ROW_TYPE)), tn_bytes_of(root_role)) && !has_spare_key(&seats, row)) {
+    if (tn_same(type, tn_bytes_of(root_role)) && !has_spare_key(&seats, row)) {
         return false;
     }
     tn_seats_demand(&seats, demands);
-    return sum > 0u && sum <= TN_SIGNATURES_MAX && tn_seats_filled(&seats);
+    for (uint32_t role = 0; role < seats.count; role++) {
+        sum += seats.times[role];
+        seats.lacking = seats.lacking || seats.times[role] == 0u;
+    }
+    return tn_root_row(root, type, tn_string(tn_at(row, TN_ROW_PRODUCT))) == (int32_t)number && sum > 0u &&
+           sum <= TN_SIGNATURES_MAX && tn_seats_filled(&seats);
 }
 
 tn_reason tn_root_check(const tn_root *root)
 {
-    static const tn_expected another = {.type = root_role};
     tn_item body = root->body.bytes;
     bool possible = !root->twice && tn_value(tn_at(body, TN_SUBJECTS)) == 0u &&
                     root->expires > root->issued &&
                     (tn_value(tn_at(body, TN_FLEET)) == 0u) == (root->version == 1u) &&
-                    tn_root_row(root, &another) >= 0;
+                    tn_root_row(root, tn_bytes_of(root_role), tn_bytes_of(NULL)) >= 0;
     for (uint32_t row = 0; row < tn_value(root->rows) && possible; row++) {
         possible = is_row_possible(root, row);
     }

@@ -38,31 +38,35 @@ static bool within(const range *table, uint32_t count, uint32_t character)
 
 uint32_t tn_character_at(tn_source text, uint32_t *at)
 {
-    const uint8_t *bytes = text.bytes + *at;
-    uint32_t count = bytes[0] < 0xC0u ? 1u : bytes[0] < 0xE0u ? 2u : bytes[0] < 0xF0u ? 3u : 4u;
-    uint32_t value = count == 1u ? bytes[0] : bytes[0] & (0x7Fu >> count);
-    for (uint32_t i = 1; i < count; i++) {
-        value = value << 6 | (bytes[i] & 0x3Fu);
+    static const uint16_t least[] = {0, 0x80, 0x800, 0};
+    uint32_t lead = text.bytes[(*at)++];
+    uint32_t more = lead < 0xC0u ? 0u : lead < 0xE0u ? 1u : lead < 0xF0u ? 2u : 3u;
+    uint32_t value = more == 0u ? lead : lead & (0x3Fu >> more);
+    bool good = (lead < 0x80u || lead >= 0xC2u) && lead < 0xF5u && more <= text.length - *at;
+    for (uint32_t i = 0; i < more && good; i++) {
+        uint32_t byte = text.bytes[(*at)++];
+        good = byte >> 6 == 2u;
+        value = value << 6 | (byte & 0x3Fu);
     }
-    *at += count;
-    return value;
+    good = good && value >= (more == 3u ? 0x10000u : least[more]) && value >> 11 != 0x1Bu && value <= 0x10FFFFu;
+    return good ? value : TN_NO_CHARACTER;
 }
 
 bool tn_is_text(tn_source text, uint32_t kind)
 {
     uint32_t at = 0;
-    if (kind < TN_IDENT || kind > TN_WORDS) {
-        return true;
-    }
     while (at < text.length) {
         bool first = at == 0u;
         uint32_t character = tn_character_at(text, &at);
         bool end = first || at == text.length;
+        if (character == TN_NO_CHARACTER) {
+            return false;
+        }
         if (kind == TN_IDENT) {
             if (!IN(letters, character) && (first || !IN(marks, character))) {
                 return false;
             }
-        } else if (IN(controls, character)) {
+        } else if (kind != TN_ANY && IN(controls, character)) {
             return false;
         } else if (kind == TN_NAME && (IN(steering, character) || (end && IN(spaces, character)))) {
             return false;
