@@ -30,7 +30,7 @@ uint64_t tn_said(const tn_document *found, uint32_t key)
 
 bool tn_document_is_about(const tn_document *found, const char *subject)
 {
-    return tn_has_text(tn_at(found->body.bytes, TN_SUBJECTS), tn_bytes_of(subject));
+    return tn_has(tn_at(found->body.bytes, TN_SUBJECTS), subject);
 }
 
 /* -- from bytes to a body that may be believed -- */
@@ -79,7 +79,7 @@ static tn_reason understand(const tn_document *found, const uint8_t *fleet, cons
     if (!tn_document_fits(found->body, expected->own)) {
         return TN_MALFORMED;
     }
-    if (!tn_same(tn_string(tn_at(body, TN_TYPE)), tn_bytes_of(expected->type))) {
+    if (!tn_is(tn_at(body, TN_TYPE), expected->type)) {
         return TN_WRONG_TYPE;
     }
     if (!tn_equals(tn_string(tn_at(body, TN_FLEET)), fleet, fleet != NULL ? TN_HASH : 0u)) {
@@ -118,7 +118,7 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
     }
     /* 6. Policy: enough different holders for every role of the row. */
     if (reason == TN_OK) {
-        reason = tn_root_meets(root, tn_expected_row(root, expected), found->signed_by, passed,
+        reason = tn_root_meets(root, tn_root_row(root, expected), found->signed_by, passed,
                                tn_at(found->body.bytes, TN_AUTHOR));
     }
     /* 7. Time. */

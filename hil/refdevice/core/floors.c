@@ -89,10 +89,10 @@ static bool stands(const tn_floor *floor, const tn_basis *basis, const tn_root *
     tn_seats seats;
     tn_seats_begin(&seats, root, floor->kids);
     seats.has_author = floor->author_holder != 0u;
-    seats.author_holder.mark = floor->author_holder;
-    seats.author_role.mark = floor->author_role;
+    seats.author[0].mark = floor->author_holder;
+    seats.author[1].mark = floor->author_role;
     for (uint32_t i = 0, times; i < TN_SIGNATURES_MAX && basis->seats[i] != 0u; i += times) {
-        tn_label role = {{NULL, 0}, basis->seats[i]};
+        tn_label role = {NULL, basis->seats[i]};
         times = 1;
         while (i + times < TN_SIGNATURES_MAX && basis->seats[i + times] == role.mark) {
             times++;
@@ -199,7 +199,7 @@ static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const
 static bool has_name(const tn_document *found, tn_floor_type type, const char *name)
 {
     if (type == TN_FLOOR_NOTICE) {
-        return tn_same(tn_string(tn_at(found->body.bytes, TN_NOTICE_ID)), tn_bytes_of(name));
+        return tn_is(tn_at(found->body.bytes, TN_NOTICE_ID), name);
     }
     return tn_said(found, TN_SUBJECTS) == 0u || tn_document_is_about(found, name);
 }
@@ -222,5 +222,5 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_
     if (!has_name(found, type, name)) {
         return TN_WRONG_SUBJECT;
     }
-    return raise_floor(found, type, name, tn_expected_row(root, &asked), expected->now);
+    return raise_floor(found, type, name, tn_root_row(root, &asked), expected->now);
 }

@@ -88,11 +88,26 @@ tn_item tn_at(tn_item map, uint32_t key)
     return NULL;
 }
 
-bool tn_has_text(tn_item array, tn_source text)
+bool tn_is(tn_item string, const char *words)
+{
+    return tn_equals(tn_string(string), words, words != NULL ? tn_length(words) : 0u);
+}
+
+bool tn_is_hash(tn_item string, const uint8_t digest[32])
+{
+    return tn_equals(tn_string(string), digest, 32);
+}
+
+bool tn_alike(tn_item one, tn_item other)
+{
+    return tn_same(tn_whole(one), tn_whole(other));
+}
+
+bool tn_has(tn_item array, const char *words)
 {
     tn_item one;
     for (uint32_t i = 0; (one = tn_nth(array, i)) != NULL; i++) {
-        if (tn_same(tn_string(one), text)) {
+        if (tn_is(one, words)) {
             return true;
         }
     }

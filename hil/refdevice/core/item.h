@@ -57,8 +57,14 @@ tn_item tn_at(tn_item map, uint32_t key); /* the value under a number; NULL: the
 uint32_t tn_kind(tn_item item);           /* tn_cbor_kind */
 tn_item tn_nth(tn_item array, uint32_t number); /* NULL behind the last; of a map: keys and values in turn */
 
-/* Whether an array of texts has this one. */
-bool tn_has_text(tn_item array, tn_source text);
+/* Whether what a string holds is these words; NULL is an empty text, on either side. */
+bool tn_is(tn_item string, const char *words);
+/* Whether what a string holds is this digest. */
+bool tn_is_hash(tn_item string, const uint8_t digest[32]);
+/* Whether two items are the same, or both are not there. */
+bool tn_alike(tn_item one, tn_item other);
+/* Whether an array of texts has these words. */
+bool tn_has(tn_item array, const char *words);
 
 /* Read a character of UTF-8 in its shortest form (RFC 3629); TN_NO_CHARACTER: it is none. */
 #define TN_NO_CHARACTER UINT32_MAX

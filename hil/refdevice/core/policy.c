@@ -6,16 +6,17 @@
 
 tn_mark tn_mark_of(tn_source name)
 {
-    uint8_t digest[TN_HASH];
-    tn_mark mark;
-    tn_sha256_of(name, digest);
-    tn_copy(&mark, digest, sizeof(mark));
-    return mark;
+    union {
+        uint8_t digest[TN_HASH];
+        tn_mark mark;
+    } hash;
+    tn_sha256_of(name, hash.digest);
+    return hash.mark;
 }
 
-static bool names(const tn_label *label, tn_source name)
+static bool names(const tn_label *label, tn_item name)
 {
-    return label->mark != 0u ? label->mark == tn_mark_of(name) : tn_same(label->text, name);
+    return label->mark != 0u ? label->mark == tn_mark_of(tn_string(name)) : tn_alike(label->text, name);
 }
 
 void tn_seats_begin(tn_seats *seats, const tn_root *root, tn_signers keys)
@@ -27,13 +28,12 @@ void tn_seats_begin(tn_seats *seats, const tn_root *root, tn_signers keys)
 
 bool tn_seats_may(const tn_seats *seats, uint32_t key, const tn_label *role)
 {
-    tn_item roles = tn_key_part(seats->root, key, TN_KEY_ROLES);
-    tn_source holder = tn_string(tn_key_part(seats->root, key, TN_KEY_HOLDER));
-    bool bound = seats->has_author && !seats->root->exercise && names(&seats->author_holder, holder);
-    tn_item one;
+    tn_item roles = tn_key_part(seats->root, key, TN_KEY_ROLES), one;
+    const tn_label *author = seats->author;
+    bool bound = seats->has_author && !seats->root->exercise &&
+                 names(&author[0], tn_key_part(seats->root, key, TN_KEY_HOLDER));
     for (uint32_t i = 0; (one = tn_nth(roles, i)) != NULL; i++) {
-        tn_source name = tn_string(one);
-        if (names(role, name) && (!bound || names(&seats->author_role, name))) {
+        if (names(role, one) && (!bound || names(&author[1], one))) {
             return true;
         }
     }
@@ -66,7 +66,7 @@ void tn_seats_demand(tn_seats *seats, tn_item demands)
 {
     tn_item one;
     for (uint32_t i = 0; (one = tn_nth(demands, i)) != NULL; i += 2u) {
-        tn_label role = {tn_string(one), 0};
+        tn_label role = {one, 0};
         tn_seats_add(seats, &role, (uint32_t)tn_value(tn_nth(demands, i + 1u)));
     }
 }
@@ -96,32 +96,28 @@ static bool is_met(const tn_root *root, int32_t row, tn_signers keys, tn_item au
     tn_seats seats;
     tn_seats_begin(&seats, root, keys);
     seats.has_author = author != NULL;
-    seats.author_holder.text = tn_string(tn_nth(author, 0));
-    seats.author_role.text = tn_string(tn_nth(author, 1));
+    seats.author[0].text = tn_nth(author, 0);
+    seats.author[1].text = tn_nth(author, 1);
     tn_seats_demand(&seats, tn_at(tn_nth(root->rows, (uint32_t)row), TN_ROW_DEMANDS));
     return tn_seats_filled(&seats);
 }
 
-int32_t tn_root_row(const tn_root *root, tn_source type, tn_source product)
+int32_t tn_root_row(const tn_root *root, const tn_expected *expected)
 {
+    const char *product = expected->product != NULL ? expected->product : expected->subject;
     int32_t common = -1;
     tn_item row;
     for (uint32_t i = 0; (row = tn_nth(root->rows, i)) != NULL; i++) {
-        tn_item its = tn_at(row, TN_ROW_PRODUCT);
-        if (tn_same(tn_string(tn_at(row, TN_ROW_TYPE)), type)) {
-            if (its != NULL && tn_same(tn_string(its), product)) {
+        if (tn_is(tn_at(row, TN_ROW_TYPE), expected->type)) {
+            tn_item its = tn_at(row, TN_ROW_PRODUCT);
+            if (its == NULL) {
+                common = (int32_t)i;
+            } else if (tn_is(its, product)) {
                 return (int32_t)i;
             }
-            common = its == NULL ? (int32_t)i : common;
         }
     }
     return common;
-}
-
-int32_t tn_expected_row(const tn_root *root, const tn_expected *expected)
-{
-    const char *product = expected->product != NULL ? expected->product : expected->subject;
-    return tn_root_row(root, tn_bytes_of(expected->type), tn_bytes_of(product));
 }
 
 tn_reason tn_root_meets(const tn_root *root, int32_t row, tn_signers signed_by, tn_signers passed, tn_item author)

@@ -16,7 +16,7 @@ tn_mark tn_root_mark(const tn_root *root, uint32_t key); /* of its thumbprint */
 
 /* A role or holder: as it stands in a document, or its mark only. */
 typedef struct {
-    tn_source text;
+    tn_item text;
     tn_mark mark; /* 0: the text counts */
 } tn_label;
 
@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
     const tn_root *root;
     tn_signers keys;              /* whose holders may sit down */
-    tn_label author_holder, author_role;
+    tn_label author[2];           /* holder, role: */
     bool has_author;              /* who counts for that role only; not in an exercise */
     bool lacking;                 /* a role has fewer holders than seats */
     uint8_t count;                    /* roles */

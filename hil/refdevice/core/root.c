@@ -35,22 +35,25 @@ tn_item tn_key_part(const tn_root *root, uint32_t key, uint32_t part)
     return tn_at(tn_nth(root->keys, key), part);
 }
 
+static bool are_same(const tn_root *root, uint32_t key, uint32_t other, uint32_t part)
+{
+    return tn_alike(tn_key_part(root, key, part), tn_key_part(root, other, part));
+}
+
 /* Of the same holder, the first key stands for all; and the same key must not stand twice. */
 static tn_reason read_keys(tn_root *root)
 {
     for (uint32_t key = 0; key < root->key_count; key++) {
         bool other = false;
-        tn_source cose = tn_whole(tn_key_part(root, key, TN_KEY_COSE));
-        tn_source holder = tn_whole(tn_key_part(root, key, TN_KEY_HOLDER));
-        tn_reason reason = tn_key_read(cose, &other);
+        tn_reason reason = tn_key_read(tn_whole(tn_key_part(root, key, TN_KEY_COSE)), &other);
         if (reason != TN_OK) {
             return reason;
         }
         root->others |= (tn_signers)other << key;
         root->holder[key] = (uint8_t)key;
         for (uint32_t i = key; i-- > 0u;) {
-            root->twice = root->twice || tn_same(cose, tn_whole(tn_key_part(root, i, TN_KEY_COSE)));
-            if (tn_same(holder, tn_whole(tn_key_part(root, i, TN_KEY_HOLDER)))) {
+            root->twice = root->twice || are_same(root, key, i, TN_KEY_COSE);
+            if (are_same(root, key, i, TN_KEY_HOLDER)) {
                 root->holder[key] = (uint8_t)i;
             }
         }
@@ -93,13 +96,20 @@ tn_reason tn_root_read(tn_source document, tn_root *root)
 static bool has_spare_key(const tn_seats *everyone, tn_item row)
 {
     tn_item demands = tn_at(row, TN_ROW_DEMANDS);
-    tn_label role = {tn_bytes_of(root_role), 0};
+    tn_label role = {tn_nth(demands, 0), 0};
     uint32_t keys = 0;
     for (uint32_t key = 0; key < everyone->root->key_count; key++) {
         keys += tn_seats_may(everyone, key, &role) ? 1u : 0u;
     }
-    return tn_at(row, TN_ROW_PRODUCT) == NULL && tn_value(demands) == 1u &&
-           tn_same(tn_string(tn_nth(demands, 0)), role.text) && keys > tn_value(tn_nth(demands, 1));
+    return tn_at(row, TN_ROW_PRODUCT) == NULL && tn_value(demands) == 1u && tn_is(role.text, root_role) &&
+           keys > tn_value(tn_nth(demands, 1));
+}
+
+/* Whether two rows are for the same type and product. */
+static bool are_alike(tn_item one, tn_item other)
+{
+    return tn_alike(tn_at(one, TN_ROW_TYPE), tn_at(other, TN_ROW_TYPE)) &&
+           tn_alike(tn_at(one, TN_ROW_PRODUCT), tn_at(other, TN_ROW_PRODUCT));
 }
 
 /* Whether a row stands once, demands something, and no more than there is. */
@@ -107,10 +117,14 @@ static bool is_row_possible(const tn_root *root, uint32_t number)
 {
     tn_seats seats;
     tn_item row = tn_nth(root->rows, number), demands = tn_at(row, TN_ROW_DEMANDS);
-    tn_source type = tn_string(tn_at(row, TN_ROW_TYPE));
     uint32_t sum = 0;
+    for (uint32_t i = 0; i < number; i++) {
+        if (are_alike(row, tn_nth(root->rows, i))) {
+            return false;
+        }
+    }
     tn_seats_begin(&seats, root, ((tn_signers)1 << root->key_count) - 1u);
-    if (tn_same(type, tn_bytes_of(root_role)) && !has_spare_key(&seats, row)) {
+    if (tn_is(tn_at(row, TN_ROW_TYPE), root_role) && !has_spare_key(&seats, row)) {
         return false;
     }
     tn_seats_demand(&seats, demands);
@@ -118,17 +132,17 @@ static bool is_row_possible(const tn_root *root, uint32_t number)
         sum += seats.times[role];
         seats.lacking = seats.lacking || seats.times[role] == 0u;
     }
-    return tn_root_row(root, type, tn_string(tn_at(row, TN_ROW_PRODUCT))) == (int32_t)number && sum > 0u &&
-           sum <= TN_SIGNATURES_MAX && tn_seats_filled(&seats);
+    return sum > 0u && sum <= TN_SIGNATURES_MAX && tn_seats_filled(&seats);
 }
 
 tn_reason tn_root_check(const tn_root *root)
 {
+    static const tn_expected another = {.type = root_role};
     tn_item body = root->body.bytes;
     bool possible = !root->twice && tn_value(tn_at(body, TN_SUBJECTS)) == 0u &&
                     root->expires > root->issued &&
                     (tn_value(tn_at(body, TN_FLEET)) == 0u) == (root->version == 1u) &&
-                    tn_root_row(root, tn_bytes_of(root_role), tn_bytes_of(NULL)) >= 0;
+                    tn_root_row(root, &another) >= 0;
     for (uint32_t row = 0; row < tn_value(root->rows) && possible; row++) {
         possible = is_row_possible(root, row);
     }

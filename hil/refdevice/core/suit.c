@@ -178,7 +178,7 @@ static tn_reason check_signatures(const tn_envelope *envelope, signing *now)
     if (now->signed_by == 0u) {
         return now->passed != 0u ? TN_UNSUPPORTED : TN_UNKNOWN_KEY;
     }
-    return tn_root_meets(tn_trust_root(), tn_expected_row(tn_trust_root(), &expected), now->signed_by, now->passed, NULL);
+    return tn_root_meets(tn_trust_root(), tn_root_row(tn_trust_root(), &expected), now->signed_by, now->passed, NULL);
 }
 
 tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)

@@ -94,10 +94,9 @@ typedef struct {
     const tn_shape *own;   /* the shape of its own entries */
 } tn_expected;
 
-/* Number of the policy row for a type: that of the product, else that without one; -1: there is none. `product` may be
- * empty. (keys.root.Root.demands) */
-int32_t tn_root_row(const tn_root *root, tn_source type, tn_source product);
-int32_t tn_expected_row(const tn_root *root, const tn_expected *expected);
+/* Number of the policy row for what is expected: that of the product, else that without one; -1: there is none.
+ * (keys.root.Root.demands) */
+int32_t tn_root_row(const tn_root *root, const tn_expected *expected);
 /* Say whether signers meet a row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or UNSUPPORTED where
  * `passed`, signatures that this device cannot check, would make up for what is missing. `author`: [holder, role], or NULL. */
 tn_reason tn_root_meets(const tn_root *root, int32_t row, tn_signers signed_by, tn_signers passed, tn_item author);

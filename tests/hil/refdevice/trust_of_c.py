@@ -252,7 +252,7 @@ class Trust:
     ) -> Reason:
         """Ask whether keys meet a row; keys are bits."""
         expected = Expected(type=type_.encode(), product=product.encode())
-        row = self.lib.tn_expected_row(ctypes.byref(root), ctypes.byref(expected))
+        row = self.lib.tn_root_row(ctypes.byref(root), ctypes.byref(expected))
         by = encode(list(author)) if author else None
         return Reason(self.lib.tn_root_meets(ctypes.byref(root), row, signed, passed, by))
 
