@@ -8,7 +8,6 @@
 #define LEVELS (TN_WIRE_CBOR_DEPTH_MAX + 2u) /* the outermost item stands in a level of its own; an empty one may go deeper */
 #define YEAR 31536000u
 #define KIND 0x1Fu
-#define ANY_KIND 0xFFu
 
 /* A container, and how far it has been read. Offsets of bytes that are read are below 65,536. */
 typedef struct {
@@ -21,6 +20,7 @@ typedef struct {
 typedef struct {
     tn_source in;
     uint32_t at;
+    uint8_t first; /* byte of the last head */
     bool bad;
 } reading;
 
@@ -30,34 +30,25 @@ const tn_shape tn_ident[] = {{0, TN_IDENT, TN_NAME_BYTES_MAX, NULL}};
 const tn_shape tn_digest[] = {{0, TN_BYTES, TN_HASH, NULL}};
 const tn_shape tn_any[] = {{0, TN_ANY, 0, NULL}, {0, TN_ANY, 0, NULL}}; /* an item; or a key and its value */
 
-static uint8_t next_byte(reading *from)
+/* Read a head: its first byte, and its argument in the shortest form that holds it. */
+static uint64_t next_head(reading *from)
 {
-    if (from->at >= from->in.length) {
+    tn_item item = from->in.bytes + from->at;
+    uint32_t left = from->in.length - from->at;
+    from->first = left > 0u ? *item : 0xFFu;
+    uint32_t info = from->first & 31u, size = info < 24u ? 0u : 1u << (info - 24u);
+    if (size > 8u || size >= left) { /* cut off, reserved, or a length that is not definite */
         from->bad = true;
         return 0;
     }
-    return from->in.bytes[from->at++];
-}
-
-/* Read a head: its first byte, and its argument in the shortest form that holds it. */
-static uint64_t next_head(reading *from, uint8_t *first)
-{
-    *first = next_byte(from);
-    uint32_t info = *first & 31u;
-    if (info < 24u) {
-        return info;
-    }
-    uint64_t value = 0;
-    uint32_t size = 1u << (info - 24u);
-    from->bad = from->bad || info > 27u; /* reserved, or a length that is not definite */
-    for (uint32_t i = 0; i < size && !from->bad; i++) {
-        value = value << 8 | next_byte(from);
-    }
-    from->bad = from->bad || (size == 1u ? value < 24u : value >> (4u * size) == 0u);
+    from->at += 1u + size;
+    uint64_t value = tn_value(item);
+    uint32_t least = size == 0u ? 0u : size == 1u ? 24u : 1u << (4u * (size & 7u));
+    from->bad = size == 8u ? value >> 32 == 0u : (uint32_t)value < least;
     return value;
 }
 
-static bool is_tag_allowed(uint64_t tag)
+static bool is_tag_allowed(uint32_t tag)
 {
     /* COSE_Mac0, COSE_Sign1, COSE_Mac, COSE_Sign, SUIT_Envelope, bare SUIT manifest (keys.cbor.TAGS_ALLOWED). */
     static const uint16_t allowed[] = {17, 18, 97, 98, 107, 1070};
@@ -68,58 +59,63 @@ static bool is_tag_allowed(uint64_t tag)
     return i < sizeof(allowed) / sizeof(*allowed);
 }
 
+/* Of each kind the kind of its CBOR, and how large the head's argument is at least; EXACTLY: as large as at most. */
+#define EXACTLY 0xFFu
+#define FALSE 20u /* simple values */
+#define NULLS 22u
+static const struct {
+    uint8_t cbor, least;
+} kinds[] = {
+    [TN_UINT] = {TN_CBOR_UINT, 0},        [TN_UINT32] = {TN_CBOR_UINT, 0},    [TN_UINT53] = {TN_CBOR_UINT, 0},
+    [TN_PAUSE] = {TN_CBOR_UINT, 0},       [TN_BOOL] = {TN_CBOR_SIMPLE, FALSE}, [TN_BYTES] = {TN_CBOR_BYTES, EXACTLY},
+    [TN_UP_TO] = {TN_CBOR_BYTES, 0},      [TN_IDENT] = {TN_CBOR_TEXT, 1},     [TN_NAME] = {TN_CBOR_TEXT, 1},
+    [TN_WORDS] = {TN_CBOR_TEXT, 1},       [TN_ARRAY] = {TN_CBOR_ARRAY, 0},    [TN_MAP] = {TN_CBOR_MAP, 0},
+    [TN_TUPLE] = {TN_CBOR_ARRAY, EXACTLY}, [TN_RECORD] = {TN_CBOR_MAP, 0},    [TN_TAG] = {TN_CBOR_TAG, EXACTLY},
+};
+
 /* Whether a head may stand where the shape is. */
-static bool is_head_of(const tn_shape *shape, uint8_t first, uint64_t value)
+static bool is_head_of(const tn_shape *shape, uint32_t cbor, uint64_t value)
 {
-    static const uint8_t kinds[] = {
-        [TN_UINT] = TN_CBOR_UINT,   [TN_UINT32] = TN_CBOR_UINT, [TN_UINT53] = TN_CBOR_UINT, [TN_PAUSE] = TN_CBOR_UINT,
-        [TN_BOOL] = TN_CBOR_SIMPLE, [TN_BYTES] = TN_CBOR_BYTES, [TN_UP_TO] = TN_CBOR_BYTES, [TN_IDENT] = TN_CBOR_TEXT,
-        [TN_NAME] = TN_CBOR_TEXT,   [TN_WORDS] = TN_CBOR_TEXT,  [TN_ANY] = ANY_KIND,        [TN_ARRAY] = TN_CBOR_ARRAY,
-        [TN_MAP] = TN_CBOR_MAP,     [TN_TUPLE] = TN_CBOR_ARRAY, [TN_RECORD] = TN_CBOR_MAP,  [TN_TAG] = TN_CBOR_TAG,
-    };
-    static const uint64_t wide[] = {0xFFFFFFFFu, TN_WIRE_VERSION_MAX, YEAR};
-    uint32_t kind = shape->kind & KIND;
-    uint64_t most = kind >= TN_UINT32 && kind <= TN_PAUSE ? wide[kind - TN_UINT32] : shape->most;
-    bool exactly = kind == TN_BYTES || kind == TN_TUPLE || kind == TN_TAG;
-    bool some = (shape->kind & TN_SOME) != 0u || (kind >= TN_IDENT && kind <= TN_WORDS);
-    if (kinds[kind] == ANY_KIND) {
+    uint32_t kind = shape->kind & KIND, most = shape->most, least = kinds[kind].least;
+    if (kind == TN_ANY) {
         return true;
     }
-    if (kind == TN_BOOL) {
-        return first == TN_CBOR_FALSE || first == TN_CBOR_TRUE;
+    if (kind == TN_UINT53) {
+        return cbor == TN_CBOR_UINT && value <= TN_WIRE_VERSION_MAX;
     }
-    return first >> 5 == kinds[kind] && (value <= most || kind == TN_RECORD) && value >= (exactly ? most : some ? 1u : 0u);
+    most = kind == TN_UINT32 || kind == TN_RECORD ? UINT32_MAX : kind == TN_PAUSE ? YEAR : kind == TN_BOOL ? FALSE + 1u : most;
+    least = least == EXACTLY ? most : (shape->kind & TN_SOME) != 0u ? 1u : least;
+    return cbor == kinds[kind].cbor && value >= least && value <= most;
 }
 
 /* Read one item, of a container its head only; return how many items are in it. */
 static uint32_t read_item(reading *from, const tn_shape *shape)
 {
-    uint8_t first;
-    uint64_t value = next_head(from, &first);
-    tn_source content = {from->in.bytes + from->at, (uint32_t)value};
-    if (first == TN_CBOR_NULL && (shape->kind & TN_OR_NULL) != 0u) {
+    uint64_t value = next_head(from);
+    uint32_t cbor = (uint32_t)from->first >> 5, count = (uint32_t)value, kind = shape->kind & KIND;
+    tn_source content = {from->in.bytes + from->at, count};
+    if (from->first == TN_CBOR_NULL && (shape->kind & TN_OR_NULL) != 0u) {
         return 0;
     }
-    from->bad = from->bad || !is_head_of(shape, first, value);
-    switch (first >> 5) {
+    if (from->bad || !is_head_of(shape, cbor, value) || (cbor >= TN_CBOR_BYTES && value > UINT16_MAX)) {
+        from->bad = true;
+        return 0;
+    }
+    switch (cbor) {
     case TN_CBOR_BYTES:
     case TN_CBOR_TEXT:
-        if (from->bad || value > from->in.length - from->at) {
-            from->bad = true;
-            return 0;
-        }
-        from->at += content.length;
-        from->bad = first >> 5 == TN_CBOR_TEXT && !tn_is_text(content, shape->kind & KIND);
+        from->bad = count > from->in.length - from->at || (cbor == TN_CBOR_TEXT && !tn_is_text(content, kind));
+        from->at += count;
         return 0;
     case TN_CBOR_ARRAY:
     case TN_CBOR_MAP:
-        from->bad = from->bad || value > TN_CBOR_ITEMS_MAX;
-        return content.length << (first >> 5 == TN_CBOR_MAP && (shape->kind & KIND) != TN_RECORD ? 1u : 0u);
+        from->bad = count > TN_CBOR_ITEMS_MAX;
+        return cbor == TN_CBOR_MAP && kind != TN_RECORD ? 2u * count : count;
     case TN_CBOR_TAG:
-        from->bad = from->bad || !is_tag_allowed(value);
+        from->bad = !is_tag_allowed(count);
         return 1;
     case TN_CBOR_SIMPLE:
-        from->bad = from->bad || first < TN_CBOR_FALSE || first > TN_CBOR_NULL;
+        from->bad = count < FALSE || count > NULLS;
         return 0;
     default: /* numbers: the head is all */
         return 0;
@@ -145,14 +141,13 @@ static bool go_to(level *in, uint64_t key, const tn_shape *own)
 /* The shape of the next item within a container; NULL: none may stand here. */
 static const tn_shape *next_shape(reading *from, level *in, const tn_shape *own)
 {
-    uint8_t first;
     in->left--;
     in->item_at = (uint16_t)from->at;
     switch (in->kind) {
     case TN_RECORD: {
-        uint64_t key = next_head(from, &first);
+        uint64_t key = next_head(from);
         in->item_at = (uint16_t)from->at;
-        return !from->bad && first >> 5 == TN_CBOR_UINT && key != 0u && go_to(in, key, own) ? in->next++ : NULL;
+        return !from->bad && from->first >> 5 == TN_CBOR_UINT && key != 0u && go_to(in, key, own) ? in->next++ : NULL;
     }
     case TN_TUPLE:
         return in->next++;
@@ -187,7 +182,7 @@ static uint8_t container_of(uint32_t kind, uint8_t first)
 bool tn_fits(tn_source bytes, const tn_shape *shape, const tn_shape *own)
 {
     level open[LEVELS], *in = open;
-    reading from = {bytes, 0, false};
+    reading from = {bytes, 0, 0, false};
     *in = (level){shape, 0, 0, 0, 1, TN_ARRAY};
     for (;;) {
         const tn_shape *one = next_shape(&from, in, own);
@@ -196,10 +191,9 @@ bool tn_fits(tn_source bytes, const tn_shape *shape, const tn_shape *own)
             return false;
         }
         uint32_t kind = one->kind & KIND;
-        uint8_t first = bytes.bytes[in->item_at];
-        if (items > 0u || (kind >= TN_ARRAY && first != TN_CBOR_NULL)) {
+        if (items > 0u || (kind >= TN_ARRAY && from.first != TN_CBOR_NULL)) {
             const tn_shape *of = kind == TN_ANY ? tn_any : one->of;
-            *++in = (level){of, 0, 0, 0, (uint16_t)items, container_of(kind, first)};
+            *++in = (level){of, 0, 0, 0, (uint16_t)items, container_of(kind, from.first)};
         } else if (!may_follow(&from, in)) {
             return false;
         }
