@@ -14,12 +14,15 @@ from tests.hil.refdevice import build
 
 from . import table
 from .explore import Explored, Explorer, every, sample
-from .flows import DOWNLOAD, FLOWS, PREPARED
+from .flows import BLOCKS_IMAGE, DOWNLOAD, FLOWS, PREPARED
 from .moments import Killer
+from .programs import HostBoard, QemuBoard
 
 AGAIN = 30
 """A second cut goes at one of so many changes of flash from the next power-on."""
 SHOWN_MAX = 20
+UNIT_BYTES = 8
+"""Written at once while a message comes: an image of so many units makes more changes than that, before it is tried."""
 
 
 def _words() -> argparse.Namespace:
@@ -32,9 +35,13 @@ def _words() -> argparse.Namespace:
         "--frames", type=int, default=1, help="kill QEMU at each n-th boundary of frames; 0: never"
     )
     words.add_argument("--moments", type=int, default=500, help="and at so many moments")
+    words.add_argument(
+        "--faults", type=int, default=100, help="and at so many changes of flash of the program itself"
+    )
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--jobs", type=int, default=2)
     words.add_argument("--library", type=Path, help="the core, built by make library")
+    words.add_argument("--program", type=Path, help="the device for this machine, built by make sanitized")
     words.add_argument("--elf", type=Path, help="the device, built by make qemu")
     words.add_argument("--out", type=Path, default=build.OUT / "cuts.json")
     return words.parse_args()
@@ -66,7 +73,7 @@ def _host(words: argparse.Namespace) -> Iterator[Explored]:
 def _qemu(words: argparse.Namespace, folder: Path) -> Iterator[Explored]:
     """The download in QEMU."""
     elf = words.elf or build.built("qemu", "tocsin-device.elf")
-    killer = Killer(PREPARED, DOWNLOAD, elf, folder, jobs=words.jobs)
+    killer = Killer(PREPARED, DOWNLOAD, QemuBoard(elf, folder), folder, jobs=words.jobs)
     boundaries = killer.boundaries()
     found = killer.run(
         "QEMU killed between frames",
@@ -78,9 +85,22 @@ def _qemu(words: argparse.Namespace, folder: Path) -> Iterator[Explored]:
         yield killer.run("QEMU killed at a moment", killer.moments(words.seed, words.moments))
 
 
+def _program(words: argparse.Namespace, folder: Path) -> Iterator[Explored]:
+    """The same download in the program of this machine, which loses its power by the command ``fault``."""
+    board = HostBoard(words.program or build.host(), folder)
+    killer = Killer(PREPARED, DOWNLOAD, board, folder, jobs=words.jobs)
+    yield killer.run(
+        "the program loses its power",
+        killer.changes(words.seed, words.faults, len(BLOCKS_IMAGE) // UNIT_BYTES),
+    )
+
+
 def _all(words: argparse.Namespace) -> Iterator[Explored]:
     if not words.no_host:
         yield from _host(words)
+    if words.faults:
+        with tempfile.TemporaryDirectory(prefix="tocsin-cuts-") as folder:
+            yield from _program(words, Path(folder))
     if words.frames:
         with tempfile.TemporaryDirectory(prefix="tocsin-cuts-") as folder:
             yield from _qemu(words, Path(folder))

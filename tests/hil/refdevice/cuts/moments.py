@@ -1,23 +1,38 @@
-"""A download in QEMU that is killed: at every boundary of frames, and at seeded moments."""
+"""A program that loses its power: at every boundary of frames, at seeded moments, or at a change of its flash."""
 
 from __future__ import annotations
 
 import itertools
 from bisect import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from hil.sweep.points import WHENS
+
 from .explore import Explored, finish
 from .pool import Pool
-from .qemu import QemuBoard
+from .programs import ProgramBoard
 from .walk import Course, Flow, Walk
 
 
 @dataclass(frozen=True)
+class Change:
+    """At which change of flash it loses its power by itself, told by the command ``fault``."""
+
+    at: int
+    when: str
+
+    def __str__(self) -> str:
+        """In a few words."""
+        return f"change {self.at} {self.when}"
+
+
+@dataclass(frozen=True)
 class Moment:
-    """When QEMU is killed."""
+    """When the program is killed."""
 
     boundary: int
     """Frames that have gone over the line, either way."""
@@ -32,9 +47,11 @@ class Moment:
 class Killer:
     """A flow is prepared once; every cut goes on from a copy of the flash, in a process of its own."""
 
-    def __init__(self, prepared: Flow, flow: Flow, program: Path, folder: Path, *, jobs: int = 2) -> None:
+    def __init__(
+        self, prepared: Flow, flow: Flow, board: ProgramBoard, folder: Path, *, jobs: int = 2
+    ) -> None:
         self._flow, self._folder = flow, folder
-        self._board = QemuBoard(program, folder)
+        self._board = board
         self._walk = Walk(prepared, self._board)
         self._walk.begin()
         self._walk.go()
@@ -93,8 +110,13 @@ class Killer:
             found.append(Moment(number, at - (ends[number - 1] if number else 0.0)))
         return found
 
-    def run(self, name: str, moments: list[Moment]) -> Explored:
-        """Kill QEMU at each of these moments."""
+    def changes(self, seed: int, count: int, last: int) -> list[Change]:
+        """Return so many changes of flash, of the first ``last``: the program counts them anew when it restarts."""
+        random = Random(seed)
+        return [Change(random.randint(1, last), random.choice(WHENS)) for _ in range(count)]
+
+    def run(self, name: str, moments: Sequence[Moment | Change]) -> Explored:
+        """Let the power go at each of these."""
         found = Explored(name, self._steps, len(moments))
         pool = Pool(self._jobs, found.take)
         for moment in moments:
@@ -105,14 +127,17 @@ class Killer:
         return found
 
     def _off(self) -> list[str]:
-        """End QEMU: who forks ends by itself what it has started."""
+        """End the program: who forks ends by itself what it has started."""
         self._board.power_off()
-        return []
+        return [f"flash: {self._board.wrong}"] if self._board.wrong else []
 
-    def _cut(self, moment: Moment, pool: Pool) -> None:
+    def _cut(self, moment: Moment | Change, pool: Pool) -> None:
         try:
             walk = self._ready()
-            self._board.cut_at = (moment.boundary, moment.seconds)
+            if isinstance(moment, Moment):
+                self._board.cut_at = (moment.boundary, moment.seconds)
+            else:
+                walk.bench.notifier.fault(moment.at, moment.when)
             finish(walk, self._course, pool, self._off)
         finally:
             self._board.power_off()

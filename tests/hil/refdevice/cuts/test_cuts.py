@@ -14,7 +14,8 @@ from tests.hil.refdevice import build
 
 from .flows import FLOWS
 
-ONE_IN = 60
+ONE_IN = 90
+HERE = ("--faults", "0", "--frames", "0")
 LIMIT_S = 500
 
 
@@ -40,7 +41,7 @@ def test_the_power_goes_at_every_change_of_flash_while_a_notice_comes(
     core_library: build.Core, tmp_path: Path
 ) -> None:
     del core_library  # it is built
-    found, _ = cuts(tmp_path / "cuts.json", "--flow", "notice", "--twice", "0", "--frames", "0")
+    found, _ = cuts(tmp_path / "cuts.json", "--flow", "notice", "--twice", "0", *HERE)
     (row,) = found["flows"]
     assert row["cuts"] == 3 * row["places"] > 1_000
     assert row["undone"] + row["done"] == row["cuts"]
@@ -49,7 +50,7 @@ def test_the_power_goes_at_every_change_of_flash_while_a_notice_comes(
 @pytest.mark.slow
 def test_the_power_goes_here_and_there_in_every_flow(core_library: build.Core, tmp_path: Path) -> None:
     del core_library
-    words = ("--one-in", str(ONE_IN), "--twice", "9000", "--frames", "0")
+    words = ("--one-in", str(ONE_IN), "--twice", "9000", *HERE)
     found, out = cuts(tmp_path / "cuts.json", *words)
     rows = {row["flow"]: row for row in found["flows"]}
     assert [*rows] == [*(flow.name for flow in FLOWS), "a second cut while it recovers"]
@@ -65,9 +66,17 @@ def test_the_power_goes_here_and_there_in_every_flow(core_library: build.Core, t
 
 @pytest.mark.slow
 def test_qemu_is_killed_in_a_download(qemu_device: Path, tmp_path: Path) -> None:
-    words = ("--no-host", "--frames", "40", "--moments", "8", "--elf", str(qemu_device))
+    words = ("--no-host", "--faults", "0", "--frames", "40", "--moments", "8", "--elf", str(qemu_device))
     found, _ = cuts(tmp_path / "cuts.json", *words)
     frames, moments = found["flows"]
     assert frames["places"] > 100
     for row in (frames, moments):
         assert row["old"] + row["new"] >= 4
+
+
+@pytest.mark.slow
+def test_the_program_loses_its_power_in_a_download(host_device: Path, tmp_path: Path) -> None:
+    words = ("--no-host", "--frames", "0", "--faults", "8", "--program", str(host_device))
+    found, _ = cuts(tmp_path / "cuts.json", *words)
+    (row,) = found["flows"]
+    assert row["cuts"] == row["places"] == row["old"] == 8

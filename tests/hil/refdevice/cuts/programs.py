@@ -1,10 +1,11 @@
-"""The C device on a Cortex-M3 in QEMU as a board: its power is cut by killing QEMU, and a file keeps its flash."""
+"""The C device as a program, in QEMU or on this machine: killing it cuts its power, and a file keeps its flash."""
 
 from __future__ import annotations
 
 import contextlib
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -12,6 +13,7 @@ from collections import deque
 from pathlib import Path
 from random import Random
 
+from hil.bench.spawn import free_port
 from hil.errors import DeviceGone
 from hil.smp.client import SmpClient
 from hil.smp.frames import Scanner, encode
@@ -24,21 +26,25 @@ TIMEOUT_S = 20.0
 """For one request: the machine may be busy, and no invariant is about time."""
 BUFFER_BYTES = 640
 BOOTED = b"tocsin: ready"
-FLASH_BYTES = 16 << 20
+PSRAM_BYTES = 16 << 20
+EXIT_POWER = 9
+"""With which the program of this machine loses its power."""
 
 
-class QemuBoard:
-    """The channel that an SMP client speaks on; QEMU is started and killed by it, and by nothing else.
+class ProgramBoard:
+    """The channel that an SMP client speaks on; the program is started and killed by it, and by nothing else.
 
     Attributes:
-        flash: the file that stands for the board's PSRAM.
+        flash: the file that keeps what the board has stored.
         gaps: how long it took from each boundary of frames to the next, in seconds.
         cut_at: (boundary, seconds behind it) at which the power goes; None: it stays.
     """
 
     def __init__(self, program: Path, folder: Path) -> None:
         self._program, self._folder = program, folder
-        self.flash = folder / "psram"
+        self.flash = folder / "flash"
+        self.wrong = ""
+        """Why the program ended, where that was neither a kill nor a power cut."""
         self.smp = SmpClient(
             self, timeout_s=TIMEOUT_S, buffer_bytes=BUFFER_BYTES, random=Random(1).getrandbits
         )
@@ -59,32 +65,27 @@ class QemuBoard:
         """Say whether its power has gone."""
         return self._process is None
 
-    def _command(self, where: Path) -> list[str]:
-        memory = f"memory-backend-file,id=psram,size={FLASH_BYTES >> 20}M,share=on,mem-path={self.flash}"
-        return [
-            "qemu-system-arm", "-machine", "mps2-an385", "-kernel", str(self._program),
-            "-display", "none", "-monitor", "none",
-            "-serial", f"unix:{where},server=on,wait=on", "-serial", f"file:{self._folder / 'display'}",
-            "-object", memory, "-machine", "memory-backend=psram",
-            "-device", f"loader,addr=0x21FFFFF8,data={START},data-len=8",
-        ]  # fmt: skip
+    def start(self) -> tuple[list[str], socket.AddressFamily, str | tuple[str, int]]:
+        """Return the command that starts the program, and where its line is then."""
+        raise NotImplementedError
 
     def power_on(self) -> None:
-        """Start QEMU on the flash that there is, and wait until the device answers."""
+        """Start the program on the flash that there is, and wait until the device answers."""
         self.power_off()
-        where = self._folder / "line"
-        where.unlink(missing_ok=True)
+        command, family, where = self.start()
         self._scanner, self._inbox, self._text = Scanner(), deque(), b""
-        self._process = subprocess.Popen(self._command(where), stdin=subprocess.DEVNULL)
+        with (self._folder / "said").open("ab") as said:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         end = time.monotonic() + READY_S
-        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         while True:
+            self._line = socket.socket(family, socket.SOCK_STREAM)
             try:
-                self._line.connect(str(where))
+                self._line.connect(where)
                 break
             except (FileNotFoundError, ConnectionRefusedError):
+                self._line.close()
                 if time.monotonic() > end or self._process.poll() is not None:
-                    raise DeviceGone("QEMU did not start.") from None
+                    raise DeviceGone("The program did not start.") from None
                 select.select([], [], [], 0.005)
         self._await_boot(end)
         if self._ahead:
@@ -104,7 +105,9 @@ class QemuBoard:
             self._line.close()
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            status = self._process.wait()
+            if status not in {-signal.SIGKILL, EXIT_POWER}:
+                self.wrong = f"the program ended with {status}"
         self._process = self._line = None
 
     def save(self, to: Path) -> None:
@@ -115,7 +118,7 @@ class QemuBoard:
     def moved(self, folder: Path, flash: Path) -> None:
         """Go on with a copy of a flash in a folder of its own."""
         folder.mkdir()
-        self._folder, self.flash = folder, folder / "psram"
+        self._folder, self.flash = folder, folder / "flash"
         shutil.copyfile(flash, self.flash)
 
     def images(self) -> set[bytes] | None:
@@ -178,6 +181,8 @@ class QemuBoard:
         except ConnectionResetError:
             data = b""
         if not data:
+            if self._process is not None:
+                self._process.wait(READY_S)
             self.power_off()
             raise DeviceGone("The board has gone by itself.")
         for part in self._scanner.feed(data):
@@ -200,3 +205,39 @@ class QemuBoard:
     def rebooted(self, since: int) -> bool:
         """Say whether it has started since."""
         return self._boots > since
+
+
+class QemuBoard(ProgramBoard):
+    """A Cortex-M3 in QEMU (mps2-an385)."""
+
+    def start(self) -> tuple[list[str], socket.AddressFamily, str | tuple[str, int]]:
+        """Return how QEMU is started."""
+        where = self._folder / "line"
+        where.unlink(missing_ok=True)
+        memory = f"memory-backend-file,id=psram,size={PSRAM_BYTES >> 20}M,share=on,mem-path={self.flash}"
+        command = [
+            "qemu-system-arm", "-machine", "mps2-an385", "-kernel", str(self._program),
+            "-display", "none", "-monitor", "none",
+            "-serial", f"unix:{where},server=on,wait=on", "-serial", f"file:{self._folder / 'display'}",
+            "-object", memory, "-machine", "memory-backend=psram",
+            "-device", f"loader,addr=0x21FFFFF8,data={START},data-len=8",
+        ]  # fmt: skip
+        return command, socket.AF_UNIX, str(where)
+
+
+class HostBoard(ProgramBoard):
+    """The program of this machine, which minds how its flash is treated."""
+
+    def start(self) -> tuple[list[str], socket.AddressFamily, str | tuple[str, int]]:
+        """Return how the program is started."""
+        port = free_port()
+        words = (
+            self._program,
+            self.flash,
+            f"tcp:{port}",
+            "--utc",
+            START,
+            "--display",
+            self._folder / "display",
+        )
+        return [str(word) for word in words], socket.AF_INET, ("127.0.0.1", port)
