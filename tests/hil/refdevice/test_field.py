@@ -82,7 +82,7 @@ def test_a_product_is_that_of_plain_numbers(field: Any, one: list[int], other: l
     a, b = Element(*one), Element(*other)
     expected = value(one) * value(other) % P
     for to in (Element(), a, b):
-        a[:], b[:] = one, other
+        a[:], b[:] = [*one], [*other]
         field.test_multiply(to, a, b)
         assert value(to) % P == expected
         assert max(map(abs, to)) <= PRODUCT
@@ -96,10 +96,10 @@ def test_the_widest_limbs_of_all_signs(field: Any) -> None:
         to = Element()
         field.test_multiply(to, Element(*one), Element(*other))
         assert value(to) % P == value(one) * value(other) % P
-    for one, other in product((-ONE_SIDE, ONE_SIDE), (-OTHER_SIDE, OTHER_SIDE)):
+    for first, second in product((-ONE_SIDE, ONE_SIDE), (-OTHER_SIDE, OTHER_SIDE)):
         to = Element()
-        field.test_multiply(to, Element(*[one] * LIMBS), Element(*[other] * LIMBS))
-        assert value(to) % P == value([one] * LIMBS) * value([other] * LIMBS) % P
+        field.test_multiply(to, Element(*[first] * LIMBS), Element(*[second] * LIMBS))
+        assert value(to) % P == value([first] * LIMBS) * value([second] * LIMBS) % P
         assert max(map(abs, to)) <= PRODUCT
 
 
