@@ -128,7 +128,7 @@ class Killer:
 
     def _off(self) -> list[str]:
         """End the program: who forks ends by itself what it has started."""
-        self._board.power_off()
+        self._board.remove()
         return [f"flash: {self._board.wrong}"] if self._board.wrong else []
 
     def _cut(self, moment: Moment | Change, pool: Pool) -> None:

@@ -121,6 +121,11 @@ class ProgramBoard:
         self._folder, self.flash = folder, folder / "flash"
         shutil.copyfile(flash, self.flash)
 
+    def remove(self) -> None:
+        """Take its power away, and all of its files."""
+        self.power_off()
+        shutil.rmtree(self._folder)
+
     def images(self) -> set[bytes] | None:
         """Nobody looks into its flash but itself."""
         return None

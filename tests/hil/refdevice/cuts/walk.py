@@ -174,7 +174,6 @@ class Walk:
         self.lost: Callable[[], None] = lambda: None
         """Called when the power has gone for the first time."""
         self.looks: list[State] = []
-        self.screens: list[Any] = []
         self.scene: Scene | None = None
         self._wants = self._blocks = 0
 
@@ -257,10 +256,8 @@ class Walk:
                 return
             raise
         self._judge(number, after, course)
-        said.served, said.fetched = (
-            len(said.wants),
-            len(said.subscribed),
-        )  # what was asked for then is forgotten
+        said.served = len(said.wants)  # what was asked for then is forgotten
+        said.fetched = len(said.subscribed)
         if self.bench.up:
             with contextlib.suppress(DeviceGone):
                 self.bench.carrier()
