@@ -130,7 +130,7 @@ class Scenario:
         online = self._affected - self._offline
         everybody = frozenset(self._members) - self._offline
         await self._until(
-            lambda now: online <= now.acknowledged and everybody <= now.confirmed,
+            lambda now: online <= now.acknowledged and everybody <= now.confirmed and self._all_read(),
             "all owners to acknowledge, and all devices to know that the notice is current",
         )
         shown = self._shows.console()
@@ -139,6 +139,10 @@ class Scenario:
         for board in self._wired:
             if board.told.lines:
                 self._screen.board(board.member.id, board.program.how, board.told.lines)
+
+    def _all_read(self) -> bool:
+        """Whether every board that shows a notice has been seen to say that it is current."""
+        return all(board.told.confirmed or not board.told.lines for board in self._wired)
 
     def _publish_advisory(self) -> bool:
         workspace, now = self._stage.workspace, int(time.time())

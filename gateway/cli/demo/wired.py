@@ -47,6 +47,8 @@ class Told:
 
     lines: tuple[str, ...] = ()
     """The notice, as it was displayed."""
+    confirmed: bool = False
+    """What was displayed said that the notice is current."""
     pressed: tuple[str, ...] = ()
     """Buttons, in order."""
     runs: str = ""
@@ -159,6 +161,8 @@ class Wired:
         self._messages = self._bytes = 0
         self._counts: dict[str, int] = {}
         self._read: set[tuple[str | None, int | None]] = set()
+        self._kept: dict[tuple[str | None, int | None], bool] = {}
+        """Notices whose screen was kept -> whether it said then that the notice is current."""
         self._look_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"serial line of {self.member.id}")
@@ -242,12 +246,12 @@ class Wired:
         notifier = session.smp.notifier
         try:
             screen = notifier.notice()
+            if screen is not None and screen.id:
+                self._read_screen(screen)
             if screen is not None and screen.id and (screen.id, screen.revision) not in self._read:
-                lines = self.program.keep(screen)
                 notifier.press("acknowledge")
                 self._read.add((screen.id, screen.revision))
-                pressed = (*self.told.pressed, "acknowledge")
-                self.told = replace(self.told, lines=lines, pressed=pressed)
+                self.told = replace(self.told, pressed=(*self.told.pressed, "acknowledge"))
             if screen is not None and screen.asks is not None:
                 notifier.press("yes")
                 self.told = replace(self.told, pressed=(*self.told.pressed, "yes"))
@@ -256,6 +260,13 @@ class Wired:
             self.told = replace(self.told, runs=state.installed, reverted=self.told.reverted or back)
         except (SmpFailure, SmpRefused):
             return
+
+    def _read_screen(self, screen: Screen) -> None:
+        """Keep what is new on the screen: the notice, and later that it is known to be current."""
+        notice = (screen.id, screen.revision)
+        if notice not in self._kept or (screen.confirmed and not self._kept[notice]):
+            self.told = replace(self.told, lines=self.program.keep(screen), confirmed=screen.confirmed)
+            self._kept[notice] = screen.confirmed
 
     def _tap(self, record: Record) -> None:
         if record.kind is Kind.MESSAGE:
