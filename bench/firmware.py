@@ -37,7 +37,6 @@ REACH: Final = {
     "document": r"shape$",
     "server": r"\.tn_on_|\.tn_restart$",
     "sha512": r"\.compress$",
-    "suit_manifest": r"^suit_manifest\.read_(member|common|parameter)$",
 }
 """File that calls what a pointer names -> the functions that it may reach, as a pattern."""
 KNOWN: Final = 1_000_000

@@ -8,6 +8,9 @@
 #define LEVELS (TN_WIRE_CBOR_DEPTH_MAX + 2u) /* the outermost item stands in a level of its own; an empty one may go deeper */
 #define YEAR 31536000u
 #define KIND 0x1Fu
+#define NO_KEY 0xFFu /* no item begins with it */
+
+bool tn_beyond;
 
 /* A container, and how far it has been read. Offsets of bytes that are read are below 65,536. */
 typedef struct {
@@ -71,6 +74,7 @@ static const struct {
     [TN_UP_TO] = {TN_CBOR_BYTES, 0},      [TN_IDENT] = {TN_CBOR_TEXT, 1},     [TN_NAME] = {TN_CBOR_TEXT, 1},
     [TN_WORDS] = {TN_CBOR_TEXT, 1},       [TN_ARRAY] = {TN_CBOR_ARRAY, 0},    [TN_MAP] = {TN_CBOR_MAP, 0},
     [TN_TUPLE] = {TN_CBOR_ARRAY, EXACTLY}, [TN_RECORD] = {TN_CBOR_MAP, 0},    [TN_TAG] = {TN_CBOR_TAG, EXACTLY},
+    [TN_TEXT] = {TN_CBOR_TEXT, 0},        [TN_INSIDE] = {TN_CBOR_BYTES, 0},   [TN_STEPS] = {TN_CBOR_ARRAY, 0},
 };
 
 /* Whether a head may stand where the shape is. */
@@ -99,18 +103,23 @@ static uint32_t read_item(reading *from, const tn_shape *shape)
     }
     if (from->bad || !is_head_of(shape, cbor, value) || (cbor >= TN_CBOR_BYTES && value > UINT16_MAX)) {
         from->bad = true;
+        /* Severed: a digest in place of a byte string, or the other way round. */
+        tn_beyond = (kind == TN_INSIDE && cbor == TN_CBOR_ARRAY) || (kind == TN_STEPS && cbor == TN_CBOR_BYTES);
         return 0;
     }
     switch (cbor) {
     case TN_CBOR_BYTES:
     case TN_CBOR_TEXT:
         from->bad = count > from->in.length - from->at || (cbor == TN_CBOR_TEXT && !tn_is_text(content, kind));
+        if (kind == TN_INSIDE) {
+            return 1;
+        }
         from->at += count;
         return 0;
     case TN_CBOR_ARRAY:
     case TN_CBOR_MAP:
-        from->bad = count > TN_CBOR_ITEMS_MAX;
-        return cbor == TN_CBOR_MAP && kind != TN_RECORD ? 2u * count : count;
+        from->bad = count > TN_CBOR_ITEMS_MAX || (kind == TN_STEPS && count % 2u != 0u);
+        return cbor == TN_CBOR_MAP ? 2u * count : count;
     case TN_CBOR_TAG:
         from->bad = !is_tag_allowed(count);
         return 1;
@@ -122,37 +131,42 @@ static uint32_t read_item(reading *from, const tn_shape *shape)
     }
 }
 
-/* Go to the entry of a record with this key; 0: to its end. False: there is none, or one that has to be here is not. */
-static bool go_to(level *in, uint64_t key, const tn_shape *own)
+/* The entry for a key that begins with this byte; 0: the end. NULL: there is none, or one that has to be here is not. */
+static const tn_shape *entry_of(level *in, uint32_t key, const tn_shape *own)
 {
-    for (;; in->next++) {
-        if (in->next->kind == TN_OWN) {
-            in->next = own;
+    const tn_shape *one = in->next;
+    bool lacking = false;
+    for (;; one++) {
+        if (one->kind == TN_OWN) {
+            one = own;
         }
-        if (in->next->key == key) {
-            return true;
+        if (one->key == key || one->kind == TN_END || ((one->kind & KIND) == TN_TEXT && key - 1u < one->key)) {
+            break;
         }
-        if ((in->next->kind & TN_OPTIONAL) == 0u) {
-            return false;
-        }
+        lacking = lacking || (one->kind & TN_OPTIONAL) == 0u;
     }
+    tn_beyond = one->kind == TN_END && key != 0u;
+    if (in->kind == TN_RECORD) { /* what may be left out may as well be passed over again */
+        in->next = (one->kind & TN_OPTIONAL) != 0u ? one : one + 1;
+    }
+    return tn_beyond || lacking ? NULL : one;
 }
 
 /* The shape of the next item within a container; NULL: none may stand here. */
-static const tn_shape *next_shape(reading *from, level *in, const tn_shape *own)
+static const tn_shape *next_shape(const reading *from, level *in, const tn_shape *own)
 {
     in->left--;
     in->item_at = (uint16_t)from->at;
+    uint32_t key, second = in->left % 2u == 0u ? 1u : 0u; /* of a pair */
     switch (in->kind) {
-    case TN_RECORD: {
-        uint64_t key = next_head(from);
-        in->item_at = (uint16_t)from->at;
-        return !from->bad && from->first >> 5 == TN_CBOR_UINT && key != 0u && go_to(in, key, own) ? in->next++ : NULL;
-    }
+    case TN_RECORD:
+    case TN_STEPS:
+        key = from->in.bytes[in->key_at];
+        return second == 0u ? tn_any : entry_of(in, key != 0u ? key : NO_KEY, own);
     case TN_TUPLE:
         return in->next++;
     case TN_MAP:
-        return in->next + (in->left % 2u == 0u ? 1 : 0);
+        return in->next + second;
     default:
         return in->next;
     }
@@ -161,19 +175,19 @@ static const tn_shape *next_shape(reading *from, level *in, const tn_shape *own)
 /* An item is over. Where it is a key, say whether it may be the next one. */
 static bool may_follow(const reading *from, level *in)
 {
-    if (in->kind != TN_MAP || in->left % 2u == 0u) {
+    if (in->left % 2u == 0u) {
         return true;
     }
     tn_source key = {from->in.bytes + in->item_at, from->at - in->item_at};
     tn_source last = {from->in.bytes + in->key_at, in->key_length};
     in->key_at = in->item_at;
     in->key_length = (uint16_t)key.length;
-    return *key.bytes >> 5 <= TN_CBOR_ARRAY && tn_order(key, last) > 0;
+    return (in->kind != TN_MAP && in->kind != TN_RECORD) || (*key.bytes >> 5 <= TN_CBOR_ARRAY && tn_order(key, last) > 0);
 }
 
 static uint8_t container_of(uint32_t kind, uint8_t first)
 {
-    if (kind == TN_RECORD || kind == TN_TUPLE) {
+    if (kind == TN_RECORD || kind == TN_TUPLE || kind >= TN_INSIDE) {
         return (uint8_t)kind;
     }
     return first >> 5 == TN_CBOR_MAP ? TN_MAP : TN_ARRAY;
@@ -183,6 +197,7 @@ bool tn_fits(tn_source bytes, const tn_shape *shape, const tn_shape *own)
 {
     level open[LEVELS], *in = open;
     reading from = {bytes, 0, 0, false};
+    tn_beyond = false;
     *in = (level){shape, 0, 0, 0, 1, TN_ARRAY};
     for (;;) {
         const tn_shape *one = next_shape(&from, in, own);
@@ -198,7 +213,8 @@ bool tn_fits(tn_source bytes, const tn_shape *shape, const tn_shape *own)
             return false;
         }
         while (in->left == 0u) { /* what is complete is one item of what it lies in */
-            if (in->kind == TN_RECORD && !go_to(in, 0, own)) {
+            if ((in->kind == TN_RECORD && entry_of(in, 0, own) == NULL) ||
+                (in->kind == TN_INSIDE && bytes.bytes + from.at != tn_behind(bytes.bytes + in[-1].item_at))) {
                 return false;
             }
             if (in == open) {

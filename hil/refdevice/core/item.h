@@ -20,11 +20,14 @@ enum {
     TN_NAME,
     TN_WORDS,
     TN_ANY,     /* strict, whatever it is */
+    TN_TEXT,    /* any text of up to `most` bytes; in a record it stands for the smaller keys, too */
     TN_ARRAY,   /* up to `most` items, each as `of` says */
     TN_MAP,     /* up to `most` entries: texts as of[0] says, values as of[1] */
     TN_TUPLE,   /* an array of `most` items, as of[0], of[1], ... say */
-    TN_RECORD,  /* a map with the numbers of `of` as keys */
+    TN_RECORD,  /* a map with the keys of `of`, each told by its first byte: numbers below 24, and what else there is */
     TN_TAG,     /* tag `most` of an item as of[0] says */
+    TN_INSIDE,  /* a byte string of `most` bytes with one item, as of[0] says */
+    TN_STEPS,   /* an array of up to `most` items: keys and values in turn, as in a record, in any order and number */
     TN_SOME = 0x20,     /* of an array or map: not empty */
     TN_OR_NULL = 0x40,
     TN_OPTIONAL = 0x80  /* of an entry of a record */
@@ -41,6 +44,8 @@ extern const tn_shape tn_ident[], tn_digest[], tn_version_parts[], tn_any[];
 
 /* Whether all of the bytes are one item, strict, and of this shape; `own` goes on where it says TN_OWN. */
 bool tn_fits(tn_source bytes, const tn_shape *shape, const tn_shape *own);
+/* Whether what did not fit last has a key that its shape does not know, or stands severed where it should not. */
+extern bool tn_beyond;
 
 /* -- items -- */
 

@@ -49,6 +49,8 @@ bool tn_words_are_plain(tn_item text);
 
 /* words.c: number of the text to show, leaving aside those of `passed_over`; -1: there is none left. */
 int32_t tn_language_choose(tn_item header, uint64_t passed_over);
+/* The same, of any map of at most 64 languages. */
+int32_t tn_language_of(tn_item texts, uint64_t passed_over);
 /* Whether there is a text in the owner's language. */
 bool tn_language_is_own(tn_item header);
 

@@ -131,7 +131,7 @@ tn_reason tn_patch_take(tn_source data)
     tn_copy(track->version, manifest.version, sizeof(track->version));
     track->image_size = manifest.image_size;
     track->has_version = manifest.has_version;
-    tn_copy(track->consent_language, manifest.language, sizeof(track->consent_language));
+    (void)tn_text(manifest.language, track->consent_language, sizeof(track->consent_language));
     patches.signed_under = tn_trust_root()->version;
     tn_patch_changed(track);
     return TN_OK;

@@ -102,12 +102,8 @@ static bool take_root(tn_source document)
 
 static bool take_version(tn_source text)
 {
-    char words[TN_VERSION_ROOM];
-    if (!tn_text(text, words, sizeof(words)) || !tn_version_read(words, next.number)) {
-        return false;
-    }
-    next.version = true;
-    return true;
+    next.version = tn_version_read(text, next.number);
+    return next.version;
 }
 
 typedef enum { ERASE, ROOT, KEY, VERSION, ID, PRODUCT, LANGUAGE, TOPICS, THINGS } thing;

@@ -198,7 +198,7 @@ typedef struct {
 } tn_image;
 /* "1.2.3", and the separator and the fourth number where that is not 0. */
 char *tn_version(char to[TN_VERSION_ROOM], const tn_version_part version[4], char separator);
-bool tn_version_read(const char *words, tn_version_part version[4]); /* of that form, with '+' */
+bool tn_version_read(tn_source words, tn_version_part version[4]); /* of that form, with '+' */
 #ifdef TN_TEST_BUILD
 /* Write an image of that version into the slot that is confirmed, as its maker would. */
 void tn_image_make(const tn_version_part version[4]);
@@ -210,16 +210,15 @@ tn_reason tn_image_read(uint8_t slot, uint32_t length, tn_image *image); /* leng
 /* SUIT: one component, one image, fetched whole as blocks, whatever its address is: its digest names it. What goes beyond
  * what docs/protocol/suit.md emits is UNSUPPORTED. */
 typedef struct {
-    uint8_t digest[TN_HASH]; /* the patch digest */
+    const uint8_t *digest, *image_digest; /* 32 bytes each, in the envelope: the patch digest is the first */
     uint64_t sequence;
-    uint8_t image_digest[TN_HASH];
     uint32_t image_size;
     tn_version_part version[4];
     bool ours;               /* vendor and class are this device's */
-    bool has_version, speaks, differ;
-    char language[TN_LANGUAGE_BYTES_MAX + 1]; /* in which it says what it does; empty: in none */
+    bool has_version;
+    tn_source language;      /* in which it says what it does; empty: in none */
 } tn_manifest;
-/* advisories.suit.open_envelope, step by step, with the same reason at the same step. */
+/* advisories.suit.open_envelope, step by step, with the same reason at the same step. What is said lies in the envelope. */
 tn_reason tn_suit_open(tn_source envelope, tn_manifest *manifest);
 
 #endif

@@ -1,201 +1,104 @@
 /* SUIT envelopes: who signed which manifest (advisories/suit/envelope.py, patch.py). */
 #include "suit.h"
 
-#define TAG_ENVELOPE 107u
-#define AUTHENTICATION 2u
-#define MANIFEST 3u
-#define TEXT 23u
-#define MEMBERS 0x0095C00Cu /* 2, 3, and what may be severed: 14, 15, 16, 18, 20, 23 */
-#define NEEDED (1u << AUTHENTICATION | 1u << MANIFEST)
-#define SHA256 (-16)
+#define ENVELOPE 107u
+#define ALL 0xFFFFu /* bytes: the size of the whole is checked */
 #define SIGN1_FIRST 0xD2u
 
-static const uint8_t digest_head[4] = {0x82, 0x2F, 0x58, 0x20};
+static const tn_shape block[] = {{0, TN_UP_TO, ALL, NULL}};
+/* The digest stands in the first of these byte strings, a signature of it in each of the others. */
+static const tn_shape wrapper[] = {{0, TN_ARRAY | TN_SOME, TN_SIGNATURES_MAX + 1u, block}};
+static const tn_shape members_known[] = {
+    {TN_SUIT_AUTHENTICATION, TN_INSIDE, ALL, wrapper},
+    {TN_SUIT_MANIFEST, TN_UP_TO, ALL, NULL},
+    {TN_SUIT_TEXT, TN_UP_TO | TN_OPTIONAL, ALL, NULL},
+    {0, TN_END, 0, NULL},
+};
+static const tn_shape map[] = {{0, TN_RECORD, 0, members_known}};
+static const tn_shape envelope[] = {{0, TN_TAG, ENVELOPE, map}};
 
+const tn_shape tn_suit_algorithms[] = {{0x2F, TN_BYTES | TN_OPTIONAL, TN_HASH, NULL}, {0, TN_END, 0, NULL}}; /* -16 */
+const tn_shape tn_suit_digest[] = {{0, TN_STEPS | TN_SOME, 2, tn_suit_algorithms}};
+
+tn_reason tn_suit_fits(tn_source bytes, const tn_shape *shape)
+{
+    if (tn_fits(bytes, shape, NULL)) {
+        return TN_OK;
+    }
+    return tn_beyond ? TN_UNSUPPORTED : TN_MALFORMED;
+}
+
+/* Keys of the root that signed, and that did with what this device cannot check. */
 typedef struct {
-    uint8_t signed_bytes[sizeof(digest_head) + TN_HASH];
     tn_signers signed_by, passed;
-} signing;
+} signers;
 
-tn_reason tn_suit_digest(tn_cbor *reader, tn_source *digest)
-{
-    uint32_t count;
-    int64_t algorithm;
-    if (!tn_cbor_array(reader, 2, 2, &count) || !tn_cbor_int(reader, &algorithm) ||
-        !tn_cbor_bytes(reader, 0, UINT32_MAX, digest)) {
-        return TN_MALFORMED;
-    }
-    if (algorithm != SHA256) {
-        return TN_UNSUPPORTED;
-    }
-    return digest->length == TN_HASH ? TN_OK : TN_MALFORMED;
-}
-
-/* Read one member, or a payload, which comes behind all members. */
-static tn_reason read_member(tn_cbor *reader, int32_t *last, tn_source *name, tn_envelope *envelope)
-{
-    tn_source content;
-    tn_cbor_kind kind = tn_cbor_peek(reader);
-    if (kind == TN_CBOR_TEXT) {
-        envelope->beyond = true;
-        return tn_cbor_text_key(reader, UINT32_MAX, name) && tn_cbor_bytes(reader, 0, UINT32_MAX, &content) ? TN_OK
-                                                                                                        : TN_MALFORMED;
-    }
-    if (kind != TN_CBOR_UINT) {
-        return tn_cbor_skip(reader, NULL) ? TN_UNSUPPORTED : TN_MALFORMED;
-    }
-    if (!tn_cbor_key(reader, last) || envelope->beyond) {
-        return TN_MALFORMED;
-    }
-    if (*last > (int32_t)TEXT || !TN_IN(MEMBERS, *last)) {
-        return TN_UNSUPPORTED;
-    }
-    uint32_t at = reader->at;
-    if (!tn_cbor_bytes(reader, 0, UINT32_MAX, &content)) {
-        return TN_MALFORMED;
-    }
-    tn_source whole = tn_part(reader->in, at, reader->at - at);
-    envelope->members |= 1u << *last;
-    if (*last == (int32_t)AUTHENTICATION) {
-        envelope->wrapper = content;
-    } else if (*last == (int32_t)MANIFEST) {
-        envelope->manifest = content;
-        envelope->whole = whole;
-    } else if (*last == (int32_t)TEXT) {
-        envelope->text = whole;
-    }
-    return TN_OK;
-}
-
-static tn_reason read_envelope(tn_source data, tn_envelope *envelope)
-{
-    tn_cbor reader;
-    tn_source name = {0};
-    int32_t last = -1;
-    uint32_t count;
-    tn_fill(envelope, 0, sizeof(*envelope));
-    if (data.length > TN_PATCH_BYTES_MAX) {
-        return TN_TOO_BIG;
-    }
-    tn_cbor_open(&reader, data);
-    if (!tn_cbor_tag(&reader, TAG_ENVELOPE) || !tn_cbor_map(&reader, 0, UINT32_MAX, &count)) {
-        return TN_MALFORMED;
-    }
-    for (; count > 0u; count--) {
-        tn_reason reason = read_member(&reader, &last, &name, envelope);
-        if (reason != TN_OK) {
-            return reason;
-        }
-    }
-    return tn_cbor_ended(&reader) && (envelope->members & NEEDED) == NEEDED ? TN_OK : TN_MALFORMED;
-}
-
-/* Read the authentication wrapper, up to its first block. */
-static tn_reason read_wrapper(tn_cbor *reader, uint32_t *blocks, uint8_t digest[TN_HASH])
-{
-    tn_source content, value;
-    tn_cbor inner;
-    uint32_t count;
-    if (!tn_cbor_array(reader, 1, TN_SIGNATURES_MAX + 1u, &count) || !tn_cbor_bytes(reader, 0, UINT32_MAX, &content)) {
-        return TN_MALFORMED;
-    }
-    tn_cbor_open(&inner, content);
-    tn_reason reason = tn_suit_digest(&inner, &value);
-    if (reason != TN_OK) {
-        return reason;
-    }
-    tn_read(value, 0, digest, TN_HASH);
-    *blocks = count - 1u;
-    return tn_cbor_ended(&inner) ? TN_OK : TN_MALFORMED;
-}
-
-/* All blocks are byte strings, and nothing follows them: that is seen before any signature is checked. */
-static bool are_blocks(tn_cbor reader, uint32_t count)
-{
-    tn_source block;
-    for (; count > 0u; count--) {
-        (void)tn_cbor_bytes(&reader, 0, UINT32_MAX, &block);
-    }
-    return tn_cbor_ended(&reader);
-}
-
-static tn_reason check_block(tn_source block, signing *now)
+static tn_reason check_block(tn_source bytes, tn_source stated, signers *found)
 {
     const tn_root *root = tn_trust_root();
     tn_message message;
     tn_signature signature;
-    static tn_cbor reader; /* too much for the stack */
-    uint8_t first;
-    tn_read(block, 0, &first, 1);
-    tn_cbor_open(&reader, block);
-    if (first != SIGN1_FIRST) { /* of another kind: it is passed over, if it is well formed */
-        bool tagged = tn_cbor_peek(&reader) == TN_CBOR_TAG;
-        return tn_cbor_skip(&reader, NULL) && tn_cbor_ended(&reader) && tagged ? TN_OK : TN_MALFORMED;
+    if (*bytes.bytes != SIGN1_FIRST) { /* of another kind: it is passed over, if it is well formed */
+        return tn_fits(bytes, tn_any, NULL) && tn_kind(bytes.bytes) == TN_CBOR_TAG ? TN_OK : TN_MALFORMED;
     }
-    tn_reason reason = tn_cose_open(block, TN_COSE_SIGN1, true, &message);
-    int32_t key = -1;
-    if (reason == TN_OK && tn_cose_signature(&message, 0, &signature)) {
-        key = tn_root_key(root, tn_cose_kid(&signature));
-    }
-    if (key < 0) {
+    tn_reason reason = tn_cose_open(bytes, TN_COSE_SIGN1, true, &message);
+    if (reason != TN_OK) {
         return reason;
     }
+    (void)tn_cose_signature(&message, 0, &signature); /* it has one */
+    int32_t key = tn_root_key(root, tn_cose_kid(&signature));
+    if (key < 0) {
+        return TN_OK;
+    }
     if (TN_IN(root->others, key)) {
-        now->passed |= 1u << key;
+        found->passed |= 1u << key;
         return TN_OK;
     }
     if (message.payload.bytes != NULL || !message.bare) {
         return TN_MALFORMED;
     }
-    reason = tn_root_verify(root, (uint32_t)key, &message, &signature,
-                            tn_in_memory(now->signed_bytes, sizeof(now->signed_bytes)));
-    if (reason == TN_OK) {
-        now->signed_by |= 1u << key;
-    }
-    return reason;
+    found->signed_by |= 1u << key; /* what is wrong refuses the whole */
+    return tn_root_verify(root, (uint32_t)key, &message, &signature, stated);
 }
 
-static tn_reason check_signatures(const tn_envelope *envelope, signing *now)
+static tn_reason check_signatures(tn_item blocks, tn_source stated)
 {
     static const tn_expected expected = {.type = "patch", .product = tn_maker.product};
-    tn_cbor reader;
-    uint32_t count = 0;
-    tn_fill(now, 0, sizeof(*now));
-    tn_copy(now->signed_bytes, digest_head, sizeof(digest_head));
-    tn_cbor_open(&reader, envelope->wrapper);
-    tn_reason reason = read_wrapper(&reader, &count, now->signed_bytes + sizeof(digest_head));
-    if (reason == TN_OK && !are_blocks(reader, count)) {
-        reason = TN_MALFORMED;
+    signers found = {0, 0};
+    tn_item one;
+    for (uint32_t i = 1; (one = tn_nth(blocks, i)) != NULL; i++) {
+        tn_reason reason = check_block(tn_string(one), stated, &found);
+        if (reason != TN_OK) {
+            return reason;
+        }
     }
-    for (; reason == TN_OK && count > 0u; count--) {
-        tn_source block;
-        (void)tn_cbor_bytes(&reader, 0, UINT32_MAX, &block);
-        reason = check_block(block, now);
+    if (found.signed_by == 0u) {
+        return found.passed != 0u ? TN_UNSUPPORTED : TN_UNKNOWN_KEY;
     }
-    if (reason != TN_OK) {
-        return reason;
-    }
-    if (now->signed_by == 0u) {
-        return now->passed != 0u ? TN_UNSUPPORTED : TN_UNKNOWN_KEY;
-    }
-    return tn_root_meets(tn_trust_root(), tn_root_row(tn_trust_root(), &expected), now->signed_by, now->passed, NULL);
+    return tn_root_meets(tn_trust_root(), tn_root_row(tn_trust_root(), &expected), found.signed_by, found.passed, NULL);
 }
 
 tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)
 {
-    static tn_envelope envelope; /* these two are too much for the stack */
-    static signing now;
-    tn_fill(manifest, 0, sizeof(*manifest));
-    tn_reason reason = read_envelope(data, &envelope);
+    uint8_t digest[TN_HASH];
+    if (data.length > TN_PATCH_BYTES_MAX) {
+        return TN_TOO_BIG;
+    }
+    tn_reason reason = tn_suit_fits(data, envelope);
+    if (reason != TN_OK) {
+        return reason;
+    }
+    tn_item members = tn_first(data.bytes), blocks = tn_first(tn_at(members, TN_SUIT_AUTHENTICATION));
+    tn_source stated = tn_string(tn_nth(blocks, 0)); /* its bytes are what was signed */
+    reason = tn_suit_fits(stated, tn_suit_digest);
     if (reason == TN_OK) {
-        reason = check_signatures(&envelope, &now);
+        reason = check_signatures(blocks, stated);
     }
     if (reason != TN_OK) {
         return reason;
     }
-    tn_sha256_of(envelope.whole, manifest->digest);
-    if (tn_compare(manifest->digest, now.signed_bytes + sizeof(digest_head), TN_HASH) != 0) {
-        return TN_DIGEST_MISMATCH;
-    }
-    return tn_suit_manifest(&envelope, manifest);
+    manifest->digest = tn_string(tn_nth(stated.bytes, 1)).bytes;
+    tn_sha256_of(tn_whole(tn_at(members, TN_SUIT_MANIFEST)), digest);
+    bool named = tn_compare(digest, manifest->digest, TN_HASH) == 0;
+    return named ? tn_suit_manifest(members, manifest) : TN_DIGEST_MISMATCH;
 }

@@ -1,256 +1,237 @@
 /* SUIT manifests for one component, as docs/protocol/suit.md emits them: read to the last byte, and run
- * (advisories/suit: manifest, sequences, interpreter, survey). A straight line of steps, of which each parameter is
- * set once, is all that this device knows; anything else is UNSUPPORTED. */
+ * (advisories/suit: manifest, texts, sequences, interpreter, survey). A straight line of steps, of which each
+ * parameter is set once, is all that this device knows; anything else is UNSUPPORTED. */
+#include "notice.h"
 #include "suit.h"
 
+#define ALL 0xFFFFu /* bytes, steps: the size of the whole was checked */
 #define URI_BYTES_MAX 255u
 #define COMPONENTS_MAX 16u
 #define REPORT_MAX 15u
-#define COMPONENTS 2
-#define SHARED 4
+#define TAG_BYTES_MAX 255u
 
-const uint8_t tn_suit_component[3] = {0x81, 0x41, 0x00};
+/* The components, of which this device has one: [[h'00']]; the last part is its name. */
+static const uint8_t components[] = {0x81, 0x81, 0x41, 0x00};
 
-/* Members of a manifest. */
-enum { VERSION = 1, SEQUENCE = 2, COMMON = 3, VALIDATE = 7, INVOKE = 9, INSTALL = 20, TEXT = 23 };
-#define SECTIONS (1u << VALIDATE | 1u << INVOKE | 1u << INSTALL)
-#define MEMBERS (SECTIONS | 1u << VERSION | 1u << SEQUENCE | 1u << COMMON | 1u << TEXT)
-#define BESIDE (1u << 2 | 1u << 3 | 1u << TEXT) /* of an envelope, what we know */
-
+/* Members of a manifest; of what is common; of a text. */
+enum { VERSION = 1, SEQUENCE = 2, COMMON = 3, VALIDATE = 7, INVOKE = 9, INSTALL = 20 };
+enum { COMPONENTS = 2, SHARED = 4 };
+enum { MANIFEST_DESCRIPTION = 1, UPDATE_DESCRIPTION, ABOUT_MOST = 4, A_COMPONENT = 0x81 };
+enum { COMPONENT_VERSION = 6, WORDS_MOST = 8 };
 /* Commands and parameters. */
 enum { C_VENDOR = 1, C_CLASS = 2, C_MATCH = 3, C_OVERRIDE = 20, C_FETCH = 21, C_INVOKE = 23 };
-#define COMMANDS (1u << C_VENDOR | 1u << C_CLASS | 1u << C_MATCH | 1u << C_OVERRIDE | 1u << C_FETCH | 1u << C_INVOKE)
-enum { P_VENDOR = 1, P_CLASS = 2, P_DIGEST = 3, P_SIZE = 14, P_URI = 21 };
-#define PARAMETERS (1u << P_VENDOR | 1u << P_CLASS | 1u << P_DIGEST | 1u << P_SIZE | 1u << P_URI)
+enum { P_VENDOR = 1, P_CLASS = 2, P_DIGEST = 3, P_SIZE = 14, P_URI = 21, PARAMETERS };
 
-/* What must be set, and done, before a command: parameters, and commands by the same bits. */
-#define CHECKED (1u << C_VENDOR | 1u << C_CLASS)
-#define CONTENT (1u << P_DIGEST | 1u << P_SIZE)
+static const tn_shape parameters[] = {
+    {P_VENDOR, TN_BYTES | TN_OPTIONAL, TN_UUID, NULL},
+    {P_CLASS, TN_BYTES | TN_OPTIONAL, TN_UUID, NULL},
+    {P_DIGEST, TN_INSIDE | TN_OPTIONAL, ALL, tn_suit_digest},
+    {P_SIZE, TN_UINT53 | TN_OPTIONAL, 0, NULL},
+    {P_URI, TN_ANY | TN_OPTIONAL, 0, NULL},
+    {0, TN_END, 0, NULL},
+};
+static const tn_shape commands[] = {
+    {C_VENDOR, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
+    {C_CLASS, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
+    {C_MATCH, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
+    {C_OVERRIDE, TN_RECORD | TN_SOME | TN_OPTIONAL, 0, parameters},
+    {C_FETCH, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
+    {C_INVOKE, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
+    {0, TN_END, 0, NULL},
+};
+static const tn_shape sequence[] = {{0, TN_STEPS, ALL, commands}};
+static const tn_shape common_members[] = {
+    {COMPONENTS, TN_ARRAY | TN_SOME, COMPONENTS_MAX, tn_any},
+    {SHARED, TN_INSIDE | TN_OPTIONAL, ALL, sequence},
+    {0, TN_END, 0, NULL},
+};
+static const tn_shape common[] = {{0, TN_RECORD, 0, common_members}};
+static const tn_shape manifest_members[] = {
+    {VERSION, TN_UINT53 | TN_OPTIONAL, 0, NULL},
+    {SEQUENCE, TN_UINT53, 0, NULL},
+    {COMMON, TN_INSIDE, ALL, common},
+    {VALIDATE, TN_INSIDE | TN_OPTIONAL, ALL, sequence},
+    {INVOKE, TN_INSIDE | TN_OPTIONAL, ALL, sequence},
+    {INSTALL, TN_INSIDE | TN_OPTIONAL, ALL, sequence},
+    {TN_SUIT_TEXT, TN_STEPS | TN_SOME | TN_OPTIONAL, 2, tn_suit_algorithms},
+    {0, TN_END, 0, NULL},
+};
+static const tn_shape manifest_map[] = {{0, TN_RECORD, 0, manifest_members}};
+
+/* Texts by language: about the whole, and under a component's name about it. */
+static const tn_shape words[] = {{WORDS_MOST, TN_TEXT | TN_OPTIONAL, ALL, NULL}, {0, TN_END, 0, NULL}};
+static const tn_shape language[] = {
+    {ABOUT_MOST, TN_TEXT | TN_OPTIONAL, ALL, NULL},
+    {A_COMPONENT, TN_RECORD | TN_OPTIONAL, 0, words},
+    {0, TN_END, 0, NULL},
+};
+static const tn_shape languages[] = {{0, TN_TEXT, TAG_BYTES_MAX, NULL}, {0, TN_RECORD, 0, language}};
+static const tn_shape texts[] = {{0, TN_MAP, TN_WIRE_NOTICE_LANGUAGES_MAX, languages}};
+
+/* What is wrapped in a byte string. */
+static tn_item inside(tn_item wrapped)
+{
+    return wrapped != NULL ? tn_first(wrapped) : NULL;
+}
+
+/* Read the version that all languages state of our component, and find the one for this owner
+ * (advisories.languages). */
+static tn_reason read_texts(tn_item said, tn_manifest *manifest)
+{
+    tn_source stated = {NULL, 0};
+    tn_item one, name;
+    int32_t best = tn_language_of(said, 0);
+    for (uint32_t i = 1; (one = tn_nth(said, i)) != NULL; i += 2u) {
+        for (uint32_t j = 0; (name = tn_nth(one, j)) != NULL; j += 2u) {
+            bool ours = tn_equals(tn_whole(name), components + 1, sizeof(components) - 1u);
+            tn_source version = tn_string(ours ? tn_at(tn_nth(one, j + 1u), COMPONENT_VERSION) : NULL);
+            if (*name == A_COMPONENT && tn_kind(name + 1) != TN_CBOR_BYTES) {
+                return TN_MALFORMED; /* names are byte strings */
+            }
+            if (version.length == 0u) {
+                continue;
+            }
+            if (stated.length != 0u && !tn_same(stated, version)) {
+                return TN_MALFORMED;
+            }
+            stated = version;
+        }
+    }
+    manifest->has_version = tn_version_read(stated, manifest->version);
+    one = tn_nth(said, 2u * (uint32_t)best + 1u);
+    bool speaks = tn_value(tn_at(one, MANIFEST_DESCRIPTION)) + tn_value(tn_at(one, UPDATE_DESCRIPTION)) != 0u;
+    manifest->language = tn_string(speaks ? tn_nth(said, 2u * (uint32_t)best) : NULL);
+    return TN_OK;
+}
+
+/* Compare the text with the digest that stayed, and read it; a missing one is fine, a wrong one is not. */
+static tn_reason take_texts(tn_item text, tn_item named, tn_manifest *manifest)
+{
+    uint8_t digest[TN_HASH];
+    tn_reason reason = TN_OK;
+    if (text != NULL) {
+        tn_sha256_of(tn_whole(text), digest);
+        if (named == NULL || !tn_equals(tn_string(tn_nth(named, 1)), digest, TN_HASH)) {
+            return named != NULL ? TN_DIGEST_MISMATCH : TN_MALFORMED;
+        }
+        reason = tn_suit_fits(tn_string(text), texts);
+    }
+    return reason == TN_OK ? read_texts(inside(text), manifest) : reason;
+}
+
+/* -- what is run -- */
+
+/* What has been set and done: parameter n is bit n, command n bit 8 + n. */
+#define DONE(command) (1u << (8u + (command)))
+#define CHECKED (DONE(C_VENDOR) | DONE(C_CLASS))
 
 typedef struct {
-    tn_source sections[INSTALL + 1], shared;
-    tn_source text_digest;
-    tn_source vendor, class_id, uri;
-    uint32_t members, set, done; /* bit n: member, parameter, command n */
-    uint64_t size;
-    tn_manifest *manifest;
-} outline;
+    tn_item said[PARAMETERS];
+    uint32_t done;
+} course;
 
-/* Read the key of a map of which some numbers are known: MALFORMED; UNSUPPORTED for another. */
-tn_reason tn_suit_key(tn_cbor *reader, int32_t *last, uint32_t known)
+/* Every parameter is set once: what comes again might change what was compared. */
+static tn_reason set(tn_item map, course *now)
 {
-    if (tn_cbor_peek(reader) != TN_CBOR_UINT) {
-        return tn_cbor_skip(reader, NULL) ? TN_UNSUPPORTED : TN_MALFORMED;
-    }
-    if (!tn_cbor_key(reader, last)) {
-        return TN_MALFORMED;
-    }
-    return *last < 32 && TN_IN(known, *last) ? TN_OK : TN_UNSUPPORTED;
-}
-
-/* Read a map of which some numbers are known, entry by entry. */
-static tn_reason read_map(tn_cbor *reader, uint32_t known, outline *now,
-                          tn_reason (*entry)(tn_cbor *reader, int32_t number, outline *now))
-{
-    int32_t last = -1;
-    uint32_t count;
-    tn_reason reason = tn_cbor_map(reader, 0, UINT32_MAX, &count) ? TN_OK : TN_MALFORMED;
-    for (; reason == TN_OK && count > 0u; count--) {
-        reason = tn_suit_key(reader, &last, known);
-        reason = reason == TN_OK ? entry(reader, last, now) : reason;
-        reason = reason == TN_OK && reader->bad ? TN_MALFORMED : reason;
-    }
-    return reason;
-}
-
-static tn_reason read_member(tn_cbor *reader, int32_t number, outline *now)
-{
-    bool severed = tn_cbor_peek(reader) == TN_CBOR_ARRAY;
-    now->members |= 1u << number;
-    if (number == TEXT) {
-        return severed ? tn_suit_digest(reader, &now->text_digest) : TN_UNSUPPORTED;
-    }
-    if (number == INSTALL && severed) {
-        return TN_UNSUPPORTED;
-    }
-    if (number == VERSION) {
-        uint64_t version;
-        return !tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, &version) || version == 1u ? TN_OK : TN_UNSUPPORTED;
-    }
-    if (number == SEQUENCE) {
-        (void)tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, &now->manifest->sequence);
-    } else {
-        (void)tn_cbor_bytes(reader, 0, UINT32_MAX, &now->sections[number]);
+    tn_item name;
+    for (uint32_t i = 0; (name = tn_nth(map, i)) != NULL; i += 2u) {
+        if (now->said[*name] != NULL) {
+            return TN_UNSUPPORTED;
+        }
+        now->said[*name] = tn_nth(map, i + 1u);
+        now->done |= 1u << *name;
     }
     return TN_OK;
 }
 
-static tn_reason read_common(tn_cbor *reader, int32_t number, outline *now)
+/* Whether a command finds what it needs. */
+static tn_reason act(uint32_t command, bool invoking, course *now)
 {
-    tn_source component;
-    uint32_t count;
-    if (number == SHARED) {
-        (void)tn_cbor_bytes(reader, 0, UINT32_MAX, &now->shared);
-        return TN_OK;
+    uint32_t needed = 1u << command; /* the identities have the numbers of their commands */
+    bool known = true, fetched = (now->done & DONE(C_FETCH)) != 0u;
+    if (command == C_MATCH) {
+        known = fetched; /* before, it is a question about what runs now */
+    } else if (command == C_FETCH) {
+        needed = 1u << P_DIGEST | 1u << P_SIZE | 1u << P_URI | CHECKED;
+        known = !fetched;
+    } else if (command == C_INVOKE) {
+        needed = CHECKED | DONE(C_MATCH);
+        known = invoking;
     }
-    now->set = 1; /* components are named */
-    if (!tn_cbor_array(reader, 1, COMPONENTS_MAX, &count) || !tn_cbor_skip(reader, &component)) {
-        return TN_MALFORMED;
-    }
-    bool ours = count == 1u && tn_equals(component, tn_suit_component, sizeof(tn_suit_component));
-    return ours ? TN_OK : TN_UNSUPPORTED;
-}
-
-/* Every parameter is set once: what comes again might change what was compared. */
-static tn_reason read_parameter(tn_cbor *reader, int32_t number, outline *now)
-{
-    tn_source content;
-    tn_cbor inner;
-    tn_reason reason = TN_OK;
-    if (TN_IN(now->set, number)) {
+    now->done |= DONE(command);
+    if (!known) {
         return TN_UNSUPPORTED;
     }
-    now->set |= 1u << number;
-    if (number == P_URI) {
-        return tn_cbor_text(reader, 1, URI_BYTES_MAX, &now->uri) ? TN_OK : TN_BAD_URI;
-    }
-    if (number == P_SIZE) {
-        (void)tn_cbor_uint(reader, TN_WIRE_VERSION_MAX, &now->size);
-    } else if (number != P_DIGEST) {
-        (void)tn_cbor_bytes(reader, TN_UUID, TN_UUID, number == P_VENDOR ? &now->vendor : &now->class_id);
-    } else if (tn_cbor_bytes(reader, 0, UINT32_MAX, &content)) {
-        tn_cbor_open(&inner, content);
-        reason = tn_suit_digest(&inner, &content);
-        tn_read(content, 0, now->manifest->image_digest, TN_HASH);
-        reason = reason == TN_OK && !tn_cbor_ended(&inner) ? TN_MALFORMED : reason;
+    return (now->done & needed) == needed ? TN_OK : TN_MALFORMED;
+}
+
+static tn_reason run(tn_item steps, bool invoking, course *now)
+{
+    tn_reason reason = TN_OK;
+    tn_item command;
+    for (uint32_t i = 0; reason == TN_OK && (command = tn_nth(steps, i)) != NULL; i += 2u) {
+        reason = *command == C_OVERRIDE ? set(tn_nth(steps, i + 1u), now) : act(*command, invoking, now);
     }
     return reason;
 }
 
-/* Whether a command finds what it needs; what has been done stands among the bits of what was set. */
-static tn_reason act(uint32_t command, uint32_t section, outline *now)
+static tn_reason run_all(tn_item manifest, course *now)
 {
-    bool again = TN_IN(now->done, command), fetched = TN_IN(now->done, C_FETCH);
-    uint32_t set = 1u << command, done = 0; /* the identities have the numbers of their commands */
-    if (command == C_MATCH) {
-        set = 1u << P_DIGEST;
-        if (!fetched) { /* a question about what runs now */
-            return TN_UNSUPPORTED;
-        }
-    } else if (command == C_FETCH) {
-        set = CONTENT | 1u << P_URI;
-        done = CHECKED;
-        if (again) {
-            return TN_UNSUPPORTED;
-        }
-    } else if (command == C_INVOKE) {
-        set = 0;
-        done = CHECKED | 1u << C_MATCH;
-        if (section != INVOKE) {
-            return TN_UNSUPPORTED;
-        }
-    }
-    now->done |= 1u << command;
-    return (now->set & set) == set && (now->done & done) == done ? TN_OK : TN_MALFORMED;
-}
-
-static tn_reason run(tn_source sequence, uint32_t section, outline *now)
-{
-    tn_cbor reader;
-    uint32_t count;
-    tn_reason reason = TN_OK;
-    tn_cbor_open(&reader, sequence);
-    if (!tn_cbor_array(&reader, 0, UINT32_MAX, &count) || count % 2u != 0u) {
-        return TN_MALFORMED;
-    }
-    for (; reason == TN_OK && count > 0u; count -= 2u) {
-        uint64_t policy;
-        int32_t command = -1;
-        reason = tn_suit_key(&reader, &command, COMMANDS);
-        if (reason == TN_OK && command == C_OVERRIDE) {
-            uint32_t before = now->set;
-            reason = read_map(&reader, PARAMETERS, now, read_parameter);
-            reason = reason == TN_OK && now->set == before ? TN_MALFORMED : reason;
-        } else if (reason == TN_OK) {
-            reason = tn_cbor_uint(&reader, REPORT_MAX, &policy) ? act((uint32_t)command, section, now) : TN_MALFORMED;
-        }
-    }
-    return reason == TN_OK && !tn_cbor_ended(&reader) ? TN_MALFORMED : reason;
-}
-
-/* Compare the text with the digest that stayed, and read it; a missing one is fine, a wrong one is not. */
-static tn_reason read_text(const tn_envelope *envelope, const outline *now)
-{
-    uint8_t digest[TN_HASH];
-    if (!TN_IN(envelope->members, TEXT)) {
-        return TN_OK;
-    }
-    if (!TN_IN(now->members, TEXT)) {
-        return TN_MALFORMED;
-    }
-    tn_sha256_of(envelope->text, digest);
-    return tn_equals(now->text_digest, digest, TN_HASH) ? tn_suit_texts(envelope->text, now->manifest)
-                                                        : TN_DIGEST_MISMATCH;
-}
-
-static tn_reason run_sections(outline *now)
-{
-    static const uint8_t order[] = {COMMON, INSTALL, VALIDATE, INVOKE};
-    tn_reason reason = TN_OK;
-    now->set = 0;
-    now->sections[COMMON] = now->shared; /* it comes first */
+    static const uint8_t order[] = {INSTALL, VALIDATE, INVOKE};
+    tn_reason reason = run(inside(tn_at(inside(tn_at(manifest, COMMON)), SHARED)), false, now);
     for (uint32_t i = 0; i < sizeof(order) && reason == TN_OK; i++) {
-        if (now->sections[order[i]].length != 0u) {
-            reason = run(now->sections[order[i]], order[i], now);
-        }
+        reason = run(inside(tn_at(manifest, order[i])), order[i] == INVOKE, now);
     }
-    if (reason == TN_OK && !TN_IN(now->done, C_FETCH)) {
+    if (reason == TN_OK && (now->done & DONE(C_FETCH)) == 0u) {
         return TN_UNSUPPORTED; /* it brings nothing */
     }
-    return reason == TN_OK && !TN_IN(now->done, C_MATCH) ? TN_MALFORMED : reason;
+    return reason == TN_OK && (now->done & DONE(C_MATCH)) == 0u ? TN_MALFORMED : reason;
 }
 
 /* A manifest is for this device where each of the identities that it checks is ours. */
-static bool is_ours(const outline *now)
+static bool is_ours(const course *now)
 {
     uint8_t vendor[TN_UUID], model[TN_UUID];
     tn_uuid5(NULL, tn_maker.vendor_domain, vendor);
     tn_uuid5(vendor, tn_maker.model, model);
-    return tn_equals(now->vendor, vendor, TN_UUID) && tn_equals(now->class_id, model, TN_UUID);
+    return tn_equals(tn_string(now->said[P_VENDOR]), vendor, TN_UUID) &&
+           tn_equals(tn_string(now->said[P_CLASS]), model, TN_UUID);
 }
 
-tn_reason tn_suit_manifest(const tn_envelope *envelope, tn_manifest *manifest)
+/* Whether an address is one: a text of 1 to so many bytes. A payload in the envelope is none (`#`). */
+static tn_reason check_address(tn_item address)
 {
-    static outline now; /* too much for the stack */
-    tn_cbor reader;
-    uint8_t first;
-    tn_fill(&now, 0, sizeof(now));
-    now.manifest = manifest;
-    tn_cbor_open(&reader, envelope->manifest);
-    tn_reason reason = read_map(&reader, MEMBERS, &now, read_member);
-    const uint32_t needed = 1u << SEQUENCE | 1u << COMMON;
-    if (reason == TN_OK && !tn_cbor_ended(&reader)) {
-        return TN_MALFORMED;
+    tn_source words_of = tn_string(address);
+    if (tn_kind(address) != TN_CBOR_TEXT || words_of.length == 0u || words_of.length > URI_BYTES_MAX) {
+        return TN_BAD_URI;
     }
-    if (reason == TN_OK && !TN_IN(now.members, VERSION)) {
+    return *words_of.bytes != '#' ? TN_OK : TN_MALFORMED;
+}
+
+tn_reason tn_suit_manifest(tn_item members, tn_manifest *manifest)
+{
+    course now;
+    tn_source bytes = tn_string(tn_at(members, TN_SUIT_MANIFEST));
+    tn_fill(&now, 0, sizeof(now));
+    tn_reason reason = tn_suit_fits(bytes, manifest_map);
+    if (reason != TN_OK) {
+        return reason;
+    }
+    tn_source parts = tn_whole(tn_at(inside(tn_at(bytes.bytes, COMMON)), COMPONENTS));
+    if (tn_value(tn_at(bytes.bytes, VERSION)) != 1u || !tn_equals(parts, components, sizeof(components))) {
         return TN_UNSUPPORTED;
     }
-    if (reason != TN_OK || (now.members & needed) != needed) {
-        return reason != TN_OK ? reason : TN_MALFORMED;
+    reason = take_texts(tn_at(members, TN_SUIT_TEXT), tn_at(bytes.bytes, TN_SUIT_TEXT), manifest);
+    reason = reason == TN_OK ? run_all(bytes.bytes, &now) : reason;
+    reason = reason == TN_OK ? check_address(now.said[P_URI]) : reason;
+    if (reason == TN_OK && tn_value(now.said[P_SIZE]) > UINT32_MAX) {
+        reason = TN_TOO_BIG;
     }
-    tn_cbor_open(&reader, now.sections[COMMON]);
-    reason = read_map(&reader, 1u << COMPONENTS | 1u << SHARED, &now, read_common);
-    if (reason == TN_OK && (!tn_cbor_ended(&reader) || now.set == 0u)) {
-        reason = TN_MALFORMED;
+    if (reason == TN_OK) {
+        manifest->sequence = tn_value(tn_at(bytes.bytes, SEQUENCE));
+        manifest->image_digest = tn_string(tn_nth(inside(now.said[P_DIGEST]), 1)).bytes;
+        manifest->image_size = (uint32_t)tn_value(now.said[P_SIZE]);
+        manifest->ours = is_ours(&now);
     }
-    reason = reason == TN_OK && (envelope->beyond || (envelope->members & ~BESIDE) != 0u) ? TN_UNSUPPORTED : reason;
-    reason = reason == TN_OK ? read_text(envelope, &now) : reason;
-    reason = reason == TN_OK ? run_sections(&now) : reason;
-    if (reason != TN_OK || now.size > UINT32_MAX) {
-        return reason != TN_OK ? reason : TN_TOO_BIG;
-    }
-    manifest->image_size = (uint32_t)now.size;
-    manifest->ours = is_ours(&now);
-    tn_read(now.uri, 0, &first, 1);
-    return first == '#' || manifest->differ ? TN_MALFORMED : TN_OK;
+    return reason;
 }

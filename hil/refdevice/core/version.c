@@ -1,8 +1,6 @@
 /* Versions of firmware: four numbers of 8, 8, 16 and 32 bits (advisories/versions.py). */
 #include "notice.h"
 
-static const uint32_t most[4] = {0xFFu, 0xFFu, 0xFFFFu, 0xFFFFFFFFu};
-
 char *tn_version(char to[TN_VERSION_ROOM], const tn_version_part version[4], char separator)
 {
     uint32_t at = 0;
@@ -15,27 +13,27 @@ char *tn_version(char to[TN_VERSION_ROOM], const tn_version_part version[4], cha
     return to;
 }
 
-bool tn_version_read(const char *words, tn_version_part version[4])
+bool tn_version_read(tn_source words, tn_version_part version[4])
 {
     static const char between[] = "..+";
+    static const uint32_t most[4] = {0xFFu, 0xFFu, 0xFFFFu, 0xFFFFFFFFu};
+    uint32_t at = 0, digit;
     tn_fill(version, 0, 4u * sizeof(version[0]));
-    for (uint32_t i = 0; i < 4u; i++) {
-        uint32_t digits = 0;
-        uint64_t number = 0;
-        for (; *words >= '0' && *words <= '9' && digits < 10u; words++, digits++) {
-            number = number * 10u + (uint64_t)(*words - '0');
+    for (uint32_t i = 0; i < 4u; i++, at++) {
+        uint32_t from = at, number = 0;
+        for (; at < words.length && (digit = (uint32_t)words.bytes[at] - '0') <= 9u; at++) {
+            if (number > (most[i] - digit) / 10u) {
+                return false;
+            }
+            number = number * 10u + digit;
         }
-        if (digits == 0u || number > most[i]) {
+        version[i] = number;
+        if (at == from || at == words.length) {
+            return at > from && i >= 2u;
+        }
+        if (words.bytes[at] != between[i]) {
             return false;
         }
-        version[i] = (uint32_t)number;
-        if (*words == '\0' && i >= 2u) {
-            return true;
-        }
-        if (i == 3u || *words != between[i]) {
-            return false;
-        }
-        words++;
     }
     return false;
 }

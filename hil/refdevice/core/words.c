@@ -72,9 +72,8 @@ static bool is_before(tn_source one, tn_source other)
     return order != 0 ? order < 0 : one.length < other.length;
 }
 
-int32_t tn_language_choose(tn_item header, uint64_t passed_over)
+int32_t tn_language_of(tn_item texts, uint64_t passed_over)
 {
-    tn_item texts = tn_at(header, TN_NOTICE_TEXTS);
     tn_source chosen = {NULL, 0};
     uint32_t best = 5;
     int32_t found = -1;
@@ -88,6 +87,11 @@ int32_t tn_language_choose(tn_item header, uint64_t passed_over)
         }
     }
     return found;
+}
+
+int32_t tn_language_choose(tn_item header, uint64_t passed_over)
+{
+    return tn_language_of(tn_at(header, TN_NOTICE_TEXTS), passed_over);
 }
 
 bool tn_language_is_own(tn_item header)

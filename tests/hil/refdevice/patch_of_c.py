@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from advisories.versions import Version
 from keys.reasons import Reason
 
-from .build import Core
+from .build import Core, Source
 
 VENDOR = "example.com"
 
@@ -52,14 +52,25 @@ class Manifest(Record):
     """``tn_manifest``."""
 
     _fields_ = (
-        ("digest", ctypes.c_uint8 * 32),
+        ("digest", ctypes.c_void_p),
+        ("image_digest", ctypes.c_void_p),
         ("sequence", ctypes.c_uint64),
-        ("image_digest", ctypes.c_uint8 * 32),
         ("image_size", ctypes.c_uint32),
         ("version", ctypes.c_uint32 * 4),
-        *((name, ctypes.c_bool) for name in ("ours", "has_version", "speaks", "differ")),
-        ("language", ctypes.c_char * 36),
+        ("ours", ctypes.c_bool),
+        ("has_version", ctypes.c_bool),
+        ("language", Source),
     )
+
+    @property
+    def digests(self) -> tuple[bytes, bytes]:
+        """The patch digest, and that of the image."""
+        return ctypes.string_at(self.digest, 32), ctypes.string_at(self.image_digest, 32)
+
+    @property
+    def speaks(self) -> str:
+        """The language in which it says what it does."""
+        return ctypes.string_at(self.language.address, self.language.length).decode()
 
     @property
     def promised(self) -> Version | None:

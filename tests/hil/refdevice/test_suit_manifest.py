@@ -114,6 +114,19 @@ MANIFESTS: dict[str, tuple[bytes, Reason]] = {
     ),
     "a version of others": (craft(**text_of({"en": {2: "x", (b"\0",): {6: "v7"}}})), Reason.OK),
     "a version of another component": (craft(**text_of({"en": {2: "x", (b"\1",): {6: "1.0.0"}}})), Reason.OK),
+    "a component whose name is a number": (craft(**text_of({"en": {(5,): {6: "1.0.0"}}})), Reason.MALFORMED),
+    "texts out of order": (craft(**severed(b"\xa1\x62en\xa2\x02\x61x\x01\x61x")), Reason.MALFORMED),
+    "parameters out of order": (
+        craft(sections={20: b"\x82\x14\xa2\x15\x61x\x0e\x01"}),
+        Reason.MALFORMED,
+    ),
+    "a member below the first": (craft(extra={0: 1}), Reason.UNSUPPORTED),
+    "an empty section": (craft(sections={20: b""}), Reason.MALFORMED),
+    "a section that ends in the next": (
+        craft(sections={9: b"\x82\x17", 20: suit_case.INSTALL}),
+        Reason.MALFORMED,
+    ),
+    "an empty tag and an empty text": (craft(**text_of({"": {2: ""}})), Reason.OK),
     "no words": (craft(**text_of({})), Reason.OK),
     "only another language": (craft(**text_of({"ja": {2: "x"}, "fr-CA": {2: "y"}})), Reason.OK),
     "languages out of order": (craft(**severed(b"\xa2\x62en\xa0\x62de\xa0")), Reason.MALFORMED),
@@ -154,7 +167,9 @@ def test_what_goes_beyond_the_subset_is_unsupported(core: Core, name: str) -> No
     rooted(core)
     data = sealed(FURTHER[name])
     assert open_suit(core, data)[0] is Reason.UNSUPPORTED
-    assert open_suit(core, FURTHER[name])[0] is Reason.UNKNOWN_KEY
+    # Of two faults either may be said: which members an envelope has is seen before who signed it.
+    unsigned = {Reason.UNKNOWN_KEY, Reason.UNSUPPORTED} if name == "a file inside" else {Reason.UNKNOWN_KEY}
+    assert open_suit(core, FURTHER[name])[0] in unsigned
 
 
 def test_one_sections_digest_may_not_stand_for_it(core: Core) -> None:
@@ -169,7 +184,7 @@ def test_one_sections_digest_may_not_stand_for_it(core: Core) -> None:
 def test_a_patch_speaks_the_owners_language(core: Core, language: str, tags: tuple[str, ...]) -> None:
     data = sealed(craft(**text_of({tag: {2: "x"} for tag in tags})))
     reason, manifest = open_suit(rooted(core, language=language), data)
-    assert (reason, manifest.language.decode() or None) == (Reason.OK, fallback((language,), tags))
+    assert (reason, manifest.speaks or None) == (Reason.OK, fallback((language,), tags))
 
 
 VALUES = st.recursive(
@@ -191,7 +206,9 @@ def test_any_signed_nonsense_is_refused_by_both(core_library: Core, extra: Any, 
     data = sealed(craft(list(shared) if isinstance(shared, list) else [20, shared], extra=extra))
     expected = verdict(lambda: suit.open_envelope(data, FLEET.root, product=PRODUCT, algorithms=UNDECLARED))
     found = open_suit(core_library, data)[0]
-    assert found is expected or Reason.UNSUPPORTED in {found, expected}
+    # Of two faults either may be said: C judges all of the form first, and an address after it.
+    faults = {Reason.MALFORMED, Reason.BAD_URI}
+    assert found is expected or Reason.UNSUPPORTED in {found, expected} or {found, expected} == faults
     assert found is not Reason.OK or expected is Reason.OK
 
 
