@@ -157,6 +157,7 @@ def check_pages(folder: Path) -> None:
     assert kept[1:17] == braille(drawn[0])
     assert any(ADVISORY in line for line in kept[51:])
     assert max(map(len, kept)) <= 80  # it fits a terminal of 80 columns
+    assert kept[-1] == "Confirmed current."
 
 
 def check_commands(folder: Path, where: Path) -> None:
