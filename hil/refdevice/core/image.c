@@ -8,184 +8,127 @@
 #define AREA_PROTECTED 0x6908u
 #define AREA_PLAIN 0x6907u
 #define ALGORITHMS_MAX 8u
-#define IDENTIFIER_BYTES 16u
-#define DEPENDENCY 0x40u
-#define DEPENDENCY_BYTES 12u
 
-/* Records that may stand in an area once: SHA-256, counter, algorithms; vendor and class as numbered now, and before.
- * */
-enum { SHA256, COUNTER, ALGORITHMS, VENDOR, VENDOR_BEFORE, CLASS, CLASS_BEFORE, KINDS };
-static const uint8_t kinds[KINDS] = {0x10, 0x50, 0xA0, 0x74, 0x80, 0x75, 0x81};
+/* Records that may stand in an area once, but for dependencies: vendor and class as numbered now, and before. */
+enum { SHA256, COUNTER, ALGORITHMS, VENDOR, VENDOR_BEFORE, CLASS, CLASS_BEFORE, DEPENDENCY, KINDS };
+static const struct {
+    uint8_t type, bytes; /* that it has where it is protected; 0: any */
+} kinds[KINDS] = {{0x10, 0}, {0x50, 4}, {0xA0, 0}, {0x74, 16}, {0x80, 16}, {0x75, 16}, {0x81, 16}, {0x40, 12}};
 
-typedef struct {
-    tn_source value[KINDS]; /* of the area read last */
-    uint32_t found;         /* bit n: value n is there */
-    uint32_t end;
-    bool odd; /* a dependency has another length */
-} area;
-
-static uint32_t little(tn_source from, uint32_t at, uint32_t count)
+/* Four bytes, the lowest first. Of a record these are its type, and above it its length. */
+static uint32_t word(const uint8_t *bytes)
 {
-    uint8_t bytes[4];
-    uint32_t value = 0;
-    tn_read(from, at, bytes, count);
-    while (count > 0u) {
-        count--;
-        value = value << 8 | bytes[count];
-    }
-    return value;
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
-/* Read the records of one area, which begins at `at`. */
-static tn_reason read_area(tn_source in, uint32_t at, uint32_t magic, area *records)
+static tn_source content(const uint8_t *record)
 {
-    tn_fill(records, 0, sizeof(*records));
-    if (in.length < RECORD_BYTES || at > in.length - RECORD_BYTES || little(in, at, 2) != magic) {
-        return TN_MALFORMED;
-    }
-    uint32_t size = little(in, at + 2u, 2);
-    if (size < RECORD_BYTES || size > in.length - at) {
-        return TN_MALFORMED;
-    }
-    records->end = at + size;
-    at += RECORD_BYTES;
-    while (at < records->end) {
-        if (records->end - at < RECORD_BYTES) {
-            return TN_MALFORMED;
-        }
-        uint32_t kind = little(in, at, 2), length = little(in, at + 2u, 2), i = 0;
-        at += RECORD_BYTES;
-        if (length > records->end - at) {
-            return TN_MALFORMED;
-        }
-        while (i < KINDS && kinds[i] != kind) {
-            i++;
-        }
-        if (i < KINDS) {
-            if (TN_IN(records->found, i)) {
-                return TN_MALFORMED;
-            }
-            records->found |= 1u << i;
-            records->value[i] = tn_part(in, at, length);
-        }
-        records->odd = records->odd || (kind == DEPENDENCY && length != DEPENDENCY_BYTES);
-        at += length;
-    }
-    return TN_OK;
+    return tn_in_memory(record + RECORD_BYTES, word(record) >> 16);
 }
 
-static bool identifier_fits(const area *records, uint32_t now, uint32_t before)
+/* Read the records of one area, of at most `most` bytes; return how many it has, 0: it is none. */
+static uint32_t read_area(const uint8_t *at, uint32_t most, uint32_t magic, const uint8_t *records[KINDS])
 {
-    bool both = TN_IN(records->found, now) && TN_IN(records->found, before);
-    return (!TN_IN(records->found, now) || records->value[now].length == IDENTIFIER_BYTES) &&
-           (!TN_IN(records->found, before) || records->value[before].length == IDENTIFIER_BYTES) &&
-           (!both || tn_same(records->value[now], records->value[before]));
+    uint32_t size = most >= RECORD_BYTES ? word(at) >> 16 : 0u, length, i;
+    tn_fill(records, 0, KINDS * sizeof(*records));
+    if (size < RECORD_BYTES || size > most || (word(at) & UINT16_MAX) != magic) {
+        return 0;
+    }
+    for (uint32_t from = RECORD_BYTES; from < size; from += RECORD_BYTES + length) {
+        const uint8_t *record = at + from;
+        uint32_t left = size - from - RECORD_BYTES;
+        length = size - from >= RECORD_BYTES ? content(record).length : UINT32_MAX;
+        if (left < length) {
+            return 0;
+        }
+        for (i = 0; i < KINDS && kinds[i].type != (word(record) & UINT16_MAX); i++) {
+        }
+        if (i == KINDS) {
+            continue;
+        }
+        bool fits = magic != AREA_PROTECTED || kinds[i].bytes == 0u || kinds[i].bytes == length;
+        if (!fits || (records[i] != NULL && i != DEPENDENCY)) {
+            return 0;
+        }
+        records[i] = record;
+    }
+    return size;
 }
 
 /* 1 to 8 numbers with a sign, rising; which of them are known is of no matter. */
 static bool algorithms_fit(tn_source value)
 {
-    int64_t last = INT64_MIN;
-    if (value.length % 4u != 0u || value.length == 0u || value.length > 4u * ALGORITHMS_MAX) {
-        return false;
-    }
+    uint32_t last = 0;
     for (uint32_t at = 0; at < value.length; at += 4u) {
-        uint32_t bits = little(value, at, 4);
-        int64_t number = (int64_t)bits - (bits > INT32_MAX ? (int64_t)1 << 32 : 0);
-        if (number <= last) {
+        uint32_t number = word(value.bytes + at) ^ 0x80000000u; /* so that they rise without a sign, too */
+        if (at > 0u && number <= last) {
             return false;
         }
         last = number;
     }
-    return true;
+    return value.length % 4u == 0u && value.length != 0u && value.length <= 4u * ALGORITHMS_MAX;
 }
 
-static tn_reason check_protected(const area *records, tn_image *image)
+static bool are_alike(const uint8_t *now, const uint8_t *before)
 {
-    image->counter = 0;
-    if (TN_IN(records->found, COUNTER)) {
-        if (records->value[COUNTER].length != 4u) {
-            return TN_MALFORMED;
-        }
-        image->counter = little(records->value[COUNTER], 0, 4);
+    return now == NULL || before == NULL || tn_same(content(now), content(before));
+}
+
+/* What a whole image says: which bytes its own SHA-256 covers, and what that is. */
+static tn_reason read_parts(tn_source in, bool whole, tn_image *image, tn_source *covered, tn_source *stated)
+{
+    const uint8_t *records[KINDS], *head = in.bytes;
+    if (in.length < HEADER_BYTES || word(head) != MAGIC) {
+        return TN_MALFORMED;
     }
-    bool fine = !TN_IN(records->found, ALGORITHMS) || algorithms_fit(records->value[ALGORITHMS]);
-    fine = fine && identifier_fits(records, VENDOR, VENDOR_BEFORE) && identifier_fits(records, CLASS, CLASS_BEFORE);
-    return fine && !records->odd ? TN_OK : TN_MALFORMED;
-}
-
-/* Hash the whole, and on the way what MCUboot's own record covers. */
-static void hash(tn_source in, uint32_t covered, tn_image *image)
-{
-    static tn_sha256 inner; /* beside the other one too much for the stack */
-    tn_sha256 whole;
-    tn_sha256_begin(&whole);
-    tn_sha256_add_source(&whole, tn_part(in, 0, covered));
-    tn_copy(&inner, &whole, sizeof(inner));
-    tn_sha256_end(&inner, image->hash);
-    tn_sha256_add_source(&whole, tn_part(in, covered, in.length - covered));
-    tn_sha256_end(&whole, image->digest);
-}
-
-typedef struct {
-    area records;
-    tn_source stated;   /* SHA-256 that the image says of itself */
-    uint32_t covered;   /* bytes that it covers */
-    tn_reason late;     /* a fault of the protected records: it counts behind the digest */
-} reading;
-
-static tn_reason read_records(tn_source in, bool whole, reading *now, tn_image *image)
-{
-    uint32_t header = little(in, 8, 2), guarded = little(in, 10, 2), body = little(in, 12, 4);
+    uint32_t header = word(head + 8) & UINT16_MAX, guarded = word(head + 8) >> 16, body = word(head + 12);
+    image->version[0] = head[20];
+    image->version[1] = head[21];
+    image->version[2] = word(head + 20) >> 16;
+    image->version[3] = word(head + 24);
+    if ((word(head + 16) & ~FLAGS_ALLOWED) != 0u) {
+        return TN_UNSUPPORTED;
+    }
     if (header < HEADER_BYTES || body == 0u || header > in.length || body > in.length - header) {
         return TN_MALFORMED;
     }
     uint32_t at = header + body;
     if (guarded != 0u) {
-        if (read_area(in, at, AREA_PROTECTED, &now->records) != TN_OK || now->records.end - at != guarded) {
+        if (read_area(head + at, in.length - at, AREA_PROTECTED, records) != guarded ||
+            (records[ALGORITHMS] != NULL && !algorithms_fit(content(records[ALGORITHMS]))) ||
+            !are_alike(records[VENDOR], records[VENDOR_BEFORE]) || !are_alike(records[CLASS], records[CLASS_BEFORE])) {
             return TN_MALFORMED;
         }
-        now->late = check_protected(&now->records, image);
-        at = now->records.end;
+        image->counter = records[COUNTER] != NULL ? word(content(records[COUNTER]).bytes) : 0u;
+        at += guarded;
     }
-    now->covered = at;
-    if (read_area(in, at, AREA_PLAIN, &now->records) != TN_OK || (whole && now->records.end != in.length) ||
-        !TN_IN(now->records.found, SHA256)) {
+    uint32_t plain = read_area(head + at, in.length - at, AREA_PLAIN, records);
+    if (plain == 0u || records[SHA256] == NULL || (whole && at + plain != in.length)) {
         return TN_MALFORMED;
     }
-    image->length = now->records.end;
-    now->stated = now->records.value[SHA256];
+    image->length = at + plain;
+    *covered = tn_in_memory(head, at);
+    *stated = content(records[SHA256]);
     return TN_OK;
 }
 
 tn_reason tn_image_read(uint8_t slot, uint32_t length, tn_image *image)
 {
-    static reading now; /* too much for the stack */
-    tn_source in = tn_in_flash(TN_AT_SLOTS + slot * TN_SLOT_BYTES, length == 0u ? TN_SLOT_BYTES : length);
-    tn_reason reason = TN_MALFORMED;
+    tn_source in = tn_in_flash(TN_AT_SLOTS + slot * TN_SLOT_BYTES, length != 0u ? length : TN_SLOT_BYTES), covered, stated;
     tn_fill(image, 0, sizeof(*image));
-    tn_fill(&now, 0, sizeof(now));
     if (in.length > TN_SLOT_BYTES) {
         return TN_TOO_BIG;
     }
-    if (in.length >= HEADER_BYTES && little(in, 0, 4) == MAGIC) {
-        image->version[0] = (tn_version_part)little(in, 20, 1);
-        image->version[1] = (tn_version_part)little(in, 21, 1);
-        image->version[2] = (tn_version_part)little(in, 22, 2);
-        image->version[3] = (tn_version_part)little(in, 24, 4);
-        reason = (little(in, 16, 4) & ~FLAGS_ALLOWED) != 0u ? TN_UNSUPPORTED
-                                                           : read_records(in, length != 0u, &now, image);
-    }
-    if (length == 0u) {
-        in.length = image->length;
-    }
+    tn_reason reason = read_parts(in, length != 0u, image, &covered, &stated);
+    in.length = length != 0u ? length : image->length;
     if (in.length != 0u) {
-        hash(in, now.covered, image);
+        tn_sha256_of(in, image->digest);
     }
-    if (reason != TN_OK) {
-        return reason;
+    if (reason == TN_OK) {
+        tn_sha256_of(covered, image->hash);
+        reason = tn_equals(stated, image->hash, TN_HASH) ? TN_OK : TN_DIGEST_MISMATCH;
     }
-    return tn_equals(now.stated, image->hash, TN_HASH) ? now.late : TN_DIGEST_MISMATCH;
+    return reason;
 }
 
 #ifdef TN_TEST_BUILD
