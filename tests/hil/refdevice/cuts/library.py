@@ -94,7 +94,7 @@ class LibraryBoard:
         if self._cut is not None:
             self.core.cut(self._cut[0] - self._counted, self._cut[1])
         self.core.set_utc(self._utc)
-        self.lib.tn_start()
+        self.lib.test_until_off(self.lib.tn_start)
         self._run(2)
 
     def _run(self, rounds: int) -> None:
@@ -109,7 +109,7 @@ class LibraryBoard:
                 return
             if rounds == 0:
                 break
-            self.lib.tn_round()
+            self.lib.test_until_off(self.lib.tn_round)
             rounds -= 1
         self._hear()
         self.power_cut = self.core.dead

@@ -69,5 +69,7 @@ class Pool:
                 continue
             self._running.unregister(key.fd)
             os.close(key.fd)
-            os.waitpid(process, 0)
+            _, status = os.waitpid(process, 0)
+            if not heard:
+                print(f"{label}: the process ended with {os.waitstatus_to_exitcode(status)}", file=sys.stderr)
             self._told(label, pickle.loads(bytes(heard)) if heard else None)
