@@ -254,7 +254,7 @@
     X(key, UINT, 0)
 #define TOCSIN_SMP_NOTIFIER_CLOCK_SET_ANSWER(X)
 
-/* erase; root (SHA-256 of staged bytes); key (32 bytes of Ed25519 seed); version; id; each holds from the next reset */
+/* erase; root (SHA-256 of staged bytes); key (32 bytes of Ed25519 seed); version; id; product, language, topics (a device in C, which reads no file); each holds from the next reset */
 #define TOCSIN_SMP_NOTIFIER_PROVISION 9
 #define TOCSIN_SMP_NOTIFIER_PROVISION_REQUEST(X) \
     X(what, TEXT, 0) \
