@@ -71,9 +71,11 @@ def fleet(folder: Path) -> Workspace:
     for name in ("organisation.yaml", "products.toml"):
         shutil.copyfile(HERE / name, folder / name)
     for role in (*ROLES, "operator", "gateway", "release", "security"):
-        keys.new(workspace, role, roles=[role], holder=f"exercise-{role}", passphrase=b"")
+        keys.new(workspace, role, roles=[role], holder=f"exercise-{role}", now=BEGUN, by="exercise")
     for name in ("anna", "ben", "carla"):
-        keys.new(workspace, f"root-{name}", roles=["root"], holder=f"exercise-{name}", passphrase=b"")
+        keys.new(
+            workspace, f"root-{name}", roles=["root"], holder=f"exercise-{name}", now=BEGUN, by="exercise"
+        )
     roots.draft(workspace, now=BEGUN, by="exercise")
     for name in ("anna", "ben"):
         roots.sign_draft(workspace, f"root-{name}", _no_passphrase, now=BEGUN, by="exercise")

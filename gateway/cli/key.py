@@ -76,6 +76,7 @@ def new(
             metavar="DIR", help="Make it outside any workspace: a private PEM and a public file, in here."
         ),
     ] = None,
+    by: ByOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -100,6 +101,8 @@ def new(
             name,
             roles=role,
             holder=holder,
+            now=now(),
+            by=person(by),
             passphrase=secret(f"new key {name}"),
             algorithm=chosen,
         )
@@ -110,6 +113,8 @@ def new(
             uri,
             roles=role,
             holder=holder,
+            now=now(),
+            by=person(by),
             new_passphrase=secret,
             passphrase=ask_passphrase,
             algorithm=chosen,

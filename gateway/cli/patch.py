@@ -30,6 +30,7 @@ from gateway.cli.output import (
     group,
     now,
     open_workspace,
+    person,
     say,
 )
 from gateway.cli.show import line, next_step
@@ -188,7 +189,9 @@ def approve(
         done = _approve_there(opened, view, key, workspace, yes=yes, as_json=as_json)
     else:
         confirm(f"Sign this patch with the key {key}?", yes=yes)
-        done = patches.approve(opened, patch, key, ask_passphrase, digest=view.patch.digest)
+        done = patches.approve(
+            opened, patch, key, ask_passphrase, digest=view.patch.digest, now=now(), by=person(None)
+        )
     rest = next_step(done.approvals, f"tocsin patch publish {patch}")
     emit(as_json, patch_show.view_data(done), say(f"{key} approved the patch {done.patch.sequence}; {rest}."))
 
@@ -204,7 +207,7 @@ def _approve_there(
         return judged.request.kind is Kind.PATCH and judged.digest == view.patch.digest
 
     answer = signing.answered(request, meant, key, folder, yes=yes, as_json=as_json)
-    ceremonies.take_patch(opened, answer)
+    ceremonies.take_patch(opened, answer, now=now(), by=person(None))
     return patches.find(opened, sequence)
 
 

@@ -64,11 +64,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = Workspace.create(path, exercise=True)
     for name, languages in (("thermostat", ("en",)), ("doorbell", ("de", "ja"))):
         products.add(workspace, Product(name, name, languages, "console", "example.com", 65_536, "ask"))
-    for role in ROLES:
-        keys.new(workspace, role, roles=[role], holder=f"exercise-{role}", passphrase=b"")
-    for name in ("anna", "ben", "carla"):
-        keys.new(workspace, f"root-{name}", roles=["root"], holder=f"exercise-{name}", passphrase=b"")
     now = int(time.time())
+    for role in ROLES:
+        keys.new(workspace, role, roles=[role], holder=f"exercise-{role}", now=now, by="exercise")
+    for name in ("anna", "ben", "carla"):
+        keys.new(workspace, f"root-{name}", roles=["root"], holder=f"exercise-{name}", now=now, by="exercise")
     roots.draft(workspace, now=now, by="exercise")
     for name in ("anna", "ben"):
         roots.sign_draft(workspace, f"root-{name}", no_passphrase, now=now, by="exercise")

@@ -163,6 +163,23 @@ def test_a_patch_goes_all_the_way_and_each_key_signs_at_home(pair: Pair, tmp_pat
         ("doctor", "--thorough"),
     ):
         pair.both(*words)
+    signed = []
+    for each in (pair.here, pair.there):
+        rows = pair.tocsin("audit", "list", "--kind", "patch.signed", "--json", "-w", each.path).json["rows"]
+        about = [{name: value for name, value in row["data"].items() if name != "by"} for row in rows]
+        signed.append((about, {row["data"]["by"] for row in rows}))
+    (mine, (user,)), (theirs, bearer) = signed
+    assert (mine, bearer) == (theirs, {"exercise"})
+    assert user != "exercise"
+    digest = pair.local("patch", "show", SEQUENCE, "--json").json["digest"]
+    kids = {
+        each["key"]["name"]: each["key"]["public"]
+        for each in pair.local("key", "list", "--json").json["keys"]
+    }
+    said = {"digest": digest, "product": "thermostat", "sequence": int(SEQUENCE)}
+    assert [{k: v for k, v in row.items() if k != "nth"} for row in mine] == [
+        {**said, "key": kids[role]} for role in ("release", "security")
+    ]
     artefacts = [sorted(path.name for path in each.artefacts.iterdir()) for each in (pair.here, pair.there)]
     assert artefacts[0] == artefacts[1]
     people = pair.afar("patch", "show", SEQUENCE)

@@ -144,7 +144,9 @@ def test_a_clock_before_the_root_and_times_that_are_over_are_found(workspace: Wo
     patches.add(workspace, "thermostat", image, now=_now())
     for role in ("release", "security"):
         digest = patches.find(workspace, "thermostat@1.4.2").patch.digest
-        patches.approve(workspace, "thermostat@1.4.2", role, no_passphrase, digest=digest)
+        patches.approve(
+            workspace, "thermostat@1.4.2", role, no_passphrase, digest=digest, now=_now(), by="exercise"
+        )
     patches.publish(
         workspace, "thermostat@1.4.2", signer_for(workspace, "operator", no_passphrase), now=_now()
     )
@@ -156,7 +158,7 @@ def test_a_clock_before_the_root_and_times_that_are_over_are_found(workspace: Wo
 def in_earnest(tmp_path: Path) -> Workspace:
     """A workspace that is no exercise; its gateway key lies here, the others with their holders."""
     workspace = Workspace.create(tmp_path / "earnest", exercise=False)
-    keys.new(workspace, "gateway", roles=["gateway"], holder="exercise-gateway")
+    keys.new(workspace, "gateway", roles=["gateway"], holder="exercise-gateway", now=_now(), by="exercise")
     away = tmp_path / "away"
     others = [role for role in ROLES if role != "gateway"]
     for name, role in [(role, role) for role in others] + [(f"root-{n}", "root") for n in "123"]:
@@ -193,14 +195,24 @@ def test_the_gateways_machine_may_use_no_other_key(in_earnest: Workspace, tmp_pa
 
 
 def test_an_encrypted_key_counts_for_its_passphrase_is_typed_here(in_earnest: Workspace) -> None:
-    keys.new(in_earnest, "legal-2", roles=["legal"], holder="exercise-legal-2", passphrase=b"secret")
+    keys.new(
+        in_earnest,
+        "legal-2",
+        roles=["legal"],
+        holder="exercise-legal-2",
+        now=_now(),
+        by="exercise",
+        passphrase=b"secret",
+    )
     found = _found(in_earnest)
     assert "legal-2" in found["GATEWAY_NOT_ALONE"].message
     assert "KEY_UNENCRYPTED" not in found
 
 
 def test_one_key_for_the_gateway_and_another_role_fails(in_earnest: Workspace) -> None:
-    keys.new(in_earnest, "both", roles=["gateway", "operator"], holder="exercise-both")
+    keys.new(
+        in_earnest, "both", roles=["gateway", "operator"], holder="exercise-both", now=_now(), by="exercise"
+    )
     assert "both (gateway, operator)" in _found(in_earnest)["GATEWAY_NOT_ALONE"].message
 
 

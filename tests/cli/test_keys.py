@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,6 +143,45 @@ def test_a_key_behind_a_uri_is_made_there_or_taken_as_it_is(
     assert tocsin("key", "new", "x", *make, "file:a", "--out", "b").json["error"]["code"] == "USAGE"
 
 
+def test_who_made_or_listed_a_key_stands_in_the_audit_chain(
+    tocsin: Tocsin, workspace: Workspace, tmp_path: Path
+) -> None:
+    here = ("-w", workspace.path, "--json")
+
+    def rows() -> list[tuple[str, dict[str, Any]]]:
+        found = tocsin("audit", "list", "--kind", "trust.key", *here).json["rows"]
+        return [(row["kind"], row["data"]) for row in found]
+
+    before = rows()
+    make = ("--role", "legal", "--holder", "h", "--no-passphrase", "--by", "exercise-anna", *here)
+    assert tocsin("key", "new", "a", *make).status == 0
+    assert tocsin("key", "new", "b", *make, "--uri", f"file:{tmp_path / 'b.pem'}").status == 0
+    assert tocsin("key", "new", "a", *make).json["error"]["code"] == "KEY_EXISTS"
+    assert tocsin("key", "new", "c", *make, "--uri", "env:NOBODY").json["error"]["code"] == "KEY_MISSING"
+    assert rows()[len(before) :] == [
+        (
+            kind,
+            {
+                "by": "exercise-anna",
+                "holder": "h",
+                "key": name,
+                "roles": ["legal"],
+                "thumbprint": workspace.key(name).public.thumbprint.hex(),
+            },
+        )
+        for kind, name in (("trust.key-made", "a"), ("trust.key-added", "b"))
+    ]
+    assert all("PRIVATE" not in str(data) and ".pem" not in str(data) for _, data in rows())
+
+
+def test_without_a_store_no_key_is_made(tocsin: Tocsin, workspace: Workspace) -> None:
+    (workspace.path / "store.sqlite").unlink()
+    before = snapshot(workspace.path)
+    new = ("key", "new", "a", "--role", "legal", "--holder", "h", "--no-passphrase")
+    assert tocsin(*new, "-w", workspace.path, "--json").json["error"]["code"] == "STORE_MISSING"
+    assert snapshot(workspace.path) == before
+
+
 def test_a_revoked_key_stays_listed_with_its_reason(tocsin: Tocsin, workspace: Workspace) -> None:
     path = workspace.path / "keys.toml"
     path.write_text(path.read_text().replace("[legal]", "# our lawyers\n[legal] # kept"))
@@ -174,7 +214,7 @@ def test_a_table_that_cannot_be_added_to_is_left_alone(workspace: Workspace) -> 
 
 
 def test_the_key_of_the_root_acts_before_one_that_no_root_knows(workspace: Workspace) -> None:
-    keys.new(workspace, "operator-2", roles=["operator"], holder="h")
+    keys.new(workspace, "operator-2", roles=["operator"], holder="h", now=NOW, by="exercise")
     assert choosing.names_for(workspace, "operator") == ["operator"]
     keys.revoke(workspace, "operator", "replaced", now=NOW, by="exercise")
     assert choosing.names_for(workspace, "operator") == ["operator"], "until the next root only it counts"

@@ -50,7 +50,9 @@ def published(workspace: Workspace, path: Path, now: int) -> None:
     view = patches.add(workspace, "thermostat", path, now=now)
     reference = str(view.patch.sequence)
     for role in ("release", "security"):
-        patches.approve(workspace, reference, role, no_passphrase, digest=view.patch.digest)
+        patches.approve(
+            workspace, reference, role, no_passphrase, digest=view.patch.digest, now=now, by="exercise"
+        )
     patches.publish(workspace, reference, workspace.signer("operator", no_passphrase), now=now)
 
 
@@ -99,7 +101,9 @@ def test_an_image_below_the_published_counter_is_neither_added_nor_published(
     reference = str(early.patch.sequence)
     assert at("patch", "check", reference).status == 1
     for role in ("release", "security"):
-        patches.approve(workspace, reference, role, no_passphrase, digest=early.patch.digest)
+        patches.approve(
+            workspace, reference, role, no_passphrase, digest=early.patch.digest, now=NOW, by="exercise"
+        )
     assert code(at("patch", "publish", reference, "--key", "operator", "--json")) == "COUNTER_BELOW"
     again = image(tmp_path, "1.4.5", counter=4)
     assert at("patch", "add", "--product", "thermostat", "--image", again).status == 0

@@ -130,7 +130,7 @@ def test_nothing_is_signed_unseen(workspace: Workspace, tocsin: Tocsin, tmp_path
 def test_a_key_that_a_root_takes_in_is_shown_with_its_whole_thumbprint(
     workspace: Workspace, tocsin: Tocsin, tmp_path: Path
 ) -> None:
-    entry = keys.new(workspace, "legal-2", roles=["legal"], holder="exercise-legal-2")
+    entry = keys.new(workspace, "legal-2", roles=["legal"], holder="exercise-legal-2", now=NOW, by="exercise")
     roots.rotate(workspace, now=workspace.trusted().root.issued + 60, by="exercise")
     (tmp_path / "x.request").write_bytes(ceremonies.export_root(workspace).data)
     shown = tocsin("sign-request", "show", "x.request").out

@@ -111,7 +111,7 @@ def test_a_rotation_says_what_changes_and_what_it_does_to_what_is_published(work
         advisories.approve(workspace, reviewed, name, no_passphrase)
     operator = signer_for(workspace, "operator", no_passphrase)
     advisories.publish(workspace, ADVISORY, operator, now=_now())
-    keys.new(workspace, "legal-2", roles=["legal"], holder="exercise-legal-2")
+    keys.new(workspace, "legal-2", roles=["legal"], holder="exercise-legal-2", now=_now(), by="exercise")
     keys.revoke(workspace, "legal", "left", now=_now(), by="exercise")
     _add_row(workspace, 'type = "patch"\nproduct = "doorbell"\ndemands = { release = 1, legal = 1 }')
     view = roots.rotate(workspace, now=_now(), by="exercise")
@@ -148,7 +148,7 @@ def test_a_row_taken_away_and_one_made_stricter_are_said(workspace: Workspace) -
 
 def test_a_role_leaves_policy_and_root_without_locking_anybody_out(workspace: Workspace) -> None:
     _add_row(workspace, 'type = "patch"\nproduct = "thermostat"\ndemands = { release = 1, second-look = 1 }')
-    keys.new(workspace, "look", roles=["second-look"], holder="exercise-look")
+    keys.new(workspace, "look", roles=["second-look"], holder="exercise-look", now=_now(), by="exercise")
     roots.rotate(workspace, now=_now(), by="exercise")
     _sign_and_publish(workspace, "root-anna", "root-ben")
     (workspace.path / "policy.toml").write_text(policy.default_text())
@@ -184,10 +184,10 @@ def test_a_draft_that_somebody_signed_is_not_thrown_away(workspace: Workspace, t
 
 
 def test_who_leaves_with_a_root_still_signs_it_and_others_do_not(workspace: Workspace) -> None:
-    keys.new(workspace, "root-dora", roles=["root"], holder="exercise-dora")
+    keys.new(workspace, "root-dora", roles=["root"], holder="exercise-dora", now=_now(), by="exercise")
     keys.revoke(workspace, "root-carla", "left", now=_now(), by="exercise")
     roots.rotate(workspace, now=_now(), by="exercise")
-    keys.new(workspace, "root-late", roles=["root"], holder="exercise-late")
+    keys.new(workspace, "root-late", roles=["root"], holder="exercise-late", now=_now(), by="exercise")
     with pytest.raises(InputError) as refused:
         roots.sign_draft(workspace, "root-late", no_passphrase, now=_now(), by="exercise")
     assert refused.value.code == "NOT_A_ROOT_KEY"

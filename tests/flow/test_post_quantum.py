@@ -59,13 +59,18 @@ def make_fleet(path: Path) -> Workspace:
     products.add(
         workspace, Product("doorbell", "Doorbell", ("de", "ja"), "screen", "example.com", 65_536, "agreed")
     )
+    now = int(time.time())
     for role in ROLES[1:]:
-        keys.new(workspace, role, roles=[role], holder=f"exercise-{role}", passphrase=b"")
+        keys.new(workspace, role, roles=[role], holder=f"exercise-{role}", now=now, by="exercise")
     for number in (1, 2, 3):
         keys.new(
-            workspace, f"root-{number}", roles=["root"], holder=f"exercise-root-{number}", passphrase=b""
+            workspace,
+            f"root-{number}",
+            roles=["root"],
+            holder=f"exercise-root-{number}",
+            now=now,
+            by="exercise",
         )
-    now = int(time.time())
     roots.draft(workspace, now=now, by="exercise")
     for name in ("root-1", "root-2"):
         roots.sign_draft(workspace, name, no_passphrase, now=now, by="exercise")

@@ -254,7 +254,15 @@ class Scenario:
     def _approve_and_publish(self, view: patches.PatchView, now: int) -> None:
         workspace, reference = self._stage.workspace, str(view.patch.sequence)
         for role in ("release", "security"):
-            patches.approve(workspace, reference, role, no_passphrase, digest=view.patch.digest)
+            patches.approve(
+                workspace,
+                reference,
+                role,
+                no_passphrase,
+                digest=view.patch.digest,
+                now=now,
+                by=f"exercise-{role}",
+            )
         patches.publish(workspace, reference, self._stage.signer("operator"), now=now)
 
     def _publish_patches(self) -> None:

@@ -183,7 +183,7 @@ def _build(path: Path, cast: tuple[Member, ...], now: int) -> Workspace:
             ),
         )
     for name, role in HOLDERS:
-        keys.new(workspace, name, roles=[role], holder=f"exercise-{name}", passphrase=b"")
+        keys.new(workspace, name, roles=[role], holder=f"exercise-{name}", now=now, by="exercise")
     roots.draft(workspace, now=now, by="exercise")
     for name in ("root-1", "root-2"):
         roots.sign_draft(workspace, name, no_passphrase, now=now, by="exercise")

@@ -170,7 +170,15 @@ class Play:
             view = next(view for view in patches.every(workspace) if view.product == product)
             reference = str(view.patch.sequence)
             for role in ("release", "security"):
-                patches.approve(workspace, reference, role, no_passphrase, digest=view.patch.digest)
+                patches.approve(
+                    workspace,
+                    reference,
+                    role,
+                    no_passphrase,
+                    digest=view.patch.digest,
+                    now=now,
+                    by=f"exercise-{role}",
+                )
             patches.publish(workspace, reference, operator, now=now)
             rollouts.start(
                 workspace,

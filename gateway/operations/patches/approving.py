@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from advisories import suit
 from advisories.catalogue import Catalogue
 from gateway import files
@@ -9,6 +11,7 @@ from gateway.operations import catalogues
 from gateway.operations.afar import Server, operation
 from gateway.operations.patches.checking import check, refuse
 from gateway.operations.patches.views import POLICY_TYPE, Kept, PatchView, find, kept, path_of, view_of
+from gateway.operations.trust.recording import recorded
 from gateway.operations.trust.signing import missing_error, require_role, require_say
 from gateway.store.patches import publish_patch
 from gateway.workspace.folder import Workspace
@@ -19,7 +22,14 @@ from keys.signer import Passphrase, Signer
 
 
 def approve(
-    workspace: Workspace, reference: str, key: str, passphrase: Passphrase, *, digest: bytes
+    workspace: Workspace,
+    reference: str,
+    key: str,
+    passphrase: Passphrase,
+    *,
+    digest: bytes,
+    now: int,
+    by: str,
 ) -> PatchView:
     """Add one signature to a patch.
 
@@ -29,6 +39,8 @@ def approve(
         key: name of the key that signs.
         passphrase: asked when the key is encrypted.
         digest: of the patch that the signer was shown.
+        now: UTC seconds.
+        by: who signs.
 
     Raises:
         InputError: NO_PATCH, CHANGED_MEANWHILE, NO_KEY, KEY_NOT_IN_ROOT, WRONG_ROLE, or of opening the key.
@@ -37,11 +49,21 @@ def approve(
     root = workspace.trusted().root
     require_role(workspace, root, key, set(root.demands(POLICY_TYPE, view.product)))
     signer = workspace.signer(key, passphrase)
-    return add_signature(workspace, reference, signer, digest=digest)
+    return add_signature(workspace, reference, signer, digest=digest, now=now, by=by)
 
 
-def add_signature(workspace: Workspace, reference: str, signer: Signer, *, digest: bytes) -> PatchView:
+def add_signature(
+    workspace: Workspace, reference: str, signer: Signer, *, digest: bytes, now: int, by: str
+) -> PatchView:
     """Add a signer's signature to a patch of this digest; one that is there already changes nothing.
+
+    Args:
+        workspace: where.
+        reference: sequence number or ``PRODUCT@VERSION``.
+        signer: of a key that has a say in it.
+        digest: of the patch that the signer was shown.
+        now: UTC seconds.
+        by: who brings it.
 
     Raises:
         InputError: NO_PATCH, CHANGED_MEANWHILE, KEY_NOT_IN_ROOT, WRONG_ROLE.
@@ -55,8 +77,19 @@ def add_signature(workspace: Workspace, reference: str, signer: Signer, *, diges
                 "CHANGED_MEANWHILE", "This is no longer the patch you saw.", mend="Look at it again."
             )
         envelope = suit.authenticate(view.envelope, signer)
-        files.write_atomic(path_of(workspace, view.patch.sequence), envelope)
+        if suit.decode(envelope).blocks != suit.decode(view.envelope).blocks:
+            with recorded(workspace, "patch.signed", _facts(view, signer), now=now, by=by):
+                files.write_atomic(path_of(workspace, view.patch.sequence), envelope)
     return view_of(workspace, envelope, path_of(workspace, view.patch.sequence))
+
+
+def _facts(view: PatchView, signer: Signer) -> dict[str, Any]:
+    return {
+        "digest": view.patch.digest.hex(),
+        "key": signer.public.thumbprint.hex(),
+        "product": view.product,
+        "sequence": view.patch.sequence,
+    }
 
 
 def publish(

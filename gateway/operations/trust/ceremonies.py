@@ -122,7 +122,7 @@ def take(workspace: Workspace, data: bytes, *, now: int, by: str, where: str = "
             return take_root(workspace, data, now=now, by=by)
         if answer.kind is Kind.NOTICE:
             return take_notice(workspace, data, now=now)
-        return take_patch(workspace, data)
+        return take_patch(workspace, data, now=now, by=by)
     except (InputError, RefusedError) as error:
         error.where = error.where or where
         raise
@@ -197,7 +197,7 @@ def _waiting(workspace: Workspace, advisory: str, revision: int) -> bytes | None
 
 
 @operation("POST", "/signatures/patch", right="patch:approve", raw="data")
-def take_patch(workspace: Workspace, data: bytes) -> Taken:
+def take_patch(workspace: Workspace, data: bytes, *, now: int, by: str) -> Taken:
     """Take in a signature over a patch, see :func:`take`."""
     answer = _of(data, Kind.PATCH)
     found = [view for view in patches.every(workspace) if view.patch.digest == answer.digest]
@@ -206,5 +206,7 @@ def take_patch(workspace: Workspace, data: bytes) -> Taken:
         raise _stale(answer, "patch", mend)
     view = found[-1]
     signer = requests.signature_of(answer, view.envelope, workspace.trusted().root)
-    done = patches.add_signature(workspace, str(view.patch.sequence), signer, digest=answer.digest)
+    done = patches.add_signature(
+        workspace, str(view.patch.sequence), signer, digest=answer.digest, now=now, by=by
+    )
     return _taken(_patch_name(view), answer, view.approvals, done.approvals)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gateway import files, values
 from gateway.operations.afar import operation
@@ -60,6 +60,8 @@ def new(
     *,
     roles: Iterable[str],
     holder: str,
+    now: int,
+    by: str,
     passphrase: bytes = b"",
     algorithm: Algorithm = Algorithm.ED25519,
 ) -> KeyEntry:
@@ -70,6 +72,8 @@ def new(
         name: what commands call it.
         roles: what it may do once a root lists it.
         holder: the person or machine that uses it.
+        now: UTC seconds.
+        by: who makes it.
         passphrase: encrypts the private half; empty leaves it unencrypted.
         algorithm: one that Tocsin signs with.
 
@@ -85,8 +89,9 @@ def new(
         _set_aside(path)
         signer = generate(algorithm)
         entry = KeyEntry(name, f"file:keys/{name}.pem", checked, holder, signer.public)
-        files.write_atomic(path, signer.to_pem(passphrase), mode=0o600)
-        workspace.append_key(entry)
+        with recorded(workspace, "trust.key-made", _facts(entry), now=now, by=by):
+            files.write_atomic(path, signer.to_pem(passphrase), mode=0o600)
+            workspace.append_key(entry)
     return entry
 
 
@@ -97,6 +102,8 @@ def new_at(
     *,
     roles: Iterable[str],
     holder: str,
+    now: int,
+    by: str,
     new_passphrase: Passphrase,
     passphrase: Passphrase,
     algorithm: Algorithm = Algorithm.ED25519,
@@ -109,6 +116,8 @@ def new_at(
         uri: ``file:PATH``, ``env:NAME`` (which must hold it) or ``pkcs11:...``.
         roles: what it may do once a root lists it.
         holder: the person or machine that uses it.
+        now: UTC seconds.
+        by: who lists it.
         new_passphrase: asked for a key that is made.
         passphrase: asked for a key that is there, and for the PIN of a token.
         algorithm: of a key that is made.
@@ -137,8 +146,19 @@ def new_at(
     entry = KeyEntry(name, uri, checked, holder, public)
     with workspace.lock():
         _require_unlisted(workspace, entry)
-        workspace.append_key(entry)
+        with recorded(workspace, "trust.key-added", _facts(entry), now=now, by=by):
+            workspace.append_key(entry)
     return entry
+
+
+def _facts(entry: KeyEntry) -> dict[str, Any]:
+    """Return what the audit chain says of a key that is listed from now on."""
+    return {
+        "key": entry.name,
+        "thumbprint": entry.public.thumbprint.hex(),
+        "roles": list(entry.roles),
+        "holder": entry.holder,
+    }
 
 
 def _require_path(uri: str) -> None:
@@ -239,8 +259,7 @@ def take(workspace: Workspace, data: bytes, *, now: int, by: str, where: str = "
         ):
             return listed
         _require_unlisted(workspace, entry)
-        about = {"key": name, "thumbprint": entry.public.thumbprint.hex(), "roles": list(roles)}
-        with recorded(workspace, "trust.key-added", about | {"holder": holder}, now=now, by=by):
+        with recorded(workspace, "trust.key-added", _facts(entry), now=now, by=by):
             workspace.append_key(entry)
     return entry
 
