@@ -4,6 +4,9 @@
 #include "policy.h"
 #include "state.h"
 
+/* What needs a root that is not over. */
+#define FRESH (1u << TN_FLOOR_CATALOGUE | 1u << TN_FLOOR_TIMESTAMP | 1u << TN_FLOOR_OFFER)
+
 /* What a floor of an older root rests on: who signed it, and what was demanded then, by marks. A seat for each holder
  * demanded, the seats of one role one after the other; 0: no more. It lies in flash, by the place of its floor. */
 typedef struct {
@@ -14,9 +17,8 @@ typedef struct {
 typedef char bases_fit_a_page[sizeof(tn_basis) * TN_FLOORS_MAX <= TN_FLASH_PAGE ? 1 : -1];
 typedef char bases_lie_even[sizeof(tn_basis) % TN_FLASH_UNIT == 0u ? 1 : -1];
 
-static tn_floor *find(tn_floor_type type, const char *name)
+static tn_floor *find(tn_floor_type type, tn_mark mark)
 {
-    tn_mark mark = tn_mark_of(tn_bytes_of(name));
     for (uint32_t i = 0; i < TN_FLOORS_MAX; i++) {
         tn_floor *floor = &tn_stored.floors[i];
         if (floor->type == (uint8_t)type && floor->name == mark) {
@@ -28,7 +30,7 @@ static tn_floor *find(tn_floor_type type, const char *name)
 
 const tn_floor *tn_trust_floor(tn_floor_type type, const char *name)
 {
-    return find(type, name);
+    return find(type, tn_mark_of(tn_bytes_of(name)));
 }
 
 /* Types that a single key may sign: their time of issue never makes a warning late. */
@@ -142,7 +144,7 @@ static tn_floor *make_room(uint64_t now)
         if (floor->type == TN_FLOOR_NONE) {
             return floor;
         }
-        if (floor->has_until && floor->until <= now && (over == NULL || floor->until < over->until)) {
+        if (floor->until <= now && (over == NULL || floor->until < over->until)) {
             over = floor;
         }
     }
@@ -157,11 +159,11 @@ static tn_mark mark_of_item(tn_item name)
 /* `now`: by the clock alone, or 0. */
 static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const char *name, int32_t row, uint64_t now)
 {
-    tn_floor *floor = find(type, name);
-    tn_item author = tn_at(found->body.bytes, TN_AUTHOR);
+    tn_item author = tn_at(found->body.bytes, TN_AUTHOR), expires = tn_at(found->body.bytes, TN_EXPIRES);
+    tn_mark mark = tn_mark_of(tn_bytes_of(name));
+    tn_floor *floor = find(type, mark);
     tn_signers kids = found->signed_by;
-    uint64_t version = tn_said(found, TN_VERSION), until = tn_said(found, TN_EXPIRES);
-    bool has_until = tn_at(found->body.bytes, TN_EXPIRES) != NULL;
+    uint64_t version = tn_said(found, TN_VERSION), until = expires != NULL ? tn_value(expires) : TN_FOR_EVER;
     if (floor != NULL) {
         if (version < floor->version) {
             return TN_REPLAYED;
@@ -172,7 +174,6 @@ static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const
             }
             kids |= floor->kids; /* another copy of the same bytes: whoever signed either copy has signed */
         }
-        has_until = has_until && floor->has_until;
         until = floor->until > until ? floor->until : until;
     } else {
         uint64_t warning = tn_trust_time_floor(false);
@@ -182,11 +183,10 @@ static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const
         }
     }
     floor->type = (uint8_t)type;
-    floor->name = tn_mark_of(tn_bytes_of(name));
+    floor->name = mark;
     floor->version = version;
     floor->issued = tn_said(found, TN_ISSUED);
-    floor->has_until = has_until;
-    floor->until = has_until ? until : 0u;
+    floor->until = until;
     floor->kids = (uint16_t)kids;
     floor->row = (uint8_t)row;
     floor->author_holder = mark_of_item(tn_nth(author, 0));
@@ -211,8 +211,7 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_
     uint64_t least = tn_trust_time_floor(is_metadata((uint8_t)type));
     asked.now = asked.now > least ? asked.now : least;
     /* Stale metadata blocks installing; it never holds up a warning, nor an answer. */
-    bool needs_fresh_root = type == TN_FLOOR_CATALOGUE || type == TN_FLOOR_TIMESTAMP || type == TN_FLOOR_OFFER;
-    if (asked.expiring && needs_fresh_root && asked.now >= root->expires) {
+    if (TN_IN(FRESH, type) && asked.expiring && asked.now >= root->expires) {
         return TN_EXPIRED;
     }
     tn_reason reason = tn_document_open(data, root, tn_stored.fleet, &asked, found);

@@ -129,18 +129,19 @@ typedef uint64_t tn_mark;
 tn_mark tn_mark_of(tn_source name);
 
 #define TN_ROW_CARRIED 0xFFu
+#define TN_FOR_EVER UINT64_MAX
 
 /* The newest accepted version under one type and name, and what it rests on. A floor keeps its place in the table: what one
  * rests on that was accepted under an older root lies behind the root in flash, by that place. */
 typedef struct {
     tn_mark name;
-    uint64_t version, issued, until;
+    uint64_t version, issued;
+    uint64_t until; /* a version accepted so far is valid until then; TN_FOR_EVER */
     tn_mark author_holder, author_role; /* 0: no author */
     uint8_t digest[TN_HASH];
     uint16_t kids;   /* keys of the present root that signed it */
     uint8_t type;    /* tn_floor_type */
     uint8_t row;     /* of the present root, or TN_ROW_CARRIED */
-    bool has_until;  /* false: a version accepted so far is valid for ever */
 } tn_floor;
 
 /* keys.trusted.TrustedSet.enrol / update_root / accept on tn_state. All change tn_stored in memory; tn_save() makes it last. */

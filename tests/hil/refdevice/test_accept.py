@@ -70,10 +70,10 @@ def test_what_was_valid_for_ever_once_is_never_over(twin: Twin) -> None:
     assert warn(twin, slip(version=1, expires=NOW + 9)) is Reason.OK
     assert warn(twin, slip(version=2, expires=NOW + 5)) is Reason.OK
     assert (floor := twin.c.floor("notice", ADVISORY)) is not None
-    assert (floor.has_until, floor.until) == (True, NOW + 9)
+    assert floor.until == NOW + 9
     assert warn(twin, slip(version=3)) is Reason.OK
     assert warn(twin, slip(version=4, expires=NOW + 20)) is Reason.OK
-    assert not floor.has_until
+    assert floor.until == 2**64 - 1
 
 
 def test_whoever_signed_either_copy_has_signed(twin: Twin) -> None:

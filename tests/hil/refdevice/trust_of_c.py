@@ -113,7 +113,6 @@ class CFloor(Record):
         ("kids", ctypes.c_uint16),
         ("type", ctypes.c_uint8),
         ("row", ctypes.c_uint8),
-        ("has_until", ctypes.c_bool),
     )
 
 
@@ -380,6 +379,6 @@ class Twin:
         if mine is None or its is None:
             return
         assert (its.version, its.issued, bytes(its.digest)) == (mine.version, mine.issued, mine.digest)
-        assert (its.until if its.has_until else None) == mine.until
+        assert (its.until if its.until != 2**64 - 1 else None) == mine.until
         kids = {entry.key.thumbprint for n, entry in enumerate(root.keys) if its.kids >> n & 1}
         assert kids == {kid for kid in mine.kids if kid in root.by_kid}
