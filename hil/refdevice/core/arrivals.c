@@ -1,15 +1,15 @@
 /* Headers, texts and drawn pages as they arrive, in any order (device_sim.core.notices). */
 #include "notices.h"
 
-/* The notice that may be forgotten: the oldest that ended, or else that never applied; NULL: none. */
-static tn_notice_track *dispensable(void)
+/* A place for one more: an empty one, else the oldest that ended, else the oldest that never applied; NULL: none. */
+static tn_notice_track *room(void)
 {
+    static const uint16_t sets[] = {1u << TN_NOTICE_QUEUED, TN_SET_NOTICE_DONE, 1u << TN_NOTICE_NOT_APPLICABLE};
     tn_notice_track *found = NULL;
-    for (uint32_t pass = 0; pass < 2u && found == NULL; pass++) {
+    for (uint32_t set = 0; set < 3u && found == NULL; set++) {
         for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
             tn_notice_track *track = &tn_stored.notices[i];
-            bool ends = pass == 0u ? tn_track_done(track) : track->state == TN_NOTICE_NOT_APPLICABLE;
-            if (ends && (found == NULL || track->time < found->time)) {
+            if (TN_IN(sets[set], track->state) && (found == NULL || track->time < found->time)) {
                 found = track;
             }
         }
@@ -17,14 +17,13 @@ static tn_notice_track *dispensable(void)
     return found;
 }
 
+/* There is one more area than places; that an empty one counts as one that has the first area takes none away. */
 static uint8_t free_area(void)
 {
     uint32_t taken = 0;
     uint8_t area = 0;
     for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
-        if (tn_stored.notices[i].id[0] != '\0') {
-            taken |= 1u << tn_stored.notices[i].area;
-        }
+        taken |= 1u << tn_stored.notices[i].area;
     }
     while ((taken >> area & 1u) != 0u) {
         area++;
@@ -32,20 +31,18 @@ static uint8_t free_area(void)
     return area;
 }
 
-/* Decide from time, phase and installed version how far the notice goes; `carried` is how far its owner came with the same
- * words in an earlier revision. */
 void tn_track_assess(tn_notice_track *track, uint8_t carried)
 {
-    tn_item header = tn_notice_header(track);
-    if (tn_notice_is_over(header)) {
+    if (tn_notice_is_over(track)) {
         tn_track_move(track, TN_NOTICE_EXPIRED, TN_EXPIRED);
-    } else if (tn_notice_says(track, TN_NOTICE_PHASE) == TN_PHASE_WITHDRAWN) {
+    } else if (tn_value(tn_notice_says(track, TN_NOTICE_PHASE)) == TN_PHASE_WITHDRAWN) {
         tn_track_move(track, TN_NOTICE_WITHDRAWN, TN_OK);
         tn_track_present(track);
-    } else if (!tn_notice_affects(header)) {
+    } else if (!tn_notice_affects(track)) {
         tn_track_move(track, TN_NOTICE_NOT_APPLICABLE, TN_NOT_AFFECTED);
-    } else if (track->state == TN_NOTICE_DELIVERED || track->state == TN_NOTICE_NOT_APPLICABLE) {
-        tn_track_move(track, TN_NOTICE_VERIFIED, tn_language_is_own(header) ? TN_OK : TN_NO_LANGUAGE);
+    } else if (TN_IN(1u << TN_NOTICE_DELIVERED | 1u << TN_NOTICE_NOT_APPLICABLE, track->state)) {
+        bool own = tn_language_is_own(tn_notice_says(track, TN_NOTICE_TEXTS));
+        tn_track_move(track, TN_NOTICE_VERIFIED, own ? TN_OK : TN_NO_LANGUAGE);
         if (carried == TN_NOTICE_VERIFIED) {
             tn_track_present(track);
             return;
@@ -57,118 +54,103 @@ void tn_track_assess(tn_notice_track *track, uint8_t carried)
     }
 }
 
-/* Whether a language is that of the text to show. */
-static bool is_chosen(tn_item header, uint64_t passed_over, const char *language)
+void tn_track_begin(tn_notice_track *track, uint8_t carried)
 {
-    int32_t chosen = tn_language_choose(header, passed_over);
-    return chosen >= 0 && tn_same(tn_string(tn_nth(tn_at(header, TN_NOTICE_TEXTS), 2u * (uint32_t)chosen)), tn_bytes_of(language));
+    if (tn_screen.track == track) {
+        tn_screen.track = NULL;
+    }
+    track->state = TN_NOTICE_SENT;
+    track->confirmed = 0;
+    track->failed = false;
+    tn_track_move(track, TN_NOTICE_DELIVERED, TN_OK);
+    tn_track_assess(track, carried);
 }
 
 /* Whether the owner read in an earlier revision what this one would show, and no more. */
 static bool is_known(const tn_notice_track *old, tn_item header)
 {
-    uint64_t same_since = tn_value(tn_at(header, TN_NOTICE_SAME_SINCE));
-    return same_since != 0u && old->revision >= same_since && tn_track_on_screen(old) && is_chosen(header, 0, old->language) &&
-           tn_notice_tells_as(header, tn_notice_header(old), old->language);
-}
-
-static tn_reason accept(tn_source data, const char *advisory, tn_document *found)
-{
-    tn_expected expected = {
-        .type = "notice",
-        .bytes_max = TN_WIRE_NOTICE_BYTES_MAX,
-        .document_bytes_max = TN_NOTICE_BYTES_MAX,
-        .subject = tn_maker.product,
-        .expiring = false,
-        .now = 0,
-        .own = tn_notice_own,
-    };
-    return tn_trust_accept(data, &expected, TN_FLOOR_NOTICE, advisory, found);
-}
-
-static tn_notice_track *empty_place(void)
-{
-    for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
-        if (tn_stored.notices[i].id[0] == '\0') {
-            return &tn_stored.notices[i];
+    tn_item tag = tn_language_of(tn_at(header, TN_NOTICE_TEXTS), 0);
+    uint32_t same_since = (uint32_t)tn_value(tn_at(header, TN_NOTICE_SAME_SINCE));
+    bool same = same_since != 0u && old->revision >= same_since && tn_track_on_screen(old) && tn_is(tag, old->language);
+    for (uint32_t key = TN_NOTICE_ID; same && key <= TN_NOTICE_PATCHES; key++) {
+        tn_item mine = tn_at(header, key), theirs = tn_notice_says(old, key);
+        if (key == TN_NOTICE_TEXTS) { /* of the other languages none is shown here */
+            mine = tn_behind(tag);
+            theirs = tn_under(theirs, old->language);
         }
+        same = key == TN_NOTICE_REVISION || tn_alike(mine, theirs);
     }
-    return NULL;
+    return same;
 }
 
 tn_reason tn_notice_take(tn_source data, const char *advisory)
 {
+    static const tn_sort sort = {
+        "notice", tn_notice_own, TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, TN_FLOOR_NOTICE, false};
     tn_document found;
+    tn_notice_track *old = tn_track_find(advisory), *track = old != NULL ? old : room();
     uint8_t carried = TN_NOTICE_VERIFIED, area = free_area();
-    tn_notice_track *track = tn_track_find(advisory);
-    bool crowded = track == NULL && empty_place() == NULL;
-    if (crowded && dispensable() == NULL) {
+    bool told = false;
+    if (track == NULL) {
         return TN_LIMIT_REACHED;
     }
-    tn_reason reason = accept(data, advisory, &found);
+    tn_reason reason = tn_accept(data, &sort, advisory, &found);
     if (reason != TN_OK) {
         return reason;
     }
     tn_touch();
-    if (track != NULL && tn_compare(track->digest, found.digest, TN_HASH) == 0) {
+    if (tn_compare(track->digest, found.digest, TN_HASH) == 0) {
         return TN_OK;
     }
-    tn_flash_copy(tn_area_at(area), found.body);
-    bool told = track != NULL && (track->told || track->shown != 0u);
-    bool known = track != NULL && is_known(track, found.body.bytes);
-    if (known) {
-        carried = track->state;
-        tn_flash_copy(tn_area_at(area) + TN_FLASH_PAGE, tn_notice_words(track));
-        tn_flash_copy(tn_area_at(area) + 2u * TN_FLASH_PAGE, tn_notice_pages(track));
+    tn_flash_copy(tn_piece_at(area, TN_PIECE_HEADER), found.body);
+    if (old != NULL) {
+        told = old->told || old->shown != 0u;
+        if (is_known(old, found.body.bytes)) {
+            carried = old->state;
+            tn_flash_copy(tn_piece_at(area, TN_PIECE_TEXT),
+                          tn_in_flash(tn_piece_at(old->area, TN_PIECE_TEXT), 2u * TN_FLASH_PAGE));
+        }
+        tn_track_move(old, TN_NOTICE_SUPERSEDED, TN_SUPERSEDED);
     }
-    if (track != NULL && !tn_track_done(track)) {
-        tn_track_move(track, TN_NOTICE_SUPERSEDED, TN_SUPERSEDED);
-    }
-    track = track != NULL ? track : crowded ? dispensable() : empty_place();
-    tn_screen_forget(track);
-    if (!known) {
+    if (carried == TN_NOTICE_VERIFIED) {
         tn_fill(track, 0, sizeof(*track));
     }
     tn_copy(track->id, advisory, tn_length(advisory) + 1u);
     tn_copy(track->digest, found.digest, TN_HASH);
     track->area = area;
-    track->revision = (uint16_t)tn_notice_says(track, TN_NOTICE_REVISION);
-    track->header_length = (uint16_t)found.body.length;
-    track->state = TN_NOTICE_SENT;
+    track->revision = (uint16_t)tn_value(tn_notice_says(track, TN_NOTICE_REVISION));
     track->told = told;
-    track->confirmed = 0;
     track->passed_over = 0;
-    tn_track_afresh(track);
-    tn_track_move(track, TN_NOTICE_DELIVERED, TN_OK);
-    tn_track_assess(track, carried);
+    tn_track_begin(track, carried);
     return TN_OK;
 }
 
-/* Whether this text is the one to show now, and is lacking. */
-static bool is_wanted(const tn_notice_track *track, const char *language, const uint8_t digest[TN_HASH])
+static bool is_of(tn_source data, tn_item digest)
 {
-    tn_item header = tn_notice_header(track);
-    return tn_equals(tn_string(tn_notice_text(header, language)), digest, TN_HASH) &&
-           is_chosen(header, track->passed_over, language) && tn_track_due(track) && track->text_length == 0u;
+    uint8_t found[TN_HASH];
+    tn_sha256_of(data, found);
+    return tn_is_hash(digest, found);
 }
 
 tn_reason tn_text_take(tn_source data, const char *language, const char *advisory)
 {
-    uint8_t digest[TN_HASH];
     tn_notice_track *track = tn_track_find(advisory);
     if (data.length > TN_TEXT_BYTES_MAX) {
         return TN_TOO_BIG;
     }
-    tn_sha256_of(data, digest);
-    if (track == NULL || !is_wanted(track, language, digest)) {
+    if (track == NULL || track->text || !tn_track_due(track)) {
         return TN_OK; /* there is no room to keep what no header names yet: it is asked for when one does */
     }
-    if (!tn_fits(data, tn_text_shape, NULL) || !tn_same(tn_string(tn_at(data.bytes, TN_TEXT_LANGUAGE)), tn_bytes_of(language))) {
+    tn_item tag = tn_track_tag(track);
+    if (!tn_is(tag, language) || !is_of(data, tn_behind(tag))) {
+        return TN_OK;
+    }
+    if (!tn_fits(data, tn_text_shape, NULL) || !tn_is(tn_at(data.bytes, TN_TEXT_LANGUAGE), language)) {
         return TN_MALFORMED;
     }
-    tn_flash_copy(tn_area_at(track->area) + TN_FLASH_PAGE, data);
-    track->text_length = (uint16_t)data.length;
-    track->pages_length = 0;
+    tn_flash_copy(tn_piece_at(track->area, TN_PIECE_TEXT), data);
+    track->text = true;
+    track->pages = false;
     tn_copy(track->language, language, tn_length(language) + 1u);
     tn_track_changed();
     tn_track_present(track);
@@ -178,23 +160,21 @@ tn_reason tn_text_take(tn_source data, const char *language, const char *advisor
 tn_reason tn_pages_take(tn_source data, const char *language, const char *advisory)
 {
     tn_notice_track *track = tn_track_find(advisory);
-    uint8_t digest[TN_HASH];
-    if (track == NULL || !tn_same(tn_bytes_of(language), tn_bytes_of(track->language)) || !tn_track_needs_pages(track)) {
+    tn_item pages = track != NULL ? tn_track_waits_for(track) : NULL;
+    if (pages == NULL || !tn_is_same(language, track->language)) {
         return TN_OK;
     }
-    tn_item pages = tn_at(tn_track_words(track), TN_TEXT_PAGES);
     uint32_t count = (uint32_t)tn_value(pages);
     if (data.length != count * TN_PAGE_BYTES) {
         return data.length > TN_PAGES_MAX * TN_PAGE_BYTES ? TN_TOO_BIG : TN_DIGEST_MISMATCH;
     }
     for (uint32_t i = 0; i < count; i++) {
-        tn_sha256_of(tn_part(data, i * TN_PAGE_BYTES, TN_PAGE_BYTES), digest);
-        if (!tn_equals(tn_string(tn_nth(pages, i)), digest, TN_HASH)) {
+        if (!is_of(tn_in_memory(data.bytes + i * TN_PAGE_BYTES, TN_PAGE_BYTES), tn_nth(pages, i))) {
             return TN_DIGEST_MISMATCH;
         }
     }
-    tn_flash_copy(tn_area_at(track->area) + 2u * TN_FLASH_PAGE, data);
-    track->pages_length = (uint16_t)data.length;
+    tn_flash_copy(tn_piece_at(track->area, TN_PIECE_PAGES), data);
+    track->pages = true;
     tn_track_changed();
     tn_track_draw(track, 0);
     return TN_OK;

@@ -1,5 +1,5 @@
 /* What is current: the accepted catalogue, and a timestamp that says it is still the one (device_sim.core.currency). */
-#include "notice.h"
+#include "notices.h"
 
 #define PAGE(page) (TN_AT_CATALOGUES + (page) * TN_FLASH_PAGE)
 
@@ -7,7 +7,8 @@
 enum { NOTICES = 10, PATCHES };
 enum { STAMP_ROOT = 10, STAMP_CATALOGUE, STAMP_DIGEST, STAMP_HEAD };
 
-static const tn_shape notice_parts[] = {{0, TN_IDENT, TN_NAME_BYTES_MAX, NULL}, {0, TN_UINT, 0xFFFF, NULL}, {0, TN_BYTES, TN_HASH, NULL}};
+static const tn_shape notice_parts[] = {
+    {0, TN_IDENT, TN_NAME_BYTES_MAX, NULL}, {0, TN_UINT, 0xFFFF, NULL}, {0, TN_BYTES, TN_HASH, NULL}};
 static const tn_shape patch_parts[] = {{0, TN_UINT53, 0, NULL}, {0, TN_BYTES, TN_HASH, NULL}};
 static const tn_shape notice_row[] = {{0, TN_TUPLE, 3, notice_parts}}, patch_row[] = {{0, TN_TUPLE, 2, patch_parts}};
 static const tn_shape catalogue_own[] = {
@@ -23,25 +24,26 @@ static const tn_shape stamp_own[] = {
     {0, TN_END, 0, NULL},
 };
 
-static tn_reason accept(tn_source data, const char *type, tn_floor_type floor, uint32_t bytes_max,
-                        const tn_shape *own, tn_document *found)
+tn_reason tn_accept(tn_source data, const tn_sort *sort, const char *name, tn_document *found)
 {
     tn_expected expected = {
-        .type = type,
-        .bytes_max = bytes_max,
-        .document_bytes_max = TN_DOCUMENT_BYTES_MAX,
+        .type = sort->type,
+        .bytes_max = sort->bytes_max,
+        .document_bytes_max = sort->document_bytes_max,
         .subject = tn_maker.product,
-        .expiring = true,
-        .now = tn_now.now,
-        .own = own,
+        .expiring = sort->expiring,
+        .now = sort->expiring ? tn_now.now : 0u,
+        .own = sort->own,
     };
-    return tn_trust_accept(data, &expected, floor, tn_maker.product, found);
+    return tn_trust_accept(data, &expected, (tn_floor_type)sort->floor, name, found);
 }
 
 tn_reason tn_catalogue_take(tn_source data)
 {
+    static const tn_sort sort = {
+        "catalogue", catalogue_own, TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, TN_FLOOR_CATALOGUE, true};
     tn_document found;
-    tn_reason reason = accept(data, "catalogue", TN_FLOOR_CATALOGUE, TN_WIRE_CATALOGUE_BYTES_MAX, catalogue_own, &found);
+    tn_reason reason = tn_accept(data, &sort, tn_maker.product, &found);
     if (reason == TN_OK) {
         uint8_t page = tn_stored.catalogue_page ^ 1u;
         tn_flash_copy(PAGE(page), found.body);
@@ -55,8 +57,10 @@ tn_reason tn_catalogue_take(tn_source data)
 
 tn_reason tn_timestamp_take(tn_source data)
 {
+    static const tn_sort sort = {
+        "timestamp", stamp_own, TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, TN_FLOOR_TIMESTAMP, true};
     tn_document found;
-    tn_reason reason = accept(data, "timestamp", TN_FLOOR_TIMESTAMP, TN_WIRE_TIMESTAMP_BYTES_MAX, stamp_own, &found);
+    tn_reason reason = tn_accept(data, &sort, tn_maker.product, &found);
     if (reason == TN_OK) {
         tn_stored.has_timestamp = true;
         tn_stored.stamp_root = tn_said(&found, STAMP_ROOT);
@@ -69,73 +73,66 @@ tn_reason tn_timestamp_take(tn_source data)
     return reason;
 }
 
-static bool is_root_fresh(void)
-{
-    return tn_time() < tn_trust_root()->expires;
-}
-
 /* The newest catalogue's body. */
 static tn_item rows_of(uint32_t key)
 {
     return tn_at(tn_in_flash(PAGE(tn_stored.catalogue_page), 0).bytes, key);
 }
 
-/* The catalogue as far as the present root stands behind it, unexpired; NULL: none. */
-static const tn_floor *catalogue(void)
-{
-    const tn_floor *floor = tn_trust_floor(TN_FLOOR_CATALOGUE, tn_maker.product);
-    bool here = floor != NULL && tn_stored.catalogue_length != 0u && is_root_fresh();
-    return here && tn_time() < tn_value(rows_of(TN_EXPIRES)) ? floor : NULL;
-}
+/* What the present root stands behind, unexpired: a catalogue, a timestamp; and whether this one is about that one.
+ * Where there is a floor of a document, the document is here. */
+enum { CATALOGUE = 1, STAMP = 2, NAMED = 4 };
 
-static bool is_stamp_fresh(void)
+static uint32_t believed(void)
 {
-    return tn_stored.has_timestamp && is_root_fresh() && tn_time() < tn_stored.stamp_expires &&
-           tn_trust_floor(TN_FLOOR_TIMESTAMP, tn_maker.product) != NULL;
-}
-
-static bool is_named(const tn_floor *floor)
-{
-    return floor->version == tn_stored.stamp_catalogue &&
-           tn_compare(floor->digest, tn_stored.stamp_catalogue_digest, TN_HASH) == 0;
-}
-
-static const tn_floor *current(void)
-{
-    const tn_floor *floor = catalogue();
-    bool stands = floor != NULL && is_stamp_fresh() && tn_stored.stamp_root <= tn_trust_root()->version;
-    return stands && is_named(floor) ? floor : NULL;
+    const tn_floor *catalogue = tn_trust_floor(TN_FLOOR_CATALOGUE, tn_maker.product);
+    uint64_t now = tn_time();
+    uint32_t found = 0;
+    if (now >= tn_trust_root()->expires) {
+        return 0;
+    }
+    if (catalogue != NULL && now < tn_value(rows_of(TN_EXPIRES))) {
+        found |= CATALOGUE;
+    }
+    if (now < tn_stored.stamp_expires && tn_trust_floor(TN_FLOOR_TIMESTAMP, tn_maker.product) != NULL) {
+        found |= STAMP;
+    }
+    if (found == (CATALOGUE | STAMP) && catalogue->version == tn_stored.stamp_catalogue &&
+        tn_compare(catalogue->digest, tn_stored.stamp_catalogue_digest, TN_HASH) == 0) {
+        found |= NAMED;
+    }
+    return found;
 }
 
 bool tn_is_current(void)
 {
-    return current() != NULL;
+    /* A root that it names and that is not here yet may have taken away the very keys believed in. */
+    return (believed() & NAMED) != 0u && tn_stored.stamp_root <= tn_trust_root()->version;
 }
 
 uint64_t tn_currency_version(void)
 {
-    const tn_floor *floor = current();
-    return floor != NULL ? floor->version : 0u;
+    return tn_is_current() ? tn_stored.stamp_catalogue : 0u;
 }
 
 /* Whether the current catalogue has this row: it ends with a number and a digest. */
 static bool has(const char *advisory, uint64_t number, const uint8_t digest[TN_HASH])
 {
-    tn_item rows = current() != NULL ? rows_of(advisory != NULL ? NOTICES : PATCHES) : NULL;
-    uint32_t first = advisory != NULL ? 1u : 0u;
-    for (uint32_t i = 0; tn_nth(rows, i) != NULL; i++) {
-        tn_item row = tn_nth(rows, i);
-        if (tn_value(tn_nth(row, first)) == number && tn_equals(tn_string(tn_nth(row, first + 1u)), digest, TN_HASH) &&
-            (advisory == NULL || tn_same(tn_string(tn_nth(row, 0)), tn_bytes_of(advisory)))) {
+    tn_item rows = tn_is_current() ? rows_of(advisory != NULL ? NOTICES : PATCHES) : NULL, row;
+    for (uint32_t i = 0; (row = tn_nth(rows, i)) != NULL; i++) {
+        tn_item last = tn_first(row);
+        bool named = advisory == NULL || tn_is(last, advisory);
+        last = advisory == NULL ? last : tn_behind(last);
+        if (named && tn_value(last) == number && tn_is_hash(tn_behind(last), digest)) {
             return true;
         }
     }
     return false;
 }
 
-bool tn_currency_names(const char *advisory, uint16_t revision, const uint8_t digest[TN_HASH])
+bool tn_currency_names(const tn_notice_track *track)
 {
-    return has(advisory, revision, digest);
+    return has(track->id, track->revision, track->digest);
 }
 
 bool tn_currency_has_patch(uint64_t sequence, const uint8_t digest[TN_HASH])
@@ -143,39 +140,30 @@ bool tn_currency_has_patch(uint64_t sequence, const uint8_t digest[TN_HASH])
     return has(NULL, sequence, digest);
 }
 
-/* Whether a row names a revision that is newer than any verified here. */
-static bool is_unseen(tn_item row, const char *advisory)
+/* Say that the header of a row lacks, where it is newer than any verified here. */
+static void look_for(tn_item row)
 {
+    char advisory[TN_NAME_BYTES_MAX + 1u];
+    (void)tn_text(tn_string(tn_first(row)), advisory, sizeof(advisory));
     const tn_floor *floor = tn_trust_floor(TN_FLOOR_NOTICE, advisory);
-    bool older = true;
-    for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
-        const tn_notice_track *track = &tn_stored.notices[i];
-        if (tn_same(tn_string(tn_nth(row, 0)), tn_bytes_of(track->id))) {
-            older = track->revision < tn_value(tn_nth(row, 1));
-        }
+    const tn_notice_track *track = tn_track_find(advisory);
+    if (floor == NULL || (!tn_is_hash(tn_nth(row, 2), floor->digest) &&
+                          (track == NULL || track->revision < tn_value(tn_nth(row, 1))))) {
+        tn_missing(TN_TOPIC_NOTICE, "", advisory);
     }
-    return floor == NULL || (!tn_equals(tn_string(tn_nth(row, 2)), floor->digest, TN_HASH) && older);
 }
 
 void tn_currency_step(void)
 {
-    char advisory[TN_NAME_BYTES_MAX + 1u];
-    const tn_floor *floor = catalogue();
-    bool fresh = is_stamp_fresh();
-    if (!fresh) {
+    uint32_t found = believed();
+    tn_item row;
+    if ((found & STAMP) == 0u) {
         tn_missing(TN_TOPIC_TIMESTAMP, "", "");
     }
-    if (floor == NULL || (fresh && !is_named(floor))) {
+    if ((found & CATALOGUE) == 0u || found == (CATALOGUE | STAMP)) {
         tn_missing(TN_TOPIC_CATALOGUE, "", "");
     }
-    if (floor == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; tn_nth(rows_of(NOTICES), i) != NULL; i++) {
-        tn_item row = tn_nth(rows_of(NOTICES), i);
-        (void)tn_text(tn_string(tn_nth(row, 0)), advisory, sizeof(advisory));
-        if (is_unseen(row, advisory)) {
-            tn_missing(TN_TOPIC_NOTICE, "", advisory);
-        }
+    for (uint32_t i = 0; (found & CATALOGUE) != 0u && (row = tn_nth(rows_of(NOTICES), i)) != NULL; i++) {
+        look_for(row);
     }
 }

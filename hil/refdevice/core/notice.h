@@ -1,4 +1,4 @@
-/* What the rooms of notices share: headers and texts as they lie in flash, where they were put when they fitted their shapes. */
+/* What the rooms of notices share: headers and texts lie in flash, where they were put when they fitted their shapes. */
 #ifndef TN_NOTICE_H
 #define TN_NOTICE_H
 
@@ -23,41 +23,45 @@ enum {
 };
 extern const tn_shape tn_notice_own[];
 
-/* A number in its header; 0: not there. */
-uint32_t tn_notice_says(const tn_notice_track *track, uint32_t key);
+/* What its header says; NULL: nothing. */
+tn_item tn_notice_says(const tn_notice_track *track, uint32_t key);
 /* Whether it has expired. */
-bool tn_notice_is_over(tn_item header);
+bool tn_notice_is_over(const tn_notice_track *track);
 /* Whether some version that this device runs, or may run, is affected. */
-bool tn_notice_affects(tn_item header);
-/* What stands under this device's product; NULL: nothing. */
+bool tn_notice_affects(const tn_notice_track *track);
+/* What stands in a map under a text; NULL: nothing. */
+tn_item tn_under(tn_item map, const char *text);
+/* The same, under this device's product. */
 tn_item tn_of_product(tn_item map);
-/* Digest of the text in a language; NULL: there is none. */
-tn_item tn_notice_text(tn_item header, const char *language);
-/* Whether the owners of an earlier revision read the very same again in this language. */
-bool tn_notice_tells_as(tn_item header, tn_item earlier, const char *language);
 /* Whether what runs is this version or a later one. */
 bool tn_version_is_from(tn_item version);
 
-/* The drawn pages, one after the other; empty where they are not here. */
-tn_source tn_notice_pages(const tn_notice_track *track);
+/* Documents of which this device takes the newest version. */
+typedef struct {
+    const char *type;
+    const tn_shape *own;
+    uint16_t bytes_max, document_bytes_max; /* of the body; with its signatures */
+    uint8_t floor;                          /* tn_floor_type */
+    bool expiring;
+} tn_sort;
+tn_reason tn_accept(tn_source data, const tn_sort *sort, const char *name, tn_document *found);
 
 /* Keys of one text (advisories.notice.Text): what is told lies between title and contact. */
 enum { TN_TEXT_LANGUAGE = 1, TN_TEXT_TITLE, TN_TEXT_CONTACT = 7, TN_TEXT_PAGES };
 extern const tn_shape tn_text_shape[];
+/* The drawn pages, one after the other, where they are here. */
+const uint8_t *tn_notice_pages(const tn_notice_track *track);
 /* Whether the display can draw every letter. */
 bool tn_words_are_plain(tn_item text);
 
-/* words.c: number of the text to show, leaving aside those of `passed_over`; -1: there is none left. */
-int32_t tn_language_choose(tn_item header, uint64_t passed_over);
-/* The same, of any map of at most 64 languages. */
-int32_t tn_language_of(tn_item texts, uint64_t passed_over);
-/* Whether there is a text in the owner's language. */
-bool tn_language_is_own(tn_item header);
+/* words.c: of a map of languages the tag of what to show, leaving aside the best `passed_over`; NULL: none is left. */
+tn_item tn_language_of(tn_item texts, uint32_t passed_over);
+/* Whether there is one in the owner's language. */
+bool tn_language_is_own(tn_item texts);
 
-/* screen.c: draw a notice; false: the display does not work. */
-bool tn_screen_draw(const tn_notice_track *track, bool confirmed);
-void tn_screen_forget(const tn_notice_track *track);
-/* Whether it was drawn last, in this boot, with another word on its currency. */
-bool tn_screen_differs(const tn_notice_track *track, bool confirmed);
+/* screen.c: what was drawn last since the board started. */
+extern tn_shown tn_screen;
+/* Draw a notice; false: the display does not work. */
+bool tn_screen_draw(tn_notice_track *track, bool confirmed);
 
 #endif

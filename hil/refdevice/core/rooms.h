@@ -148,7 +148,7 @@ void tn_nonce(tn_leaf leaf, uint8_t nonce[TN_NONCE]); /* a new one, whose answer
 tn_reason tn_catalogue_take(tn_source data);
 tn_reason tn_timestamp_take(tn_source data);
 bool tn_is_current(void);                             /* currency.current() is not None */
-bool tn_currency_names(const char *advisory, uint16_t revision, const uint8_t digest[TN_HASH]);
+bool tn_currency_names(const tn_notice_track *track); /* the current catalogue has this very header */
 bool tn_currency_has_patch(uint64_t sequence, const uint8_t digest[TN_HASH]);
 uint64_t tn_currency_version(void);                   /* of the current catalogue; 0: none is */
 void tn_currency_step(void);                          /* wakes, and what is missing */
@@ -167,7 +167,7 @@ tn_item tn_notice_header(const tn_notice_track *track);
 tn_source tn_notice_words(const tn_notice_track *track);
 /* What stands on the screen now, line by line; NULL: nothing does. */
 typedef struct {
-    const tn_notice_track *track;
+    tn_notice_track *track;
     const char *severity;
     bool confirmed;
     uint32_t count; /* lines */

@@ -3,33 +3,43 @@
 #include "port.h"
 
 #define COLUMNS 78u
-#define LINE_ROOM 240u
+#define LINE_ROOM 240u /* a letter that the display draws takes three bytes at most */
 
-/* What was drawn last since the board started. */
-static struct {
-    const tn_notice_track *track; /* NULL: nothing was */
-    bool confirmed;
-    tn_shown shown;
-} screen;
+tn_shown tn_screen;
 
 static const char *const severities[] = {"none", "low", "medium", "high", "critical"};
-static const char *const labels[] = {"", "What you must do: ", "What happened: ", "What is affected: ",
-                                     "What we are doing: ", "Contact: "};
+
+/* What the owner reads. Behind % a letter stands for what the notice says, a digit for words of its text, by key. */
+static const char exercise[] = "*** EXERCISE: This is a drill. Nothing is wrong with your device. ***\n";
+static const char title[] = "SECURITY NOTICE, SEVERITY %s\n";
+static const char told[] = "%2\n"
+                           "What you must do: %3\n"
+                           "What happened: %4\n"
+                           "What is affected: %5\n"
+                           "What we are doing: %6\n"
+                           "Contact: %7\n";
+static const char drawn[] = "Drawn pages: %p\n";
+static const char proof[] = "Signed notice %i revision %r check code %c\n";
 
 /* Lines are made from the first one on; only the one that is asked for is kept. */
 typedef struct {
-    uint32_t wanted, number; /* the line that is being made */
     char *line;
-    uint32_t room, length, columns;
+    uint32_t room, length;
+    uint32_t wanted, number; /* the line that is being made */
+    uint32_t columns;        /* it has so far */
 } page;
 
-static void put(page *to, const char *words, uint32_t length)
+/* Whether a byte begins a letter. */
+static bool begins(uint8_t byte)
 {
-    for (uint32_t i = 0; i < length; i++) {
-        to->columns += ((uint8_t)words[i] & 0xC0u) != 0x80u ? 1u : 0u;
-        if (to->number == to->wanted && to->length < to->room) {
-            to->line[to->length++] = words[i];
-        }
+    return (byte & 0xC0u) != 0x80u;
+}
+
+static void put(page *to, uint8_t byte)
+{
+    to->columns += begins(byte) ? 1u : 0u;
+    if (to->number == to->wanted && to->length < to->room) {
+        to->line[to->length++] = (char)byte;
     }
 }
 
@@ -41,151 +51,129 @@ static void end_line(page *to)
     }
 }
 
-/* Put one word, on the next line where it finds no room. */
-static void put_word(page *to, const char *word, uint32_t length, uint32_t columns)
+/* Put words, on the next line where they find no room; one that is longer than a line is cut. */
+static void put_words(page *to, const uint8_t *next, uint32_t length)
 {
-    if (to->columns > 0u && to->columns + 1u + columns > COLUMNS) {
-        end_line(to);
-    } else if (to->columns > 0u) {
-        put(to, " ", 1);
-    }
-    put(to, word, length);
-}
-
-/* Put words that may lie in flash; what is longer than a line is cut there. */
-static void put_words(page *to, tn_source words)
-{
-    char word[64];
-    uint32_t length = 0, columns = 0;
-    for (uint32_t at = 0; at <= words.length; at++) {
-        char letter = at < words.length ? (char)words.bytes[at] : ' ';
-        bool begins = ((uint8_t)letter & 0xC0u) != 0x80u;
-        bool ends = letter == ' ' || letter == '\n';
-        if (length > 0u && (ends || (begins && length > sizeof(word) - 4u))) {
-            put_word(to, word, length, columns);
-            length = 0;
-            columns = 0;
+    const uint8_t *end = next + length;
+    while (next < end) {
+        const uint8_t *word = next;
+        uint32_t columns = 0;
+        while (next < end && *next > ' ' && (columns < COLUMNS || !begins(*next))) {
+            columns += begins(*next++) ? 1u : 0u;
         }
-        if (letter == '\n') {
+        if (to->columns + 1u + columns > COLUMNS) {
             end_line(to);
-        } else if (!ends) {
-            word[length++] = letter;
-            columns += begins ? 1u : 0u;
+        }
+        if (to->columns > 0u && columns > 0u) {
+            put(to, ' ');
+        }
+        while (word < next) {
+            put(to, *word++);
+        }
+        if (next < end && *next <= ' ' && *next++ == '\n') {
+            end_line(to);
         }
     }
-}
-
-static void put_text(page *to, const char *text)
-{
-    put_words(to, tn_in_memory(text, tn_length(text)));
 }
 
 /* The first 30 bits of the header's digest in Crockford's base 32 (advisories.notice.check_code). */
-static void put_code(page *to, const uint8_t digest[TN_HASH])
+static void write_code(char code[8], const uint8_t digest[TN_HASH])
 {
     static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    char code[7];
-    uint32_t bits = ((uint32_t)digest[0] << 24 | (uint32_t)digest[1] << 16 | (uint32_t)digest[2] << 8 | digest[3]) >> 2;
+    uint32_t bits = (uint32_t)digest[0] << 24 | (uint32_t)digest[1] << 16 | (uint32_t)digest[2] << 8 | digest[3];
     for (uint32_t i = 0; i < 7u; i++) {
-        uint32_t place = i < 3u ? i : i - 1u;
-        code[i] = i == 3u ? '-' : letters[bits >> (25u - 5u * place) & 31u];
+        code[i] = i == 3u ? '-' : letters[bits >> 27];
+        bits <<= i == 3u ? 0 : 5;
     }
-    put_word(to, code, sizeof(code), sizeof(code));
+    code[7] = '\0';
 }
 
-static void put_proof(page *to, const tn_notice_track *track, bool confirmed)
+static void put_layout(page *to, const char *layout)
 {
-    char number[TN_NUMBER_ROOM];
-    put_text(to, "Signed notice");
-    put_text(to, track->id);
-    put_text(to, "revision");
-    put_text(to, tn_number(number, track->revision));
-    put_text(to, "check code");
-    put_code(to, track->digest);
-    end_line(to);
-    put_text(to, confirmed ? "Confirmed current." : "NOT CONFIRMED CURRENT.");
-    end_line(to);
-}
-
-/* Make the lines of a notice; return how many there are. */
-static uint32_t make(page *to, const tn_notice_track *track, bool confirmed)
-{
-    tn_item words = tn_notice_words(track).bytes;
-    if (tn_is_true(tn_at(tn_notice_header(track), TN_NOTICE_EXERCISE)) || tn_trust_root()->exercise) {
-        put_text(to, "*** EXERCISE: This is a drill. Nothing is wrong with your device. ***");
-        end_line(to);
-    }
-    put_text(to, "SECURITY NOTICE, SEVERITY");
-    put_text(to, severities[tn_notice_says(track, TN_NOTICE_SEVERITY)]);
-    end_line(to);
-    if (tn_words_are_plain(words)) {
-        for (uint32_t i = 0; i < 6u; i++) {
-            put_text(to, labels[i]);
-            put_words(to, tn_string(tn_at(words, TN_TEXT_TITLE + i)));
-            end_line(to);
+    const tn_notice_track *track = tn_screen.track;
+    tn_item text = tn_notice_words(track).bytes;
+    char room[TN_NUMBER_ROOM];
+    for (;;) {
+        const char *from = layout, *words = room;
+        while (*layout != '%' && *layout != '\0') {
+            layout++;
         }
-    } else {
-        char number[TN_NUMBER_ROOM];
-        put_text(to, "Drawn pages:");
-        put_text(to, tn_number(number, tn_value(tn_at(words, TN_TEXT_PAGES))));
-        end_line(to);
+        put_words(to, (const uint8_t *)from, (uint32_t)(layout - from));
+        if (*layout++ == '\0') {
+            return;
+        }
+        tn_source said = {NULL, 0};
+        switch (*layout) {
+        case 's':
+            words = tn_screen.severity;
+            break;
+        case 'i':
+            words = track->id;
+            break;
+        case 'r':
+            (void)tn_number(room, track->revision);
+            break;
+        case 'p':
+            (void)tn_number(room, tn_value(tn_at(text, TN_TEXT_PAGES)));
+            break;
+        case 'c':
+            write_code(room, track->digest);
+            break;
+        default:
+            said = tn_string(tn_at(text, (uint32_t)*layout - '0'));
+            words = NULL;
+        }
+        said = words != NULL ? tn_bytes_of(words) : said;
+        put_words(to, said.bytes, said.length);
+        layout++;
     }
-    put_proof(to, track, confirmed);
-    return to->number;
 }
 
 uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room)
 {
-    page to = {number, 0, line, room, 0, 0};
-    if (screen.track != NULL) {
-        (void)make(&to, screen.track, screen.confirmed);
+    page to = {line, room, 0, number, 0, 0};
+    const tn_notice_track *track = tn_screen.track;
+    if (track == NULL) {
+        return 0;
     }
+    if (tn_is_true(tn_notice_says(track, TN_NOTICE_EXERCISE)) || tn_trust_root()->exercise) {
+        put_layout(&to, exercise);
+    }
+    put_layout(&to, title);
+    put_layout(&to, tn_words_are_plain(tn_notice_words(track).bytes) ? told : drawn);
+    put_layout(&to, proof);
+    put_layout(&to, tn_screen.confirmed ? "Confirmed current.\n" : "NOT CONFIRMED CURRENT.\n");
     return to.length;
 }
 
 static bool draw_pages(const tn_notice_track *track)
 {
-    for (uint32_t at = 0; at < track->pages_length; at += TN_PAGE_BYTES) {
-        if (!port_display_page(tn_notice_pages(track).bytes + at)) {
+    uint32_t count = (uint32_t)tn_value(tn_at(tn_notice_words(track).bytes, TN_TEXT_PAGES));
+    for (uint32_t i = 0; track->pages && i < count; i++) {
+        if (!port_display_page(tn_notice_pages(track) + i * TN_PAGE_BYTES)) {
             return false;
         }
     }
     return true;
 }
 
-bool tn_screen_draw(const tn_notice_track *track, bool confirmed)
+bool tn_screen_draw(tn_notice_track *track, bool confirmed)
 {
     char line[LINE_ROOM];
-    page count = {UINT32_MAX, 0, line, 0, 0, 0};
-    const tn_notice_track *before = screen.track;
-    screen.track = track;
-    screen.confirmed = confirmed;
-    uint32_t lines = make(&count, track, confirmed);
-    bool works = lines > 0u && draw_pages(track);
-    for (uint32_t i = 0; works && i < lines; i++) {
-        works = port_display_line(i, line, tn_screen_line(i, line, sizeof(line)));
+    tn_shown before = tn_screen;
+    uint32_t length;
+    bool works = draw_pages(track);
+    tn_screen = (tn_shown){track, severities[tn_value(tn_notice_says(track, TN_NOTICE_SEVERITY))], confirmed, 0};
+    while (works && (length = tn_screen_line(tn_screen.count, line, sizeof(line))) != 0u) {
+        works = port_display_line(tn_screen.count++, line, length);
     }
     if (!works) {
-        screen.track = before;
-        return false;
+        tn_screen = before;
     }
-    screen.shown = (tn_shown){track, severities[tn_notice_says(track, TN_NOTICE_SEVERITY)], confirmed, lines};
-    return true;
-}
-
-void tn_screen_forget(const tn_notice_track *track)
-{
-    if (screen.track == track) {
-        screen.track = NULL;
-    }
-}
-
-bool tn_screen_differs(const tn_notice_track *track, bool confirmed)
-{
-    return screen.track == track && screen.confirmed != confirmed;
+    return works;
 }
 
 const tn_shown *tn_screen_shown(void)
 {
-    return screen.track != NULL ? &screen.shown : NULL;
+    return tn_screen.track != NULL ? &tn_screen : NULL;
 }

@@ -20,16 +20,17 @@ typedef struct {
 } tn_factory;
 
 typedef struct {
-    char id[TN_NAME_BYTES_MAX + 1]; /* empty: free */
-    uint8_t digest[TN_HASH];
-    uint16_t revision;
-    uint8_t state, reason; /* tn_notice_state, tn_reason */
+    uint8_t state, reason; /* tn_notice_state, tn_reason; QUEUED: the place is free */
     uint8_t area;          /* of TN_NOTICE_AREAS: where header, text and pages lie */
-    uint16_t header_length, text_length, pages_length; /* 0: not here */
-    uint64_t time, confirmed, shown; /* UTC seconds; 0: never */
     uint8_t reminders;
     bool told;
-    uint64_t passed_over; /* bit n: text number n of the header cannot be shown */
+    bool text, pages;      /* they are here */
+    bool failed;           /* in this boot, to be drawn */
+    uint8_t passed_over;   /* so many texts, the best of the header, cannot be shown */
+    uint16_t revision;
+    uint64_t time, confirmed, shown; /* UTC seconds; 0: never */
+    uint8_t digest[TN_HASH];
+    char id[TN_NAME_BYTES_MAX + 1]; /* empty: free */
     char language[TN_LANGUAGE_BYTES_MAX + 1]; /* of the text in hand */
 } tn_notice_track;
 

@@ -80,7 +80,7 @@ static tn_reason read_texts(tn_item said, tn_manifest *manifest)
 {
     tn_source stated = {NULL, 0};
     tn_item one, name;
-    int32_t best = tn_language_of(said, 0);
+    tn_item best = tn_language_of(said, 0);
     for (uint32_t i = 1; (one = tn_nth(said, i)) != NULL; i += 2u) {
         for (uint32_t j = 0; (name = tn_nth(one, j)) != NULL; j += 2u) {
             bool ours = tn_equals(tn_whole(name), components + 1, sizeof(components) - 1u);
@@ -98,9 +98,9 @@ static tn_reason read_texts(tn_item said, tn_manifest *manifest)
         }
     }
     manifest->has_version = tn_version_read(stated, manifest->version);
-    one = tn_nth(said, 2u * (uint32_t)best + 1u);
+    one = best != NULL ? tn_behind(best) : NULL;
     bool speaks = tn_value(tn_at(one, MANIFEST_DESCRIPTION)) + tn_value(tn_at(one, UPDATE_DESCRIPTION)) != 0u;
-    manifest->language = tn_string(speaks ? tn_nth(said, 2u * (uint32_t)best) : NULL);
+    manifest->language = tn_string(speaks ? best : NULL);
     return TN_OK;
 }
 

@@ -1,4 +1,4 @@
-/* The words of a text, and which of a notice's texts this device shows (device_sim.core.wording, advisories.languages). */
+/* The words of a text, and which of several this device shows (device_sim.core.wording, advisories.languages). */
 #include "notice.h"
 
 #define LATIN_END 0x250u /* letters below are those that the display draws */
@@ -40,62 +40,51 @@ bool tn_words_are_plain(tn_item text)
     return true;
 }
 
-/* A tag's language, without script and region. */
-static tn_source primary(tn_source tag)
+/* How far a tag is from another one: 0, the same; 1, the same language in another script or region; 2, another. */
+static uint32_t distance(tn_source tag, const char *other)
 {
-    uint32_t length = 0;
-    while (length < tag.length && tag.bytes[length] != '-') {
-        length++;
+    uint32_t at = 0;
+    while (at < tag.length && tag.bytes[at] != '-' && tag.bytes[at] == (uint8_t)other[at]) {
+        at++;
     }
-    return tn_part(tag, 0, length);
-}
-
-/* How well a text fits: the same tag, the same language, English, any. */
-static uint32_t rank_of(tn_source tag)
-{
-    tn_source wanted = tn_bytes_of(tn_maker.language);
-    for (uint32_t i = 0; i < 4u; i += 2u, wanted = tn_bytes_of("en")) {
-        if (tn_same(tag, wanted)) {
-            return i;
-        }
-        if (tn_same(primary(tag), primary(wanted))) {
-            return i + 1u;
-        }
+    if ((at < tag.length && tag.bytes[at] != '-') || (other[at] != '\0' && other[at] != '-')) {
+        return 2;
     }
-    return 4;
+    return tn_same(tag, tn_bytes_of(other)) ? 0 : 1;
 }
 
-/* Whether a tag comes before another one in the order of the alphabet. */
-static bool is_before(tn_source one, tn_source other)
+/* How well a text fits: the owner's language, English, any. */
+static uint32_t rank_of(tn_item tag)
 {
-    int order = tn_compare(one.bytes, other.bytes, one.length < other.length ? one.length : other.length);
-    return order != 0 ? order < 0 : one.length < other.length;
+    uint32_t rank = distance(tn_string(tag), tn_maker.language);
+    return rank < 2u ? rank : 2u + distance(tn_string(tag), "en");
 }
 
-int32_t tn_language_of(tn_item texts, uint64_t passed_over)
+/* Whether one tag is better than another one: among those that fit alike the alphabet decides. */
+static bool is_better(tn_item tag, tn_item other)
 {
-    tn_source chosen = {NULL, 0};
-    uint32_t best = 5;
-    int32_t found = -1;
-    for (uint32_t i = 0; i < tn_value(texts); i++) {
-        tn_source tag = tn_string(tn_nth(texts, 2u * i));
-        uint32_t rank = rank_of(tag);
-        if ((passed_over >> i & 1u) == 0u && (rank < best || (rank == best && is_before(tag, chosen)))) {
-            best = rank;
-            chosen = tag;
-            found = (int32_t)i;
+    tn_source one = tn_string(tag), two = tn_string(other);
+    uint32_t rank = rank_of(tag), others = rank_of(other);
+    int order = tn_compare(one.bytes, two.bytes, one.length < two.length ? one.length : two.length);
+    return rank != others ? rank < others : order != 0 ? order < 0 : one.length < two.length;
+}
+
+tn_item tn_language_of(tn_item texts, uint32_t passed_over)
+{
+    tn_item tag, best, last = NULL;
+    do {
+        best = NULL;
+        for (uint32_t i = 0; (tag = tn_nth(texts, i)) != NULL; i += 2u) {
+            if ((last == NULL || is_better(last, tag)) && (best == NULL || is_better(tag, best))) {
+                best = tag;
+            }
         }
-    }
-    return found;
+        last = best;
+    } while (last != NULL && passed_over-- > 0u);
+    return last;
 }
 
-int32_t tn_language_choose(tn_item header, uint64_t passed_over)
+bool tn_language_is_own(tn_item texts)
 {
-    return tn_language_of(tn_at(header, TN_NOTICE_TEXTS), passed_over);
-}
-
-bool tn_language_is_own(tn_item header)
-{
-    int32_t best = tn_language_choose(header, 0);
-    return best >= 0 && rank_of(tn_string(tn_nth(tn_at(header, TN_NOTICE_TEXTS), 2u * (uint32_t)best))) <= 1u;
+    return rank_of(tn_language_of(texts, 0)) <= 1u;
 }
