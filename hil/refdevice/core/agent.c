@@ -4,8 +4,9 @@
 
 #define PROBE_MS 60000u
 /* Why something was refused that a newer root might cure; and EXPIRED, where the root itself is over. */
-#define CURABLE (1ull << TN_UNKNOWN_KEY | 1ull << TN_THRESHOLD_NOT_MET | 1ull << TN_UNSUPPORTED | \
-                 1ull << TN_NO_POLICY_ROW | 1ull << TN_ROOT_GAP)
+#define CURE(reason) (1u << (uint32_t)((reason) - TN_UNSUPPORTED))
+#define CURABLE \
+    (CURE(TN_UNSUPPORTED) | CURE(TN_UNKNOWN_KEY) | CURE(TN_THRESHOLD_NOT_MET) | CURE(TN_NO_POLICY_ROW) | CURE(TN_ROOT_GAP))
 
 static struct {
     bool probing;   /* something was refused that a newer root might cure: the next one is looked for */
@@ -23,9 +24,9 @@ static tn_reason take_root(tn_source data)
     uint64_t before = tn_trust_root()->version;
     tn_reason reason = tn_trust_update(data);
     if (reason == TN_OK && tn_trust_root()->version != before) {
-        char words[5 + TN_NUMBER_ROOM] = "root ";
-        (void)tn_number(words + 5, tn_trust_root()->version);
-        tn_record(TN_TRACK_DEVICE, words, TN_OK, 0, 0, NULL);
+        char words[TN_COUNTED_ROOM];
+        (void)tn_counted(words, "root ", tn_trust_root()->version);
+        tn_record(TN_SAYS(TN_TRACK_DEVICE, 0, 0, TN_OK), words, NULL);
         agent.probing = false;
         agent.settled = false;
     }
@@ -59,7 +60,8 @@ static tn_reason dispatch(const tn_topic *topic, tn_source data)
 static void turn_away(const tn_topic *topic, tn_source data, tn_reason reason)
 {
     uint8_t digest[TN_HASH];
-    bool curable = (CURABLE >> reason & 1u) != 0u || (reason == TN_EXPIRED && is_root_over());
+    uint32_t bit = (uint32_t)reason - TN_UNSUPPORTED;
+    bool curable = reason == TN_EXPIRED ? is_root_over() : bit < 32u && (CURABLE >> bit & 1u) != 0u;
     agent.probing = agent.probing || (curable && !agent.settled);
     tn_sha256_of(data, digest);
     tn_refuse(topic->kind == TN_TOPIC_NOTICE ? topic->name : NULL, tn_topic_word(topic->kind), reason, digest);
@@ -96,7 +98,7 @@ static void look_for_root(void)
     uint64_t version = tn_trust_root()->version;
     (void)tn_number(number, version + 1u);
     agent.settled = agent.settled && !tn_pause_over(&agent.probed);
-    if (tn_absent(TN_TOPIC_ROOT, "", number)) {
+    if (tn_absent(TN_TOPIC_ROOT, number)) {
         agent.probing = false;
         agent.settled = true;
         tn_pause_begin(&agent.probed, PROBE_MS);
@@ -168,7 +170,7 @@ bool tn_agent_boot(void)
     (void)tn_random(tn_now.boot, sizeof(tn_now.boot));
     tn_journal_boot();
     begin();
-    tn_record(TN_TRACK_DEVICE, "boot", TN_OK, 0, tn_now.slot, NULL);
+    tn_record(TN_SAYS(TN_TRACK_DEVICE, 0, tn_now.slot, TN_OK), "boot", NULL);
     measure();
     tn_notices_booted();
     if (!tn_patches_booted()) {
@@ -227,12 +229,14 @@ void tn_agent_tick(void)
     go_on();
 }
 
+#ifdef TN_TEST_BUILD
 void tn_agent_clock(uint64_t utc)
 {
     int64_t ahead = (int64_t)(utc - port_time_utc());
     if (ahead > tn_now.clock_ahead) { /* pauses go on with it; back they do not go */
-        tn_now.ms_ahead += (uint64_t)(ahead - tn_now.clock_ahead) * 1000u;
+        tn_now.ms_ahead += (uint32_t)(ahead - tn_now.clock_ahead) * 1000u;
     }
     tn_now.clock_ahead = ahead;
     tn_agent_tick();
 }
+#endif

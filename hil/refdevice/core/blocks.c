@@ -17,6 +17,16 @@ static struct {
     uint32_t stalled;    /* milliseconds that the next want will wait */
 } blocks;
 
+/* A block, in order. */
+enum { DIGEST = 1, OFFSET, BYTES };
+static const tn_shape parts[] = {
+    {DIGEST, TN_BYTES, TN_HASH, NULL},
+    {OFFSET, TN_UINT32, 0, NULL},
+    {BYTES, TN_UP_TO | TN_SOME, TN_WIRE_BLOCK_BYTES_MAX, NULL},
+    {0, TN_END, 0, NULL},
+};
+static const tn_shape block = {0, TN_RECORD, 0, parts};
+
 static void start(void)
 {
     blocks.end = blocks.next;
@@ -104,31 +114,19 @@ static void checkpoint(tn_patch_track *track)
 tn_reason tn_block_take(tn_source data)
 {
     tn_patch_track *track = tn_patch_active();
-    tn_source digest, bytes;
-    uint64_t offset;
-    uint32_t count;
-    int32_t last = -1;
-    tn_cbor reader;
     if (track == NULL || track->state != TN_PATCH_DOWNLOADING) {
         return TN_OK;
     }
     if (data.length > TN_WIRE_BLOCK_BYTES_MAX + 64u) {
         return TN_TOO_BIG;
     }
-    tn_cbor_open(&reader, data);
-    (void)tn_cbor_map(&reader, 3, 3, &count);
-    (void)tn_cbor_key(&reader, &last);
-    (void)tn_cbor_bytes(&reader, TN_HASH, TN_HASH, &digest);
-    (void)tn_cbor_key(&reader, &last);
-    (void)tn_cbor_uint(&reader, TN_WIRE_IMAGE_BYTES_MAX, &offset);
-    (void)tn_cbor_key(&reader, &last);
-    (void)tn_cbor_bytes(&reader, 1, TN_WIRE_BLOCK_BYTES_MAX, &bytes);
-    if (last != 3 || !tn_cbor_ended(&reader)) { /* three keys that rise to 3 from 1 or 0 */
+    if (!tn_fits(data, &block, NULL) || tn_value(tn_at(data.bytes, OFFSET)) > TN_WIRE_IMAGE_BYTES_MAX) {
         return TN_MALFORMED;
     }
-    if (!blocks.begun || offset != blocks.next || offset >= blocks.end ||
+    tn_source bytes = tn_string(tn_at(data.bytes, BYTES));
+    if (!blocks.begun || tn_value(tn_at(data.bytes, OFFSET)) != blocks.next || blocks.next >= blocks.end ||
         bytes.length > track->image_size - blocks.next ||
-        !tn_equals(digest, track->image_digest, TN_HASH)) {
+        tn_compare(tn_string(tn_at(data.bytes, DIGEST)).bytes, track->image_digest, TN_HASH) != 0) {
         return TN_OK;
     }
     tn_flash_add(&blocks.to, bytes.bytes, bytes.length);

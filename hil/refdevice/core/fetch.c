@@ -20,7 +20,7 @@ typedef struct {
 
 static struct {
     search searches[SEARCHES];
-    uint32_t open, absent; /* CRC-32 of the topic that is subscribed to; of the one on which nothing came; 0: none */
+    uint32_t open, absent; /* CRC-32 of tn_out_topic(), while it is subscribed to; when nothing came on it; else 0 */
     tn_pause opened;
     uint32_t asked; /* topics that stand in the want of this step */
     const uint8_t *blocks; /* digest of the payload of which it wants blocks; NULL: none */
@@ -72,9 +72,9 @@ void tn_fetch_begin(void)
     }
 }
 
-bool tn_absent(uint32_t kind, const char *language, const char *name)
+bool tn_absent(uint32_t kind, const char *name)
 {
-    return fetch.absent == mark_of(kind, language, name);
+    return fetch.absent != 0u && tn_out_topic()->kind == kind && tn_is_same(tn_out_topic()->name, name);
 }
 
 /* The want's topics go straight to where it lies; its head is known once all are there. */

@@ -1,8 +1,8 @@
 /* The journal's entries, in a ring of places in flash, until a receipt covers them. What lies there is the very CBOR that
  * the journal's head is made of and a report carries.
  *
- * An entry is written before the state that counts it. When the power goes in between, the next boot finds an entry
- * that nothing counts, and writes a mark behind it: what such an index says was never said. */
+ * An entry is written before the state that counts it. When the power goes in between, the next one that is written has
+ * its index, or a lower one: what lies before that was never said. */
 #include "rooms.h"
 #include "port.h"
 
@@ -16,7 +16,7 @@
 typedef struct {
     uint32_t serial; /* rises with every place that is written */
     uint32_t index;
-    uint32_t length; /* of the entry behind this; 0: a mark, no entry before it with this index or a higher one counts */
+    uint32_t length; /* of the entry behind this */
     uint32_t crc;    /* over what stands before, and the entry */
 } place;
 
@@ -29,23 +29,22 @@ static struct {
     uint32_t next;   /* the place behind it */
 } ring;
 
+static uint32_t crc_of(const place *here, const uint8_t *entry)
+{
+    return tn_crc32(tn_crc32(0, here, sizeof(*here) - sizeof(here->crc)), entry, here->length);
+}
+
 static uint32_t place_at(uint32_t number)
 {
     return TN_AT_JOURNAL + number / PLACES_OF_PAGE * TN_FLASH_PAGE + number % PLACES_OF_PAGE * PLACE_BYTES;
 }
 
-static bool is_whole(uint32_t number, const place *here)
+/* Read the head of a place; false: nothing whole lies there, of an index up to `most`. */
+static bool read_place(uint32_t number, uint32_t most, place *here)
 {
-    const uint8_t *entry = port_flash() + place_at(number) + sizeof(*here);
-    return here->length <= ENTRY_BYTES &&
-           here->crc == tn_crc32(tn_crc32(0, here, sizeof(*here) - sizeof(here->crc)), entry, here->length);
-}
-
-static place read_place(uint32_t number)
-{
-    place here;
-    tn_copy(&here, port_flash() + place_at(number), sizeof(here));
-    return here;
+    const uint8_t *bytes = port_flash() + place_at(number);
+    tn_copy(here, bytes, sizeof(*here));
+    return here->index <= most && here->length <= ENTRY_BYTES && here->crc == crc_of(here, bytes + sizeof(*here));
 }
 
 static bool is_erased(uint32_t number)
@@ -62,9 +61,8 @@ static bool is_erased(uint32_t number)
 static bool is_needed(uint32_t first)
 {
     for (uint32_t number = first; number < first + PLACES_OF_PAGE; number++) {
-        place here = read_place(number);
-        if (here.index >= tn_stored.journal_first && here.index < tn_stored.journal_count && here.length > 0u &&
-            is_whole(number, &here)) {
+        place here;
+        if (read_place(number, tn_stored.journal_count - 1u, &here) && here.index >= tn_stored.journal_first) {
             return true;
         }
     }
@@ -88,11 +86,11 @@ static bool make_room(void)
 }
 
 /* Write an entry that is being made, its place in front of it. */
-static void append(uint8_t *making, uint32_t index, uint32_t length)
+static void append(uint8_t *making, uint32_t length)
 {
-    place here = {ring.serial + 1u, index, length, 0};
+    place here = {ring.serial + 1u, tn_stored.journal_count, length, 0};
     uint8_t *bytes = making + TN_HASH - sizeof(here);
-    here.crc = tn_crc32(tn_crc32(0, &here, sizeof(here) - sizeof(here.crc)), making + TN_HASH, length);
+    here.crc = crc_of(&here, making + TN_HASH);
     tn_copy(bytes, &here, sizeof(here));
     tn_flash_write(place_at(ring.next), bytes, (uint32_t)sizeof(here) + length);
     ring.serial++;
@@ -109,7 +107,7 @@ static void chain(uint8_t *making, uint32_t length)
     tn_sha256_of(tn_in_memory(making, TN_HASH + length), tn_stored.journal_head);
 }
 
-static void record(const uint8_t numbers[4], const char *name, const uint8_t *digest)
+static void record(uint32_t says, const char *name, const uint8_t *digest)
 {
     uint8_t making[MAKING_BYTES];
     tn_writer to = {making + TN_HASH, ENTRY_BYTES, 0};
@@ -118,11 +116,11 @@ static void record(const uint8_t numbers[4], const char *name, const uint8_t *di
     tn_put_uint(&to, tn_stored.journal_count);
     tn_put_uint(&to, 2);
     tn_put_uint(&to, tn_warning_time());
-    for (uint32_t i = 0; i < 4u; i++) {
-        tn_put_uint(&to, i == 0u ? 3u : i + 4u);
-        tn_put_uint(&to, numbers[i]);
-        if (i == 0u) {
-            tn_put_uint(&to, 4);
+    for (uint32_t key = 3; key < 8u; key++, says <<= 8) {
+        tn_put_uint(&to, key);
+        tn_put_uint(&to, says >> 24);
+        if (key == 3u) {
+            tn_put_uint(&to, ++key);
             tn_put_text(&to, name);
         }
     }
@@ -136,24 +134,22 @@ static void record(const uint8_t numbers[4], const char *name, const uint8_t *di
     if (tn_stored.journal_lost != 0u || waiting() >= TN_JOURNAL_MAX || !make_room()) {
         tn_stored.journal_lost++;
     } else {
-        append(making, tn_stored.journal_count, to.length);
+        append(making, to.length);
     }
     tn_stored.journal_count++;
     tn_now.news = true;
     tn_touch();
 }
 
-void tn_record(tn_track track, const char *name, tn_reason reason, uint8_t old_state, uint8_t new_state, const uint8_t *digest)
+void tn_record(uint32_t says, const char *name, const uint8_t *digest)
 {
-    static const uint8_t gap[] = {TN_TRACK_DEVICE, 0, 0, TN_LIMIT_REACHED};
-    const uint8_t numbers[] = {(uint8_t)track, old_state, new_state, (uint8_t)reason};
     if (tn_stored.journal_lost != 0u && waiting() < TN_JOURNAL_MAX - 1u) {
-        char words[12 + TN_NUMBER_ROOM] = "journal gap ";
-        (void)tn_number(words + 12, tn_stored.journal_lost);
+        char words[TN_COUNTED_ROOM];
+        (void)tn_counted(words, "journal gap ", tn_stored.journal_lost);
         tn_stored.journal_lost = 0;
-        record(gap, words, NULL);
+        record(TN_SAYS(TN_TRACK_DEVICE, 0, 0, TN_LIMIT_REACHED), words, NULL);
     }
-    record(numbers, name, digest);
+    record(says, name, digest);
 }
 
 void tn_journal_begin(void)
@@ -167,34 +163,25 @@ void tn_journal_begin(void)
 
 void tn_journal_boot(void)
 {
-    bool uncounted = false;
     ring.serial = 0;
     ring.next = 0;
     for (uint32_t number = 0; number < PLACES; number++) {
-        place here = read_place(number);
-        if (is_whole(number, &here)) {
-            uncounted = uncounted || (here.length > 0u && here.index >= tn_stored.journal_count);
-            if (here.serial > ring.serial) {
-                ring.serial = here.serial;
-                ring.next = (number + 1u) % PLACES;
-            }
+        place here;
+        if (read_place(number, UINT32_MAX, &here) && here.serial > ring.serial) {
+            ring.serial = here.serial;
+            ring.next = (number + 1u) % PLACES;
         }
-    }
-    if (uncounted && make_room()) {
-        uint8_t making[TN_HASH];
-        append(making, tn_stored.journal_count, 0);
     }
 }
 
 tn_source tn_journal_read(uint32_t index)
 {
-    tn_source found = tn_in_flash(0, 0);
-    for (uint32_t i = 0; i < PLACES; i++) { /* from the oldest to the newest */
-        uint32_t number = (ring.next + i) % PLACES;
-        place here = read_place(number);
-        if ((here.length == 0u ? here.index <= index : here.index == index) && is_whole(number, &here)) {
-            found = tn_in_flash(place_at(number) + (uint32_t)sizeof(here), here.length);
+    for (uint32_t i = 1; i <= PLACES; i++) { /* from the newest to the oldest */
+        uint32_t number = (ring.next + PLACES - i) % PLACES;
+        place here;
+        if (read_place(number, index, &here)) {
+            return tn_in_flash(place_at(number) + (uint32_t)sizeof(here), here.index == index ? here.length : 0u);
         }
     }
-    return found;
+    return tn_in_flash(0, 0);
 }

@@ -65,7 +65,7 @@ void tn_track_move(tn_notice_track *track, tn_notice_state state, tn_reason reas
         track->state = (uint8_t)state;
         track->time = tn_warning_time();
         track->reason = (uint8_t)reason;
-        tn_record(TN_TRACK_NOTICE, track->id, reason, old, (uint8_t)state, track->digest);
+        tn_record(TN_SAYS(TN_TRACK_NOTICE, old, state, reason), track->id, track->digest);
     }
 }
 

@@ -159,7 +159,7 @@ static void cancel(tn_patch_track *track)
     if (TN_IN(ON_TRIAL, track->state)) {
         tn_patch_move(track, TN_PATCH_CANCEL_REJECTED, TN_BUSY);
     } else if (TN_IN(TN_SET_NO_RETURN, track->state)) {
-        tn_record(TN_TRACK_REFUSAL, "offer", TN_BUSY, 0, 0, track->digest);
+        tn_record(TN_SAYS(TN_TRACK_REFUSAL, 0, 0, TN_BUSY), "offer", track->digest);
     } else if (!TN_IN(TN_SET_PATCH_ENDED, track->state)) {
         stop(track, TN_PATCH_CANCELED, TN_CANCELED);
     }

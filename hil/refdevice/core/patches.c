@@ -12,7 +12,7 @@
 
 static struct {
     uint64_t signed_under; /* version of the root that the envelope in hand was verified with in this boot */
-    uint64_t held;         /* milliseconds when the reason for holding up changed last; 0: never */
+    tn_pause held;         /* since the reason for holding up changed last */
 } patches;
 
 tn_patch_track *tn_patch_active(void)
@@ -46,7 +46,7 @@ void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason)
         name[i] = digits[(uint32_t)track->digest[i / 2u] >> (i % 2u == 0u ? 4u : 0u) & 15u];
     }
     name[16] = '\0';
-    tn_record(TN_TRACK_PATCH, name, reason, track->state, (uint8_t)state, track->digest);
+    tn_record(TN_SAYS(TN_TRACK_PATCH, track->state, state, reason), name, track->digest);
     tn_log(reason, "patch");
     track->state = (uint8_t)state;
     track->reason = (uint8_t)reason;
@@ -192,8 +192,8 @@ static void begin_install(tn_patch_track *track)
         return;
     }
     bool holds = (closed && track->reason == TN_OUT_OF_WINDOW) || (stale && track->reason == TN_STALE);
-    if (!holds && (track->reason == TN_OK || patches.held == 0u || tn_now.ms >= patches.held + HOLD_MS)) {
-        patches.held = tn_now.ms;
+    if (!holds && (track->reason == TN_OK || tn_pause_over(&patches.held))) {
+        tn_pause_begin(&patches.held, HOLD_MS);
         because(track, closed ? TN_OUT_OF_WINDOW : TN_STALE);
     }
 }

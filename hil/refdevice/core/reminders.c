@@ -91,7 +91,7 @@ static void look_for(tn_notice_track *track)
         tn_missing(TN_TOPIC_TEXT, language, track->id);
     } else if (tn_track_waits_for(track) == NULL) {
         return;
-    } else if (tn_absent(TN_TOPIC_PAGES, track->language, track->id)) {
+    } else if (tn_absent(TN_TOPIC_PAGES, track->id)) {
         tn_track_pass_over(track);
     } else {
         tn_missing(TN_TOPIC_PAGES, track->language, track->id);

@@ -18,9 +18,11 @@ typedef struct {
     uint8_t image[TN_HASH];   /* SHA-256 over the image that booted */
     uint32_t counter;         /* its security counter */
     uint64_t now;             /* UTC seconds by the board's clock and what a test added */
+    uint32_t ms;              /* milliseconds for pauses: they only rise, also where the clock goes back */
+#ifdef TN_TEST_BUILD
     int64_t clock_ahead;      /* what a test has set the clock on by; and how far forward in all, in milliseconds */
-    uint64_t ms_ahead;
-    uint64_t ms;              /* milliseconds for pauses: they only rise, also where the clock goes back */
+    uint32_t ms_ahead;
+#endif
     tn_reason heard;          /* the first refusal of this step, for the verdict of `submit` */
     const char *words;        /* and a few words on it */
     uint8_t boot[8];          /* random, another one at every boot */
@@ -57,7 +59,9 @@ uint32_t tn_longer(uint32_t ms, uint32_t least, uint32_t most); /* twice as long
 void tn_journal_begin(void); /* the first head, of a device that is new */
 void tn_journal_boot(void);  /* find what is kept; what the state does not count was never written */
 /* session.record: one entry; `digest` may be NULL. It is in flash before the state that counts it. */
-void tn_record(tn_track track, const char *name, tn_reason reason, uint8_t old_state, uint8_t new_state, const uint8_t *digest);
+#define TN_SAYS(track, from, to, reason) \
+    ((uint32_t)(track) << 24 | (uint32_t)(from) << 16 | (uint32_t)(to) << 8 | (uint32_t)(reason))
+void tn_record(uint32_t says, const char *name, const uint8_t *digest);
 tn_source tn_journal_read(uint32_t index); /* an entry as it is hashed and reported; empty: it is not kept */
 
 /* -- agent.c: sorts messages, walks roots, lets time pass for everybody -- */
@@ -69,7 +73,9 @@ void tn_agent_connected(bool up);
 void tn_agent_acknowledge(void);
 tn_reason tn_agent_consent(const char *answer);       /* "yes", "later", "no"; BUSY: nothing is asked */
 void tn_agent_tick(void);                             /* let time pass */
+#ifdef TN_TEST_BUILD
 void tn_agent_clock(uint64_t utc);                    /* a test sets the time */
+#endif
 
 /* -- topics.c: what is told on which topic -- */
 
@@ -95,13 +101,15 @@ bool tn_topic_read(tn_source topic, tn_topic *found); /* false: nothing that thi
 bool tn_is_id(const char *words);                     /* may be one level of a topic */
 bool tn_is_same(const char *one, const char *other);
 char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number);
+#define TN_COUNTED_ROOM (12u + TN_NUMBER_ROOM)
+const char *tn_counted(char to[TN_COUNTED_ROOM], const char *words, uint64_t number); /* up to 12 bytes, and a number */
 
 /* -- fetch.c: what is missing is asked for: by subscribing, or by a want -- */
 
 /* What a room lacks; it is subscribed to where it is not among the seven filters. */
 void tn_missing(uint32_t kind, const char *language, const char *name);
 /* Whether this was fetched just now and nothing came. */
-bool tn_absent(uint32_t kind, const char *language, const char *name);
+bool tn_absent(uint32_t kind, const char *name);
 /* Ask for so many blocks of a payload, from a byte on, at the end of this step; the digest stays there. */
 void tn_want_blocks(const uint8_t *digest, uint32_t from, uint32_t count);
 void tn_fetch_begin(void); /* before the rooms of a step: give up what came in vain */

@@ -14,8 +14,12 @@ static struct {
 
 void tn_begin(void)
 {
-    tn_now.now = port_time_utc() + (uint64_t)tn_now.clock_ahead;
-    tn_now.ms = port_time_ms() + tn_now.ms_ahead;
+    tn_now.now = port_time_utc();
+    tn_now.ms = (uint32_t)port_time_ms();
+#ifdef TN_TEST_BUILD
+    tn_now.now += (uint64_t)tn_now.clock_ahead;
+    tn_now.ms += tn_now.ms_ahead;
+#endif
     tn_now.heard = TN_OK;
     tn_now.words = "";
 }
@@ -50,13 +54,13 @@ uint64_t tn_warning_time(void)
 
 void tn_pause_begin(tn_pause *pause, uint32_t ms)
 {
-    pause->since = (uint32_t)tn_now.ms;
+    pause->since = tn_now.ms;
     pause->ms = ms;
 }
 
 bool tn_pause_over(const tn_pause *pause)
 {
-    return (uint32_t)tn_now.ms - pause->since >= pause->ms;
+    return tn_now.ms - pause->since >= pause->ms;
 }
 
 uint32_t tn_longer(uint32_t ms, uint32_t least, uint32_t most)
@@ -114,14 +118,12 @@ void tn_refuse(const char *notice, const char *what, tn_reason reason, const uin
         return;
     }
     if (session.refused == TN_REFUSALS_PER_BOOT_MAX) {
-        tn_record(TN_TRACK_REFUSAL, "more refusals", TN_LIMIT_REACHED, 0, 0, NULL);
+        tn_record(TN_SAYS(TN_TRACK_REFUSAL, 0, 0, TN_LIMIT_REACHED), "more refusals", NULL);
     } else {
         session.marks[session.refused] = mark;
-        if (notice != NULL) {
-            tn_record(TN_TRACK_NOTICE, notice, reason, TN_NOTICE_DELIVERED, TN_NOTICE_REJECTED, digest);
-        } else {
-            tn_record(TN_TRACK_REFUSAL, what, reason, 0, 0, digest);
-        }
+        tn_record((notice != NULL ? TN_SAYS(TN_TRACK_NOTICE, TN_NOTICE_DELIVERED, TN_NOTICE_REJECTED, 0)
+                                  : TN_SAYS(TN_TRACK_REFUSAL, 0, 0, 0)) | (uint32_t)reason,
+                  notice != NULL ? notice : what, digest);
     }
     session.refused++;
 }
@@ -130,7 +132,7 @@ void tn_refuse(const char *notice, const char *what, tn_reason reason, const uin
 char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number)
 {
     char digits[TN_NUMBER_ROOM];
-    uint32_t count = 0, at = 0, high = (uint32_t)(number >> 32), low = (uint32_t)number;
+    uint32_t count = 0, high = (uint32_t)(number >> 32), low = (uint32_t)number;
     do {
         uint32_t middle = (high % 10u) << 16 | low >> 16;
         uint32_t last = (middle % 10u) << 16 | (low & 0xFFFFu);
@@ -138,10 +140,19 @@ char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number)
         low = middle / 10u << 16 | last / 10u;
         digits[count++] = (char)('0' + (char)(last % 10u));
     } while ((high | low) != 0u);
+    char *next = to;
     while (count > 0u) {
-        to[at++] = digits[--count];
+        *next++ = digits[--count];
     }
-    to[at] = '\0';
+    *next = '\0';
+    return to;
+}
+
+const char *tn_counted(char to[TN_COUNTED_ROOM], const char *words, uint64_t number)
+{
+    uint32_t length = tn_length(words);
+    tn_copy(to, words, length);
+    (void)tn_number(to + length, number);
     return to;
 }
 

@@ -133,10 +133,11 @@ void tn_boot_save(const tn_boot_record *record)
 
 uint8_t tn_boot_select(void)
 {
-    tn_boot_record record = *tn_boot();
-    bool once = record.has_trial && !record.tried;
-    record.has_trial = once; /* nobody confirmed what was tried */
-    record.tried = once; /* stored before it starts: it is booted once, even if the power fails in the middle of it */
-    tn_boot_save(&record);
-    return once ? record.trial : record.active;
+    if (!tn_boot()->has_trial) {
+        return boot.active;
+    }
+    boot.has_trial = !boot.tried; /* else nobody confirmed what was tried */
+    boot.tried = boot.has_trial; /* stored before it starts: it is booted once, even if the power fails in the middle of it */
+    save(BOOT);
+    return boot.has_trial ? boot.trial : boot.active;
 }
