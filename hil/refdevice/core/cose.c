@@ -115,38 +115,38 @@ tn_source tn_cose_kid(const tn_signature *signature)
     return tn_whole(said(signature->header, KID));
 }
 
-/* An empty map stands for the empty string (RFC 9052, section 3). */
-static void put_header(tn_writer *to, tn_source header, tn_source *part)
-{
-    *part = header.length == 1u ? tn_part(header, 0, 0) : header;
-    tn_put_bytes_head(to, part->length);
-}
-
 tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature, const uint8_t key[TN_PUBLIC],
                         tn_source payload)
 {
     static const char sign[] = "\x85\x69Signature", sign1[] = "\x84\x6aSignature1";
     static const uint8_t ed25519 = 0x32; /* -19 */
-    uint8_t heads[32];
+    /* What is signed: body's header, signer's header, nothing besides, payload (RFC 9052, section 4.4). */
+    tn_source said_of[] = {message->header, signature->header, {NULL, 0}, payload};
+    tn_source parts[9] = {{(const uint8_t *)sign, sizeof(sign) - 1u}};
+    uint8_t heads[16];
     tn_writer to = {heads, sizeof(heads), 0};
-    tn_source parts[6] = {{heads, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, payload};
+    uint32_t count = 1;
     if (!tn_equals(tn_whole(said(signature->header, ALG)), &ed25519, 1)) {
         return TN_ALGORITHM_MISMATCH;
     }
     if (signature->value.length != TN_SIGNATURE) {
         return TN_BAD_SIGNATURE;
     }
-    tn_put_raw(&to, message->many ? sign : sign1, message->many ? sizeof(sign) - 1u : sizeof(sign1) - 1u);
-    put_header(&to, message->header, &parts[1]);
-    parts[0].length = to.length;
-    parts[2].bytes = heads + to.length;
-    if (message->many) {
-        put_header(&to, signature->header, &parts[3]);
+    if (!message->many) {
+        parts[0] = (tn_source){(const uint8_t *)sign1, sizeof(sign1) - 1u};
     }
-    parts[2].length = to.length - parts[0].length;
-    parts[4].bytes = heads + to.length;
-    tn_put_bytes_head(&to, 0); /* nothing besides is signed */
-    tn_put_bytes_head(&to, payload.length);
-    parts[4].length = (uint32_t)(heads + to.length - parts[4].bytes);
-    return tn_ed25519_check(key, signature->value.bytes, parts, 6) ? TN_OK : TN_BAD_SIGNATURE;
+    for (uint32_t i = 0; i < 4u; i++) {
+        if (i == 1u && !message->many) {
+            continue;
+        }
+        if (i < 2u && said_of[i].length == 1u) { /* an empty map stands for the empty string (RFC 9052, section 3) */
+            said_of[i].length = 0;
+        }
+        parts[count].bytes = heads + to.length;
+        tn_put_bytes_head(&to, said_of[i].length);
+        parts[count].length = (uint32_t)(heads + to.length - parts[count].bytes);
+        parts[count + 1u] = said_of[i];
+        count += 2u;
+    }
+    return tn_ed25519_check(key, signature->value.bytes, parts, count) ? TN_OK : TN_BAD_SIGNATURE;
 }
