@@ -51,7 +51,10 @@ def demo(
     ] = FOLDER,
     hil: Annotated[
         bool,
-        typer.Option("--hil", help="Reach two devices over serial lines only, one of them in C: a bench is their modem."),
+        typer.Option(
+            "--hil",
+            help="Reach two devices over serial lines only, one of them in C: a bench is their modem.",
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> int:
