@@ -8,10 +8,9 @@
 #define TN_PUBLIC 32u    /* of an Ed25519 public key, and of its seed */
 #define TN_SIGNATURE 64u
 
+/* sha.c says what stands where. At most 2^32 - 1 bytes are hashed. */
 typedef struct {
-    uint32_t state[8];
-    uint64_t count;
-    uint8_t block[64];
+    uint32_t words[2 + 8 + 16];
 } tn_sha256;
 
 void tn_sha256_begin(tn_sha256 *hash);
@@ -21,14 +20,11 @@ void tn_sha256_end(tn_sha256 *hash, uint8_t digest[TN_HASH]);
 void tn_sha256_of(tn_source from, uint8_t digest[TN_HASH]);
 
 typedef struct {
-    uint64_t state[8];
-    uint64_t count;
-    uint8_t block[128];
+    uint32_t words[2 + 16 + 32];
 } tn_sha512;
 
 void tn_sha512_begin(tn_sha512 *hash);
-void tn_sha512_add(tn_sha512 *hash, const void *bytes, uint32_t length);
-void tn_sha512_add_source(tn_sha512 *hash, tn_source from);
+void tn_sha512_add(tn_sha512 *hash, tn_source from);
 void tn_sha512_end(tn_sha512 *hash, uint8_t digest[64]);
 
 /* What is signed is the parts one after the other. */

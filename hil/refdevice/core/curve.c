@@ -21,21 +21,23 @@ typedef struct {
     int32_t limb[LIMBS];
 } element;
 
-/* The product; all three may be one. Limb k of it is the sum over i of one[i] times limb k of other 2^(29 i). That is
- * other moved up by i limbs, where what leaves at the top comes in below, times WRAP: as a limb, and what is too much
- * for it goes to the limb above. So all of these stand in one row, moved[8 - i + k], but their lowest limbs, to which
- * nothing has been carried: low[8 - i]. */
+/* The product; `to` may be `other`, but not `one`. Limb k of it is the sum over i of one[i] times limb k of other times
+ * 2^(29 i), which is other moved up by i limbs, where what leaves at the top comes in below, times WRAP: as a limb, and
+ * what is too much for it goes to the limb above. So all of these stand in one row, moved[8 - i + k], but their lowest
+ * limbs, to which nothing has been carried: low[8 - i]. */
 static void multiply(element *to, const element *one, const element *other)
 {
     int32_t moved[2u * LIMBS - 1u];
     int32_t low[LIMBS];
     int64_t sum;
-    moved[8] = low[8] = other->limb[0];
+    int32_t limb = other->limb[0];
+    low[8] = limb;
     for (uint32_t i = LIMBS - 1u; i > 0u; i--) {
         sum = (int64_t)WRAP * other->limb[i] + LIMB_HALF;
         moved[8u + i] = other->limb[i];
-        moved[i] += (int32_t)(sum >> LIMB_BITS);
-        moved[i - 1u] = low[i - 1u] = ((int32_t)sum & LIMB_MASK) - LIMB_HALF;
+        moved[i] = limb + (int32_t)(sum >> LIMB_BITS);
+        limb = ((int32_t)sum & LIMB_MASK) - LIMB_HALF;
+        low[i - 1u] = limb;
     }
     const int32_t *a = one->limb, *b = low;
     sum = 0;
@@ -50,21 +52,13 @@ static void multiply(element *to, const element *one, const element *other)
         sum += (int64_t)a[7] * b[1];
         sum += (int64_t)a[8] * b[0];
         sum += LIMB_HALF;
-        low[k] = ((int32_t)sum & LIMB_MASK) - LIMB_HALF;
+        to->limb[k] = ((int32_t)sum & LIMB_MASK) - LIMB_HALF;
         sum >>= LIMB_BITS;
         b = moved + k + 1u;
     }
-    sum = sum * WRAP + low[0] + LIMB_HALF;
-    low[0] = ((int32_t)sum & LIMB_MASK) - LIMB_HALF;
-    low[1] += (int32_t)(sum >> LIMB_BITS);
-    for (uint32_t i = 0; i < LIMBS; i++) {
-        to->limb[i] = low[i];
-    }
-}
-
-static uint32_t bit_of(const uint8_t *bytes, uint32_t bit)
-{
-    return (uint32_t)bytes[bit / 8u] >> (bit % 8u) & 1u;
+    sum = sum * WRAP + to->limb[0] + LIMB_HALF;
+    to->limb[0] = ((int32_t)sum & LIMB_MASK) - LIMB_HALF;
+    to->limb[1] += (int32_t)(sum >> LIMB_BITS);
 }
 
 /* From 32 bytes, the least significant first, without the highest bit. */
@@ -74,43 +68,39 @@ static void read(element *to, const uint8_t *bytes)
     for (uint32_t bit = 255; bit > 0u;) {
         bit--;
         int32_t *limb = &to->limb[bit / LIMB_BITS];
-        *limb = 2 * *limb + (int32_t)bit_of(bytes, bit);
+        *limb = 2 * *limb + (bytes[bit / 8u] >> (bit % 8u) & 1);
     }
 }
 
-/* To 32 bytes, in the one way below p. The number is that and p times `times`, which is floor((number + 19 times + 19) /
- * 2^255): begun low, this comes to rest at the second turn. Then adding 19 times and leaving out what stands above 2^255
- * is taking away p times. */
-static void write(uint8_t *bytes, const element *from)
+/* To 32 bytes, in the one way below p; what is returned is 0 only where the number is. The number is that and p times
+ * `times`, which is floor((number + 19 times + 19) / 2^255): begun low, this comes to rest at the second turn. Then, in
+ * the third one, adding 19 times and leaving out what stands above 2^255 is taking away p times. */
+static uint32_t write(uint8_t *bytes, const element *from)
 {
-    int32_t times = -128;
+    uint32_t any = 0;
+    int32_t times = -127, limb[LIMBS];
     for (uint32_t turn = 0; turn < 3u; turn++) {
-        int64_t sum = 19 * times + (turn < 2u ? 19 : 0);
-        uint32_t bits = 0;
-        const int32_t *limb = from->limb;
-        for (uint32_t i = 0; i < 32u; i++) {
-            if (bits < 8u) {
-                sum += (int64_t)((uint64_t)*limb++ << bits);
-                bits += LIMB_BITS;
-            }
-            bytes[i] = (uint8_t)sum;
-            sum >>= 8;
-            bits -= 8u;
+        int32_t sum = 19 * times;
+        for (uint32_t i = 0; i < LIMBS; i++) {
+            sum += from->limb[i];
+            limb[i] = sum & LIMB_MASK;
+            sum >>= LIMB_BITS;
         }
-        times = 2 * (int32_t)sum + (bytes[31] >> 7);
+        times = 64 * sum + (limb[8] >> 23) + (turn == 0u ? 1 : 0);
     }
-    bytes[31] &= 0x7Fu;
+    limb[8] &= 0x7FFFFF;
+    for (uint32_t bit = 0; bit < 256u; bit++) {
+        uint32_t set = (uint32_t)limb[bit / LIMB_BITS] >> (bit % LIMB_BITS) & 1u;
+        bytes[bit / 8u] = (uint8_t)(bytes[bit / 8u] >> 1 | set << 7);
+        any |= set;
+    }
+    return any;
 }
 
 static bool is_zero(const element *number)
 {
     uint8_t bytes[32];
-    uint8_t any = 0;
-    write(bytes, number);
-    for (uint32_t i = 0; i < sizeof(bytes); i++) {
-        any |= bytes[i];
-    }
-    return any == 0u;
+    return write(bytes, number) == 0u;
 }
 
 /* -- Formulas are steps, of 16 bits each: what to do, and the places of the result and of what it is made of. -- */
@@ -122,37 +112,45 @@ enum { X, Y, Z, E, H, F, G, TERM, PLUS = 11, MINUS, TWICE, PRODUCT, ONE = 11, D 
 
 #define ADD(to, one, other) ((to) << 10 | (one) << 6 | (other))
 #define SUB(to, one, other) (1u << 14 | (to) << 10 | (one) << 6 | (other))
-#define MUL(to, one, other) (2u << 14 | (to) << 10 | (one) << 6 | (other))
+#define MUL(to, one, other) (2u << 14 | (to) << 10 | (one) << 6 | (other)) /* to is not one */
 #define SQUARE(to, one, times) (3u << 14 | (to) << 10 | (one) << 6 | (times)) /* so often */
-#define END 0u
 
-/* Places from PLUS on are those of `more`. */
-static void run(const uint16_t *step, element *work, const element *more)
-{
-    for (; *step != END; step++) {
-        uint32_t what = (uint32_t)*step >> 14, times = *step & 63u, first = *step >> 6 & 15u;
-        element *to = work + (*step >> 10 & 15u);
-        const element *one = first < PLUS ? work + first : more + (first - PLUS);
-        const element *other = times < PLUS ? work + times : more + (times - PLUS);
-        if (what < 2u) {
-            for (uint32_t i = 0; i < LIMBS; i++) {
-                to->limb[i] = one->limb[i] + (1 - 2 * (int32_t)what) * other->limb[i];
-            }
-            continue;
-        }
-        if (what == 2u) {
-            times = 1;
-        } else {
-            other = one;
-        }
-        for (; times > 0u; times--) {
-            multiply(to, one, other);
-            one = other = to;
-        }
-    }
-}
+/* Each ends with a step of 0. */
+typedef struct {
+    uint16_t double_point[14], add_term[15], make_term[7], raise[24], look_at_key[10], try_root[6], other_root[2],
+        negate[3], take_root[6], before_inverse[2], divide[7];
+} formulas;
 
-/* Of these the first four are the base point as a term, halved so that there is a 1. */
+static const formulas steps = {
+    /* "dbl-2008-hwcd" with both signs turned. */
+    .double_point = {ADD(F, Z, Z), MUL(F, Z, F), ADD(E, X, Y), SQUARE(G, E, 1), SQUARE(H, X, 1), SQUARE(X, Y, 1),
+                     SUB(Y, H, X), ADD(H, H, X), SUB(E, H, G), ADD(F, F, Y), MUL(X, E, F), MUL(Z, F, Y), MUL(Y, H, Y)},
+    /* "add-2008-hwcd-3", which has no exceptions on this curve. */
+    .add_term = {MUL(H, E, H), MUL(H, PRODUCT, H), SUB(E, Y, X), MUL(E, MINUS, E), ADD(X, Y, X), MUL(X, PLUS, X),
+                 MUL(Z, TWICE, Z), SUB(F, Z, H), ADD(G, Z, H), ADD(H, X, E), SUB(E, X, E), MUL(X, E, F), MUL(Y, G, H),
+                 MUL(Z, F, G)},
+    .make_term = {ADD(TERM, Y, X), SUB(TERM + 1, Y, X), ADD(TERM + 2, Z, Z), MUL(G, E, H), ADD(G, G, G),
+                  MUL(TERM + 3, G, D)},
+    /* F = G^(2^252 - 3), which is G^((p - 5) / 8), by way of G^(2^k - 1): k = 2, 3, 6, 12, 24, 25, 50, 100, 200, 250 */
+    .raise = {SQUARE(H, G, 1), MUL(F, H, G), SQUARE(H, F, 1), MUL(F, H, G), SQUARE(H, F, 3), MUL(F, H, F),
+              SQUARE(H, F, 6), MUL(F, H, F), SQUARE(H, F, 12), MUL(F, H, F), SQUARE(H, F, 1), MUL(F, H, G),
+              SQUARE(H, F, 25), MUL(Z, H, F), SQUARE(H, Z, 50), MUL(F, H, Z), SQUARE(H, F, 50), SQUARE(H, H, 50),
+              MUL(F, H, F), SQUARE(H, F, 50), MUL(F, H, Z), SQUARE(H, F, 2), MUL(F, H, G)},
+    /* X = u = y^2 - 1, E = v = d y^2 + 1, of which x^2 = u / v; G = u v. H = y u (y^2 v + u): zero where the point's
+     * order is 4, 1 or 2, or 8 (then x^2 = -y^2). */
+    .look_at_key = {SQUARE(H, Y, 1), SUB(X, H, ONE), MUL(E, D, H), ADD(E, E, ONE), MUL(G, X, E), MUL(H, E, H),
+                    ADD(H, H, X), MUL(H, X, H), MUL(H, Y, H)},
+    /* F = u (u v)^((p - 5) / 8): then v F^2 is u or -u, if u / v has a root at all (RFC 8032, 5.1.3). */
+    .try_root = {MUL(F, X, F), SQUARE(H, F, 1), MUL(H, E, H), SUB(Z, H, X), ADD(H, H, X)},
+    .other_root = {MUL(F, ROOT, F)},
+    .negate = {SUB(Z, F, F), SUB(F, Z, F)},
+    .take_root = {SUB(Z, F, F), ADD(X, F, Z), ADD(E, F, Z), ADD(H, Y, Z), ADD(Z, Z, ONE)},
+    /* 1 / z is (z^((p - 5) / 8))^8 z^3. */
+    .before_inverse = {MUL(G, Z, ONE)},
+    .divide = {SQUARE(F, F, 3), MUL(F, G, F), MUL(F, G, F), MUL(F, G, F), MUL(X, F, X), MUL(Y, F, Y)},
+};
+#define STEPS(name) offsetof(formulas, name)
+
 static const element constants[] = {
     /* (y + x) / 2, (y - x) / 2, 1, d x y */
     {{-87679540, -17674468, -243154138, -215103748, 169219709, -232384241, -188068329, -207405748, -3938353}},
@@ -163,53 +161,44 @@ static const element constants[] = {
     {{-212240202, 257584721, -260691235, 1350275, -24543225, 3980221, -103927011, -37392896, -3013779}},
     {{168730800, 124836154, 200875569, 103812442, -42306828, 5021438, -64180940, -267782084, 2851621}},
 };
-#define OTHERS (constants + 2)
 
-/* "dbl-2008-hwcd" with both signs turned. */
-static const uint16_t double_point[] = {
-    ADD(F, Z, Z), MUL(F, F, Z), ADD(E, X, Y), MUL(E, E, E), MUL(X, X, X), MUL(Y, Y, Y), ADD(H, X, Y),
-    SUB(G, X, Y), SUB(E, H, E), ADD(F, F, G), MUL(X, E, F), MUL(Y, G, H), MUL(Z, F, G), END};
-
-/* "add-2008-hwcd-3", which has no exceptions on this curve. */
-static const uint16_t add_term[] = {
-    MUL(H, E, H), MUL(H, H, PRODUCT), SUB(E, Y, X), MUL(E, E, MINUS), ADD(X, Y, X), MUL(X, X, PLUS), MUL(Z, Z, TWICE),
-    SUB(F, Z, H), ADD(G, Z, H), ADD(H, X, E), SUB(E, X, E), MUL(X, E, F), MUL(Y, G, H), MUL(Z, F, G), END};
-
-static const uint16_t make_term[] = {
-    ADD(TERM, Y, X), SUB(TERM + 1, Y, X), ADD(TERM + 2, Z, Z), MUL(G, E, H), ADD(G, G, G), MUL(TERM + 3, G, D), END};
-
-/* F = G^(2^252 - 3), which is G^((p - 5) / 8): by way of G^(2^k - 1) for k = 2, 3, 6, 12, 24, 25, 50, 100, 200, 250. */
-static const uint16_t raise[] = {
-    SQUARE(H, G, 1),  MUL(F, H, G), SQUARE(H, F, 1),  MUL(F, H, G), SQUARE(H, F, 3),  MUL(F, H, F), SQUARE(H, F, 6),
-    MUL(F, H, F),     SQUARE(H, F, 12), MUL(F, H, F), SQUARE(H, F, 1), MUL(F, H, G), SQUARE(H, F, 25), MUL(Z, H, F),
-    SQUARE(H, Z, 50), MUL(F, H, Z), SQUARE(H, F, 50), SQUARE(H, H, 50), MUL(F, H, F), SQUARE(H, F, 50), MUL(F, H, Z),
-    SQUARE(H, F, 2),  MUL(F, H, G), END};
-
-/* X = u = y^2 - 1, E = v = d y^2 + 1, of which x^2 = u / v; G = u v. H = y u (y^2 v + u): zero where the point's order
- * is 4, 1 or 2, or 8 (then x^2 = -y^2). */
-static const uint16_t look_at_key[] = {
-    MUL(H, Y, Y), SUB(X, H, ONE), MUL(E, D, H), ADD(E, E, ONE), MUL(G, X, E), MUL(H, H, E), ADD(H, H, X), MUL(H, H, X),
-    MUL(H, H, Y), END};
-/* F = u (u v)^((p - 5) / 8): then v F^2 is u or -u, if u / v has a root at all (RFC 8032, 5.1.3). */
-static const uint16_t try_root[] = {MUL(F, F, X), MUL(H, F, F), MUL(H, H, E), SUB(Z, H, X), ADD(H, H, X), END};
-static const uint16_t other_root[] = {MUL(F, F, ROOT), END};
-static const uint16_t negate[] = {SUB(Z, F, F), SUB(F, Z, F), END};
-static const uint16_t take_root[] = {SUB(Z, F, F), ADD(X, F, Z), ADD(E, F, Z), ADD(H, Y, Z), ADD(Z, Z, ONE), END};
-
-/* 1 / z is (z^((p - 5) / 8))^8 z^3. */
-static const uint16_t before_inverse[] = {MUL(G, Z, ONE), END};
-static const uint16_t divide[] = {
-    SQUARE(F, F, 3), MUL(F, F, G), MUL(F, F, G), MUL(F, F, G), MUL(X, X, F), MUL(Y, Y, F), END};
+/* Places from PLUS on are those of `more`; NULL: of the constants, from ONE on. */
+static void run(uint32_t formula, element *work, const element *more)
+{
+    if (more == NULL) {
+        more = constants + 2;
+    }
+    const uint16_t *step = (const uint16_t *)(const void *)((const uint8_t *)&steps + formula);
+    for (; *step != 0u; step++) {
+        uint32_t what = (uint32_t)*step >> 14, times = *step & 63u, first = *step >> 6 & 15u;
+        element *to = work + (*step >> 10 & 15u);
+        const element *one = first < PLUS ? work + first : more + (first - PLUS);
+        const element *other = times < PLUS ? work + times : more + (times - PLUS);
+        if (what == 2u) {
+            multiply(to, one, other);
+        } else if (what < 2u) {
+            for (uint32_t i = 0; i < LIMBS; i++) {
+                to->limb[i] = one->limb[i] + (1 - 2 * (int32_t)what) * other->limb[i];
+            }
+        } else {
+            for (; times > 0u; times--) {
+                element root = *one;
+                multiply(to, &root, &root);
+                one = to;
+            }
+        }
+    }
+}
 
 /* Write a point as RFC 8032 does. */
 static void write_point(uint8_t *bytes, element *work)
 {
-    run(before_inverse, work, OTHERS);
-    run(raise, work, OTHERS);
-    run(divide, work, OTHERS);
-    write(bytes, &work[X]);
+    run(STEPS(before_inverse), work, NULL);
+    run(STEPS(raise), work, NULL);
+    run(STEPS(divide), work, NULL);
+    (void)write(bytes, &work[X]);
     uint8_t sign = (uint8_t)(bytes[0] << 7);
-    write(bytes, &work[Y]);
+    (void)write(bytes, &work[Y]);
     bytes[31] |= sign;
 }
 
@@ -218,8 +207,8 @@ static bool read_key(element *work, const uint8_t *key)
 {
     uint8_t bytes[32];
     read(&work[Y], key);
-    run(look_at_key, work, OTHERS);
-    write(bytes, &work[Y]);
+    run(STEPS(look_at_key), work, NULL);
+    (void)write(bytes, &work[Y]);
     bytes[31] |= key[31] & 0x80u;
     return tn_compare(bytes, key, sizeof(bytes)) == 0 && !is_zero(&work[H]);
 }
@@ -228,20 +217,25 @@ static bool read_key(element *work, const uint8_t *key)
 static bool read_point(element *work, uint32_t sign)
 {
     uint8_t bytes[32];
-    run(raise, work, OTHERS);
-    run(try_root, work, OTHERS);
+    run(STEPS(raise), work, NULL);
+    run(STEPS(try_root), work, NULL);
     if (!is_zero(&work[Z])) {
         if (!is_zero(&work[H])) {
             return false;
         }
-        run(other_root, work, OTHERS);
+        run(STEPS(other_root), work, NULL);
     }
-    write(bytes, &work[F]);
+    (void)write(bytes, &work[F]);
     if ((bytes[0] & 1u) == sign) {
-        run(negate, work, OTHERS);
+        run(STEPS(negate), work, NULL);
     }
-    run(take_root, work, OTHERS);
+    run(STEPS(take_root), work, NULL);
     return true;
+}
+
+static uint32_t bit_of(const uint32_t *words, uint32_t bit)
+{
+    return words[bit / 32u] >> (bit % 32u) & 1u;
 }
 
 static void begin(element *work)
@@ -256,7 +250,7 @@ bool tn_ed25519_is_key(const uint8_t key[TN_PUBLIC])
     return read_key(work, key);
 }
 
-bool tn_curve_check(const uint8_t signature[64], const uint8_t key[32], const uint8_t hash[32])
+bool tn_curve_check(const uint8_t r[32], const uint8_t key[32], const uint32_t s[8], const uint32_t hash[8])
 {
     /* a point; a term as it is made: in the end B - A; the term -A */
     element work[POINT_PLACES + 2u * TERM_PLACES];
@@ -264,42 +258,43 @@ bool tn_curve_check(const uint8_t signature[64], const uint8_t key[32], const ui
     if (!read_key(work, key) || !read_point(work, key[31] >> 7)) {
         return false;
     }
-    run(make_term, work, OTHERS);
+    run(STEPS(make_term), work, NULL);
     tn_copy(work + TERM + TERM_PLACES, work + TERM, TERM_PLACES * sizeof(*work));
-    run(add_term, work, constants);
-    run(make_term, work, OTHERS);
+    run(STEPS(add_term), work, constants);
+    run(STEPS(make_term), work, NULL);
     begin(work);
     for (uint32_t bit = 253; bit > 0u;) { /* both are below L, which is below 2^253; and public */
         bit--;
-        run(double_point, work, NULL);
-        bool of_base = bit_of(signature + 32, bit) != 0u;
+        run(STEPS(double_point), work, NULL);
+        bool of_base = bit_of(s, bit) != 0u;
         if (bit_of(hash, bit) != 0u) {
-            run(add_term, work, work + TERM + (of_base ? 0u : TERM_PLACES));
+            run(STEPS(add_term), work, work + TERM + (of_base ? 0u : TERM_PLACES));
         } else if (of_base) {
-            run(add_term, work, constants);
+            run(STEPS(add_term), work, constants);
         }
     }
     write_point(written, work);
-    return tn_compare(written, signature, sizeof(written)) == 0;
+    return tn_compare(written, r, sizeof(written)) == 0;
 }
 
-void tn_curve_base(const uint8_t scalar[32], uint8_t point[32])
+void tn_curve_base(const uint32_t scalar[8], uint8_t point[32])
 {
-    static const uint8_t zero[TERM_PLACES] = {1, 1, 2, 0}; /* as a term */
     element work[POINT_PLACES + TERM_PLACES];
     begin(work);
     for (uint32_t bit = 253; bit > 0u;) {
         bit--;
-        run(double_point, work, NULL);
-        /* the base point, or zero: both are worked out of all bits */
+        run(STEPS(double_point), work, NULL);
+        /* the base point, or zero, which is 1, 1, 2, 0 as a term: both are worked out of all bits */
         volatile int32_t mask = -(int32_t)bit_of(scalar, bit);
-        for (uint32_t place = 0; place < TERM_PLACES; place++) {
-            for (uint32_t i = 0; i < LIMBS; i++) {
-                work[TERM + place].limb[i] = constants[place].limb[i] & mask;
-            }
-            work[TERM + place].limb[0] += zero[place] & ~mask;
+        const int32_t *from = constants->limb;
+        int32_t *to = work[TERM].limb;
+        for (uint32_t i = 0; i < TERM_PLACES * LIMBS; i++) {
+            to[i] = from[i] & mask;
         }
-        run(add_term, work, work + TERM);
+        to[0] += 1 + mask;
+        to[LIMBS] += 1 + mask;
+        to[2u * LIMBS] += 2 * (1 + mask);
+        run(STEPS(add_term), work, work + TERM);
     }
     write_point(point, work);
 }

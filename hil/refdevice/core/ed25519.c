@@ -52,10 +52,10 @@ static void hash(const uint8_t *first, const uint8_t *second, const tn_source *p
 {
     tn_sha512 sha;
     tn_sha512_begin(&sha);
-    tn_sha512_add(&sha, first, 32);
-    tn_sha512_add(&sha, second, second == NULL ? 0u : 32u);
+    tn_sha512_add(&sha, tn_in_memory(first, 32));
+    tn_sha512_add(&sha, tn_in_memory(second, second == NULL ? 0u : 32u));
     for (uint32_t i = 0; i < count; i++) {
-        tn_sha512_add_source(&sha, parts[i]);
+        tn_sha512_add(&sha, parts[i]);
     }
     tn_sha512_end(&sha, digest);
 }
@@ -64,16 +64,15 @@ bool tn_ed25519_check(const uint8_t key[TN_PUBLIC], const uint8_t signature[TN_S
                       uint32_t count)
 {
     uint8_t digest[64];
-    uint32_t number[WORDS];
-    multiply(number, signature + 32, 32, one);
-    write(digest, number);
+    uint32_t s[WORDS], h[WORDS];
+    multiply(s, signature + 32, 32, one);
+    write(digest, s);
     if (tn_compare(digest, signature + 32, 32) != 0) { /* S is not below L */
         return false;
     }
     hash(signature, key, parts, count, digest);
-    multiply(number, digest, 64, one);
-    write(digest, number);
-    return tn_curve_check(signature, key, digest);
+    multiply(h, digest, 64, one);
+    return tn_curve_check(signature, key, s, h);
 }
 
 /* 5.1.5: the secret scalar, modulo L, and in the upper half of the digest what nonces are made of. Nothing is wiped:
@@ -84,8 +83,7 @@ static void expand(const uint8_t seed[TN_PUBLIC], uint8_t digest[64], uint32_t s
     digest[0] &= 0xF8u;
     digest[31] = (uint8_t)((digest[31] & 0x7Fu) | 0x40u);
     multiply(secret, digest, 32, one);
-    write(key, secret);
-    tn_curve_base(key, key);
+    tn_curve_base(secret, key);
 }
 
 void tn_ed25519_public(const uint8_t seed[TN_PUBLIC], uint8_t key[TN_PUBLIC])
@@ -103,8 +101,7 @@ void tn_ed25519_sign(const uint8_t seed[TN_PUBLIC], const tn_source *parts, uint
     expand(seed, digest, secret, key);
     hash(digest + 32, NULL, parts, count, digest);
     multiply(nonce, digest, 64, one);
-    write(signature, nonce);
-    tn_curve_base(signature, signature);
+    tn_curve_base(nonce, signature);
     hash(signature, key, parts, count, digest);
     multiply(sum, digest, 64, secret);
     step(sum, 1, nonce, 1);

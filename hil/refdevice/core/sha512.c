@@ -1,32 +1,34 @@
 #include "crypto.h"
 #include "sha.h"
 
-const uint64_t tn_sha_begin[8] = {
-    0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
-    0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
-};
-
-const uint64_t tn_sha_round[80] = {
-    0x428a2f98d728ae22, 0x7137449123ef65cd, 0xb5c0fbcfec4d3b2f, 0xe9b5dba58189dbbc,
-    0x3956c25bf348b538, 0x59f111f1b605d019, 0x923f82a4af194f9b, 0xab1c5ed5da6d8118,
-    0xd807aa98a3030242, 0x12835b0145706fbe, 0x243185be4ee4b28c, 0x550c7dc3d5ffb4e2,
-    0x72be5d74f27b896f, 0x80deb1fe3b1696b1, 0x9bdc06a725c71235, 0xc19bf174cf692694,
-    0xe49b69c19ef14ad2, 0xefbe4786384f25e3, 0x0fc19dc68b8cd5b5, 0x240ca1cc77ac9c65,
-    0x2de92c6f592b0275, 0x4a7484aa6ea6e483, 0x5cb0a9dcbd41fbd4, 0x76f988da831153b5,
-    0x983e5152ee66dfab, 0xa831c66d2db43210, 0xb00327c898fb213f, 0xbf597fc7beef0ee4,
-    0xc6e00bf33da88fc2, 0xd5a79147930aa725, 0x06ca6351e003826f, 0x142929670a0e6e70,
-    0x27b70a8546d22ffc, 0x2e1b21385c26c926, 0x4d2c6dfc5ac42aed, 0x53380d139d95b3df,
-    0x650a73548baf63de, 0x766a0abb3c77b2a8, 0x81c2c92e47edaee6, 0x92722c851482353b,
-    0xa2bfe8a14cf10364, 0xa81a664bbc423001, 0xc24b8b70d0f89791, 0xc76c51a30654be30,
-    0xd192e819d6ef5218, 0xd69906245565a910, 0xf40e35855771202a, 0x106aa07032bbd1b8,
-    0x19a4c116b8d2d0c8, 0x1e376c085141ab53, 0x2748774cdf8eeb99, 0x34b0bcb5e19b48a8,
-    0x391c0cb3c5c95a63, 0x4ed8aa4ae3418acb, 0x5b9cca4f7763e373, 0x682e6ff3d6b2b8a3,
-    0x748f82ee5defb2fc, 0x78a5636f43172f60, 0x84c87814a1f0ab72, 0x8cc702081a6439ec,
-    0x90befffa23631e28, 0xa4506cebde82bde9, 0xbef9a3f7b2c67915, 0xc67178f2e372532b,
-    0xca273eceea26619c, 0xd186b8c721c0c207, 0xeada7dd6cde0eb1e, 0xf57d4f7fee6ed178,
-    0x06f067aa72176fba, 0x0a637dc5a2c898a6, 0x113f9804bef90dae, 0x1b710b35131c471b,
-    0x28db77f523047d84, 0x32caab7b40c72493, 0x3c9ebe0a15c9bebc, 0x431d67c49c100d4c,
-    0x4cc5d4becb3e42b6, 0x597f299cfc657e2a, 0x5fcb6fab3ad6faec, 0x6c44198c4a475817,
+const uint32_t tn_sha_round[160] = {
+    0x428a2f98, 0xd728ae22, 0x71374491, 0x23ef65cd, 0xb5c0fbcf, 0xec4d3b2f,
+    0xe9b5dba5, 0x8189dbbc, 0x3956c25b, 0xf348b538, 0x59f111f1, 0xb605d019,
+    0x923f82a4, 0xaf194f9b, 0xab1c5ed5, 0xda6d8118, 0xd807aa98, 0xa3030242,
+    0x12835b01, 0x45706fbe, 0x243185be, 0x4ee4b28c, 0x550c7dc3, 0xd5ffb4e2,
+    0x72be5d74, 0xf27b896f, 0x80deb1fe, 0x3b1696b1, 0x9bdc06a7, 0x25c71235,
+    0xc19bf174, 0xcf692694, 0xe49b69c1, 0x9ef14ad2, 0xefbe4786, 0x384f25e3,
+    0x0fc19dc6, 0x8b8cd5b5, 0x240ca1cc, 0x77ac9c65, 0x2de92c6f, 0x592b0275,
+    0x4a7484aa, 0x6ea6e483, 0x5cb0a9dc, 0xbd41fbd4, 0x76f988da, 0x831153b5,
+    0x983e5152, 0xee66dfab, 0xa831c66d, 0x2db43210, 0xb00327c8, 0x98fb213f,
+    0xbf597fc7, 0xbeef0ee4, 0xc6e00bf3, 0x3da88fc2, 0xd5a79147, 0x930aa725,
+    0x06ca6351, 0xe003826f, 0x14292967, 0x0a0e6e70, 0x27b70a85, 0x46d22ffc,
+    0x2e1b2138, 0x5c26c926, 0x4d2c6dfc, 0x5ac42aed, 0x53380d13, 0x9d95b3df,
+    0x650a7354, 0x8baf63de, 0x766a0abb, 0x3c77b2a8, 0x81c2c92e, 0x47edaee6,
+    0x92722c85, 0x1482353b, 0xa2bfe8a1, 0x4cf10364, 0xa81a664b, 0xbc423001,
+    0xc24b8b70, 0xd0f89791, 0xc76c51a3, 0x0654be30, 0xd192e819, 0xd6ef5218,
+    0xd6990624, 0x5565a910, 0xf40e3585, 0x5771202a, 0x106aa070, 0x32bbd1b8,
+    0x19a4c116, 0xb8d2d0c8, 0x1e376c08, 0x5141ab53, 0x2748774c, 0xdf8eeb99,
+    0x34b0bcb5, 0xe19b48a8, 0x391c0cb3, 0xc5c95a63, 0x4ed8aa4a, 0xe3418acb,
+    0x5b9cca4f, 0x7763e373, 0x682e6ff3, 0xd6b2b8a3, 0x748f82ee, 0x5defb2fc,
+    0x78a5636f, 0x43172f60, 0x84c87814, 0xa1f0ab72, 0x8cc70208, 0x1a6439ec,
+    0x90befffa, 0x23631e28, 0xa4506ceb, 0xde82bde9, 0xbef9a3f7, 0xb2c67915,
+    0xc67178f2, 0xe372532b, 0xca273ece, 0xea26619c, 0xd186b8c7, 0x21c0c207,
+    0xeada7dd6, 0xcde0eb1e, 0xf57d4f7f, 0xee6ed178, 0x06f067aa, 0x72176fba,
+    0x0a637dc5, 0xa2c898a6, 0x113f9804, 0xbef90dae, 0x1b710b35, 0x131c471b,
+    0x28db77f5, 0x23047d84, 0x32caab7b, 0x40c72493, 0x3c9ebe0a, 0x15c9bebc,
+    0x431d67c4, 0x9c100d4c, 0x4cc5d4be, 0xcb3e42b6, 0x597f299c, 0xfc657e2a,
+    0x5fcb6fab, 0x3ad6faec, 0x6c44198c, 0x4a475817,
 };
 
 static uint64_t turn(uint64_t word, uint32_t by)
@@ -34,31 +36,36 @@ static uint64_t turn(uint64_t word, uint32_t by)
     return word >> by | word << (64u - by);
 }
 
-/* Take in one block (FIPS 180-4, 6.4.2). */
-static void compress(void *of)
+static uint64_t of_halves(const uint32_t *half)
 {
-    tn_sha512 *hash = of;
-    uint64_t words[16];
+    return (uint64_t)half[0] << 32 | half[1];
+}
+
+static void into_halves(uint32_t *half, uint64_t word)
+{
+    half[0] = (uint32_t)(word >> 32);
+    half[1] = (uint32_t)word;
+}
+
+/* FIPS 180-4, 6.4.2. */
+void tn_sha512_compress(uint32_t state[16], uint32_t block[32])
+{
     uint64_t v[8];
     for (uint32_t i = 0; i < 8u; i++) {
-        v[i] = hash->state[i];
+        v[i] = of_halves(state + 2u * i);
     }
-    for (uint32_t i = 0; i < 16u; i++) {
-        words[i] = 0;
-        for (uint32_t j = 0; j < 8u; j++) {
-            words[i] = words[i] << 8 | hash->block[8u * i + j];
-        }
-    }
-    for (uint32_t i = 0; i < 80u; i++) {
-        uint64_t *word = &words[i % 16u];
-        if (i >= 16u) {
-            uint64_t late = words[(i - 2u) % 16u];
-            uint64_t early = words[(i - 15u) % 16u];
-            *word += (turn(late, 19) ^ turn(late, 61) ^ late >> 6) + words[(i - 7u) % 16u] +
-                     (turn(early, 1) ^ turn(early, 8) ^ early >> 7);
+    for (uint32_t i = 0; i < 160u; i += 2u) {
+        uint32_t *at = &block[i % 32u];
+        uint64_t word = of_halves(at);
+        if (i >= 32u) {
+            uint64_t late = of_halves(&block[(i - 4u) % 32u]);
+            uint64_t early = of_halves(&block[(i - 30u) % 32u]);
+            word += (turn(late, 19) ^ turn(late, 61) ^ late >> 6) + of_halves(&block[(i - 14u) % 32u]) +
+                    (turn(early, 1) ^ turn(early, 8) ^ early >> 7);
+            into_halves(at, word);
         }
         uint64_t one = v[7] + (turn(v[4], 14) ^ turn(v[4], 18) ^ turn(v[4], 41)) +
-                       ((v[4] & v[5]) ^ (~v[4] & v[6])) + tn_sha_round[i] + *word;
+                       ((v[4] & v[5]) ^ (~v[4] & v[6])) + of_halves(tn_sha_round + i) + word;
         uint64_t two = (turn(v[0], 28) ^ turn(v[0], 34) ^ turn(v[0], 39)) +
                        ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
         for (uint32_t j = 7; j > 0u; j--) {
@@ -68,64 +75,21 @@ static void compress(void *of)
         v[0] = one + two;
     }
     for (uint32_t i = 0; i < 8u; i++) {
-        hash->state[i] += v[i];
+        into_halves(state + 2u * i, of_halves(state + 2u * i) + v[i]);
     }
-}
-
-static const tn_sha sha512 = {128, compress};
-
-void tn_sha_add(const tn_sha *sha, void *hash, uint64_t *count, uint8_t *block, tn_source from)
-{
-    for (uint32_t at = 0; at < from.length;) {
-        uint32_t filled = (uint32_t)*count & (sha->size - 1u);
-        uint32_t piece = sha->size - filled;
-        if (piece > from.length - at) {
-            piece = from.length - at;
-        }
-        tn_read(from, at, block + filled, piece);
-        at += piece;
-        *count += piece;
-        if (filled + piece == sha->size) {
-            sha->compress(hash);
-        }
-    }
-}
-
-void tn_sha_close(const tn_sha *sha, void *hash, uint64_t count, uint8_t *block)
-{
-    uint32_t filled = (uint32_t)count & (sha->size - 1u);
-    block[filled++] = 0x80;
-    tn_fill(block + filled, 0, sha->size - filled);
-    if (filled > sha->size - sha->size / 8u) {
-        sha->compress(hash);
-        tn_fill(block, 0, sha->size);
-    }
-    for (uint32_t i = 0; i < 8u; i++) { /* the length is counted in 64 bits: of SHA-512's 16 bytes the first are 0 */
-        block[sha->size - 1u - i] = (uint8_t)(count << 3 >> (8u * i));
-    }
-    sha->compress(hash);
 }
 
 void tn_sha512_begin(tn_sha512 *hash)
 {
-    tn_copy(hash->state, tn_sha_begin, sizeof hash->state);
-    hash->count = 0;
+    tn_sha_begin(hash->words, 128);
 }
 
-void tn_sha512_add(tn_sha512 *hash, const void *bytes, uint32_t length)
+void tn_sha512_add(tn_sha512 *hash, tn_source from)
 {
-    tn_sha512_add_source(hash, tn_in_memory(bytes, length));
-}
-
-void tn_sha512_add_source(tn_sha512 *hash, tn_source from)
-{
-    tn_sha_add(&sha512, hash, &hash->count, hash->block, from);
+    tn_sha_add(hash->words, from);
 }
 
 void tn_sha512_end(tn_sha512 *hash, uint8_t digest[64])
 {
-    tn_sha_close(&sha512, hash, hash->count, hash->block);
-    for (uint32_t i = 0; i < 64u; i++) {
-        digest[i] = (uint8_t)(hash->state[i / 8u] >> (56u - 8u * (i % 8u)));
-    }
+    tn_sha_end(hash->words, digest);
 }
