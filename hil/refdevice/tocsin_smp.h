@@ -2,6 +2,8 @@
  *
  * TOCSIN_SMP_COMMANDS(X) calls X(NAME, name, group, id, write, test_build) for each command;
  * TOCSIN_SMP_<NAME>_REQUEST(X) and _ANSWER(X) call X(field, TYPE, optional) for each field.
+ * TOCSIN_SMP_<NAME> is the command's number, _HEAD its group, operation and number in one, _NAME
+ * what `caps` calls it, and _AT_<FIELD> the place of a field in the row of its request.
  */
 #ifndef TOCSIN_SMP_H
 #define TOCSIN_SMP_H
@@ -31,6 +33,11 @@
 
 /* sends a text back */
 #define TOCSIN_SMP_OS_ECHO 0
+#define TOCSIN_SMP_OS_ECHO_HEAD 0x00000200u
+#define TOCSIN_SMP_OS_ECHO_NAME "echo"
+enum {
+    TOCSIN_SMP_OS_ECHO_AT_D
+};
 #define TOCSIN_SMP_OS_ECHO_REQUEST(X) \
     X(d, TEXT, 0)
 #define TOCSIN_SMP_OS_ECHO_ANSWER(X) \
@@ -38,35 +45,57 @@
 
 /* switches the console's echo */
 #define TOCSIN_SMP_OS_CONSOLE_ECHO 1
+#define TOCSIN_SMP_OS_CONSOLE_ECHO_HEAD 0x00000201u
+#define TOCSIN_SMP_OS_CONSOLE_ECHO_NAME "console_echo"
+enum {
+    TOCSIN_SMP_OS_CONSOLE_ECHO_AT_ECHO
+};
 #define TOCSIN_SMP_OS_CONSOLE_ECHO_REQUEST(X) \
     X(echo, UINT, 0)
 #define TOCSIN_SMP_OS_CONSOLE_ECHO_ANSWER(X)
 
 /* statistics of tasks */
 #define TOCSIN_SMP_OS_TASKS 2
+#define TOCSIN_SMP_OS_TASKS_HEAD 0x00000002u
+#define TOCSIN_SMP_OS_TASKS_NAME "tasks"
 #define TOCSIN_SMP_OS_TASKS_REQUEST(X)
 #define TOCSIN_SMP_OS_TASKS_ANSWER(X) \
     X(tasks, MAP, 0)
 
 /* statistics of memory pools, a field for each */
 #define TOCSIN_SMP_OS_MEMORY_POOLS 3
+#define TOCSIN_SMP_OS_MEMORY_POOLS_HEAD 0x00000003u
+#define TOCSIN_SMP_OS_MEMORY_POOLS_NAME "memory_pools"
 #define TOCSIN_SMP_OS_MEMORY_POOLS_REQUEST(X)
 #define TOCSIN_SMP_OS_MEMORY_POOLS_ANSWER(X)
 
 /* the board's clock */
 #define TOCSIN_SMP_OS_DATETIME 4
+#define TOCSIN_SMP_OS_DATETIME_HEAD 0x00000004u
+#define TOCSIN_SMP_OS_DATETIME_NAME "datetime"
 #define TOCSIN_SMP_OS_DATETIME_REQUEST(X)
 #define TOCSIN_SMP_OS_DATETIME_ANSWER(X) \
     X(datetime, TEXT, 0)
 
 /* sets the board's clock */
 #define TOCSIN_SMP_OS_DATETIME_SET 4
+#define TOCSIN_SMP_OS_DATETIME_SET_HEAD 0x00000204u
+#define TOCSIN_SMP_OS_DATETIME_SET_NAME "datetime_set"
+enum {
+    TOCSIN_SMP_OS_DATETIME_SET_AT_DATETIME
+};
 #define TOCSIN_SMP_OS_DATETIME_SET_REQUEST(X) \
     X(datetime, TEXT, 0)
 #define TOCSIN_SMP_OS_DATETIME_SET_ANSWER(X)
 
 /* restarts the board */
 #define TOCSIN_SMP_OS_RESET 5
+#define TOCSIN_SMP_OS_RESET_HEAD 0x00000205u
+#define TOCSIN_SMP_OS_RESET_NAME "reset"
+enum {
+    TOCSIN_SMP_OS_RESET_AT_FORCE,
+    TOCSIN_SMP_OS_RESET_AT_BOOT_MODE
+};
 #define TOCSIN_SMP_OS_RESET_REQUEST(X) \
     X(force, UINT, 1) \
     X(boot_mode, UINT, 1)
@@ -74,6 +103,8 @@
 
 /* size and number of the board's SMP buffers */
 #define TOCSIN_SMP_OS_PARAMETERS 6
+#define TOCSIN_SMP_OS_PARAMETERS_HEAD 0x00000006u
+#define TOCSIN_SMP_OS_PARAMETERS_NAME "parameters"
 #define TOCSIN_SMP_OS_PARAMETERS_REQUEST(X)
 #define TOCSIN_SMP_OS_PARAMETERS_ANSWER(X) \
     X(buf_size, UINT, 0) \
@@ -81,6 +112,11 @@
 
 /* what runs, as uname would say it */
 #define TOCSIN_SMP_OS_INFO 7
+#define TOCSIN_SMP_OS_INFO_HEAD 0x00000007u
+#define TOCSIN_SMP_OS_INFO_NAME "info"
+enum {
+    TOCSIN_SMP_OS_INFO_AT_FORMAT
+};
 #define TOCSIN_SMP_OS_INFO_REQUEST(X) \
     X(format, TEXT, 1)
 #define TOCSIN_SMP_OS_INFO_ANSWER(X) \
@@ -88,6 +124,11 @@
 
 /* which boot loader, and how it swaps */
 #define TOCSIN_SMP_OS_BOOTLOADER 8
+#define TOCSIN_SMP_OS_BOOTLOADER_HEAD 0x00000008u
+#define TOCSIN_SMP_OS_BOOTLOADER_NAME "bootloader"
+enum {
+    TOCSIN_SMP_OS_BOOTLOADER_AT_QUERY
+};
 #define TOCSIN_SMP_OS_BOOTLOADER_REQUEST(X) \
     X(query, TEXT, 1)
 #define TOCSIN_SMP_OS_BOOTLOADER_ANSWER(X) \
@@ -96,6 +137,8 @@
 
 /* images in the slots */
 #define TOCSIN_SMP_IMG_STATE 0
+#define TOCSIN_SMP_IMG_STATE_HEAD 0x00010000u
+#define TOCSIN_SMP_IMG_STATE_NAME "state"
 #define TOCSIN_SMP_IMG_STATE_REQUEST(X)
 #define TOCSIN_SMP_IMG_STATE_ANSWER(X) \
     X(images, ARRAY, 0) \
@@ -103,6 +146,12 @@
 
 /* tries or confirms an image */
 #define TOCSIN_SMP_IMG_STATE_SET 0
+#define TOCSIN_SMP_IMG_STATE_SET_HEAD 0x00010200u
+#define TOCSIN_SMP_IMG_STATE_SET_NAME "state_set"
+enum {
+    TOCSIN_SMP_IMG_STATE_SET_AT_HASH,
+    TOCSIN_SMP_IMG_STATE_SET_AT_CONFIRM
+};
 #define TOCSIN_SMP_IMG_STATE_SET_REQUEST(X) \
     X(hash, BYTES, 1) \
     X(confirm, BOOL, 1)
@@ -112,6 +161,16 @@
 
 /* takes a part of an image */
 #define TOCSIN_SMP_IMG_UPLOAD 1
+#define TOCSIN_SMP_IMG_UPLOAD_HEAD 0x00010201u
+#define TOCSIN_SMP_IMG_UPLOAD_NAME "upload"
+enum {
+    TOCSIN_SMP_IMG_UPLOAD_AT_IMAGE,
+    TOCSIN_SMP_IMG_UPLOAD_AT_LEN,
+    TOCSIN_SMP_IMG_UPLOAD_AT_OFF,
+    TOCSIN_SMP_IMG_UPLOAD_AT_SHA,
+    TOCSIN_SMP_IMG_UPLOAD_AT_DATA,
+    TOCSIN_SMP_IMG_UPLOAD_AT_UPGRADE
+};
 #define TOCSIN_SMP_IMG_UPLOAD_REQUEST(X) \
     X(image, UINT, 1) \
     X(len, UINT, 1) \
@@ -125,12 +184,22 @@
 
 /* erases a slot */
 #define TOCSIN_SMP_IMG_ERASE 5
+#define TOCSIN_SMP_IMG_ERASE_HEAD 0x00010205u
+#define TOCSIN_SMP_IMG_ERASE_NAME "erase"
+enum {
+    TOCSIN_SMP_IMG_ERASE_AT_SLOT
+};
 #define TOCSIN_SMP_IMG_ERASE_REQUEST(X) \
     X(slot, UINT, 1)
 #define TOCSIN_SMP_IMG_ERASE_ANSWER(X)
 
 /* the counters of one group */
 #define TOCSIN_SMP_STAT_SHOW 0
+#define TOCSIN_SMP_STAT_SHOW_HEAD 0x00020000u
+#define TOCSIN_SMP_STAT_SHOW_NAME "show"
+enum {
+    TOCSIN_SMP_STAT_SHOW_AT_NAME
+};
 #define TOCSIN_SMP_STAT_SHOW_REQUEST(X) \
     X(name, TEXT, 0)
 #define TOCSIN_SMP_STAT_SHOW_ANSWER(X) \
@@ -139,12 +208,16 @@
 
 /* names of the groups of counters */
 #define TOCSIN_SMP_STAT_LIST 1
+#define TOCSIN_SMP_STAT_LIST_HEAD 0x00020001u
+#define TOCSIN_SMP_STAT_LIST_NAME "list"
 #define TOCSIN_SMP_STAT_LIST_REQUEST(X)
 #define TOCSIN_SMP_STAT_LIST_ANSWER(X) \
     X(stat_list, ARRAY, 0)
 
 /* who the device is, what it can do, the MQTT filters it listens to, and a number that changes at every boot */
 #define TOCSIN_SMP_NOTIFIER_INFO 0
+#define TOCSIN_SMP_NOTIFIER_INFO_HEAD 0x01900000u
+#define TOCSIN_SMP_NOTIFIER_INFO_NAME "info"
 #define TOCSIN_SMP_NOTIFIER_INFO_REQUEST(X)
 #define TOCSIN_SMP_NOTIFIER_INFO_ANSWER(X) \
     X(proto, UINT, 0) \
@@ -160,6 +233,14 @@
 
 /* stages a part of a message; the answer says from where to go on */
 #define TOCSIN_SMP_NOTIFIER_PUT 1
+#define TOCSIN_SMP_NOTIFIER_PUT_HEAD 0x01900201u
+#define TOCSIN_SMP_NOTIFIER_PUT_NAME "put"
+enum {
+    TOCSIN_SMP_NOTIFIER_PUT_AT_SHA,
+    TOCSIN_SMP_NOTIFIER_PUT_AT_OFF,
+    TOCSIN_SMP_NOTIFIER_PUT_AT_LEN,
+    TOCSIN_SMP_NOTIFIER_PUT_AT_DATA
+};
 #define TOCSIN_SMP_NOTIFIER_PUT_REQUEST(X) \
     X(sha, BYTES, 0) \
     X(off, UINT, 0) \
@@ -170,6 +251,13 @@
 
 /* hands the staged message to the device as if it had come on this topic; the verdict is a reason code */
 #define TOCSIN_SMP_NOTIFIER_SUBMIT 2
+#define TOCSIN_SMP_NOTIFIER_SUBMIT_HEAD 0x01900202u
+#define TOCSIN_SMP_NOTIFIER_SUBMIT_NAME "submit"
+enum {
+    TOCSIN_SMP_NOTIFIER_SUBMIT_AT_SHA,
+    TOCSIN_SMP_NOTIFIER_SUBMIT_AT_TOPIC,
+    TOCSIN_SMP_NOTIFIER_SUBMIT_AT_KEY
+};
 #define TOCSIN_SMP_NOTIFIER_SUBMIT_REQUEST(X) \
     X(sha, BYTES, 0) \
     X(topic, TEXT, 0) \
@@ -181,6 +269,11 @@
 
 /* what the device shows now, line by line, and the version it asks consent for */
 #define TOCSIN_SMP_NOTIFIER_NOTICE 3
+#define TOCSIN_SMP_NOTIFIER_NOTICE_HEAD 0x01900003u
+#define TOCSIN_SMP_NOTIFIER_NOTICE_NAME "notice"
+enum {
+    TOCSIN_SMP_NOTIFIER_NOTICE_AT_OFF
+};
 #define TOCSIN_SMP_NOTIFIER_NOTICE_REQUEST(X) \
     X(off, UINT, 1)
 #define TOCSIN_SMP_NOTIFIER_NOTICE_ANSWER(X) \
@@ -196,6 +289,12 @@
 
 /* the next thing that the device wants said: 0 publish, 1 subscribe, 2 unsubscribe; ack drops what was taken */
 #define TOCSIN_SMP_NOTIFIER_REPORT 4
+#define TOCSIN_SMP_NOTIFIER_REPORT_HEAD 0x01900004u
+#define TOCSIN_SMP_NOTIFIER_REPORT_NAME "report"
+enum {
+    TOCSIN_SMP_NOTIFIER_REPORT_AT_ACK,
+    TOCSIN_SMP_NOTIFIER_REPORT_AT_OFF
+};
 #define TOCSIN_SMP_NOTIFIER_REPORT_REQUEST(X) \
     X(ack, UINT, 1) \
     X(off, UINT, 1)
@@ -209,6 +308,12 @@
 
 /* presses acknowledge, yes, later or no for the owner */
 #define TOCSIN_SMP_NOTIFIER_PRESS 5
+#define TOCSIN_SMP_NOTIFIER_PRESS_HEAD 0x01900205u
+#define TOCSIN_SMP_NOTIFIER_PRESS_NAME "press"
+enum {
+    TOCSIN_SMP_NOTIFIER_PRESS_AT_BUTTON,
+    TOCSIN_SMP_NOTIFIER_PRESS_AT_KEY
+};
 #define TOCSIN_SMP_NOTIFIER_PRESS_REQUEST(X) \
     X(button, TEXT, 0) \
     X(key, UINT, 0)
@@ -216,6 +321,8 @@
 
 /* counters, floors, versions, keys and tracks, for invariants */
 #define TOCSIN_SMP_NOTIFIER_STATE 6
+#define TOCSIN_SMP_NOTIFIER_STATE_HEAD 0x01900006u
+#define TOCSIN_SMP_NOTIFIER_STATE_NAME "state"
 #define TOCSIN_SMP_NOTIFIER_STATE_REQUEST(X)
 #define TOCSIN_SMP_NOTIFIER_STATE_ANSWER(X) \
     X(boot, BYTES, 0) \
@@ -235,6 +342,13 @@
 
 /* loses power before, in the middle of (torn) or after the at-th write to flash from now */
 #define TOCSIN_SMP_NOTIFIER_FAULT 7
+#define TOCSIN_SMP_NOTIFIER_FAULT_HEAD 0x01900207u
+#define TOCSIN_SMP_NOTIFIER_FAULT_NAME "fault"
+enum {
+    TOCSIN_SMP_NOTIFIER_FAULT_AT_AT,
+    TOCSIN_SMP_NOTIFIER_FAULT_AT_WHEN,
+    TOCSIN_SMP_NOTIFIER_FAULT_AT_KEY
+};
 #define TOCSIN_SMP_NOTIFIER_FAULT_REQUEST(X) \
     X(at, UINT, 0) \
     X(when, TEXT, 0) \
@@ -243,12 +357,20 @@
 
 /* the device's idea of time */
 #define TOCSIN_SMP_NOTIFIER_CLOCK 8
+#define TOCSIN_SMP_NOTIFIER_CLOCK_HEAD 0x01900008u
+#define TOCSIN_SMP_NOTIFIER_CLOCK_NAME "clock"
 #define TOCSIN_SMP_NOTIFIER_CLOCK_REQUEST(X)
 #define TOCSIN_SMP_NOTIFIER_CLOCK_ANSWER(X) \
     X(utc, UINT, 0)
 
 /* moves the device's clock */
 #define TOCSIN_SMP_NOTIFIER_CLOCK_SET 8
+#define TOCSIN_SMP_NOTIFIER_CLOCK_SET_HEAD 0x01900208u
+#define TOCSIN_SMP_NOTIFIER_CLOCK_SET_NAME "clock_set"
+enum {
+    TOCSIN_SMP_NOTIFIER_CLOCK_SET_AT_UTC,
+    TOCSIN_SMP_NOTIFIER_CLOCK_SET_AT_KEY
+};
 #define TOCSIN_SMP_NOTIFIER_CLOCK_SET_REQUEST(X) \
     X(utc, UINT, 0) \
     X(key, UINT, 0)
@@ -256,6 +378,13 @@
 
 /* erase; root (SHA-256 of staged bytes); key (32 bytes of Ed25519 seed); version; id; product, language, topics (a device in C, which reads no file); each holds from the next reset */
 #define TOCSIN_SMP_NOTIFIER_PROVISION 9
+#define TOCSIN_SMP_NOTIFIER_PROVISION_HEAD 0x01900209u
+#define TOCSIN_SMP_NOTIFIER_PROVISION_NAME "provision"
+enum {
+    TOCSIN_SMP_NOTIFIER_PROVISION_AT_WHAT,
+    TOCSIN_SMP_NOTIFIER_PROVISION_AT_VALUE,
+    TOCSIN_SMP_NOTIFIER_PROVISION_AT_KEY
+};
 #define TOCSIN_SMP_NOTIFIER_PROVISION_REQUEST(X) \
     X(what, TEXT, 0) \
     X(value, BYTES, 1) \
@@ -264,6 +393,12 @@
 
 /* says whether the way to the gateway is open */
 #define TOCSIN_SMP_NOTIFIER_CARRIER 10
+#define TOCSIN_SMP_NOTIFIER_CARRIER_HEAD 0x0190020Au
+#define TOCSIN_SMP_NOTIFIER_CARRIER_NAME "carrier"
+enum {
+    TOCSIN_SMP_NOTIFIER_CARRIER_AT_UP,
+    TOCSIN_SMP_NOTIFIER_CARRIER_AT_KEY
+};
 #define TOCSIN_SMP_NOTIFIER_CARRIER_REQUEST(X) \
     X(up, BOOL, 0) \
     X(key, UINT, 0)

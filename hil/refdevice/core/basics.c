@@ -1,166 +1,143 @@
 /* What every SMP tool asks for: os, stat, and the images in the slots. */
-#include "port.h"
 #include "rooms.h"
 #include "smp.h"
 
 #define DIRECT_XIP_WITH_REVERT 3 /* MCUboot's mode: slots take turns, and an image that is not confirmed goes */
 
-int tn_on_OS_ECHO(const tn_request *request, tn_writer *answer)
+static bool is(tn_item text, const char *words)
 {
-    tn_source text = tn_field_bytes(request, "d");
-    tn_put_map(answer, 1);
-    tn_put_text(answer, "r");
+    return tn_same(tn_string(text), tn_bytes_of(words));
+}
+
+static int put_words(tn_writer *answer, uint32_t name, const char *words)
+{
+    tn_put_name(answer, name);
+    tn_put_text(answer, words);
+    return TOCSIN_SMP_RC_OK;
+}
+
+int tn_on_echo(tn_request *request, tn_writer *answer)
+{
+    /* The text lies at least as far back in the request as it will in the answer. */
+    tn_source text = tn_string(request->fields[TOCSIN_SMP_OS_ECHO_AT_D]);
+    tn_put_name(answer, TN_NAME_r);
     tn_put_text_of(answer, (const char *)text.bytes, text.length);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_OS_CONSOLE_ECHO(const tn_request *request, tn_writer *answer)
-{
-    (void)request; /* nothing is ever echoed on this line */
-    tn_put_map(answer, 0);
-    return TOCSIN_SMP_RC_OK;
-}
-
-int tn_on_OS_RESET(const tn_request *request, tn_writer *answer)
+/* The console's echo: nothing is ever echoed on this line. */
+int tn_on_nothing(tn_request *request, tn_writer *answer)
 {
     (void)request;
-    tn_put_map(answer, 0);
-    tn_after_answer(tn_restart);
+    (void)answer;
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_OS_PARAMETERS(const tn_request *request, tn_writer *answer)
+int tn_on_reset(tn_request *request, tn_writer *answer)
+{
+    (void)answer;
+    request->restarts = true;
+    return TOCSIN_SMP_RC_OK;
+}
+
+int tn_on_parameters(tn_request *request, tn_writer *answer)
 {
     (void)request;
-    tn_put_map(answer, 2);
-    tn_put_text(answer, "buf_size");
-    tn_put_uint(answer, TN_SMP_BUFFER_BYTES);
-    tn_put_text(answer, "buf_count");
-    tn_put_uint(answer, 1);
+    tn_put_named(answer, TN_NAME_buf_size, TN_SMP_BUFFER_BYTES);
+    tn_put_named(answer, TN_NAME_buf_count, 1);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_OS_INFO(const tn_request *request, tn_writer *answer)
+int tn_on_os_info(tn_request *request, tn_writer *answer)
 {
-    tn_source format = tn_field_bytes(request, "format");
-    if (format.length > 0u && !tn_field_is(request, "format", "s")) {
+    tn_item format = request->fields[TOCSIN_SMP_OS_INFO_AT_FORMAT];
+    if (tn_value(format) > 0u && !is(format, "s")) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    tn_put_map(answer, 1);
-    tn_put_text(answer, "output");
-    tn_put_text(answer, "Tocsin");
-    return TOCSIN_SMP_RC_OK;
+    return put_words(answer, TN_NAME_output, "Tocsin");
 }
 
-int tn_on_OS_BOOTLOADER(const tn_request *request, tn_writer *answer)
+int tn_on_bootloader(tn_request *request, tn_writer *answer)
 {
-    bool asked = tn_field_bytes(request, "query").length > 0u;
-    if (asked && !tn_field_is(request, "query", "mode")) {
+    tn_item query = request->fields[TOCSIN_SMP_OS_BOOTLOADER_AT_QUERY];
+    if (tn_value(query) == 0u) {
+        return put_words(answer, TN_NAME_bootloader, "MCUboot");
+    }
+    if (!is(query, tn_name(TN_NAME_mode))) {
         return TOCSIN_SMP_RC_ENOENT;
     }
-    tn_put_map(answer, 1);
-    tn_put_text(answer, asked ? "mode" : "bootloader");
-    if (asked) {
-        tn_put_int(answer, DIRECT_XIP_WITH_REVERT);
-    } else {
-        tn_put_text(answer, "MCUboot");
-    }
+    tn_put_named(answer, TN_NAME_mode, DIRECT_XIP_WITH_REVERT);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_STAT_LIST(const tn_request *request, tn_writer *answer)
+int tn_on_stats(tn_request *request, tn_writer *answer)
 {
     (void)request;
-    tn_put_map(answer, 1);
-    tn_put_text(answer, "stat_list");
+    tn_put_name(answer, TN_NAME_stat_list);
     tn_put_array(answer, 1);
     tn_put_text(answer, "flash");
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_STAT_SHOW(const tn_request *request, tn_writer *answer)
+int tn_on_stat(tn_request *request, tn_writer *answer)
 {
-    if (!tn_field_is(request, "name", "flash")) {
+    if (!is(request->fields[TOCSIN_SMP_STAT_SHOW_AT_NAME], "flash")) {
         return TOCSIN_SMP_RC_ENOENT;
     }
+    (void)put_words(answer, TN_NAME_name, "flash");
+    tn_put_name(answer, TN_NAME_fields);
     tn_put_map(answer, 2);
-    tn_put_text(answer, "name");
-    tn_put_text(answer, "flash");
-    tn_put_text(answer, "fields");
-    tn_put_map(answer, 2);
-    tn_put_text(answer, "writes");
-    tn_put_uint(answer, tn_store_writes());
-    tn_put_text(answer, "erases");
-    tn_put_uint(answer, tn_store_erases());
+    tn_put_named(answer, TN_NAME_writes, tn_store_writes());
+    tn_put_named(answer, TN_NAME_erases, tn_store_erases());
     return TOCSIN_SMP_RC_OK;
 }
 
-static void put_flag(tn_writer *to, const char *name, bool value)
-{
-    tn_put_text(to, name);
-    tn_put_bool(to, value);
-}
-
-static void put_image(tn_writer *to, uint8_t slot, const tn_image *image, const tn_boot_record *record)
-{
+typedef struct {
+    tn_image image;
     char version[TN_VERSION_ROOM];
-    tn_put_map(to, 9);
-    tn_put_text(to, "image");
-    tn_put_uint(to, 0);
-    tn_put_text(to, "slot");
-    tn_put_uint(to, slot);
-    tn_put_text(to, "version");
-    tn_put_text(to, tn_version(version, image->version, '.'));
-    tn_put_text(to, "hash");
-    tn_put_bytes(to, image->hash, TN_HASH);
-    put_flag(to, "bootable", true);
-    put_flag(to, "pending", record->has_trial && !record->tried && record->trial == slot);
-    put_flag(to, "confirmed", slot == record->active);
-    put_flag(to, "active", slot == tn_now.slot);
-    put_flag(to, "permanent", false);
-}
+    uint8_t slot;
+    bool pending, confirmed, active;
+} picture;
 
-int tn_on_IMG_STATE(const tn_request *request, tn_writer *answer)
+int tn_on_images(tn_request *request, tn_writer *answer)
 {
-    tn_image images[2];
-    bool whole[2];
-    tn_boot_record record = *tn_boot();
+    static const tn_row rows[] = {
+        TN_ROW_BYTE_IS(0, TN_CBOR_OPEN_MAP),
+        TN_ROW_NUMBER_IS(TN_NAME_image, 0),
+        {TN_NAME_slot, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_NUMBER(picture, slot)},
+        {TN_NAME_version, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_TEXT, picture, version)},
+        {TN_NAME_hash, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_BYTES(picture, image.hash)},
+        TN_ROW_BYTE_IS(TN_NAME_bootable, TN_CBOR_TRUE),
+        {TN_NAME_pending, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, pending)},
+        {TN_NAME_confirmed, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, confirmed)},
+        {TN_NAME_active, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, active)},
+        TN_ROW_BYTE_IS(TN_NAME_permanent, TN_CBOR_FALSE),
+        TN_ROW_BYTE_IS(0, TN_CBOR_CLOSE),
+        TN_ROW_END,
+    };
+    const tn_boot_record *record = tn_boot();
+    picture now;
     (void)request;
-    for (uint8_t slot = 0; slot < 2u; slot++) {
-        whole[slot] = tn_image_read(slot, 0, &images[slot]) == TN_OK;
-    }
-    tn_put_map(answer, 2);
-    tn_put_text(answer, "images");
-    tn_put_array(answer, (whole[0] ? 1u : 0u) + (whole[1] ? 1u : 0u));
-    for (uint8_t slot = 0; slot < 2u; slot++) {
-        if (whole[slot]) {
-            put_image(answer, slot, &images[slot], &record);
+    tn_put_named(answer, TN_NAME_splitStatus, 0);
+    tn_put_name(answer, TN_NAME_images);
+    tn_put_byte(answer, TN_CBOR_OPEN_ARRAY);
+    for (now.slot = 0; now.slot < 2u; now.slot++) {
+        if (tn_image_read(now.slot, 0, &now.image) == TN_OK) {
+            now.pending = record->has_trial && !record->tried && record->trial == now.slot;
+            now.confirmed = now.slot == record->active;
+            now.active = now.slot == tn_now.slot;
+            (void)tn_version(now.version, now.image.version, '.');
+            (void)tn_put_rows(answer, rows, &now);
         }
     }
-    tn_put_text(answer, "splitStatus");
-    tn_put_uint(answer, 0);
+    tn_put_byte(answer, TN_CBOR_CLOSE);
     return TOCSIN_SMP_RC_OK;
 }
 
 /* Images come over the air only: a serial line is no way around signatures, in test builds either. */
-static int refused(const tn_request *request, tn_writer *answer)
+int tn_on_image_write(tn_request *request, tn_writer *answer)
 {
     (void)request;
     (void)answer;
     return TOCSIN_SMP_RC_EACCESSDENIED;
-}
-
-int tn_on_IMG_STATE_SET(const tn_request *request, tn_writer *answer)
-{
-    return refused(request, answer);
-}
-
-int tn_on_IMG_UPLOAD(const tn_request *request, tn_writer *answer)
-{
-    return refused(request, answer);
-}
-
-int tn_on_IMG_ERASE(const tn_request *request, tn_writer *answer)
-{
-    return refused(request, answer);
 }

@@ -58,12 +58,20 @@ bool tn_cbor_skip(tn_cbor *reader, tn_source *item);
 bool tn_cbor_ended(const tn_cbor *reader);
 
 /* A writer into memory. What does not fit is counted but not written: `length` beyond `room` says how much it would
- * be. */
+ * be. Without `bytes` it only counts; with a room, too, it writes what tn_out_begin() has begun. */
 typedef struct {
     uint8_t *bytes;
     uint32_t room;
     uint32_t length;
 } tn_writer;
+
+/* A head of this kind (tn_cbor_kind), and a byte as it is: what is open at its end begins with TN_CBOR_OPEN_MAP or
+ * TN_CBOR_OPEN_ARRAY, and ends with TN_CBOR_CLOSE. Answers on the serial line may have that, documents never. */
+#define TN_CBOR_OPEN_ARRAY 0x9Fu
+#define TN_CBOR_OPEN_MAP 0xBFu
+#define TN_CBOR_CLOSE 0xFFu
+void tn_put_head(tn_writer *to, uint32_t kind, uint64_t value);
+void tn_put_byte(tn_writer *to, uint32_t byte);
 
 void tn_put_uint(tn_writer *to, uint64_t value);
 void tn_put_int(tn_writer *to, int64_t value);

@@ -4,179 +4,109 @@
 #include "smp.h"
 
 #define AROUND 4u /* bytes of length and CRC */
-#define LINE_CHARACTERS ((TN_SMP_LINE_BYTES - 3u) / 4u * 4u)
+#define LINE_BYTES ((TN_SMP_LINE_BYTES - 3u) / 4u * 3u)
 #define PAD 64u
-#define NONE 0xFFu
 
 typedef enum { OUTSIDE, INSIDE, BETWEEN } place; /* of a frame: before any, in a line of it, behind one of its lines */
 
+uint8_t tn_frame[TN_SMP_BUFFER_BYTES];
+
 static struct {
-    uint8_t bytes[TN_SMP_BUFFER_BYTES];
-    uint32_t count, quad, characters, pads;
+    uint32_t count, quad, characters;
     uint8_t place, last; /* the byte before */
+    bool padded;
 } in;
 
-static uint8_t value_of(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return (uint8_t)(c - 'A');
-    }
-    if (c >= 'a' && c <= 'z') {
-        return (uint8_t)(c - 'a' + 26);
-    }
-    if (c >= '0' && c <= '9') {
-        return (uint8_t)(c - '0' + 52);
-    }
-    return c == '+' ? 62u : c == '/' ? 63u : c == '=' ? PAD : NONE;
-}
-
-static void begin(void)
-{
-    in.count = 0;
-    in.quad = 0;
-    in.characters = 0;
-    in.pads = 0;
-    in.place = INSIDE;
-}
+/* Values of base64, and what fills it up. */
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
 /* Take one character of base64; false: this cannot become a frame. */
 static bool character(uint8_t c)
 {
-    uint8_t value = value_of(c);
-    if (value == NONE || (in.pads > 0u && value != PAD)) {
-        return false;
+    uint32_t value = 0, behind = in.characters % 4u;
+    while (value <= PAD && letters[value] != (char)c) {
+        value++;
     }
-    in.pads += value == PAD ? 1u : 0u;
-    in.quad = in.quad << 6 | (value & 63u);
     in.characters++;
-    if (in.characters % 4u != 0u) {
-        return value != PAD || in.characters % 4u == 3u;
+    if (value >= PAD) {
+        in.padded = true;
+        return value == PAD && behind >= 2u;
     }
-    uint32_t count = 3u - in.pads;
-    if (in.count + count > sizeof(in.bytes)) {
+    if (in.padded || (behind > 0u && in.count == sizeof(tn_frame))) {
         return false;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        in.bytes[in.count++] = (uint8_t)(in.quad >> (16u - 8u * i));
+    in.quad = in.quad << 6 | value;
+    if (behind > 0u) {
+        tn_frame[in.count++] = (uint8_t)(in.quad >> (6u - 2u * behind));
     }
-    in.quad = 0;
     return true;
 }
 
 static uint32_t length_of(void)
 {
-    return (uint32_t)in.bytes[0] << 8 | in.bytes[1];
+    return (uint32_t)tn_frame[0] << 8 | tn_frame[1];
 }
 
 /* Whether all of the message is there. */
 static bool is_whole(void)
 {
-    uint32_t length;
-    if (in.characters % 4u != 0u || in.count < AROUND) {
-        return false;
-    }
-    length = length_of();
-    return in.count == length + 2u && length >= 2u;
+    return in.characters % 4u == 0u && in.count >= AROUND && in.count == length_of() + 2u;
 }
 
-static bool ends(void)
+/* A line's end leaves whole groups of characters behind, or ends what was broken. */
+static void end_line(uint8_t last, uint8_t byte)
 {
-    uint32_t length = length_of();
-    uint16_t crc = tn_crc16(0, in.bytes + 2, length - 2u);
-    in.place = OUTSIDE;
-    return in.bytes[length] == (uint8_t)(crc >> 8) && in.bytes[length + 1u] == (uint8_t)crc;
+    if (in.place == INSIDE) {
+        in.place = in.characters % 4u == 0u && in.characters > 0u ? BETWEEN : OUTSIDE;
+    } else if (last == '\n' && byte == '\n') { /* a line feed alone */
+        in.place = OUTSIDE;
+    }
 }
 
-bool tn_frame_byte(uint8_t byte)
+uint32_t tn_frame_byte(uint8_t byte)
 {
     uint8_t last = in.last;
     in.last = byte;
-    if (last == 0x06u && byte == 0x09u) {
-        begin();
-        return false;
-    }
-    if (last == 0x04u && byte == 0x14u) {
-        in.place = in.place == OUTSIDE ? OUTSIDE : INSIDE;
-        return false;
-    }
     if (byte == '\n' || byte == '\r') {
-        if (in.place == INSIDE) {
-            in.place = in.characters % 4u == 0u && in.characters > 0u ? BETWEEN : OUTSIDE;
-        } else if (last == '\n' && byte == '\n') { /* a line feed alone ends what was broken before it */
+        end_line(last, byte);
+    } else if (last == 0x06u && byte == 0x09u) {
+        in.count = 0;
+        in.characters = 0;
+        in.padded = false;
+        in.place = INSIDE;
+    } else if (last == 0x04u && byte == 0x14u) {
+        in.place = in.place == OUTSIDE ? OUTSIDE : INSIDE;
+    } else if (in.place == INSIDE && byte != 0x06u && byte != 0x04u) {
+        in.place = character(byte) ? INSIDE : OUTSIDE;
+        if (in.place == INSIDE && is_whole()) {
             in.place = OUTSIDE;
+            /* The CRC of what ends with its own CRC is 0. */
+            return tn_crc16(0, TN_MESSAGE, length_of()) == 0u ? length_of() - 2u : 0u;
         }
-        return false;
     }
-    if (in.place != INSIDE || byte == 0x06u || byte == 0x04u) {
-        return false;
-    }
-    if (!character(byte)) {
-        in.place = OUTSIDE;
-        return false;
-    }
-    return is_whole() && ends();
+    return 0;
 }
 
-tn_source tn_frame_message(void)
+void tn_frame_send(uint32_t length)
 {
-    return tn_in_memory(in.bytes + 2, in.count - AROUND);
-}
-
-/* One line that goes out. */
-typedef struct {
-    uint8_t bytes[TN_SMP_LINE_BYTES];
-    uint32_t length, held, quad;
-    bool first;
-} out_line;
-
-static void send_line(out_line *line)
-{
-    if (line->length > 2u) {
-        line->bytes[line->length++] = '\n';
-        port_uart_write(line->bytes, line->length);
-        line->first = false;
+    uint32_t crc = tn_crc16(0, TN_MESSAGE, length), total = length + AROUND;
+    tn_frame[0] = (uint8_t)((length + 2u) >> 8);
+    tn_frame[1] = (uint8_t)(length + 2u);
+    TN_MESSAGE[length] = (uint8_t)(crc >> 8);
+    TN_MESSAGE[length + 1u] = (uint8_t)crc;
+    for (uint32_t at = 0; at < total; at += 3u) {
+        uint32_t quad = 0;
+        uint8_t out[4];
+        if (at % LINE_BYTES == 0u) {
+            port_uart_write((const uint8_t *)(at == 0u ? "\x06\x09" : "\n\x04\x14"), at == 0u ? 2u : 3u);
+        }
+        for (uint32_t i = 0; i < 3u; i++) {
+            quad = quad << 8 | (at + i < total ? tn_frame[at + i] : 0u);
+        }
+        for (uint32_t i = 0; i < 4u; i++) {
+            out[i] = (uint8_t)letters[at + i <= total ? quad >> (18u - 6u * i) & 63u : PAD];
+        }
+        port_uart_write(out, 4);
     }
-    line->bytes[0] = line->first ? 0x06u : 0x04u;
-    line->bytes[1] = line->first ? 0x09u : 0x14u;
-    line->length = 2;
-}
-
-static void put_quad(out_line *line, uint32_t count)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    if (line->length >= 2u + LINE_CHARACTERS) {
-        send_line(line);
-    }
-    for (uint32_t i = 0; i < 4u; i++) {
-        line->bytes[line->length++] = i <= count ? (uint8_t)letters[(line->quad >> (18u - 6u * i)) & 63u] : (uint8_t)'=';
-    }
-    line->held = 0;
-    line->quad = 0;
-}
-
-static void put_byte(out_line *line, uint8_t byte)
-{
-    line->quad |= (uint32_t)byte << (16u - 8u * line->held);
-    line->held++;
-    if (line->held == 3u) {
-        put_quad(line, 3);
-    }
-}
-
-void tn_frame_send(const uint8_t *message, uint32_t length)
-{
-    out_line line = {{0}, 0, 0, 0, true};
-    uint16_t crc = tn_crc16(0, message, length);
-    send_line(&line);
-    put_byte(&line, (uint8_t)((length + 2u) >> 8));
-    put_byte(&line, (uint8_t)(length + 2u));
-    for (uint32_t i = 0; i < length; i++) {
-        put_byte(&line, message[i]);
-    }
-    put_byte(&line, (uint8_t)(crc >> 8));
-    put_byte(&line, (uint8_t)crc);
-    if (line.held > 0u) {
-        put_quad(&line, line.held);
-    }
-    send_line(&line);
+    port_uart_write((const uint8_t *)"\n", 1);
 }

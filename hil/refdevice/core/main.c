@@ -35,21 +35,14 @@ void tn_start(void)
     tn_console(alive ? "tocsin: ready" : "tocsin: waits for its maker (provision root and key, then reset)");
 }
 
-void tn_restart(void)
-{
-#ifdef TN_TEST_BUILD
-    tn_provision_apply();
-#endif
-    port_reset();
-}
-
 void tn_round(void)
 {
     uint8_t bytes[32];
     uint32_t count = port_uart_read(bytes, sizeof(bytes));
     for (uint32_t i = 0; i < count; i++) {
-        if (tn_frame_byte(bytes[i])) {
-            tn_serve(tn_frame_message());
+        uint32_t length = tn_frame_byte(bytes[i]);
+        if (length > 0u) {
+            tn_serve(length);
         }
     }
     if (alive && port_time_ms() - ticked >= TICK_MS) {

@@ -9,313 +9,315 @@
 #define TN_HARDWARE "refdevice"
 #endif
 #define LINE_BYTES 240u
-#define LENGTH_BYTES 3u /* of the head of a byte string or array that fits an answer */
+#define LENGTH_BYTES 3u /* of the head of a byte string that fits an answer */
 
-#define NAME(NAME, number) {number, #NAME},
-static const struct {
-    uint8_t number;
-    const char *name;
-} reasons[] = {TN_REASONS(NAME)};
-
-static const char *name_of(uint32_t reason)
-{
-    for (uint32_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (reasons[i].number == reason) {
-            return reasons[i].name;
-        }
-    }
-    return "";
-}
-
-static void put_words(tn_writer *to, const char *key, const char *words)
-{
-    tn_put_text(to, key);
-    tn_put_text(to, words);
-}
-
-static void put_number(tn_writer *to, const char *key, uint64_t number)
-{
-    tn_put_text(to, key);
-    tn_put_uint(to, number);
-}
-
-static void put_bytes(tn_writer *to, const char *key, const uint8_t *bytes, uint32_t length)
-{
-    tn_put_text(to, key);
-    tn_put_bytes(to, bytes, length);
-}
+/* A row of what is given with a table. */
+#define GIVEN(name, way, value) {TN_NAME_##name, way, TN_OF_ARGUMENT, value}
 
 /* -- who and what -- */
 
-int tn_on_NOTIFIER_INFO(const tn_request *request, tn_writer *answer)
+typedef struct {
+    const char *hardware, *firmware;
+} described;
+
+static const tn_row rows_of_info[] = {
+    TN_ROW_NUMBER_IS(TN_NAME_proto, PROTOCOL),
+    {TN_NAME_id, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, id)},
+    {TN_NAME_class, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, product)},
+    GIVEN(hw, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, described, hardware)),
+    GIVEN(fw, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, described, firmware)),
+    TN_ROW_NUMBER_IS(TN_NAME_max, TN_MESSAGE_BYTES_MAX),
+    {TN_NAME_boot, TN_ALWAYS, TN_OF_NOW, TN_ROW_BYTES(tn_session, boot)},
+    TN_ROW_BYTE_IS(TN_NAME_algs, TN_CBOR_ARRAY << 5 | 1u),
+    TN_ROW_BYTE_IS(0, TN_CBOR_NINT << 5 | (-1 - TN_ALG_ED25519)),
+    TN_ROW_BYTE_IS(TN_NAME_caps, TN_CBOR_OPEN_ARRAY),
+    TN_ROW_END,
+};
+
+int tn_on_info(tn_request *request, tn_writer *answer)
 {
+#define NAMED(NAME, handler) TOCSIN_SMP_##NAME##_NAME "\0"
+    static const char caps[] = TN_HANDLES_NOTIFIER(NAMED);
     char version[TN_VERSION_ROOM];
-    uint32_t count = 0;
+    described board = {TN_HARDWARE, tn_now.measured ? tn_version(version, tn_now.installed, '+') : "none"};
     const tn_topic *open = tn_out_topic();
     (void)request;
-    tn_put_map(answer, 10);
-    put_number(answer, "proto", PROTOCOL);
-    put_words(answer, "id", tn_maker.id);
-    put_words(answer, "class", tn_maker.product);
-    put_words(answer, "hw", TN_HARDWARE);
-    put_words(answer, "fw", tn_now.measured ? tn_version(version, tn_now.installed, '+') : "none");
-    tn_put_text(answer, "algs");
-    tn_put_array(answer, 1);
-    tn_put_int(answer, TN_ALG_ED25519);
-    put_number(answer, "max", TN_MESSAGE_BYTES_MAX);
-    while (tn_command_name(count) != NULL) {
-        count++;
+    (void)tn_put_rows(answer, rows_of_info, &board);
+    for (const char *name = caps; *name != '\0'; name += tn_length(name) + 1u) {
+        tn_put_text(answer, name);
     }
-    tn_put_text(answer, "caps");
-    tn_put_array(answer, count);
-    for (uint32_t i = 0; i < count; i++) {
-        tn_put_text(answer, tn_command_name(i));
-    }
-    tn_put_text(answer, "filters");
-    tn_put_array(answer, TN_TOPIC_FILTERS + (tn_fetch_open() ? 1u : 0u));
+    tn_put_byte(answer, TN_CBOR_CLOSE);
+    tn_put_name(answer, TN_NAME_filters);
+    tn_put_byte(answer, TN_CBOR_OPEN_ARRAY);
     for (uint32_t kind = 0; kind < TN_TOPIC_FILTERS; kind++) {
         tn_put_topic(answer, kind, tn_maker.language, "+", true);
     }
     if (tn_fetch_open()) {
         tn_put_topic(answer, open->kind, open->language, open->name, true);
     }
-    put_bytes(answer, "boot", tn_now.boot, sizeof(tn_now.boot));
+    tn_put_byte(answer, TN_CBOR_CLOSE);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_NOTIFIER_CLOCK(const tn_request *request, tn_writer *answer)
+int tn_on_clock(tn_request *request, tn_writer *answer)
 {
     (void)request;
     tn_begin();
-    tn_put_map(answer, 1);
-    put_number(answer, "utc", tn_now.now);
+    tn_put_name(answer, TN_NAME_utc);
+    tn_put_uint(answer, tn_now.now);
     return TOCSIN_SMP_RC_OK;
 }
 
-static void put_floors(tn_writer *to)
-{
-    static const struct {
-        const char *word;
-        uint8_t type;
-    } kinds[] = {{"catalogue", TN_FLOOR_CATALOGUE}, {"timestamp", TN_FLOOR_TIMESTAMP}, {"offer", TN_FLOOR_OFFER}};
-    const tn_floor *floors[3];
-    uint32_t count = 3;
-    for (uint32_t i = 0; i < 3u; i++) {
-        tn_floor_type type = (tn_floor_type)kinds[i].type;
-        floors[i] = tn_trust_floor(type, type == TN_FLOOR_OFFER ? tn_maker.id : tn_maker.product);
-        count += floors[i] != NULL ? 1u : 0u;
-    }
-    tn_put_text(to, "floors");
-    tn_put_map(to, count);
-    put_number(to, "counter", tn_stored.security_counter);
-    put_number(to, "patch", tn_stored.patch_floor);
-    put_number(to, "root", tn_trust_root()->version);
-    for (uint32_t i = 0; i < 3u; i++) {
-        if (floors[i] != NULL) {
-            put_number(to, kinds[i].word, floors[i]->version);
-        }
-    }
-}
+/* -- what is stored -- */
 
-/* What of the lists is left out where not all fits: so many of their first entries. */
-typedef struct {
-    uint32_t kids, patches, notices;
-} cut;
+typedef enum { KIDS, PATCHES, NOTICES, LISTS } list;
 
-static uint32_t put_lists(tn_writer *to, const cut *without)
+static const tn_row rows_of_patch[] = {
+    TN_ROW_BYTE_IS(0, TN_CBOR_OPEN_MAP),
+    GIVEN(digest, TN_ALWAYS, TN_ROW_AS(TN_ROW_BYTES_8, tn_patch_track, digest)),
+    GIVEN(sequence, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, sequence)),
+    GIVEN(state, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, state)),
+    GIVEN(reason, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, reason)),
+    TN_ROW_BYTE_IS(0, TN_CBOR_CLOSE),
+    TN_ROW_END,
+};
+
+static const tn_row rows_of_notice[] = {
+    TN_ROW_BYTE_IS(0, TN_CBOR_OPEN_MAP),
+    GIVEN(id, TN_ALWAYS, TN_ROW_AS(TN_ROW_TEXT, tn_notice_track, id)),
+    GIVEN(revision, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, revision)),
+    GIVEN(state, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, state)),
+    GIVEN(reason, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, reason)),
+    GIVEN(confirmed, TN_ALWAYS, TN_ROW_AS(TN_ROW_FLAG_64, tn_notice_track, confirmed)),
+    TN_ROW_BYTE_IS(0, TN_CBOR_CLOSE),
+    TN_ROW_END,
+};
+
+static const tn_row rows_of_kid[] = {
+    {0, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_BYTES_8, 0},
+    TN_ROW_END,
+};
+
+/* Write one entry of a list, unless it is left out; false: there is nothing in its place. */
+static bool put_entry(tn_writer *to, uint32_t which, uint32_t number, bool left_out)
 {
     uint8_t kid[TN_HASH];
-    uint32_t keys = tn_trust_root()->key_count, before = to->length, here = 0;
-    tn_put_text(to, "kids");
-    tn_put_array(to, keys > without->kids ? keys - without->kids : 0u);
-    for (uint32_t i = without->kids; i < keys; i++) {
-        tn_root_thumbprint(tn_trust_root(), i, kid);
-        tn_put_bytes(to, kid, 8);
+    const tn_row *rows = rows_of_kid;
+    const void *entry = kid;
+    bool here = which == KIDS && number < tn_trust_root()->key_count;
+    if (which == PATCHES && number < TN_PATCHES_MAX) {
+        rows = rows_of_patch;
+        entry = &tn_stored.patches[number];
+        here = tn_stored.patches[number].here;
     }
-    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
-        here += tn_stored.patches[i].here ? 1u : 0u;
+    if (which == NOTICES && number < TN_NOTICES_MAX) {
+        rows = rows_of_notice;
+        entry = &tn_stored.notices[number];
+        here = tn_stored.notices[number].id[0] != '\0';
     }
-    tn_put_text(to, "patches");
-    tn_put_array(to, here > without->patches ? here - without->patches : 0u);
-    for (uint32_t i = 0, left = without->patches; i < TN_PATCHES_MAX; i++) {
-        const tn_patch_track *track = &tn_stored.patches[i];
-        if (track->here && (left == 0u || left-- == 0u)) {
-            tn_put_map(to, 4);
-            put_bytes(to, "digest", track->digest, 8);
-            put_number(to, "sequence", track->sequence);
-            put_number(to, "state", track->state);
-            put_number(to, "reason", track->reason);
+    if (here && !left_out) {
+        if (which == KIDS) {
+            tn_root_thumbprint(tn_trust_root(), number, kid);
         }
+        (void)tn_put_rows(to, rows, entry);
     }
-    here = 0;
-    for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
-        here += tn_stored.notices[i].id[0] != '\0' ? 1u : 0u;
-    }
-    tn_put_text(to, "notices");
-    tn_put_array(to, here > without->notices ? here - without->notices : 0u);
-    for (uint32_t i = 0, left = without->notices; i < TN_NOTICES_MAX; i++) {
-        const tn_notice_track *track = &tn_stored.notices[i];
-        if (track->id[0] != '\0' && (left == 0u || left-- == 0u)) {
-            tn_put_map(to, 5);
-            put_words(to, "id", track->id);
-            put_number(to, "revision", track->revision);
-            put_number(to, "state", track->state);
-            put_number(to, "reason", track->reason);
-            tn_put_text(to, "confirmed");
-            tn_put_bool(to, track->confirmed != 0u);
-        }
-    }
-    return to->length - before;
+    return here;
 }
 
-int tn_on_NOTIFIER_STATE(const tn_request *request, tn_writer *answer)
+/* The lists, without so many of their first entries. */
+static void put_lists(tn_writer *to, uint32_t without)
+{
+    static const uint8_t names[LISTS] = {TN_NAME_kids, TN_NAME_patches, TN_NAME_notices};
+    for (uint32_t which = 0; which < LISTS; which++) {
+        tn_put_name(to, names[which]);
+        tn_put_byte(to, TN_CBOR_OPEN_ARRAY);
+        for (uint32_t i = 0; i < TN_KEYS_MAX; i++) {
+            if (put_entry(to, which, i, without > 0u) && without > 0u) {
+                without--;
+            }
+        }
+        tn_put_byte(to, TN_CBOR_CLOSE);
+    }
+}
+
+typedef struct {
+    const char *cause, *pending;
+    const uint64_t *root, *catalogue, *timestamp, *offer;
+    uint32_t writes;
+} standing;
+
+static const tn_row rows_of_state[] = {
+    {TN_NAME_boot, TN_ALWAYS, TN_OF_NOW, TN_ROW_BYTES(tn_session, boot)},
+    {TN_NAME_epoch, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, boot_epoch)},
+    GIVEN(cause, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, standing, cause)),
+    {TN_NAME_slot, TN_ALWAYS, TN_OF_NOW, TN_ROW_NUMBER(tn_session, slot)},
+    {TN_NAME_installed, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_VERSION, tn_session, installed)},
+    GIVEN(pending, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, standing, pending)),
+    GIVEN(root, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, root)),
+    {TN_NAME_journal, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, journal_count)},
+    {TN_NAME_head, TN_ALWAYS, TN_OF_STORED, TN_ROW_BYTES(tn_state, journal_head)},
+    GIVEN(writes, TN_ALWAYS, TN_ROW_NUMBER(standing, writes)),
+    TN_ROW_BYTE_IS(TN_NAME_floors, TN_CBOR_OPEN_MAP),
+    {TN_NAME_counter, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, security_counter)},
+    {TN_NAME_patch, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, patch_floor)},
+    GIVEN(root, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, root)),
+    GIVEN(catalogue, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, catalogue)),
+    GIVEN(timestamp, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, timestamp)),
+    GIVEN(offer, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, offer)),
+    TN_ROW_BYTE_IS(0, TN_CBOR_CLOSE),
+    TN_ROW_END,
+};
+
+static const uint64_t *floor_of(tn_floor_type type, const char *name)
+{
+    const tn_floor *floor = tn_trust_floor(type, name);
+    return floor != NULL ? &floor->version : NULL;
+}
+
+int tn_on_state(tn_request *request, tn_writer *answer)
 {
     char words[TN_VERSION_ROOM];
-    tn_boot_record record = *tn_boot();
+    const tn_boot_record *record = tn_boot();
     tn_image image;
-    cut without = {0, 0, 0};
-    bool pending = record.has_trial && !record.tried;
-    tn_put_map(answer, pending ? 14u : 13u);
-    put_bytes(answer, "boot", tn_now.boot, sizeof(tn_now.boot));
-    put_number(answer, "epoch", tn_stored.boot_epoch);
-    put_words(answer, "cause", tn_now.slot == record.trial && record.has_trial ? "update"
-                               : port_was_reset()                             ? "reset"
-                                                                              : "power-on");
-    put_number(answer, "slot", tn_now.slot);
-    put_words(answer, "installed", tn_version(words, tn_now.installed, '+'));
-    if (pending) {
-        bool whole = tn_image_read(record.trial, 0, &image) == TN_OK;
-        put_words(answer, "pending", whole ? tn_version(words, image.version, '+') : "none");
+    standing now;
+    (void)request;
+    now.cause = record->has_trial && tn_now.slot == record->trial ? "update" : port_was_reset() ? "reset" : "power-on";
+    now.pending = NULL;
+    if (record->has_trial && !record->tried) {
+        now.pending = tn_image_read(record->trial, 0, &image) == TN_OK ? tn_version(words, image.version, '+') : "none";
     }
-    put_floors(answer);
-    put_number(answer, "root", tn_trust_root()->version);
-    put_number(answer, "journal", tn_stored.journal_count);
-    put_bytes(answer, "head", tn_stored.journal_head, TN_HASH);
-    put_number(answer, "writes", tn_store_writes());
-    uint32_t keys = tn_trust_root()->key_count, room = request->room - answer->length;
-    tn_writer counter = {NULL, 0, 0};
-    while (put_lists(&counter, &without) > room && without.notices < TN_NOTICES_MAX) {
-        without.notices += without.kids == keys && without.patches == TN_PATCHES_MAX ? 1u : 0u;
-        without.patches += without.kids == keys && without.patches < TN_PATCHES_MAX ? 1u : 0u;
-        without.kids += without.kids < keys ? 1u : 0u;
-    }
-    (void)put_lists(answer, &without);
+    now.root = &tn_trust_root()->version;
+    now.catalogue = floor_of(TN_FLOOR_CATALOGUE, tn_maker.product);
+    now.timestamp = floor_of(TN_FLOOR_TIMESTAMP, tn_maker.product);
+    now.offer = floor_of(TN_FLOOR_OFFER, tn_maker.id);
+    now.writes = tn_store_writes();
+    (void)tn_put_rows(answer, rows_of_state, &now);
+    uint32_t before = answer->length, without = 0;
+    do {
+        answer->length = before;
+        put_lists(answer, without);
+        without++;
+    } while (answer->length > answer->room && without <= TN_KEYS_MAX + TN_PATCHES_MAX + TN_NOTICES_MAX);
     return TOCSIN_SMP_RC_OK;
 }
 
 /* -- messages in and out -- */
 
-static int say_verdict(tn_writer *answer, uint32_t reason, const char *words)
+/* The names of reasons stand one behind the other, in the order of their numbers. */
+static const char *name_of(uint32_t reason)
 {
-    tn_put_map(answer, words[0] != '\0' ? 3u : 2u);
-    put_number(answer, "verdict", reason);
-    put_words(answer, "name", name_of(reason));
-    if (words[0] != '\0') {
-        put_words(answer, "text", words);
+#define NUMBER(NAME, number) number,
+#define WORDS(NAME, number) #NAME "\0"
+    static const uint8_t numbers[] = {TN_REASONS(NUMBER)};
+    static const char names[] = TN_REASONS(WORDS);
+    const char *name = names;
+    for (const uint8_t *number = numbers; *number != reason; number++) {
+        name += tn_length(name) + 1u;
+    }
+    return name;
+}
+
+int tn_on_submit(tn_request *request, tn_writer *answer)
+{
+    static const tn_row said[] = {
+        {TN_NAME_text, TN_UNLESS_EMPTY, TN_OF_NOW, TN_ROW_AS(TN_ROW_TEXT, tn_session, words)},
+        TN_ROW_END,
+    };
+    if (!request->again) {
+        tn_source data = tn_staged(tn_string(request->fields[TOCSIN_SMP_NOTIFIER_SUBMIT_AT_SHA]));
+        if (data.length == 0u) {
+            return TOCSIN_SMP_RC_ENOENT;
+        }
+        request->verdict =
+            (uint32_t)tn_agent_receive(tn_string(request->fields[TOCSIN_SMP_NOTIFIER_SUBMIT_AT_TOPIC]), data);
+    }
+    tn_put_named(answer, TN_NAME_verdict, request->verdict);
+    tn_put_name(answer, TN_NAME_name);
+    tn_put_text(answer, name_of(request->verdict));
+    if (!request->again && request->verdict != TN_OK) {
+        (void)tn_put_rows(answer, said, request);
     }
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_NOTIFIER_SUBMIT(const tn_request *request, tn_writer *answer)
+int tn_on_report(tn_request *request, tn_writer *answer)
 {
-    uint32_t verdict;
-    if (tn_was_done(request, &verdict)) {
-        return say_verdict(answer, verdict, "");
-    }
-    tn_source data = tn_staged(tn_field_bytes(request, "sha"));
-    if (data.length == 0u) {
-        return TOCSIN_SMP_RC_ENOENT;
-    }
-    verdict = (uint32_t)tn_agent_receive(tn_field_bytes(request, "topic"), data);
-    tn_done(request, verdict);
-    return say_verdict(answer, verdict, verdict != TN_OK ? tn_now.words : "");
-}
-
-int tn_on_NOTIFIER_REPORT(const tn_request *request, tn_writer *answer)
-{
-    uint64_t off = tn_field_uint(request, "off", 0), ack = tn_field_uint(request, "ack", 0);
-    uint8_t piece[64];
-    tn_out_acknowledge(ack < UINT32_MAX ? (uint32_t)ack : UINT32_MAX);
+    uint32_t off = tn_number_of(request->fields[TOCSIN_SMP_NOTIFIER_REPORT_AT_OFF]);
+    tn_out_acknowledge(tn_number_of(request->fields[TOCSIN_SMP_NOTIFIER_REPORT_AT_ACK]));
     const tn_out *head = tn_out_head();
     if (head == NULL) {
-        tn_put_map(answer, 0);
         return TOCSIN_SMP_RC_OK;
     }
     if (off > head->data.length) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    tn_put_map(answer, 6);
-    put_number(answer, "number", head->number);
-    put_number(answer, "kind", head->kind);
-    tn_put_text(answer, "topic");
+    tn_put_named(answer, TN_NAME_number, head->number);
+    tn_put_named(answer, TN_NAME_kind, head->kind);
+    tn_put_named(answer, TN_NAME_len, head->data.length);
+    tn_put_named(answer, TN_NAME_off, off);
+    tn_put_name(answer, TN_NAME_topic);
     tn_put_topic(answer, head->topic, tn_out_topic()->language, tn_out_topic()->name, true);
-    put_number(answer, "len", head->data.length);
-    put_number(answer, "off", off);
-    tn_put_text(answer, "data");
-    uint32_t left = head->data.length - (uint32_t)off;
-    uint32_t room = request->room > answer->length + LENGTH_BYTES ? request->room - answer->length - LENGTH_BYTES : 0u;
-    left = left < room ? left : room;
-    tn_put_bytes_head(answer, left);
-    for (uint32_t done = 0; done < left; done += (uint32_t)sizeof(piece)) {
-        uint32_t count = left - done < sizeof(piece) ? left - done : (uint32_t)sizeof(piece);
-        tn_read(head->data, (uint32_t)off + done, piece, count);
-        tn_put_raw(answer, piece, count);
-    }
+    tn_put_name(answer, TN_NAME_data);
+    uint32_t left = head->data.length - off, used = answer->length + LENGTH_BYTES;
+    uint32_t room = answer->room > used ? answer->room - used : 0u;
+    tn_put_bytes(answer, head->data.bytes + off, left < room ? left : room);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_NOTIFIER_CARRIER(const tn_request *request, tn_writer *answer)
+int tn_on_carrier(tn_request *request, tn_writer *answer)
 {
-    tn_cbor value;
-    uint32_t verdict;
-    bool up = false;
-    if (!tn_was_done(request, &verdict)) {
-        (void)tn_field(request, "up", &value);
-        (void)tn_cbor_bool(&value, &up);
-        tn_agent_connected(up);
-        tn_done(request, 0);
+    (void)answer;
+    if (!request->again) {
+        tn_agent_connected(tn_is_true(request->fields[TOCSIN_SMP_NOTIFIER_CARRIER_AT_UP]));
     }
-    tn_put_map(answer, 0);
     return TOCSIN_SMP_RC_OK;
 }
 
 /* -- what the owner sees -- */
 
-int tn_on_NOTIFIER_NOTICE(const tn_request *request, tn_writer *answer)
+static const tn_row rows_of_shown[] = {
+    GIVEN(severity, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, tn_shown, severity)),
+    GIVEN(confirmed, TN_ALWAYS, TN_ROW_AS(TN_ROW_FLAG, tn_shown, confirmed)),
+    TN_ROW_END,
+};
+
+static const tn_row rows_of_its_track[] = {
+    GIVEN(id, TN_ALWAYS, TN_ROW_AS(TN_ROW_TEXT, tn_notice_track, id)),
+    GIVEN(revision, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, revision)),
+    GIVEN(language, TN_ALWAYS, TN_ROW_AS(TN_ROW_TEXT, tn_notice_track, language)),
+    TN_ROW_END,
+};
+
+int tn_on_notice(tn_request *request, tn_writer *answer)
 {
-    char line[LINE_BYTES], version[TN_VERSION_ROOM];
+    char words[LINE_BYTES];
     const tn_shown *shown = tn_screen_shown();
     const tn_patch_track *asking = tn_patches_asking();
-    uint32_t count = shown != NULL ? shown->count : 0u, fits = 0, used;
-    uint64_t off = tn_field_uint(request, "off", 0);
+    uint32_t count = shown != NULL ? shown->count : 0u;
+    uint32_t off = tn_number_of(request->fields[TOCSIN_SMP_NOTIFIER_NOTICE_AT_OFF]);
     if (off > count) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    tn_put_map(answer, 3u + (shown != NULL ? 5u : 0u) + (asking != NULL ? 1u : 0u));
-    put_number(answer, "count", count);
-    put_number(answer, "off", off);
+    tn_put_named(answer, TN_NAME_count, count);
+    tn_put_named(answer, TN_NAME_off, off);
     if (shown != NULL) {
-        put_words(answer, "id", shown->track->id);
-        put_number(answer, "revision", shown->track->revision);
-        put_words(answer, "severity", shown->severity);
-        put_words(answer, "language", shown->track->language);
-        tn_put_text(answer, "confirmed");
-        tn_put_bool(answer, shown->confirmed);
+        (void)tn_put_rows(answer, rows_of_shown, shown);
+        (void)tn_put_rows(answer, rows_of_its_track, shown->track);
     }
     if (asking != NULL) {
-        put_words(answer, "asks", asking->has_version ? tn_version(version, asking->version, '+') : "");
+        tn_put_name(answer, TN_NAME_asks);
+        tn_put_text(answer, asking->has_version ? tn_version(words, asking->version, '+') : "");
     }
-    tn_put_text(answer, "lines");
-    used = answer->length + LENGTH_BYTES;
-    for (uint32_t i = (uint32_t)off; i < count; i++, fits++) {
-        used += tn_screen_line(i, line, sizeof(line)) + LENGTH_BYTES;
-        if (used > request->room) {
+    tn_put_name(answer, TN_NAME_lines);
+    tn_put_byte(answer, TN_CBOR_OPEN_ARRAY);
+    for (; off < count; off++) {
+        uint32_t before = answer->length;
+        tn_put_text_of(answer, words, tn_screen_line(off, words, sizeof(words)));
+        if (answer->length >= answer->room) {
+            answer->length = before; /* it did not fit */
             break;
         }
     }
-    tn_put_array(answer, fits);
-    for (uint32_t i = (uint32_t)off; i < off + fits; i++) {
-        tn_put_text_of(answer, line, tn_screen_line(i, line, sizeof(line)));
-    }
+    tn_put_byte(answer, TN_CBOR_CLOSE);
     return TOCSIN_SMP_RC_OK;
 }

@@ -14,30 +14,20 @@ static struct {
     tn_version_part number[4];
 } next;
 
-/* Answer with nothing, now or because it was answered already. */
-static int acted(const tn_request *request, tn_writer *answer, int rc)
+static bool is(tn_item text, const char *words)
 {
-    if (rc == TOCSIN_SMP_RC_OK) {
-        tn_done(request, 0);
-        tn_put_map(answer, 0);
-    }
-    return rc;
+    return tn_same(tn_string(text), tn_bytes_of(words));
 }
 
-static bool again(const tn_request *request, tn_writer *answer)
-{
-    uint32_t verdict;
-    if (!tn_was_done(request, &verdict)) {
-        return false;
-    }
-    tn_put_map(answer, 0);
-    return true;
-}
-
-static int press(const tn_request *request)
+int tn_on_press(tn_request *request, tn_writer *answer)
 {
     static const char *const answers[] = {"yes", "later", "no"};
-    if (tn_field_is(request, "button", "acknowledge")) {
+    tn_item button = request->fields[TOCSIN_SMP_NOTIFIER_PRESS_AT_BUTTON];
+    (void)answer;
+    if (request->again) {
+        return TOCSIN_SMP_RC_OK;
+    }
+    if (is(button, "acknowledge")) {
         if (tn_screen_shown() == NULL) {
             return TOCSIN_SMP_RC_EBADSTATE;
         }
@@ -45,45 +35,42 @@ static int press(const tn_request *request)
         return TOCSIN_SMP_RC_OK;
     }
     for (uint32_t i = 0; i < 3u; i++) {
-        if (tn_field_is(request, "button", answers[i])) {
+        if (is(button, answers[i])) {
             return tn_agent_consent(answers[i]) == TN_OK ? TOCSIN_SMP_RC_OK : TOCSIN_SMP_RC_EBADSTATE;
         }
     }
     return TOCSIN_SMP_RC_EINVAL;
 }
 
-int tn_on_NOTIFIER_PRESS(const tn_request *request, tn_writer *answer)
-{
-    return again(request, answer) ? TOCSIN_SMP_RC_OK : acted(request, answer, press(request));
-}
-
-int tn_on_NOTIFIER_FAULT(const tn_request *request, tn_writer *answer)
+int tn_on_fault(tn_request *request, tn_writer *answer)
 {
     static const char *const whens[] = {"before", "torn", "after"};
-    uint64_t at = tn_field_uint(request, "at", 0);
-    if (again(request, answer)) {
+    uint64_t at = tn_value(request->fields[TOCSIN_SMP_NOTIFIER_FAULT_AT_AT]);
+    (void)answer;
+    if (request->again) {
         return TOCSIN_SMP_RC_OK;
     }
     for (uint32_t i = 0; i < 3u; i++) {
-        if (at >= 1u && at <= UINT32_MAX && tn_field_is(request, "when", whens[i])) {
+        if (at >= 1u && at <= UINT32_MAX && is(request->fields[TOCSIN_SMP_NOTIFIER_FAULT_AT_WHEN], whens[i])) {
             tn_flash_cut((uint32_t)at, (tn_cut)i);
-            return acted(request, answer, TOCSIN_SMP_RC_OK);
+            return TOCSIN_SMP_RC_OK;
         }
     }
     return TOCSIN_SMP_RC_EINVAL;
 }
 
-int tn_on_NOTIFIER_CLOCK_SET(const tn_request *request, tn_writer *answer)
+int tn_on_clock_set(tn_request *request, tn_writer *answer)
 {
-    uint64_t utc = tn_field_uint(request, "utc", 0);
-    if (again(request, answer)) {
+    uint64_t utc = tn_value(request->fields[TOCSIN_SMP_NOTIFIER_CLOCK_SET_AT_UTC]);
+    (void)answer;
+    if (request->again) {
         return TOCSIN_SMP_RC_OK;
     }
     if (utc >= YEAR_10000) {
         return TOCSIN_SMP_RC_EINVAL;
     }
     tn_agent_clock(utc);
-    return acted(request, answer, TOCSIN_SMP_RC_OK);
+    return TOCSIN_SMP_RC_OK;
 }
 
 /* The pinned root: its page is written at once, but nothing trusts it before the factory record names it. */
@@ -141,11 +128,13 @@ static bool change(uint32_t what, tn_source value)
     }
 }
 
-int tn_on_NOTIFIER_PROVISION(const tn_request *request, tn_writer *answer)
+int tn_on_provision(tn_request *request, tn_writer *answer)
 {
     static const char *const things[THINGS] = {"erase", "root",    "key",      "version",
                                                "id",    "product", "language", "topics"};
-    if (again(request, answer)) {
+    tn_source value = tn_string(request->fields[TOCSIN_SMP_NOTIFIER_PROVISION_AT_VALUE]);
+    (void)answer;
+    if (request->again) {
         return TOCSIN_SMP_RC_OK;
     }
     if (!next.changed) {
@@ -153,12 +142,11 @@ int tn_on_NOTIFIER_PROVISION(const tn_request *request, tn_writer *answer)
         next.changed = true;
     }
     for (uint32_t i = 0; i < THINGS; i++) {
-        if (tn_field_is(request, "what", things[i])) {
-            if (i == ROOT && tn_staged(tn_field_bytes(request, "value")).length == 0u) {
+        if (is(request->fields[TOCSIN_SMP_NOTIFIER_PROVISION_AT_WHAT], things[i])) {
+            if (i == ROOT && tn_staged(value).length == 0u) {
                 return TOCSIN_SMP_RC_ENOENT;
             }
-            return change(i, tn_field_bytes(request, "value")) ? acted(request, answer, TOCSIN_SMP_RC_OK)
-                                                               : TOCSIN_SMP_RC_EINVAL;
+            return change(i, value) ? TOCSIN_SMP_RC_OK : TOCSIN_SMP_RC_EINVAL;
         }
     }
     return TOCSIN_SMP_RC_EINVAL;

@@ -7,11 +7,15 @@
 #define TN_ALG_ED25519 (-19)
 
 typedef struct {
-    uint64_t sequence, issued;
+    uint64_t issued;
+    uint32_t sequence;
     uint8_t nonce[16], asked[16];
     bool has_asked;
-    uint64_t first;   /* of the journal's entries that it carries */
-    uint32_t entries; /* how many; fewer where they do not fit */
+    uint32_t first, entries; /* of the journal's entries that it carries, and how many */
+    /* tn_report_make() finds what follows. */
+    const char *type;
+    const uint64_t *root;
+    const uint8_t *catalogue, *audit_head;
 } tn_report;
 
 /* Make, sign and publish it. The patches' SUIT_Reports, which are optional, are left out. */

@@ -131,7 +131,7 @@ typedef struct {
 
 /* Bytes that are put into a page of the outbox, piece by piece. In front of them there is room for a head, which may be
  * known last. */
-#define TN_OUT_HEAD_BYTES 32u
+#define TN_OUT_HEAD_BYTES 64u
 void tn_out_begin(tn_leaf leaf);
 void tn_out_add(const void *bytes, uint32_t count);
 /* What was added from offset `from` on: what lies in flash already, and what still waits in memory for a whole unit. */

@@ -2,62 +2,71 @@
 #ifndef TN_SMP_H
 #define TN_SMP_H
 
-#include "cbor.h"
+#include "item.h"
 #include "limits.h"
+#include "record.h"
 #include "tocsin_smp.h"
 
 /* -- frames.c -- */
 
-/* Take one byte from the line; true when it ends a whole message, which lies at tn_frame_message() until the next byte. */
-bool tn_frame_byte(uint8_t byte);
-tn_source tn_frame_message(void);
-/* Send a message as lines of at most TN_SMP_LINE_BYTES. */
-void tn_frame_send(const uint8_t *message, uint32_t length);
+/* One frame, without its base64: length, message, CRC. A request lies there until its answer takes its place. */
+extern uint8_t tn_frame[TN_SMP_BUFFER_BYTES];
+#define TN_MESSAGE (tn_frame + 2)
+#define TN_HEAD_BYTES 8u /* of a message; its body follows */
+
+/* Take one byte from the line. Where it ends a whole message: how long that is; or else 0. */
+uint32_t tn_frame_byte(uint8_t byte);
+/* Send what lies at TN_MESSAGE as lines of at most TN_SMP_LINE_BYTES. */
+void tn_frame_send(uint32_t length);
 
 /* -- console.c -- */
 
-/* Write a line of the log. While a request is carried out it waits, so that an answer stands before what it has caused. */
+/* Write a line of the log. */
 void tn_console(const char *line);
-void tn_console_hold(void);
-void tn_console_go(void);
 
 /* -- server.c -- */
 
+#define TN_FIELDS_MAX 6u
+
 typedef struct {
-    tn_source body;
-    uint32_t room;    /* bytes that the answer's map may take */
-    uint16_t command; /* its place in the table of commands: with a key, what was done is known again by both */
+    /* What a row of advisories/smp.toml names, at its place in the row (TOCSIN_SMP_..._AT_...), and of the kind that it
+     * says; NULL: it was left out. It is gone as soon as something is written to the answer. */
+    tn_item fields[TN_FIELDS_MAX + 1u];
+    tn_item key;
+    bool again;       /* a request with a key that was carried out already: only its answer is asked for */
+    bool restarts;    /* set: the board is reset once the answer has been sent */
+    uint32_t verdict; /* is remembered with the key */
 } tn_request;
 
-/* Write the answer's map, or return a TOCSIN_SMP_RC_; nothing was done then. */
-typedef int (*tn_handler)(const tn_request *request, tn_writer *answer);
+/* The number of a field; 2^32 - 1 where it is higher. */
+uint32_t tn_number_of(tn_item item);
 
-/* Carry a request out and send its answer. What is none is passed over. */
-void tn_serve(tn_source message);
-/* A field of a request that is known to fit its command: false where it was left out. */
-bool tn_field(const tn_request *request, const char *name, tn_cbor *value);
-uint64_t tn_field_uint(const tn_request *request, const char *name, uint64_t otherwise);
-tn_source tn_field_bytes(const tn_request *request, const char *name); /* a text, too; empty where it was left out */
-bool tn_field_is(const tn_request *request, const char *name, const char *words);
-/* Names of the notifier group's commands, one after the other; NULL: no more. */
-const char *tn_command_name(uint32_t number);
+/* Write the fields of the answer, or return a TOCSIN_SMP_RC_; nothing was done then. */
+typedef int (*tn_handler)(tn_request *request, tn_writer *answer);
 
-/* Whether a request with this key was answered already: then its verdict. It is remembered by tn_done(). */
-bool tn_was_done(const tn_request *request, uint32_t *verdict);
-void tn_done(const tn_request *request, uint32_t verdict);
+/* Carry out the request that lies at TN_MESSAGE, and send its answer. What is none is passed over. */
+void tn_serve(uint32_t length);
 
-/* What happens once the answer has been sent. */
-void tn_after_answer(void (*then)(void));
-
-/* Handlers, one a command of advisories/smp.toml that this device has; provision.c has those of test builds. */
+/* Handlers, one a command of advisories/smp.toml that this device has: X(NAME, what handles it). Those of test builds
+ * stand in provision.c. */
+#define TN_HANDLES_NOTIFIER(X) \
+    X(NOTIFIER_INFO, tn_on_info) X(NOTIFIER_PUT, tn_on_put) X(NOTIFIER_SUBMIT, tn_on_submit) \
+    X(NOTIFIER_NOTICE, tn_on_notice) X(NOTIFIER_REPORT, tn_on_report) X(NOTIFIER_STATE, tn_on_state) \
+    X(NOTIFIER_CLOCK, tn_on_clock) X(NOTIFIER_CARRIER, tn_on_carrier) TN_HANDLES_TEST(X)
+#ifdef TN_TEST_BUILD
+#define TN_HANDLES_TEST(X) \
+    X(NOTIFIER_PRESS, tn_on_press) X(NOTIFIER_FAULT, tn_on_fault) X(NOTIFIER_CLOCK_SET, tn_on_clock_set) \
+    X(NOTIFIER_PROVISION, tn_on_provision)
+#else
+#define TN_HANDLES_TEST(X)
+#endif
 #define TN_HANDLES(X) \
-    X(OS_ECHO) X(OS_CONSOLE_ECHO) X(OS_RESET) X(OS_PARAMETERS) X(OS_INFO) X(OS_BOOTLOADER) X(IMG_STATE) X(IMG_STATE_SET) \
-    X(IMG_UPLOAD) X(IMG_ERASE) X(STAT_SHOW) X(STAT_LIST) X(NOTIFIER_INFO) X(NOTIFIER_PUT) X(NOTIFIER_SUBMIT) \
-    X(NOTIFIER_NOTICE) X(NOTIFIER_REPORT) X(NOTIFIER_STATE) X(NOTIFIER_CLOCK) X(NOTIFIER_CARRIER)
-#define TN_HANDLES_TEST(X) X(NOTIFIER_PRESS) X(NOTIFIER_FAULT) X(NOTIFIER_CLOCK_SET) X(NOTIFIER_PROVISION)
-#define TN_DECLARE(NAME) int tn_on_##NAME(const tn_request *request, tn_writer *answer);
+    X(OS_ECHO, tn_on_echo) X(OS_CONSOLE_ECHO, tn_on_nothing) X(OS_RESET, tn_on_reset) \
+    X(OS_PARAMETERS, tn_on_parameters) X(OS_INFO, tn_on_os_info) X(OS_BOOTLOADER, tn_on_bootloader) \
+    X(IMG_STATE, tn_on_images) X(IMG_STATE_SET, tn_on_image_write) X(IMG_UPLOAD, tn_on_image_write) \
+    X(IMG_ERASE, tn_on_image_write) X(STAT_SHOW, tn_on_stat) X(STAT_LIST, tn_on_stats) TN_HANDLES_NOTIFIER(X)
+#define TN_DECLARE(NAME, handler) int handler(tn_request *request, tn_writer *answer);
 TN_HANDLES(TN_DECLARE)
-TN_HANDLES_TEST(TN_DECLARE)
 
 /* -- staging.c: what `put` brings -- */
 
@@ -72,7 +81,5 @@ _Noreturn void tn_main(void);
 void tn_round(void);
 /* What tn_main does before its loop. */
 void tn_start(void);
-/* Reset the board; what was provisioned takes effect before. */
-void tn_restart(void);
 
 #endif

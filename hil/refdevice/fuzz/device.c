@@ -145,20 +145,19 @@ static void message(input *from)
 /* A request as it comes out of its frame: its length in two bytes, its bytes. */
 static void request(input *from)
 {
-    static uint8_t bytes[TN_SMP_BUFFER_BYTES];
     size_t length = next(from);
     length |= (size_t)next(from) << 8;
     if (length > from->left) {
         length = from->left;
     }
-    if (length > sizeof bytes) {
-        length = sizeof bytes;
+    if (length > TN_SMP_BUFFER_BYTES - 4u) {
+        length = TN_SMP_BUFFER_BYTES - 4u;
     }
-    memcpy(bytes, from->data, length);
+    memcpy(TN_MESSAGE, from->data, length);
     from->data += length;
     from->left -= length;
     fuzz_sent_count = 0;
-    tn_serve(tn_in_memory(bytes, (uint32_t)length));
+    tn_serve((uint32_t)length);
 }
 
 static void step(input *from)

@@ -1,0 +1,85 @@
+/* Answers and the report as tables: a row for each field, and one loop that writes them. */
+#ifndef TN_RECORD_H
+#define TN_RECORD_H
+
+#include "cbor.h"
+
+/* Every name that a field of a request or an answer has, once. */
+#define TN_NAMES(X) \
+    X(ack) X(active) X(algs) X(asks) X(boot) X(boot_mode) X(bootable) X(bootloader) X(buf_count) X(buf_size) X(caps) \
+    X(catalogue) X(cause) X(class) X(confirm) X(confirmed) X(count) X(counter) X(d) X(data) X(digest) X(echo) X(epoch) \
+    X(erases) X(err) X(fields) X(filters) X(floors) X(force) X(format) X(fw) X(group) X(hash) X(head) X(hw) X(id) \
+    X(image) X(images) X(installed) X(journal) X(key) X(kids) X(kind) X(language) X(len) X(lines) X(max) X(mode) \
+    X(name) X(notices) X(number) X(off) X(offer) X(output) X(patch) X(patches) X(pending) X(permanent) X(proto) \
+    X(query) X(r) X(rc) X(reason) X(revision) X(root) X(sequence) X(severity) X(sha) X(slot) X(splitStatus) \
+    X(stat_list) X(state) X(text) X(timestamp) X(topic) X(up) X(upgrade) X(utc) X(verdict) X(version) X(writes)
+#define TN_NAMES_TEST(X) X(at) X(button) X(value) X(what) X(when)
+#define TN_NAME(NAME) TN_NAME_##NAME,
+/* Beyond the numbers that are keys of a report. */
+enum {
+    TN_NAME_NONE = 31,
+    TN_NAMES(TN_NAME)
+#ifdef TN_TEST_BUILD
+        TN_NAMES_TEST(TN_NAME)
+#endif
+    TN_NAMES_END
+};
+const char *tn_name(uint32_t name);
+
+typedef enum {
+    TN_ROW_LAST,     /* the end of the table */
+    TN_ROW_IF,       /* the next row counts only where this byte is not 0 */
+    TN_ROW_RAW,      /* `at` itself is a byte of CBOR: what opens or closes an array or map, or a small number */
+    TN_ROW_CONSTANT, /* `at` itself is the number */
+    TN_ROW_U8,
+    TN_ROW_U16,
+    TN_ROW_U32,
+    TN_ROW_U64,
+    TN_ROW_FLAG,     /* whether a byte is not 0 */
+    TN_ROW_FLAG_64,  /* the same of a uint64_t */
+    TN_ROW_TEXT,     /* ends with 0 */
+    TN_ROW_BYTES_8,
+    TN_ROW_BYTES_16,
+    TN_ROW_BYTES_32,
+    TN_ROW_VERSION,  /* a firmware version, in words */
+    TN_ROW_PARTS     /* the same as an array of four numbers */
+} tn_row_kind;
+
+typedef enum {
+    TN_ALWAYS,
+    TN_UNLESS_EMPTY, /* left out where the number is 0, or the text is empty */
+    TN_POINTED       /* a pointer to the value lies there; NULL: left out */
+} tn_row_way;
+
+typedef enum { TN_OF_ARGUMENT, TN_OF_MAKER, TN_OF_NOW, TN_OF_STORED } tn_row_base;
+
+typedef struct {
+    unsigned key : 8; /* a number from 1, or TN_NAME_...; 0: none, what is written belongs to the row before */
+    unsigned way : 2;
+    unsigned of : 2; /* where the value lies: in the argument, tn_maker, tn_now or tn_stored */
+    unsigned kind : 4;
+    unsigned at : 16;
+} tn_row;
+
+/* Where a row's value lies: a number or a byte string of the size that the field has, or any other kind. */
+#define TN_ROW_LOG(size) ((size) == 8u ? 3u : (size) == 4u ? 2u : (size) == 2u ? 1u : 0u)
+#define TN_ROW_SIZE(type, field) sizeof(((type *)NULL)->field)
+#define TN_ROW_NUMBER(type, field) TN_ROW_U8 + TN_ROW_LOG(TN_ROW_SIZE(type, field)), offsetof(type, field)
+#define TN_ROW_BYTES(type, field) TN_ROW_BYTES_8 + TN_ROW_LOG(TN_ROW_SIZE(type, field) / 8u), offsetof(type, field)
+#define TN_ROW_AS(kind, type, field) kind, offsetof(type, field)
+/* Rows that need no place. */
+#define TN_ROW_NUMBER_IS(key, number) {key, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_CONSTANT, number}
+#define TN_ROW_BYTE_IS(key, byte) {key, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_RAW, byte}
+#define TN_ROW_END {0, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_LAST, 0}
+
+/* Write the fields of a table, and return how many they are; a map's head, or what begins one of indefinite length, is
+ * the caller's. */
+uint32_t tn_put_rows(tn_writer *to, const tn_row *row, const void *argument);
+/* How many they would be. */
+uint32_t tn_count_rows(const tn_row *row, const void *argument);
+
+/* A name as a key; what follows is the caller's. */
+void tn_put_name(tn_writer *to, uint32_t name);
+void tn_put_named(tn_writer *to, uint32_t name, uint32_t number);
+
+#endif
