@@ -114,7 +114,8 @@ static tn_reason read_parts(tn_source in, bool whole, tn_image *image, tn_source
 
 tn_reason tn_image_read(uint8_t slot, uint32_t length, tn_image *image)
 {
-    tn_source in = tn_in_flash(TN_AT_SLOTS + slot * TN_SLOT_BYTES, length != 0u ? length : TN_SLOT_BYTES), covered, stated;
+    tn_source in = tn_in_flash(TN_AT_SLOTS + slot * TN_SLOT_BYTES, length != 0u ? length : TN_SLOT_BYTES);
+    tn_source covered, stated;
     tn_fill(image, 0, sizeof(*image));
     if (in.length > TN_SLOT_BYTES) {
         return TN_TOO_BIG;

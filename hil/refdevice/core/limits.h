@@ -65,7 +65,7 @@
 #define TN_NOTICE_AREA (3u * TN_FLASH_PAGE) /* header in the first page, text behind it, drawn pages in the last */
 #define TN_NOTICE_AREAS (TN_NOTICES_MAX + 1u) /* one more: a new revision is written before the old one goes */
 #define TN_AT_PATCH (TN_AT_NOTICES + TN_NOTICE_AREA * TN_NOTICE_AREAS)
-#define TN_PATCH_AREA (2u * TN_FLASH_PAGE) /* two envelopes, taking turns */
+#define TN_PATCH_AREA (TN_PATCHES_MAX * TN_FLASH_PAGE) /* an envelope for each track */
 #define TN_AT_STAGING (TN_AT_PATCH + TN_PATCH_AREA)
 #define TN_STAGING_BYTES (2u * TN_FLASH_PAGE) /* what `put` brings */
 #define TN_AT_OUTBOX (TN_AT_STAGING + TN_STAGING_BYTES)

@@ -4,6 +4,7 @@
 
 #define RENEWABLE (TN_SET_PATCH_ENDED & ~(1u << TN_PATCH_SUCCEEDED | 1u << TN_PATCH_REMOVED))
 #define ON_TRIAL (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED)
+#define FINAL_SECONDS 21600u /* so long before its end, or in its last quarter, it cannot be put off any more */
 
 /* Keys of an offer behind the common ones. */
 enum { PRODUCT = 10, SEQUENCE, DIGEST, CATALOGUE_VERSION, DEADLINE, WINDOW, CONSENT, CANCEL };
@@ -27,131 +28,77 @@ tn_reason tn_offer_take(tn_source data)
                             true, tn_now.now, own};
     tn_offer *offer = &tn_stored.offer;
     const tn_floor *before = tn_trust_floor(TN_FLOOR_OFFER, tn_maker.id);
-    uint64_t version = before != NULL ? before->version : 0u;
-    bool had = before != NULL;
+    uint64_t known = before != NULL ? before->version + 1u : 0u;
     tn_reason reason = tn_trust_accept(data, &expected, TN_FLOOR_OFFER, tn_maker.id, &found);
-    if (reason != TN_OK || (had && tn_said(&found, TN_VERSION) == version)) { /* of one version there is one digest */
+    if (reason != TN_OK || tn_said(&found, TN_VERSION) + 1u == known) { /* of one version there is one digest */
         return reason;
     }
     tn_touch();
-    tn_item body = found.body.bytes, hours = tn_at(body, WINDOW);
-    if (!tn_same(tn_string(tn_at(body, PRODUCT)), tn_bytes_of(tn_maker.product))) {
+    tn_item body = found.body.bytes;
+    if (!tn_is(tn_at(body, PRODUCT), tn_maker.product)) {
         return TN_WRONG_SUBJECT;
     }
+    tn_item hours = tn_at(body, WINDOW), ends[] = {tn_at(body, TN_EXPIRES), tn_nth(hours, 1)};
+    uint64_t issued = tn_said(&found, TN_ISSUED), last = tn_said(&found, DEADLINE);
+    for (uint32_t i = 0; i < 2u; i++) {
+        last = ends[i] != NULL && tn_value(ends[i]) < last ? tn_value(ends[i]) : last;
+    }
+    uint64_t quarter = last > issued ? (last - issued) >> 2 : 0u;
     offer->here = true;
-    offer->version = tn_said(&found, TN_VERSION);
-    offer->issued = tn_said(&found, TN_ISSUED);
-    offer->has_expires = tn_at(body, TN_EXPIRES) != NULL;
-    offer->expires = tn_said(&found, TN_EXPIRES);
-    offer->catalogue_version = tn_said(&found, CATALOGUE_VERSION);
-    offer->sequence = tn_said(&found, SEQUENCE);
-    offer->deadline = tn_said(&found, DEADLINE);
-    offer->has_window = hours != NULL;
-    offer->window_from = tn_value(tn_nth(hours, 0));
-    offer->window_to = tn_value(tn_nth(hours, 1));
-    offer->ask = tn_said(&found, CONSENT) != 0u;
     offer->cancel = tn_is_true(tn_at(body, CANCEL));
+    offer->sequence = tn_said(&found, SEQUENCE);
+    offer->catalogue_version = tn_said(&found, CATALOGUE_VERSION);
+    offer->from = tn_value(tn_nth(hours, 0));
+    offer->last = last;
+    offer->final = last - (quarter < FINAL_SECONDS ? quarter : FINAL_SECONDS);
     tn_copy(offer->digest, tn_string(tn_at(body, DIGEST)).bytes, TN_HASH);
     return TN_OK;
 }
 
-uint64_t tn_offer_last(const tn_offer *offer)
-{
-    uint64_t last = offer->deadline;
-    last = offer->has_expires && offer->expires < last ? offer->expires : last;
-    return offer->has_window && offer->window_to < last ? offer->window_to : last;
-}
-
-/* End the patch under way, and let go of what is being brought for it. */
-static void stop(tn_patch_track *track, uint32_t state, tn_reason reason)
-{
-    tn_patch_move(track, state, reason);
-    tn_blocks_forget();
-}
-
-/* Take the offer of a patch up again, unless there is a newer one. */
-void tn_offers_renew(const tn_patch_track *track)
-{
-    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
-        if (tn_stored.patches[i].here && tn_stored.patches[i].offer.version > track->offer.version) {
-            return;
-        }
-    }
-    if (!tn_stored.offer.here) {
-        tn_copy(&tn_stored.offer, &track->offer, sizeof(tn_stored.offer));
-        tn_stored.offer.here = true;
-        tn_touch();
-    }
-}
-
+/* End the patch under way, and take its offer up again unless there is a newer one. Of those with a track it is the
+ * newest: a later one of another patch would have ended this. */
 void tn_offers_begin_again(tn_patch_track *track, tn_reason reason)
 {
-    stop(track, TN_PATCH_CANCELED, reason);
-    tn_offers_renew(track);
-}
-
-static tn_patch_track *track_of(const uint8_t digest[TN_HASH])
-{
-    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
-        if (tn_stored.patches[i].here && tn_compare(tn_stored.patches[i].digest, digest, TN_HASH) == 0) {
-            return &tn_stored.patches[i];
-        }
+    tn_patch_move(track, TN_PATCH_CANCELED, reason);
+    if (!tn_stored.offer.here) {
+        tn_copy(&tn_stored.offer, &track->offer, sizeof(tn_stored.offer));
     }
-    return NULL;
 }
 
-/* Room for another track: of those that have ended, the one that was touched longest ago goes. */
-static tn_patch_track *room(void)
+/* Make the track one for the newest offer; of what it has been through before, state and deferrals stay. */
+static void begin(tn_patch_track *track)
 {
-    tn_patch_track *found = NULL;
-    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
-        tn_patch_track *track = &tn_stored.patches[i];
-        if (!track->here) {
-            return track;
-        }
-        if (TN_IN(TN_SET_PATCH_ENDED, track->state) && (found == NULL || track->touched < found->touched)) {
-            found = track;
-        }
-    }
-    return found;
-}
-
-/* Make the track a new one for this offer; what it has been through stays. */
-static void begin(tn_patch_track *track, const tn_offer *offer, uint8_t state, uint8_t deferrals)
-{
-    uint8_t envelope = track->envelope;
-    tn_fill(track, 0, sizeof(*track));
+    const tn_offer *offer = &tn_stored.offer;
+    tn_fill(&track->offer, 0, sizeof(*track) - offsetof(tn_patch_track, offer));
     tn_copy(&track->offer, offer, sizeof(*offer));
     tn_copy(track->digest, offer->digest, TN_HASH);
     track->here = true;
     track->sequence = offer->sequence;
-    track->state = state;
-    track->deferrals = deferrals;
-    track->envelope = envelope;
 }
 
-/* Begin, renew or change the track of an offer. */
-static void open(const tn_offer *offer, tn_patch_track *track, uint32_t state, tn_reason reason)
+/* Begin, renew or change the track of the newest offer; NULL: it has none. */
+static void open(tn_patch_track *track, uint32_t state, tn_reason reason)
 {
-    tn_patch_track *active = tn_patch_active();
+    tn_patch_track *active = tn_patch_active(), *other = tn_stored.patches;
     if (active != NULL && active != track) {
-        stop(active, TN_PATCH_SUPERSEDED, TN_SUPERSEDED);
+        tn_patch_move(active, TN_PATCH_SUPERSEDED, TN_SUPERSEDED);
     }
-    if (track == NULL) {
-        track = room();
-        if (track != NULL) {
-            begin(track, offer, TN_PATCH_QUEUED, 0);
-            tn_patch_move(track, state, reason);
-        }
+    if (track == NULL) { /* both are free, or have ended: the one that was touched longest ago goes */
+        track = other[1].touched < other[0].touched ? &other[1] : &other[0];
+        track->state = TN_PATCH_QUEUED;
+        track->deferrals = 0;
+        begin(track);
     } else if (!TN_IN(TN_SET_PATCH_ENDED, track->state)) {
-        tn_copy(&track->offer, offer, sizeof(*offer));
+        tn_copy(&track->offer, &tn_stored.offer, sizeof(track->offer));
         tn_patch_changed(track);
+        return;
     } else if (TN_IN(RENEWABLE, track->state) && state == (uint32_t)TN_PATCH_OFFERED) {
-        begin(track, offer, track->state, track->deferrals);
-        tn_patch_move(track, state, TN_OK);
+        begin(track);
     } else {
-        tn_log(TN_SUPERSEDED, "a patch stays what it is");
+        tn_log(TN_SUPERSEDED, "offer");
+        return;
     }
+    tn_patch_move(track, state, reason);
 }
 
 static void cancel(tn_patch_track *track)
@@ -161,37 +108,35 @@ static void cancel(tn_patch_track *track)
     } else if (TN_IN(TN_SET_NO_RETURN, track->state)) {
         tn_record(TN_SAYS(TN_TRACK_REFUSAL, 0, 0, TN_BUSY), "offer", track->digest);
     } else if (!TN_IN(TN_SET_PATCH_ENDED, track->state)) {
-        stop(track, TN_PATCH_CANCELED, TN_CANCELED);
+        tn_patch_move(track, TN_PATCH_CANCELED, TN_CANCELED);
     }
 }
 
 void tn_offers_settle(void)
 {
     tn_offer *offer = &tn_stored.offer;
-    tn_patch_track *active = tn_patch_active();
-    if (!offer->here) {
-        return;
-    }
-    tn_patch_track *track = track_of(offer->digest);
+    tn_patch_track *active = tn_patch_active(), *track = NULL;
     uint32_t state = TN_PATCH_TIMED_OUT;
     tn_reason reason = TN_DEADLINE_PASSED;
-    if (!offer->cancel) {
-        if (active != NULL && TN_IN(TN_SET_NO_RETURN, active->state)) {
-            return;
+    if (!offer->here || (!offer->cancel && active != NULL && TN_IN(TN_SET_NO_RETURN, active->state))) {
+        return;
+    }
+    if (!offer->cancel && tn_time() < offer->last) {
+        if (!tn_is_current() || tn_currency_version() < offer->catalogue_version) {
+            return; /* stale metadata blocks installing; the missing pieces are being asked for */
         }
-        if (tn_time() < tn_offer_last(offer)) {
-            if (!tn_is_current() || tn_currency_version() < offer->catalogue_version) {
-                return; /* stale metadata blocks installing; the missing pieces are being asked for */
-            }
-            bool named = tn_currency_has_patch(offer->sequence, offer->digest);
-            state = named ? TN_PATCH_OFFERED : TN_PATCH_REJECTED;
-            reason = named ? TN_OK : TN_NOT_IN_CATALOGUE;
-        }
+        bool named = tn_currency_has_patch(offer->sequence, offer->digest);
+        state = named ? TN_PATCH_OFFERED : TN_PATCH_REJECTED;
+        reason = named ? TN_OK : TN_NOT_IN_CATALOGUE;
+    }
+    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
+        tn_patch_track *one = &tn_stored.patches[i];
+        track = one->here && tn_compare(one->digest, offer->digest, TN_HASH) == 0 ? one : track;
     }
     offer->here = false;
     tn_touch();
     if (!offer->cancel) {
-        open(offer, track, state, reason);
+        open(track, state, reason);
     } else if (track != NULL) {
         cancel(track);
     }
@@ -201,7 +146,7 @@ bool tn_offers_end(tn_patch_track *track)
 {
     tn_reason reason = TN_OK;
     uint32_t state = TN_PATCH_REJECTED;
-    if (tn_time() >= tn_offer_last(&track->offer)) {
+    if (tn_time() >= track->offer.last) {
         state = TN_PATCH_TIMED_OUT;
         reason = TN_DEADLINE_PASSED;
     } else if (tn_is_current() && !tn_currency_has_patch(track->sequence, track->digest)) {
@@ -211,6 +156,6 @@ bool tn_offers_end(tn_patch_track *track)
     } else {
         return false;
     }
-    stop(track, state, reason);
+    tn_patch_move(track, state, reason);
     return true;
 }

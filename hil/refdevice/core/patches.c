@@ -17,9 +17,11 @@ static struct {
 
 tn_patch_track *tn_patch_active(void)
 {
-    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
-        if (tn_stored.patches[i].here && !TN_IN(TN_SET_PATCH_ENDED, tn_stored.patches[i].state)) {
-            return &tn_stored.patches[i];
+    const uint32_t idle = TN_SET_PATCH_ENDED | 1u << TN_PATCH_QUEUED; /* as a free one is */
+    tn_patch_track *track = &tn_stored.patches[TN_PATCHES_MAX];
+    while (track-- > tn_stored.patches) {
+        if (!TN_IN(idle, track->state)) {
+            return track;
         }
     }
     return NULL;
@@ -27,11 +29,8 @@ tn_patch_track *tn_patch_active(void)
 
 void tn_patch_changed(tn_patch_track *track)
 {
-    uint32_t last = 0;
-    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
-        last = tn_stored.patches[i].touched > last ? tn_stored.patches[i].touched : last;
-    }
-    track->touched = last + 1u;
+    uint32_t one = tn_stored.patches[0].touched, other = tn_stored.patches[1].touched;
+    track->touched = (one > other ? one : other) + 1u;
     tn_touch();
 }
 
@@ -56,22 +55,29 @@ void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason)
 
 /* -- what arrives -- */
 
-static tn_source envelope_of(const tn_patch_track *track)
+/* Where its envelope lies. It is written while the track waits for it, and so does the one that is stored. */
+static uint32_t envelope_at(const tn_patch_track *track)
 {
-    return tn_in_flash(TN_AT_PATCH + track->envelope * TN_FLASH_PAGE, track->envelope_length);
+    return TN_AT_PATCH + (track == tn_stored.patches ? 0u : TN_FLASH_PAGE);
+}
+
+/* Verify an envelope under the present root, and that it is the one that was offered. */
+static tn_reason open_for(const tn_patch_track *track, tn_source envelope, tn_manifest *manifest)
+{
+    tn_reason reason = tn_suit_open(envelope, manifest);
+    if (reason == TN_OK && tn_compare(manifest->digest, track->digest, TN_HASH) != 0) {
+        reason = TN_DIGEST_MISMATCH;
+    }
+    patches.signed_under = reason == TN_OK ? tn_trust_root()->version : 0u;
+    return reason;
 }
 
 bool tn_patch_is_signed(const tn_patch_track *track, tn_reason *reason)
 {
-    uint64_t root = tn_trust_root()->version;
+    tn_manifest manifest;
     *reason = TN_OK;
-    if (patches.signed_under != root) {
-        tn_manifest manifest;
-        *reason = tn_suit_open(envelope_of(track), &manifest);
-        if (*reason == TN_OK && tn_compare(manifest.digest, track->digest, TN_HASH) != 0) {
-            *reason = TN_DIGEST_MISMATCH;
-        }
-        patches.signed_under = *reason == TN_OK ? root : 0u;
+    if (patches.signed_under != tn_trust_root()->version) {
+        *reason = open_for(track, tn_in_flash(envelope_at(track), track->envelope_length), &manifest);
     }
     return *reason == TN_OK;
 }
@@ -79,28 +85,26 @@ bool tn_patch_is_signed(const tn_patch_track *track, tn_reason *reason)
 /* Compare a genuine patch with this device. */
 static tn_reason judge(const tn_patch_track *track, const tn_manifest *manifest)
 {
-    uint8_t none[TN_HASH];
+    uint8_t some = 0; /* whether there is a floor */
+    for (uint32_t i = 0; i < TN_HASH; i++) {
+        some |= tn_stored.patch_floor_digest[i];
+    }
     if (manifest->sequence != track->sequence) {
         return TN_MALFORMED;
     }
     if (!manifest->ours) {
         return TN_WRONG_MODEL;
     }
-    if (manifest->image_size > TN_SLOT_BYTES) {
-        return TN_NO_SPACE;
+    if (manifest->image_size > TN_SLOT_BYTES || manifest->image_size == 0u) {
+        return manifest->image_size != 0u ? TN_NO_SPACE : TN_MALFORMED;
     }
-    if (manifest->image_size == 0u) {
-        return TN_MALFORMED;
-    }
-    tn_fill(none, 0, sizeof(none));
-    if (tn_compare(tn_stored.patch_floor_digest, none, TN_HASH) == 0) {
+    if (some == 0u || manifest->sequence > tn_stored.patch_floor) {
         return TN_OK;
     }
     if (manifest->sequence < tn_stored.patch_floor) {
         return TN_DOWNGRADE_REFUSED;
     }
-    bool other = tn_compare(manifest->digest, tn_stored.patch_floor_digest, TN_HASH) != 0;
-    return manifest->sequence == tn_stored.patch_floor && other ? TN_EQUIVOCATION : TN_OK;
+    return tn_compare(track->digest, tn_stored.patch_floor_digest, TN_HASH) == 0 ? TN_OK : TN_EQUIVOCATION;
 }
 
 tn_reason tn_patch_take(tn_source data)
@@ -110,10 +114,7 @@ tn_reason tn_patch_take(tn_source data)
     if (track == NULL || track->state != TN_PATCH_OFFERED || track->image_size != 0u) {
         return TN_OK;
     }
-    tn_reason reason = tn_suit_open(data, &manifest);
-    if (reason == TN_OK && tn_compare(manifest.digest, track->digest, TN_HASH) != 0) {
-        reason = TN_DIGEST_MISMATCH; /* not the patch that was offered */
-    }
+    tn_reason reason = open_for(track, data, &manifest);
     if (reason != TN_OK) {
         return reason;
     }
@@ -122,27 +123,18 @@ tn_reason tn_patch_take(tn_source data)
         tn_patch_move(track, reason == TN_WRONG_MODEL ? TN_PATCH_NOT_APPLICABLE : TN_PATCH_REJECTED, reason);
         return TN_OK;
     }
-    /* The other track's envelope stays: what is stored may still need it. */
-    const tn_patch_track *other = track == &tn_stored.patches[0] ? &tn_stored.patches[1] : &tn_stored.patches[0];
-    track->envelope = (uint8_t)(1u - other->envelope);
+    tn_flash_copy(envelope_at(track), data);
     track->envelope_length = (uint16_t)data.length;
-    tn_flash_copy(TN_AT_PATCH + track->envelope * TN_FLASH_PAGE, data);
     tn_copy(track->image_digest, manifest.image_digest, TN_HASH);
     tn_copy(track->version, manifest.version, sizeof(track->version));
     track->image_size = manifest.image_size;
     track->has_version = manifest.has_version;
     (void)tn_text(manifest.language, track->consent_language, sizeof(track->consent_language));
-    patches.signed_under = tn_trust_root()->version;
     tn_patch_changed(track);
     return TN_OK;
 }
 
 /* -- one step a state -- */
-
-static uint64_t starts(const tn_offer *offer)
-{
-    return offer->has_window ? offer->window_from : 0u;
-}
 
 /* Why a patch stays where it is. */
 static void because(tn_patch_track *track, tn_reason reason)
@@ -154,17 +146,25 @@ static void because(tn_patch_track *track, tn_reason reason)
     }
 }
 
-/* Begin to bring a patch, unless it is too early; OUT_OF_WINDOW where it will always be. */
-static bool bring(tn_patch_track *track, tn_reason *reason)
+/* Begin to bring a patch, or wait for its window; OUT_OF_WINDOW where it will always be too early or too late. */
+static void bring(tn_patch_track *track)
 {
-    uint64_t from = starts(&track->offer);
-    *reason = from < tn_offer_last(&track->offer) ? TN_OK : TN_OUT_OF_WINDOW;
-    if (*reason != TN_OK || tn_time() < from) {
-        return false;
+    tn_reason reason = track->offer.from < track->offer.last ? TN_OK : TN_OUT_OF_WINDOW;
+    if (reason == TN_OK && tn_time() >= track->offer.from) {
+        tn_patch_move(track, TN_PATCH_DOWNLOADING, TN_OK);
+        tn_blocks_begin(track);
+    } else if (track->state != TN_PATCH_WAITING_FOR_WINDOW) {
+        tn_patch_move(track, TN_PATCH_WAITING_FOR_WINDOW, reason);
+    } else {
+        because(track, reason);
     }
-    tn_patch_move(track, TN_PATCH_DOWNLOADING, TN_OK);
-    tn_blocks_begin(track);
-    return true;
+}
+
+/* Whether what a patch promises runs already. */
+static bool runs(const tn_patch_track *track)
+{
+    return track->has_version && tn_now.measured &&
+           tn_compare(track->version, tn_now.installed, sizeof(track->version)) == 0;
 }
 
 static void consider(tn_patch_track *track)
@@ -172,10 +172,9 @@ static void consider(tn_patch_track *track)
     char number[TN_NUMBER_ROOM];
     if (track->image_size == 0u) {
         tn_missing(TN_TOPIC_PATCH, "", tn_number(number, track->sequence));
-    } else if (track->has_version && tn_compare(track->version, tn_now.installed, sizeof(track->version)) == 0) {
+    } else if (runs(track)) {
         tn_patch_move(track, TN_PATCH_ALREADY_INSTALLED, TN_OK);
     } else {
-        tn_consent_ask_again();
         tn_patch_move(track, TN_PATCH_WAITING_FOR_CONFIRMATION, TN_OK);
     }
 }
@@ -184,9 +183,8 @@ static void consider(tn_patch_track *track)
  * changes at most once a minute. */
 static void begin_install(tn_patch_track *track)
 {
-    uint64_t time = tn_time();
-    bool closed = time < starts(&track->offer) || time >= tn_offer_last(&track->offer);
-    bool stale = !tn_is_current();
+    /* That it is not over tn_offers_end() has seen. */
+    bool closed = tn_time() < track->offer.from, stale = !tn_is_current();
     if (!closed && !stale) {
         tn_patch_move(track, TN_PATCH_INSTALLING, TN_OK);
         return;
@@ -200,21 +198,15 @@ static void begin_install(tn_patch_track *track)
 
 static void step(tn_patch_track *track)
 {
-    tn_reason reason;
     switch (track->state) {
     case TN_PATCH_OFFERED:
         consider(track);
-        break;
-    case TN_PATCH_WAITING_FOR_CONFIRMATION:
-        tn_consent_ask(track);
         break;
     case TN_PATCH_DEFERRED:
         tn_consent_remind(track);
         break;
     case TN_PATCH_WAITING_FOR_WINDOW:
-        if (!bring(track, &reason)) {
-            because(track, reason);
-        }
+        bring(track);
         break;
     case TN_PATCH_DOWNLOADING:
         tn_slots_bring(track);
@@ -233,7 +225,7 @@ static void step(tn_patch_track *track)
     case TN_PATCH_CANCEL_REJECTED:
         tn_slots_install(track);
         break;
-    default: /* it restarts */
+    default: /* it restarts, or the owner is asked */
         break;
     }
 }
@@ -266,8 +258,7 @@ bool tn_patches_booted(void)
         return true;
     }
     /* Somebody else may have brought the very version that a patch promises. */
-    if (track != NULL && TN_IN(OVERTAKEN, track->state) && track->has_version && tn_now.measured &&
-        tn_compare(track->version, tn_now.installed, sizeof(track->version)) == 0) {
+    if (track != NULL && TN_IN(OVERTAKEN, track->state) && runs(track)) {
         tn_offers_begin_again(track, TN_SUPERSEDED);
     }
     return false;
@@ -287,12 +278,11 @@ const tn_patch_track *tn_patches_asking(void)
 tn_reason tn_patches_consent(const char *answer)
 {
     tn_patch_track *track = tn_patch_active();
-    tn_reason reason;
-    if (tn_patches_asking() == NULL) {
+    if (track == NULL || track->state != TN_PATCH_WAITING_FOR_CONFIRMATION) {
         return TN_BUSY;
     }
-    if (tn_consent_answer(track, answer) && !bring(track, &reason)) {
-        tn_patch_move(track, TN_PATCH_WAITING_FOR_WINDOW, reason);
+    if (tn_consent_answer(track, answer)) {
+        bring(track);
     }
     return TN_OK;
 }

@@ -15,16 +15,12 @@ void tn_patch_changed(tn_patch_track *track);                   /* something tha
 void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason); /* one transition, journaled */
 
 /* offers.c */
-uint64_t tn_offer_last(const tn_offer *offer);                  /* UTC second from which on an install must not begin */
 void tn_offers_settle(void);                                    /* the newest offer becomes a track, or changes one */
 bool tn_offers_end(tn_patch_track *track); /* end a patch whose time is over, or that is not current */
-void tn_offers_renew(const tn_patch_track *track);
 void tn_offers_begin_again(tn_patch_track *track, tn_reason reason);
 bool tn_patch_is_signed(const tn_patch_track *track, tn_reason *reason); /* the present root, too, would take it */
 
 /* consent.c */
-void tn_consent_ask(const tn_patch_track *track);
-void tn_consent_ask_again(void);
 void tn_consent_remind(tn_patch_track *track);
 bool tn_consent_answer(tn_patch_track *track, const char *answer); /* true: the patch may go on */
 

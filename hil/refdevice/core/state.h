@@ -38,27 +38,28 @@ typedef struct {
 typedef uint32_t tn_version_part;
 
 typedef struct {
-    uint64_t version, issued, expires, catalogue_version, sequence, deadline, window_from, window_to;
+    uint64_t sequence, catalogue_version;
+    uint64_t from, final, last; /* UTC seconds: may begin; cannot be put off any more; must not begin any more */
     uint8_t digest[TN_HASH];
-    bool here, has_expires, has_window, ask, cancel;
+    bool here, cancel;
 } tn_offer;
 
 typedef struct {
     uint8_t digest[TN_HASH];
     bool here;
-    uint64_t sequence, time;
     uint8_t state, reason; /* tn_patch_state, tn_reason */
-    tn_offer offer;        /* the newest offer of it */
-    uint8_t envelope;      /* which of the two envelopes; its length: 0: not here */
-    uint16_t envelope_length;
+    uint8_t deferrals;
+    uint32_t touched;      /* rises with every change: the track touched longest ago makes room */
+    uint64_t sequence, time;
+    tn_offer offer;        /* the newest offer of it; what follows is of this try */
+    uint16_t envelope_length; /* 0: it is not here */
     uint8_t image_digest[TN_HASH];
     uint32_t image_size;   /* 0: the manifest has not been verified */
     tn_version_part version[4]; /* promised; valid where has_version */
     bool has_version;
-    tn_signers signed_by;
     uint8_t slot;          /* where it is written */
     uint32_t offset;       /* bytes that are certainly there */
-    uint8_t attempts, deferrals;
+    uint8_t attempts;
     uint64_t defer_until, retry_at;
     bool consent;          /* the owner agreed */
     uint8_t consent_how;   /* 0 asked, 1 urgent, 2 always */
@@ -68,7 +69,6 @@ typedef struct {
     char consent_language[TN_LANGUAGE_BYTES_MAX + 1];
     uint32_t counter;      /* security counter of the image, once verified */
     uint8_t done;          /* percent */
-    uint32_t touched;      /* rises with every change: the track touched longest ago makes room */
 } tn_patch_track;
 
 typedef struct tn_state {

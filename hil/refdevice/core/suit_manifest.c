@@ -99,7 +99,7 @@ static tn_reason read_texts(tn_item said, tn_manifest *manifest)
     }
     manifest->has_version = tn_version_read(stated, manifest->version);
     one = best != NULL ? tn_behind(best) : NULL;
-    bool speaks = tn_value(tn_at(one, MANIFEST_DESCRIPTION)) + tn_value(tn_at(one, UPDATE_DESCRIPTION)) != 0u;
+    bool speaks = (uint32_t)(tn_value(tn_at(one, MANIFEST_DESCRIPTION)) | tn_value(tn_at(one, UPDATE_DESCRIPTION))) != 0u;
     manifest->language = tn_string(speaks ? best : NULL);
     return TN_OK;
 }
@@ -111,7 +111,7 @@ static tn_reason take_texts(tn_item text, tn_item named, tn_manifest *manifest)
     tn_reason reason = TN_OK;
     if (text != NULL) {
         tn_sha256_of(tn_whole(text), digest);
-        if (named == NULL || !tn_equals(tn_string(tn_nth(named, 1)), digest, TN_HASH)) {
+        if (!tn_is_hash(tn_nth(named, 1), digest)) {
             return named != NULL ? TN_DIGEST_MISMATCH : TN_MALFORMED;
         }
         reason = tn_suit_fits(tn_string(text), texts);
