@@ -14,15 +14,13 @@ from tests.hil.refdevice import build
 
 from . import table
 from .explore import Explored, Explorer, every, sample
-from .flows import BLOCKS_IMAGE, DOWNLOAD, FLOWS, PREPARED
+from .flows import DOWNLOAD, FLOWS, PREPARED
 from .moments import Killer
 from .programs import HostBoard, QemuBoard
 
 AGAIN = 30
 """A second cut goes at one of so many changes of flash from the next power-on."""
 SHOWN_MAX = 20
-UNIT_BYTES = 8
-"""Written at once while a message comes: an image of so many units makes more changes than that, before it is tried."""
 
 
 def _words() -> argparse.Namespace:
@@ -91,7 +89,7 @@ def _program(words: argparse.Namespace, folder: Path) -> Iterator[Explored]:
     killer = Killer(PREPARED, DOWNLOAD, board, folder, jobs=words.jobs)
     yield killer.run(
         "the program loses its power",
-        killer.changes(words.seed, words.faults, len(BLOCKS_IMAGE) // UNIT_BYTES),
+        killer.changes(words.seed, words.faults),
     )
 
 

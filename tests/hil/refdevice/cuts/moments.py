@@ -80,20 +80,23 @@ class Killer:
         pool = Pool(1, lambda _, what: heard.append(what))
         if pool.fork("look"):
             walk = self._ready()
+            first, walk.bench.counts = walk.bench.state().writes, []
             course = walk.go()
             self._board.power_off()
-            pool.tell(course)
+            pool.tell((course, max(walk.bench.counts) - first))
         pool.wait()
+        assert heard != [None], "the download does not go through without a cut"
+        course, self._last = heard.pop()
         next(self._numbers)
         if pool.fork("time"):
             walk = self._ready()
-            walk.go(heard[0])
+            walk.go(course)
             self._board.power_off()
             pool.tell(list(self._board.gaps))
         pool.wait()
         next(self._numbers)
-        assert None not in heard, "the download does not go through without a cut"
-        return heard[0], heard[1]
+        assert heard != [None], "the download does not go through twice"
+        return course, heard.pop()
 
     def boundaries(self) -> list[Moment]:
         """Return every boundary of frames."""
@@ -110,10 +113,10 @@ class Killer:
             found.append(Moment(number, at - (ends[number - 1] if number else 0.0)))
         return found
 
-    def changes(self, seed: int, count: int, last: int) -> list[Change]:
-        """Return so many changes of flash, of the first ``last``: the program counts them anew when it restarts."""
+    def changes(self, seed: int, count: int) -> list[Change]:
+        """Return so many changes of flash while blocks come: the program counts them anew when it restarts."""
         random = Random(seed)
-        return [Change(random.randint(1, last), random.choice(WHENS)) for _ in range(count)]
+        return [Change(random.randint(1, self._last), random.choice(WHENS)) for _ in range(count)]
 
     def run(self, name: str, moments: Sequence[Moment | Change]) -> Explored:
         """Let the power go at each of these."""

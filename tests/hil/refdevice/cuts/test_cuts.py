@@ -36,21 +36,24 @@ def cuts(out: Path, *words: str) -> tuple[dict[str, Any], str]:
     return found, done.stdout
 
 
+def library(core: build.Core) -> tuple[str, str]:
+    """The library that the fixture has built: it is not made anew meanwhile."""
+    return ("--library", core.lib._name)
+
+
 @pytest.mark.slow
 def test_the_power_goes_at_every_change_of_flash_while_a_notice_comes(
     core_library: build.Core, tmp_path: Path
 ) -> None:
-    del core_library  # it is built
-    found, _ = cuts(tmp_path / "cuts.json", "--flow", "notice", "--twice", "0", *HERE)
+    found, _ = cuts(tmp_path / "cuts.json", *library(core_library), "--flow", "notice", "--twice", "0", *HERE)
     (row,) = found["flows"]
-    assert row["cuts"] == 3 * row["places"] > 1_000
+    assert row["cuts"] == 3 * row["places"] > 600
     assert row["undone"] + row["done"] == row["cuts"]
 
 
 @pytest.mark.slow
 def test_the_power_goes_here_and_there_in_every_flow(core_library: build.Core, tmp_path: Path) -> None:
-    del core_library
-    words = ("--one-in", str(ONE_IN), "--twice", "9000", *HERE)
+    words = (*library(core_library), "--one-in", str(ONE_IN), "--twice", "9000", *HERE)
     found, out = cuts(tmp_path / "cuts.json", *words)
     rows = {row["flow"]: row for row in found["flows"]}
     assert [*rows] == [*(flow.name for flow in FLOWS), "a second cut while it recovers"]

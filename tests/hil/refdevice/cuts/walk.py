@@ -76,6 +76,8 @@ class CutBench(Bench):
         self.board = board
         self.blocks = 0
         """Blocks that it has taken."""
+        self.counts: list[int] | None = None
+        """Changes of flash behind each block; None: nobody wants to know."""
         self.up = False
         """The way to the gateway was opened: it is, again, whenever the board has started."""
 
@@ -97,7 +99,10 @@ class CutBench(Bench):
     def send(self, topic: str, data: bytes) -> Verdict:
         """Hand a message over, and count it where it is a block."""
         found = super().send(topic, data)
-        self.blocks += topic.endswith("/block") and found.number == Reason.OK
+        if topic.endswith("/block") and found.number == Reason.OK:
+            self.blocks += 1
+            if self.counts is not None:
+                self.counts.append(self.state().writes)
         return found
 
     def carrier(self) -> None:
