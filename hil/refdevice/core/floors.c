@@ -3,6 +3,7 @@
 
 #include "policy.h"
 #include "state.h"
+#include "tocsin_limits.h"
 
 /* What needs a root that is not over. */
 #define FRESH (1u << TN_FLOOR_CATALOGUE | 1u << TN_FLOOR_TIMESTAMP | 1u << TN_FLOOR_OFFER)
@@ -217,6 +218,10 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_
     tn_reason reason = tn_document_open(data, root, tn_stored.fleet, &asked, found);
     if (reason != TN_OK) {
         return reason;
+    }
+    /* Of a catalogue the notices (10) and patches (11) count together: their shapes hold each by itself. */
+    if (type == TN_FLOOR_CATALOGUE && tn_said(found, 10) + tn_said(found, 11) > TN_WIRE_CATALOGUE_ENTRIES_MAX) {
+        return TN_MALFORMED;
     }
     if (!has_name(found, type, name)) {
         return TN_WRONG_SUBJECT;
