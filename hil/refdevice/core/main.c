@@ -2,6 +2,7 @@
 #include "port.h"
 #include "rooms.h"
 #include "smp.h"
+#include "suit.h"
 
 #define TICK_MS 50u
 
@@ -28,8 +29,10 @@ void tn_start(void)
         put(tn_maker.product, TN_PRODUCT);
         put(tn_maker.language, "en");
         put(tn_maker.topics, "tocsin/v1");
-        put(tn_maker.vendor_domain, TN_VENDOR);
-        put(tn_maker.model, TN_PRODUCT);
+#ifdef TN_TEST_BUILD
+        tn_uuid5(NULL, TN_VENDOR, tn_maker.vendor);
+        tn_uuid5(tn_maker.vendor, TN_PRODUCT, tn_maker.model);
+#endif
     }
     alive = tn_agent_boot();
     tn_console(alive ? "tocsin: ready" : "tocsin: waits for its maker (provision root and key, then reset)");

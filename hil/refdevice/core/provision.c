@@ -2,6 +2,7 @@
 #include "port.h"
 #include "rooms.h"
 #include "smp.h"
+#include "suit.h"
 
 #ifdef TN_TEST_BUILD
 
@@ -122,7 +123,7 @@ static bool change(uint32_t what, tn_source value)
         text = text && tn_is_id(words);
         tn_copy(what == ID ? next.factory.id : next.factory.product, words, text ? value.length + 1u : 0u);
         if (text && what == PRODUCT) { /* whoever makes another product makes patches of that class */
-            tn_copy(next.factory.model, words, value.length + 1u);
+            tn_uuid5(next.factory.vendor, words, next.factory.model);
         }
         return text;
     }

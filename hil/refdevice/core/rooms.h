@@ -6,7 +6,6 @@
 #include "state.h"
 #include "tocsin_limits.h"
 
-#define TN_UUID 16u
 #define TN_NONCE 16u
 
 /* -- session.c: what all rooms share -- */

@@ -6,17 +6,19 @@
 #include "tocsin_states.h" /* generated: TN_NOTICE_SENT, TN_PATCH_OFFERED, transition tables */
 #include "trust.h"
 
+#define TN_UUID 16u /* bytes */
+
 /* What the maker wrote (provision); each change holds from the next reset. */
 typedef struct {
     uint8_t seed[TN_PUBLIC]; /* of the device's Ed25519 key */
     uint8_t root_1[TN_HASH]; /* digest of the pinned root 1; its bytes stay in the first page of TN_AT_ROOTS */
     uint16_t root_1_length;
     bool provisioned;
+    uint8_t vendor[TN_UUID], model[TN_UUID]; /* what patches name: SUIT's vendor and class identifiers (suit.md) */
     char id[TN_NAME_BYTES_MAX + 1];
     char product[TN_NAME_BYTES_MAX + 1]; /* "class" of info */
     char language[TN_LANGUAGE_BYTES_MAX + 1];
     char topics[TN_NAME_BYTES_MAX + 1]; /* prefix */
-    char vendor_domain[TN_NAME_BYTES_MAX + 1], model[TN_NAME_BYTES_MAX + 1]; /* of which SUIT's vendor and class are made */
 } tn_factory;
 
 typedef struct {

@@ -16,7 +16,10 @@ tn_reason tn_suit_fits(tn_source bytes, const tn_shape *shape);
  * device (advisories.suit.patch._patch). */
 tn_reason tn_suit_manifest(tn_item members, tn_manifest *manifest);
 
-/* UUIDv5 (RFC 9562) of a name; `space` NULL: that of domain names. */
+#ifdef TN_TEST_BUILD
+/* UUIDv5 (RFC 9562) of a name; `space` NULL: that of domain names. A device that ships has its identifiers from its
+ * maker, as bytes: it works out none. */
 void tn_uuid5(const uint8_t *space, const char *name, uint8_t uuid[TN_UUID]);
+#endif
 
 #endif

@@ -191,11 +191,8 @@ static tn_reason run_all(tn_item manifest, course *now)
 /* A manifest is for this device where each of the identities that it checks is ours. */
 static bool is_ours(const course *now)
 {
-    uint8_t vendor[TN_UUID], model[TN_UUID];
-    tn_uuid5(NULL, tn_maker.vendor_domain, vendor);
-    tn_uuid5(vendor, tn_maker.model, model);
-    return tn_equals(tn_string(now->said[P_VENDOR]), vendor, TN_UUID) &&
-           tn_equals(tn_string(now->said[P_CLASS]), model, TN_UUID);
+    return tn_equals(tn_string(now->said[P_VENDOR]), tn_maker.vendor, TN_UUID) &&
+           tn_equals(tn_string(now->said[P_CLASS]), tn_maker.model, TN_UUID);
 }
 
 /* Whether an address is one: a text of 1 to so many bytes. A payload in the envelope is none (`#`). */

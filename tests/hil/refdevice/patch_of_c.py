@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any, ClassVar
 
+from advisories import suit
 from advisories.versions import Version
 from keys.reasons import Reason
 
@@ -27,12 +28,12 @@ class Maker(Record):
         ("root_1", ctypes.c_uint8 * 32),
         ("root_1_length", ctypes.c_uint16),
         ("provisioned", ctypes.c_bool),
+        ("vendor", ctypes.c_uint8 * 16),
+        ("model", ctypes.c_uint8 * 16),
         ("id", ctypes.c_char * 65),
         ("product", ctypes.c_char * 65),
         ("language", ctypes.c_char * 36),
         ("topics", ctypes.c_char * 65),
-        ("vendor_domain", ctypes.c_char * 65),
-        ("model", ctypes.c_char * 65),
     )
 
 
@@ -82,8 +83,9 @@ class Manifest(Record):
 def made(core: Core, product: str, *, device: str = "device", language: str = "en") -> Maker:
     """Say what the maker wrote; it is in memory only."""
     maker = Maker.in_dll(core.lib, "tn_maker")
-    maker.id, maker.product, maker.model = device.encode(), product.encode(), product.encode()
-    maker.language, maker.topics, maker.vendor_domain = language.encode(), b"tocsin/v1", VENDOR.encode()
+    maker.id, maker.product = device.encode(), product.encode()
+    maker.language, maker.topics = language.encode(), b"tocsin/v1"
+    maker.vendor[:], maker.model[:] = map(list, suit.identifiers(VENDOR, product))
     return maker
 
 
