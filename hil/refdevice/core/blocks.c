@@ -42,7 +42,9 @@ void tn_blocks_forget(void)
 
 void tn_blocks_connected(void)
 {
-    start();
+    if (blocks.begun) {
+        start();
+    }
 }
 
 void tn_blocks_begin(tn_patch_track *track)
@@ -50,9 +52,14 @@ void tn_blocks_begin(tn_patch_track *track)
     track->slot = (uint8_t)(1u - tn_now.slot);
     track->offset = 0;
     track->done = 0;
-    track->retry_at = 0;
     tn_patch_changed(track);
     tn_blocks_forget();
+    tn_blocks_later(0);
+}
+
+void tn_blocks_later(uint32_t ms)
+{
+    tn_pause_begin(&blocks.pause, ms);
 }
 
 /* Want the next window, or what is left of this one. */
@@ -76,7 +83,7 @@ static void ask(const tn_patch_track *track)
 bool tn_blocks_step(tn_patch_track *track)
 {
     if (!blocks.begun) {
-        if (tn_now.trial) { /* the boot loader may have to go back to what lies in the slot */
+        if (tn_now.trial || !tn_pause_over(&blocks.pause)) { /* on trial, what lies in the slot may be gone back to */
             return false;
         }
         blocks.begun = true;
@@ -120,11 +127,15 @@ tn_reason tn_block_take(tn_source data)
     if (data.length > TN_WIRE_BLOCK_BYTES_MAX + 64u) {
         return TN_TOO_BIG;
     }
-    if (!tn_fits(data, &block, NULL) || tn_value(tn_at(data.bytes, OFFSET)) > TN_WIRE_IMAGE_BYTES_MAX) {
+    if (!tn_fits(data, &block, NULL)) {
+        return TN_MALFORMED;
+    }
+    uint32_t offset = (uint32_t)tn_value(tn_at(data.bytes, OFFSET));
+    if (offset > TN_WIRE_IMAGE_BYTES_MAX) {
         return TN_MALFORMED;
     }
     tn_source bytes = tn_string(tn_at(data.bytes, BYTES));
-    if (!blocks.begun || tn_value(tn_at(data.bytes, OFFSET)) != blocks.next || blocks.next >= blocks.end ||
+    if (!blocks.begun || offset != blocks.next || offset >= blocks.end ||
         bytes.length > track->image_size - blocks.next ||
         tn_compare(tn_string(tn_at(data.bytes, DIGEST)).bytes, track->image_digest, TN_HASH) != 0) {
         return TN_OK;

@@ -26,6 +26,7 @@ bool tn_consent_answer(tn_patch_track *track, const char *answer); /* true: the 
 
 /* blocks.c */
 void tn_blocks_begin(tn_patch_track *track); /* a patch that has just become DOWNLOADING */
+void tn_blocks_later(uint32_t ms);           /* it begins after a pause, or at the next boot */
 void tn_blocks_forget(void);
 void tn_blocks_connected(void);
 bool tn_blocks_step(tn_patch_track *track);  /* true: all of it is in the slot */

@@ -158,14 +158,7 @@ const char *tn_counted(char to[TN_COUNTED_ROOM], const char *words, uint64_t num
 
 bool tn_is_id(const char *words)
 {
-    for (uint32_t i = 0; words[i] != '\0'; i++) {
-        char c = words[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (i >= TN_NAME_BYTES_MAX || !(plain || (i > 0u && (c == '.' || c == '_' || c == '-')))) {
-            return false;
-        }
-    }
-    return words[0] != '\0';
+    return words[0] != '\0' && tn_length(words) <= TN_NAME_BYTES_MAX && tn_is_text(tn_bytes_of(words), TN_IDENT);
 }
 
 bool tn_is_same(const char *one, const char *other)

@@ -4,7 +4,6 @@
 #include "patches.h"
 
 #define ATTEMPTS_MAX 3u
-#define PAUSE_SECONDS_MAX 16u /* before another attempt; more is left only where the clock went back */
 #define UNTRIED (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED | 1u << TN_PATCH_CANCEL_REJECTED)
 #define WRITTEN (1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED | 1u << TN_PATCH_VERIFIED)
 
@@ -29,14 +28,11 @@ static void again(tn_patch_track *track)
     }
     tn_patch_move(track, TN_PATCH_DOWNLOADING, TN_DIGEST_MISMATCH);
     tn_blocks_begin(track);
-    track->retry_at = tn_now.now + ((1u << track->attempts) * (192u + random / 2u)) / 256u + 1u;
+    tn_blocks_later(1000u + ((1000u << track->attempts) * (192u + random / 2u)) / 256u);
 }
 
 void tn_slots_bring(tn_patch_track *track)
 {
-    if (track->retry_at > tn_now.now && track->retry_at <= tn_now.now + PAUSE_SECONDS_MAX) {
-        return;
-    }
     if (tn_blocks_step(track)) {
         track->done = 100;
         tn_patch_move(track, TN_PATCH_DOWNLOADED, TN_OK);

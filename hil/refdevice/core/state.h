@@ -62,7 +62,7 @@ typedef struct {
     uint8_t slot;          /* where it is written */
     uint32_t offset;       /* bytes that are certainly there */
     uint8_t attempts;
-    uint64_t defer_until, retry_at;
+    uint64_t defer_until;
     bool consent;          /* the owner agreed */
     uint8_t consent_how;   /* 0 asked, 1 urgent, 2 always */
     uint64_t consent_time;

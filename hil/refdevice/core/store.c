@@ -13,86 +13,88 @@ tn_state tn_stored;
 tn_factory tn_maker;
 static tn_boot_record boot;
 
-typedef enum { FACTORY, STATE, BOOT, KINDS } kind;
+typedef struct {
+    uint32_t page, number; /* where the newest one lies; it rises with every record, and 0 is none */
+} record_place;
 
-static const struct {
+typedef struct {
     uint32_t at, pages;
     uint32_t form; /* of such a record: another one is not read */
     uint32_t length;
     void *object;
-} kinds[KINDS] = {
-    {TN_AT_FACTORY, TN_FACTORY_BYTES / TN_FLASH_PAGE, FORM_FACTORY, sizeof(tn_maker), &tn_maker},
-    {TN_AT_STATE, TN_STATE_BYTES / TN_FLASH_PAGE, FORM_STATE, sizeof(tn_stored), &tn_stored},
-    {TN_AT_BOOT, TN_BOOT_BYTES / TN_FLASH_PAGE, FORM_BOOT, sizeof(boot), &boot},
-};
+    record_place *place;
+} record_kind;
 
 typedef struct {
-    uint32_t number; /* rises with every record; 0: there is none */
-    uint32_t crc;    /* over form, number and record */
+    uint32_t number;
+    uint32_t crc; /* over form, number and record */
 } record_head;
 
-static struct {
-    uint32_t page, number; /* where the newest one lies */
-} places[KINDS];
+static record_place places[3];
+static const record_kind of_factory = {
+    TN_AT_FACTORY, TN_FACTORY_BYTES / TN_FLASH_PAGE, FORM_FACTORY, sizeof(tn_maker), &tn_maker, &places[0]};
+static const record_kind of_state = {
+    TN_AT_STATE, TN_STATE_BYTES / TN_FLASH_PAGE, FORM_STATE, sizeof(tn_stored), &tn_stored, &places[1]};
+static const record_kind of_boot = {
+    TN_AT_BOOT, TN_BOOT_BYTES / TN_FLASH_PAGE, FORM_BOOT, sizeof(boot), &boot, &places[2]};
 
 typedef char factory_fits_a_page[sizeof(tn_factory) + HEAD_BYTES <= TN_FLASH_PAGE ? 1 : -1];
 typedef char state_fits_a_page[sizeof(tn_state) + HEAD_BYTES <= TN_FLASH_PAGE ? 1 : -1];
 
-static uint32_t crc_of(kind what, uint32_t number, const void *object)
+static uint32_t crc_of(const record_kind *kind, uint32_t number, const void *object)
 {
-    return tn_crc32(tn_crc32(kinds[what].form, &number, sizeof(number)), object, kinds[what].length);
+    return tn_crc32(tn_crc32(kind->form, &number, sizeof(number)), object, kind->length);
 }
 
-static bool load(kind what)
+/* Read the newest one; where there is none, the object is all zeros. */
+static void load(const record_kind *kind)
 {
-    const uint8_t *object = NULL;
-    places[what].number = 0;
-    for (uint32_t page = 0; page < kinds[what].pages; page++) {
-        const uint8_t *at = port_flash() + kinds[what].at + page * TN_FLASH_PAGE;
-        record_head head;
+    record_place *place = kind->place;
+    record_head head;
+    tn_fill(kind->object, 0, kind->length);
+    place->number = 0;
+    for (uint32_t page = 0; page < kind->pages; page++) {
+        const uint8_t *at = port_flash() + kind->at + page * TN_FLASH_PAGE;
         tn_copy(&head, at, sizeof(head));
-        if (head.number > places[what].number && head.crc == crc_of(what, head.number, at + HEAD_BYTES)) {
-            places[what].page = page;
-            places[what].number = head.number;
-            object = at + HEAD_BYTES;
+        at += HEAD_BYTES;
+        if (head.number > place->number && head.crc == crc_of(kind, head.number, at)) {
+            place->page = page;
+            place->number = head.number;
+            tn_copy(kind->object, at, kind->length);
         }
     }
-    tn_fill(kinds[what].object, 0, kinds[what].length);
-    if (object != NULL) {
-        tn_copy(kinds[what].object, object, kinds[what].length);
-    }
-    return object != NULL;
 }
 
 /* The head is written last: without it the page says nothing. */
-static void save(kind what)
+static void save(const record_kind *kind)
 {
-    record_head head = {places[what].number + 1u, 0};
-    uint32_t page = (places[what].page + 1u) % kinds[what].pages, at = kinds[what].at + page * TN_FLASH_PAGE;
-    head.crc = crc_of(what, head.number, kinds[what].object);
+    record_place *place = kind->place;
+    record_head head = {place->number + 1u, 0};
+    head.crc = crc_of(kind, head.number, kind->object);
+    place->number = head.number;
+    place->page = (place->page + 1u) % kind->pages;
+    uint32_t at = kind->at + place->page * TN_FLASH_PAGE;
     tn_flash_erase(at, TN_FLASH_PAGE);
-    tn_flash_write(at + HEAD_BYTES, kinds[what].object, kinds[what].length);
+    tn_flash_write(at + HEAD_BYTES, kind->object, kind->length);
     tn_flash_write(at, &head, sizeof(head));
-    places[what].page = page;
-    places[what].number = head.number;
 }
 
 bool tn_store_load(void)
 {
-    (void)load(FACTORY);
-    (void)load(STATE);
+    load(&of_factory);
+    load(&of_state);
     return tn_maker.provisioned;
 }
 
 void tn_store_save(void)
 {
-    save(STATE);
+    save(&of_state);
 }
 
 void tn_store_save_factory(const tn_factory *factory)
 {
     tn_copy(&tn_maker, factory, sizeof(tn_maker));
-    save(FACTORY);
+    save(&of_factory);
 }
 
 void tn_store_erase(void)
@@ -102,8 +104,8 @@ void tn_store_erase(void)
     tn_boot_save(&record);
     tn_fill(&tn_stored, 0, sizeof(tn_stored));
     tn_store_save(); /* from here on it is factory-new, whatever else is still written somewhere */
-    for (uint32_t page = 0; page < kinds[STATE].pages; page++) {
-        if (page != places[STATE].page) {
+    for (uint32_t page = 0; page < of_state.pages; page++) {
+        if (page != of_state.place->page) {
             tn_flash_erase(TN_AT_STATE + page * TN_FLASH_PAGE, TN_FLASH_PAGE);
         }
     }
@@ -117,8 +119,8 @@ void tn_store_erase(void)
 
 const tn_boot_record *tn_boot(void)
 {
-    if (places[BOOT].number == 0u) {
-        (void)load(BOOT);
+    if (of_boot.place->number == 0u) {
+        load(&of_boot);
     }
     return &boot;
 }
@@ -127,7 +129,7 @@ void tn_boot_save(const tn_boot_record *record)
 {
     if (tn_compare(tn_boot(), record, sizeof(boot)) != 0) {
         boot = *record;
-        save(BOOT);
+        save(&of_boot);
     }
 }
 
@@ -138,6 +140,6 @@ uint8_t tn_boot_select(void)
     }
     boot.has_trial = !boot.tried; /* else nobody confirmed what was tried */
     boot.tried = boot.has_trial; /* stored before it starts: it is booted once, even if the power fails in the middle of it */
-    save(BOOT);
+    save(&of_boot);
     return boot.has_trial ? boot.trial : boot.active;
 }

@@ -65,7 +65,7 @@ static bool take(tn_source *topic, char *text, uint32_t room)
     while (length > 0u && topic->bytes[length - 1u] != '/') {
         length--;
     }
-    tn_source level = tn_part(*topic, length, topic->length - length);
+    tn_source level = {topic->bytes + length, topic->length - length};
     topic->length = length > 0u ? length - 1u : 0u;
     return tn_text(level, text, room);
 }
