@@ -18,7 +18,6 @@
 #define TN_PAGE_BYTES 1024u
 #define TN_PAGES_MAX 4u
 #define TN_REPORT_BYTES_MAX 3072u
-#define TN_WANT_BYTES_MAX 1024u
 
 /* How many of everything are remembered. */
 #define TN_KEYS_MAX 16u       /* of one root; more: LIMIT_REACHED */
@@ -33,12 +32,10 @@
 #define TN_JOURNAL_REPORT_MAX 12u /* entries in one report */
 #define TN_REFUSALS_PER_BOOT_MAX 16u
 #define TN_NONCES_MAX 4u
-#define TN_OUT_TOPICS_MAX 2u /* subscriptions and their ends that wait to be read */
 
 #define TN_NAME_BYTES_MAX 64u
 #define TN_LANGUAGE_BYTES_MAX 35u
 #define TN_TOPIC_BYTES_MAX 256u
-#define TN_TOPIC_ROOM 192u /* of a topic this device builds, its end included */
 #define TN_VERSION_ROOM 24u /* of a version in words */
 #define TN_NUMBER_ROOM 21u /* of a number in decimal */
 

@@ -17,7 +17,8 @@ void port_uart_write(const uint8_t *bytes, uint32_t count);
 /* Where it is mapped into memory; always the same place. */
 const uint8_t *port_flash(void);
 /* Write into erased flash: `at` and `count` are multiples of TN_FLASH_UNIT, and a unit is written once between two
- * erases. When the power goes in the middle, any part of the bytes may be there. */
+ * erases. The bytes may lie in flash, too, on other pages. When the power goes in the middle, any part of them may be
+ * there. */
 void port_flash_write(uint32_t at, const void *bytes, uint32_t count);
 /* Erase one page of TN_FLASH_PAGE bytes: all of them are 0xFF then. */
 void port_flash_erase(uint32_t at);
