@@ -21,6 +21,14 @@ typedef struct {
     int32_t limb[LIMBS];
 } element;
 
+/* The limb that a sum leaves, from -LIMB_HALF on; the rest is carried. */
+static int32_t settle(int64_t *sum)
+{
+    int32_t limb = (int32_t)((uint32_t)*sum << (32u - LIMB_BITS)) >> (32u - LIMB_BITS);
+    *sum = (*sum + LIMB_HALF) >> LIMB_BITS;
+    return limb;
+}
+
 /* The product; `to` may be `other`, but not `one`. Limb k of it is the sum over i of one[i] times limb k of other times
  * 2^(29 i), which is other moved up by i limbs, where what leaves at the top comes in below, times WRAP: as a limb, and
  * what is too much for it goes to the limb above. So all of these stand in one row, moved[8 - i + k], but their lowest
@@ -33,11 +41,11 @@ static void multiply(element *to, const element *one, const element *other)
     int32_t limb = other->limb[0];
     low[8] = limb;
     for (uint32_t i = LIMBS - 1u; i > 0u; i--) {
-        sum = (int64_t)WRAP * other->limb[i] + LIMB_HALF;
+        sum = (int64_t)WRAP * other->limb[i];
         moved[8u + i] = other->limb[i];
-        moved[i] = limb + (int32_t)(sum >> LIMB_BITS);
-        limb = ((int32_t)sum & LIMB_MASK) - LIMB_HALF;
-        low[i - 1u] = limb;
+        low[i - 1u] = settle(&sum);
+        moved[i] = limb + (int32_t)sum;
+        limb = low[i - 1u];
     }
     const int32_t *a = one->limb, *b = low;
     sum = 0;
@@ -51,14 +59,12 @@ static void multiply(element *to, const element *one, const element *other)
         sum += (int64_t)a[6] * b[2];
         sum += (int64_t)a[7] * b[1];
         sum += (int64_t)a[8] * b[0];
-        sum += LIMB_HALF;
-        to->limb[k] = ((int32_t)sum & LIMB_MASK) - LIMB_HALF;
-        sum >>= LIMB_BITS;
+        to->limb[k] = settle(&sum);
         b = moved + k + 1u;
     }
-    sum = sum * WRAP + to->limb[0] + LIMB_HALF;
-    to->limb[0] = ((int32_t)sum & LIMB_MASK) - LIMB_HALF;
-    to->limb[1] += (int32_t)(sum >> LIMB_BITS);
+    sum = sum * WRAP + to->limb[0];
+    to->limb[0] = settle(&sum);
+    to->limb[1] += (int32_t)sum;
 }
 
 /* From 32 bytes, the least significant first, without the highest bit. */
