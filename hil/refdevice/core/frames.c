@@ -94,19 +94,22 @@ void tn_frame_send(uint32_t length)
     tn_frame[1] = (uint8_t)(length + 2u);
     TN_MESSAGE[length] = (uint8_t)(crc >> 8);
     TN_MESSAGE[length + 1u] = (uint8_t)crc;
-    for (uint32_t at = 0; at < total; at += 3u) {
-        uint32_t quad = 0;
-        uint8_t out[4];
-        if (at % LINE_BYTES == 0u) {
-            port_uart_write((const uint8_t *)(at == 0u ? "\x06\x09" : "\n\x04\x14"), at == 0u ? 2u : 3u);
-        }
-        for (uint32_t i = 0; i < 3u; i++) {
-            quad = quad << 8 | (at + i < total ? tn_frame[at + i] : 0u);
-        }
-        for (uint32_t i = 0; i < 4u; i++) {
-            out[i] = (uint8_t)letters[at + i <= total ? quad >> (18u - 6u * i) & 63u : PAD];
-        }
-        port_uart_write(out, 4);
+    for (uint32_t at = 0; at < total;) {
+        uint8_t line[TN_SMP_LINE_BYTES];
+        uint32_t count = 2;
+        line[0] = at == 0u ? 0x06u : 0x04u;
+        line[1] = at == 0u ? 0x09u : 0x14u;
+        do {
+            uint32_t quad = 0;
+            for (uint32_t i = 0; i < 3u; i++) {
+                quad = quad << 8 | (at + i < total ? tn_frame[at + i] : 0u);
+            }
+            for (uint32_t i = 0; i < 4u; i++) {
+                line[count++] = (uint8_t)letters[at + i <= total ? quad >> (18u - 6u * i) & 63u : PAD];
+            }
+            at += 3u;
+        } while (at < total && at % LINE_BYTES != 0u);
+        line[count++] = '\n';
+        port_uart_write(line, count);
     }
-    port_uart_write((const uint8_t *)"\n", 1);
 }

@@ -14,7 +14,7 @@
 #define TN_VENDOR "example.com"
 #endif
 
-static uint64_t ticked;
+static uint32_t ticked; /* ms, as they wrap */
 static bool alive; /* provisioned: the agent runs */
 
 static void put(char *to, const char *words)
@@ -35,7 +35,7 @@ void tn_start(void)
 #endif
     }
     alive = tn_agent_boot();
-    tn_console(alive ? "tocsin: ready" : "tocsin: waits for its maker (provision root and key, then reset)");
+    tn_console(alive ? "tocsin: ready" : "tocsin: waits for its maker");
 }
 
 void tn_round(void)
@@ -48,8 +48,9 @@ void tn_round(void)
             tn_serve(length);
         }
     }
-    if (alive && port_time_ms() - ticked >= TICK_MS) {
-        ticked = port_time_ms();
+    uint32_t now = (uint32_t)port_time_ms();
+    if (alive && now - ticked >= TICK_MS) {
+        ticked = now;
         tn_agent_tick();
     }
 }

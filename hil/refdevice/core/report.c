@@ -111,23 +111,20 @@ static uint64_t rank_of(uint32_t key, uint32_t number)
 
 static void put_tracks(tn_writer *to, uint32_t key)
 {
-    uint32_t count = 0, put = 0;
+    uint64_t ranks[TN_NOTICES_MAX];
+    uint32_t count = 0;
     for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
-        count += rank_of(key, i) != 0u ? 1u : 0u;
+        ranks[i] = rank_of(key, i);
+        count += ranks[i] != 0u ? 1u : 0u;
     }
     tn_put_uint(to, key);
     tn_put_array(to, count);
     for (; count > 0u; count--) {
         uint32_t first = 0;
-        uint64_t highest = 0;
-        for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
-            uint64_t rank = (put >> i & 1u) == 0u ? rank_of(key, i) : 0u;
-            if (rank > highest) {
-                highest = rank;
-                first = i;
-            }
+        for (uint32_t i = 1; i < TN_NOTICES_MAX; i++) {
+            first = ranks[i] > ranks[first] ? i : first;
         }
-        put |= 1u << first;
+        ranks[first] = 0;
         if (key == 17u) {
             put_notice(to, &tn_stored.notices[first]);
         } else {

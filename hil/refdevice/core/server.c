@@ -38,11 +38,11 @@ static const struct {
 
 /* Requests with a key that were carried out, and what came of them. */
 static struct {
-    uint32_t keys[DONE_MAX];
-    uint8_t commands[DONE_MAX]; /* from 1 */
-    uint8_t verdicts[DONE_MAX];
-    uint32_t count;
-} done;
+    uint32_t key;
+    uint8_t command; /* from 1 */
+    uint8_t verdict;
+} done[DONE_MAX];
+static uint32_t done_count;
 
 static tn_request request;
 
@@ -95,17 +95,19 @@ static bool fits(const field *fields)
 static int call_once(uint32_t number, tn_writer *to)
 {
     uint32_t key = (uint32_t)tn_value(request.key), place = 0;
-    while (place < DONE_MAX && (done.keys[place] != key || done.commands[place] != number + 1u)) {
+    while (place < DONE_MAX && (done[place].key != key || done[place].command != number + 1u)) {
         place++;
     }
-    request.again = request.key != NULL && place < DONE_MAX;
-    request.verdict = request.again ? done.verdicts[place] : 0u;
+    if (request.key != NULL && place < DONE_MAX) {
+        request.again = true;
+        request.verdict = done[place].verdict;
+    }
     int rc = commands[number].handler(&request, to);
     if (rc == TOCSIN_SMP_RC_OK && request.key != NULL && !request.again) {
-        place = done.count++ % DONE_MAX;
-        done.keys[place] = key;
-        done.commands[place] = (uint8_t)(number + 1u);
-        done.verdicts[place] = (uint8_t)request.verdict;
+        place = done_count++ % DONE_MAX;
+        done[place].key = key;
+        done[place].command = (uint8_t)(number + 1u);
+        done[place].verdict = (uint8_t)request.verdict;
     }
     return rc == TOCSIN_SMP_RC_OK && to->length > to->room ? TOCSIN_SMP_RC_EMSGSIZE : rc;
 }

@@ -137,7 +137,8 @@ static void message(input *from)
         length = from->left;
     }
     snprintf(topic, sizeof topic, "tocsin/v1/%s", leaf);
-    (void)tn_agent_receive(topic, fuzz_staged(from->data, length));
+    tn_source where = tn_in_memory(topic, (uint32_t)strlen(topic));
+    (void)tn_agent_receive(where, fuzz_staged(from->data, length));
     from->data += length;
     from->left -= length;
 }
