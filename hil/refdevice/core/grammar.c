@@ -74,6 +74,7 @@ static const struct {
     [TN_UP_TO] = {TN_CBOR_BYTES, 0},      [TN_IDENT] = {TN_CBOR_TEXT, 1},     [TN_NAME] = {TN_CBOR_TEXT, 1},
     [TN_WORDS] = {TN_CBOR_TEXT, 1},       [TN_ARRAY] = {TN_CBOR_ARRAY, 0},    [TN_MAP] = {TN_CBOR_MAP, 0},
     [TN_TUPLE] = {TN_CBOR_ARRAY, EXACTLY}, [TN_RECORD] = {TN_CBOR_MAP, 0},    [TN_TAG] = {TN_CBOR_TAG, EXACTLY},
+    [TN_FIELDS] = {TN_CBOR_MAP, 0},
     [TN_TEXT] = {TN_CBOR_TEXT, 0},        [TN_INSIDE] = {TN_CBOR_BYTES, 0},   [TN_STEPS] = {TN_CBOR_ARRAY, 0},
 };
 
@@ -166,6 +167,7 @@ static const tn_shape *next_shape(const reading *from, level *in, const tn_shape
     case TN_TUPLE:
         return in->next++;
     case TN_MAP:
+    case TN_FIELDS:
         return in->next + second;
     default:
         return in->next;

@@ -26,6 +26,7 @@ enum {
     TN_TUPLE,   /* an array of `most` items, as of[0], of[1], ... say */
     TN_RECORD,  /* a map with the keys of `of`, each told by its first byte: numbers below 24, and what else there is */
     TN_TAG,     /* tag `most` of an item as of[0] says */
+    TN_FIELDS,  /* as TN_MAP, with keys in any order: what clients of SMP send */
     TN_INSIDE,  /* a byte string of `most` bytes with one item, as of[0] says */
     TN_STEPS,   /* an array of up to `most` items: keys and values in turn, as in a record, in any order and number */
     TN_SOME = 0x20,     /* of an array or map: not empty */

@@ -52,9 +52,11 @@ static uint32_t count_of(uint32_t bits)
 void tn_seats_add(tn_seats *seats, const tn_label *role, uint32_t times)
 {
     uint32_t able = 0;
+    seats->keys_able = 0;
     for (uint32_t key = 0; key < seats->root->key_count; key++) {
         if (TN_IN(seats->keys, key) && tn_seats_may(seats, key, role)) {
             able |= 1u << seats->root->holder[key];
+            seats->keys_able++;
         }
     }
     seats->lacking = seats->lacking || count_of(able) < times;

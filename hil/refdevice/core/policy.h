@@ -27,6 +27,7 @@ typedef struct {
     tn_label author[2];           /* holder, role: */
     bool has_author;              /* who counts for that role only; not in an exercise */
     bool lacking;                 /* a role has fewer holders than seats */
+    uint8_t keys_able;                /* that may sign for the role that was added last */
     uint8_t count;                    /* roles */
     uint8_t times[TN_SIGNATURES_MAX]; /* of a role: how many seats */
     uint16_t able[TN_SIGNATURES_MAX]; /* and who can take one: bit n: holder n (tn_root.holder) */

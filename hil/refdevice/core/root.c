@@ -92,19 +92,6 @@ tn_reason tn_root_read(tn_source document, tn_root *root)
 
 /* -- a root that is possible at all -- */
 
-/* Whether a row is for root, demands its own role only, and one key more than it demands is there. */
-static bool has_spare_key(const tn_seats *everyone, tn_item row)
-{
-    tn_item demands = tn_at(row, TN_ROW_DEMANDS);
-    tn_label role = {tn_nth(demands, 0), 0};
-    uint32_t keys = 0;
-    for (uint32_t key = 0; key < everyone->root->key_count; key++) {
-        keys += tn_seats_may(everyone, key, &role) ? 1u : 0u;
-    }
-    return tn_at(row, TN_ROW_PRODUCT) == NULL && tn_value(demands) == 1u && tn_is(role.text, root_role) &&
-           keys > tn_value(tn_nth(demands, 1));
-}
-
 /* Whether two rows are for the same type and product. */
 static bool are_alike(tn_item one, tn_item other)
 {
@@ -124,10 +111,13 @@ static bool is_row_possible(const tn_root *root, uint32_t number)
         }
     }
     tn_seats_begin(&seats, root, ((tn_signers)1 << root->key_count) - 1u);
-    if (tn_is(tn_at(row, TN_ROW_TYPE), root_role) && !has_spare_key(&seats, row)) {
+    tn_seats_demand(&seats, demands);
+    /* The row for root is for all products, demands its own role only, and one key more than it demands is there. */
+    if (tn_is(tn_at(row, TN_ROW_TYPE), root_role) &&
+        (tn_at(row, TN_ROW_PRODUCT) != NULL || seats.count != 1u || !tn_is(tn_nth(demands, 0), root_role) ||
+         seats.keys_able <= seats.times[0])) {
         return false;
     }
-    tn_seats_demand(&seats, demands);
     for (uint32_t role = 0; role < seats.count; role++) {
         sum += seats.times[role];
         seats.lacking = seats.lacking || seats.times[role] == 0u;
