@@ -11,9 +11,12 @@
 
 /* Records that may stand in an area once, but for dependencies: vendor and class as numbered now, and before. */
 enum { SHA256, COUNTER, ALGORITHMS, VENDOR, VENDOR_BEFORE, CLASS, CLASS_BEFORE, DEPENDENCY, KINDS };
+#define IDENTIFIER_BYTES 16u
 static const struct {
-    uint8_t type, bytes; /* that it has where it is protected; 0: any */
-} kinds[KINDS] = {{0x10, 0}, {0x50, 4}, {0xA0, 0}, {0x74, 16}, {0x80, 16}, {0x75, 16}, {0x81, 16}, {0x40, 12}};
+    uint8_t type, least, most; /* bytes, where it is protected */
+} kinds[KINDS] = {{0x10, 0, 0xFF}, {0x50, 4, 4}, {0xA0, 4, 4u * ALGORITHMS_MAX}, {0x74, IDENTIFIER_BYTES, IDENTIFIER_BYTES},
+                  {0x80, IDENTIFIER_BYTES, IDENTIFIER_BYTES}, {0x75, IDENTIFIER_BYTES, IDENTIFIER_BYTES},
+                  {0x81, IDENTIFIER_BYTES, IDENTIFIER_BYTES}, {0x40, 12, 12}};
 
 /* Four bytes, the lowest first. Of a record these are its type, and above it its length. */
 static uint32_t word(const uint8_t *bytes)
@@ -46,7 +49,7 @@ static uint32_t read_area(const uint8_t *at, uint32_t most, uint32_t magic, cons
         if (i == KINDS) {
             continue;
         }
-        bool fits = magic != AREA_PROTECTED || kinds[i].bytes == 0u || kinds[i].bytes == length;
+        bool fits = magic != AREA_PROTECTED || (length >= kinds[i].least && length <= kinds[i].most);
         if (!fits || (records[i] != NULL && i != DEPENDENCY)) {
             return 0;
         }
@@ -55,23 +58,21 @@ static uint32_t read_area(const uint8_t *at, uint32_t most, uint32_t magic, cons
     return size;
 }
 
-/* 1 to 8 numbers with a sign, rising; which of them are known is of no matter. */
-static bool algorithms_fit(tn_source value)
+/* Numbers with a sign, rising; which of them are known is of no matter. */
+static bool algorithms_fit(const uint8_t *record)
 {
-    uint32_t last = 0;
-    for (uint32_t at = 0; at < value.length; at += 4u) {
-        uint32_t number = word(value.bytes + at) ^ 0x80000000u; /* so that they rise without a sign, too */
-        if (at > 0u && number <= last) {
-            return false;
-        }
-        last = number;
+    uint32_t length = content(record).length;
+    bool fits = length % 4u == 0u;
+    for (uint32_t at = RECORD_BYTES; fits && at < length; at += 4u) {
+        uint32_t last = word(record + at) ^ 0x80000000u; /* so that they rise without a sign, too */
+        fits = (word(record + at + 4u) ^ 0x80000000u) > last;
     }
-    return value.length % 4u == 0u && value.length != 0u && value.length <= 4u * ALGORITHMS_MAX;
+    return fits;
 }
 
 static bool are_alike(const uint8_t *now, const uint8_t *before)
 {
-    return now == NULL || before == NULL || tn_same(content(now), content(before));
+    return now == NULL || before == NULL || tn_compare(now + RECORD_BYTES, before + RECORD_BYTES, IDENTIFIER_BYTES) == 0;
 }
 
 /* What a whole image says: which bytes its own SHA-256 covers, and what that is. */
@@ -95,11 +96,11 @@ static tn_reason read_parts(tn_source in, bool whole, tn_image *image, tn_source
     uint32_t at = header + body;
     if (guarded != 0u) {
         if (read_area(head + at, in.length - at, AREA_PROTECTED, records) != guarded ||
-            (records[ALGORITHMS] != NULL && !algorithms_fit(content(records[ALGORITHMS]))) ||
+            (records[ALGORITHMS] != NULL && !algorithms_fit(records[ALGORITHMS])) ||
             !are_alike(records[VENDOR], records[VENDOR_BEFORE]) || !are_alike(records[CLASS], records[CLASS_BEFORE])) {
             return TN_MALFORMED;
         }
-        image->counter = records[COUNTER] != NULL ? word(content(records[COUNTER]).bytes) : 0u;
+        image->counter = records[COUNTER] != NULL ? word(records[COUNTER] + RECORD_BYTES) : 0u;
         at += guarded;
     }
     uint32_t plain = read_area(head + at, in.length - at, AREA_PLAIN, records);

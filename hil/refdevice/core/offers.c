@@ -43,7 +43,7 @@ tn_reason tn_offer_take(tn_source data)
     for (uint32_t i = 0; i < 2u; i++) {
         last = ends[i] != NULL && tn_value(ends[i]) < last ? tn_value(ends[i]) : last;
     }
-    uint64_t quarter = last > issued ? (last - issued) >> 2 : 0u;
+    uint64_t quarter = (last - issued) >> 2; /* one that ends before it was issued is over, whatever this is */
     offer->here = true;
     offer->cancel = tn_is_true(tn_at(body, CANCEL));
     offer->sequence = tn_said(&found, SEQUENCE);

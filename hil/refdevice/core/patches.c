@@ -11,7 +11,7 @@
     (TN_SET_NO_RETURN | 1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED | 1u << TN_PATCH_VERIFIED)
 
 static struct {
-    uint64_t signed_under; /* version of the root that the envelope in hand was verified with in this boot */
+    uint32_t signed_under; /* version of the root that the envelope in hand was verified with in this boot: its low bits */
     tn_pause held;         /* since the reason for holding up changed last */
 } patches;
 
@@ -68,7 +68,7 @@ static tn_reason open_for(const tn_patch_track *track, tn_source envelope, tn_ma
     if (reason == TN_OK && tn_compare(manifest->digest, track->digest, TN_HASH) != 0) {
         reason = TN_DIGEST_MISMATCH;
     }
-    patches.signed_under = reason == TN_OK ? tn_trust_root()->version : 0u;
+    patches.signed_under = reason == TN_OK ? (uint32_t)tn_trust_root()->version : 0u;
     return reason;
 }
 
@@ -76,7 +76,7 @@ bool tn_patch_is_signed(const tn_patch_track *track, tn_reason *reason)
 {
     tn_manifest manifest;
     *reason = TN_OK;
-    if (patches.signed_under != tn_trust_root()->version) {
+    if (patches.signed_under != (uint32_t)tn_trust_root()->version) {
         *reason = open_for(track, tn_in_flash(envelope_at(track), track->envelope_length), &manifest);
     }
     return *reason == TN_OK;

@@ -97,7 +97,7 @@ tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)
     if (reason != TN_OK) {
         return reason;
     }
-    manifest->digest = tn_string(tn_nth(stated.bytes, 1)).bytes;
+    manifest->digest = stated.bytes + TN_SUIT_DIGEST_HEAD;
     tn_sha256_of(tn_whole(tn_at(members, TN_SUIT_MANIFEST)), digest);
     bool named = tn_compare(digest, manifest->digest, TN_HASH) == 0;
     return named ? tn_suit_manifest(members, manifest) : TN_DIGEST_MISMATCH;

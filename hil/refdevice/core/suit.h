@@ -10,6 +10,9 @@ enum { TN_SUIT_AUTHENTICATION = 2, TN_SUIT_MANIFEST, TN_SUIT_TEXT = 23 };
 /* A SUIT_Digest: [-16, bytes]; and what may stand in one. */
 extern const tn_shape tn_suit_digest[], tn_suit_algorithms[];
 
+/* Its first bytes: an array of two, -16, and the head of 32 bytes. */
+#define TN_SUIT_DIGEST_HEAD 4u
+
 /* Hold bytes against a shape: MALFORMED, or UNSUPPORTED where they have an entry that it does not know. */
 tn_reason tn_suit_fits(tn_source bytes, const tn_shape *shape);
 /* Read the manifest of an envelope, which has been compared with its digest, and run it as far as it can be run without a

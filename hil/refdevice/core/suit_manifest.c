@@ -78,28 +78,26 @@ static tn_item inside(tn_item wrapped)
  * (advisories.languages). */
 static tn_reason read_texts(tn_item said, tn_manifest *manifest)
 {
-    tn_source stated = {NULL, 0};
-    tn_item one, name;
-    tn_item best = tn_language_of(said, 0);
+    tn_item one, name, stated = NULL, best = tn_language_of(said, 0);
     for (uint32_t i = 1; (one = tn_nth(said, i)) != NULL; i += 2u) {
         for (uint32_t j = 0; (name = tn_nth(one, j)) != NULL; j += 2u) {
-            bool ours = tn_equals(tn_whole(name), components + 1, sizeof(components) - 1u);
-            tn_source version = tn_string(ours ? tn_at(tn_nth(one, j + 1u), COMPONENT_VERSION) : NULL);
+            bool ours = tn_compare(name, components + 1, sizeof(components) - 1u) == 0;
+            tn_item version = ours ? tn_at(tn_behind(name), COMPONENT_VERSION) : NULL;
             if (*name == A_COMPONENT && tn_kind(name + 1) != TN_CBOR_BYTES) {
                 return TN_MALFORMED; /* names are byte strings */
             }
-            if (version.length == 0u) {
+            if (version == NULL) {
                 continue;
             }
-            if (stated.length != 0u && !tn_same(stated, version)) {
+            if (stated != NULL && tn_compare(stated, version, (uint32_t)(tn_behind(version) - version)) != 0) {
                 return TN_MALFORMED;
             }
             stated = version;
         }
     }
-    manifest->has_version = tn_version_read(stated, manifest->version);
+    manifest->has_version = tn_version_read(tn_string(stated), manifest->version);
     one = best != NULL ? tn_behind(best) : NULL;
-    bool speaks = (uint32_t)(tn_value(tn_at(one, MANIFEST_DESCRIPTION)) | tn_value(tn_at(one, UPDATE_DESCRIPTION))) != 0u;
+    bool speaks = (tn_value(tn_at(one, MANIFEST_DESCRIPTION)) | tn_value(tn_at(one, UPDATE_DESCRIPTION))) != 0u;
     manifest->language = tn_string(speaks ? best : NULL);
     return TN_OK;
 }
@@ -111,8 +109,11 @@ static tn_reason take_texts(tn_item text, tn_item named, tn_manifest *manifest)
     tn_reason reason = TN_OK;
     if (text != NULL) {
         tn_sha256_of(tn_whole(text), digest);
-        if (!tn_is_hash(tn_nth(named, 1), digest)) {
-            return named != NULL ? TN_DIGEST_MISMATCH : TN_MALFORMED;
+        if (named == NULL) {
+            return TN_MALFORMED;
+        }
+        if (tn_compare(named + TN_SUIT_DIGEST_HEAD, digest, TN_HASH) != 0) {
+            return TN_DIGEST_MISMATCH;
         }
         reason = tn_suit_fits(tn_string(text), texts);
     }
@@ -138,7 +139,7 @@ static tn_reason set(tn_item map, course *now)
         if (now->said[*name] != NULL) {
             return TN_UNSUPPORTED;
         }
-        now->said[*name] = tn_nth(map, i + 1u);
+        now->said[*name] = name + 1;
         now->done |= 1u << *name;
     }
     return TN_OK;
@@ -170,7 +171,7 @@ static tn_reason run(tn_item steps, bool invoking, course *now)
     tn_reason reason = TN_OK;
     tn_item command;
     for (uint32_t i = 0; reason == TN_OK && (command = tn_nth(steps, i)) != NULL; i += 2u) {
-        reason = *command == C_OVERRIDE ? set(tn_nth(steps, i + 1u), now) : act(*command, invoking, now);
+        reason = *command == C_OVERRIDE ? set(command + 1, now) : act(*command, invoking, now);
     }
     return reason;
 }
@@ -191,18 +192,17 @@ static tn_reason run_all(tn_item manifest, course *now)
 /* A manifest is for this device where each of the identities that it checks is ours. */
 static bool is_ours(const course *now)
 {
-    return tn_equals(tn_string(now->said[P_VENDOR]), tn_maker.vendor, TN_UUID) &&
-           tn_equals(tn_string(now->said[P_CLASS]), tn_maker.model, TN_UUID);
+    return tn_compare(tn_first(now->said[P_VENDOR]), tn_maker.vendor, TN_UUID) == 0 &&
+           tn_compare(tn_first(now->said[P_CLASS]), tn_maker.model, TN_UUID) == 0;
 }
 
 /* Whether an address is one: a text of 1 to so many bytes. A payload in the envelope is none (`#`). */
 static tn_reason check_address(tn_item address)
 {
-    tn_source words_of = tn_string(address);
-    if (tn_kind(address) != TN_CBOR_TEXT || words_of.length == 0u || words_of.length > URI_BYTES_MAX) {
+    if (tn_kind(address) != TN_CBOR_TEXT || (uint32_t)tn_value(address) - 1u >= URI_BYTES_MAX) {
         return TN_BAD_URI;
     }
-    return *words_of.bytes != '#' ? TN_OK : TN_MALFORMED;
+    return *tn_first(address) != '#' ? TN_OK : TN_MALFORMED;
 }
 
 tn_reason tn_suit_manifest(tn_item members, tn_manifest *manifest)
@@ -214,21 +214,20 @@ tn_reason tn_suit_manifest(tn_item members, tn_manifest *manifest)
     if (reason != TN_OK) {
         return reason;
     }
-    tn_source parts = tn_whole(tn_at(inside(tn_at(bytes.bytes, COMMON)), COMPONENTS));
-    if (tn_value(tn_at(bytes.bytes, VERSION)) != 1u || !tn_equals(parts, components, sizeof(components))) {
+    tn_item version = tn_at(bytes.bytes, VERSION), parts = tn_at(inside(tn_at(bytes.bytes, COMMON)), COMPONENTS);
+    if (version == NULL || *version != 1u || tn_compare(parts, components, sizeof(components)) != 0) {
         return TN_UNSUPPORTED;
     }
     reason = take_texts(tn_at(members, TN_SUIT_TEXT), tn_at(bytes.bytes, TN_SUIT_TEXT), manifest);
     reason = reason == TN_OK ? run_all(bytes.bytes, &now) : reason;
     reason = reason == TN_OK ? check_address(now.said[P_URI]) : reason;
-    if (reason == TN_OK && tn_value(now.said[P_SIZE]) > UINT32_MAX) {
-        reason = TN_TOO_BIG;
+    if (reason != TN_OK) {
+        return reason;
     }
-    if (reason == TN_OK) {
-        manifest->sequence = tn_value(tn_at(bytes.bytes, SEQUENCE));
-        manifest->image_digest = tn_string(tn_nth(inside(now.said[P_DIGEST]), 1)).bytes;
-        manifest->image_size = (uint32_t)tn_value(now.said[P_SIZE]);
-        manifest->ours = is_ours(&now);
-    }
-    return reason;
+    uint64_t size = tn_value(now.said[P_SIZE]);
+    manifest->sequence = tn_value(tn_at(bytes.bytes, SEQUENCE));
+    manifest->image_digest = inside(now.said[P_DIGEST]) + TN_SUIT_DIGEST_HEAD;
+    manifest->image_size = (uint32_t)size;
+    manifest->ours = is_ours(&now);
+    return size <= UINT32_MAX ? TN_OK : TN_TOO_BIG;
 }
