@@ -43,13 +43,11 @@ void tn_track_assess(tn_notice_track *track, uint8_t carried)
     } else if (TN_IN(1u << TN_NOTICE_DELIVERED | 1u << TN_NOTICE_NOT_APPLICABLE, track->state)) {
         bool own = tn_language_is_own(tn_notice_says(track, TN_NOTICE_TEXTS));
         tn_track_move(track, TN_NOTICE_VERIFIED, own ? TN_OK : TN_NO_LANGUAGE);
+        for (uint32_t state = TN_NOTICE_SHOWN; state <= carried; state++) { /* then acknowledged: the next one */
+            tn_track_move(track, state, TN_SAME_WORDS);
+        }
         if (carried == TN_NOTICE_VERIFIED) {
             tn_track_present(track);
-            return;
-        }
-        tn_track_move(track, TN_NOTICE_SHOWN, TN_SAME_WORDS);
-        if (carried == TN_NOTICE_ACKNOWLEDGED) {
-            tn_track_move(track, TN_NOTICE_ACKNOWLEDGED, TN_SAME_WORDS);
         }
     }
 }
@@ -85,8 +83,6 @@ static bool is_known(const tn_notice_track *old, tn_item header)
 
 tn_reason tn_notice_take(tn_source data, const char *advisory)
 {
-    static const tn_sort sort = {
-        "notice", tn_notice_own, TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, TN_FLOOR_NOTICE, false};
     tn_document found;
     tn_notice_track *old = tn_track_find(advisory), *track = old != NULL ? old : room();
     uint8_t carried = TN_NOTICE_VERIFIED, area = free_area();
@@ -94,7 +90,7 @@ tn_reason tn_notice_take(tn_source data, const char *advisory)
     if (track == NULL) {
         return TN_LIMIT_REACHED;
     }
-    tn_reason reason = tn_accept(data, &sort, advisory, &found);
+    tn_reason reason = tn_accept(data, TN_TOPIC_NOTICE, advisory, &found);
     if (reason != TN_OK) {
         return reason;
     }

@@ -1,5 +1,6 @@
 /* What is current: the accepted catalogue, and a timestamp that says it is still the one (device_sim.core.currency). */
 #include "notices.h"
+#include "port.h"
 
 #define PAGE(page) (TN_AT_CATALOGUES + (page) * TN_FLASH_PAGE)
 
@@ -24,50 +25,55 @@ static const tn_shape stamp_own[] = {
     {0, TN_END, 0, NULL},
 };
 
-tn_reason tn_accept(tn_source data, const tn_sort *sort, const char *name, tn_document *found)
+tn_reason tn_accept(tn_source data, uint32_t kind, const char *name, tn_document *found)
 {
-    tn_expected expected = {
-        .type = sort->type,
-        .bytes_max = sort->bytes_max,
-        .document_bytes_max = sort->document_bytes_max,
-        .subject = tn_maker.product,
-        .expiring = sort->expiring,
-        .now = sort->expiring ? tn_now.now : 0u,
-        .own = sort->own,
+    static const struct {
+        const tn_shape *own;
+        uint16_t bytes_max, document_bytes_max;
+        uint8_t floor;
+    } sorts[] = {
+        [TN_TOPIC_TIMESTAMP] = {stamp_own, TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, TN_FLOOR_TIMESTAMP},
+        [TN_TOPIC_CATALOGUE] = {catalogue_own, TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, TN_FLOOR_CATALOGUE},
+        [TN_TOPIC_NOTICE] = {tn_notice_own, TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, TN_FLOOR_NOTICE},
     };
-    return tn_trust_accept(data, &expected, (tn_floor_type)sort->floor, name, found);
+    bool expiring = kind != TN_TOPIC_NOTICE;
+    tn_expected expected = {
+        .type = tn_topic_word(kind),
+        .bytes_max = sorts[kind].bytes_max,
+        .document_bytes_max = sorts[kind].document_bytes_max,
+        .subject = tn_maker.product,
+        .expiring = expiring,
+        .now = expiring ? tn_now.now : 0u,
+        .own = sorts[kind].own,
+    };
+    return tn_trust_accept(data, &expected, (tn_floor_type)sorts[kind].floor, name, found);
 }
 
 tn_reason tn_catalogue_take(tn_source data)
 {
-    static const tn_sort sort = {
-        "catalogue", catalogue_own, TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, TN_FLOOR_CATALOGUE, true};
     tn_document found;
-    tn_reason reason = tn_accept(data, &sort, tn_maker.product, &found);
+    tn_reason reason = tn_accept(data, TN_TOPIC_CATALOGUE, tn_maker.product, &found);
     if (reason == TN_OK) {
         uint8_t page = tn_stored.catalogue_page ^ 1u;
         tn_flash_copy(PAGE(page), found.body);
         tn_stored.catalogue_page = page;
         tn_stored.catalogue_length = (uint16_t)found.body.length;
-        tn_now.news = true;
-        tn_touch();
+        tn_track_changed();
     }
     return reason;
 }
 
 tn_reason tn_timestamp_take(tn_source data)
 {
-    static const tn_sort sort = {
-        "timestamp", stamp_own, TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, TN_FLOOR_TIMESTAMP, true};
     tn_document found;
-    tn_reason reason = tn_accept(data, &sort, tn_maker.product, &found);
+    tn_reason reason = tn_accept(data, TN_TOPIC_TIMESTAMP, tn_maker.product, &found);
     if (reason == TN_OK) {
         tn_stored.has_timestamp = true;
         tn_stored.stamp_root = tn_said(&found, STAMP_ROOT);
         tn_stored.stamp_catalogue = tn_said(&found, STAMP_CATALOGUE);
         tn_stored.stamp_expires = tn_said(&found, TN_EXPIRES);
-        tn_copy(tn_stored.stamp_catalogue_digest, tn_string(tn_at(found.body.bytes, STAMP_DIGEST)).bytes, TN_HASH);
-        tn_copy(tn_stored.stamp_audit_head, tn_string(tn_at(found.body.bytes, STAMP_HEAD)).bytes, TN_HASH);
+        tn_copy(tn_stored.stamp_catalogue_digest, tn_first(tn_at(found.body.bytes, STAMP_DIGEST)), TN_HASH);
+        tn_copy(tn_stored.stamp_audit_head, tn_first(tn_at(found.body.bytes, STAMP_HEAD)), TN_HASH);
         tn_touch();
     }
     return reason;
@@ -76,7 +82,7 @@ tn_reason tn_timestamp_take(tn_source data)
 /* The newest catalogue's body. */
 static tn_item rows_of(uint32_t key)
 {
-    return tn_at(tn_in_flash(PAGE(tn_stored.catalogue_page), 0).bytes, key);
+    return tn_at(port_flash() + PAGE(tn_stored.catalogue_page), key);
 }
 
 /* What the present root stands behind, unexpired: a catalogue, a timestamp; and whether this one is about that one.
@@ -116,7 +122,7 @@ uint64_t tn_currency_version(void)
 }
 
 /* Whether the current catalogue has this row: it ends with a number and a digest. */
-static bool has(const char *advisory, uint64_t number, const uint8_t digest[TN_HASH])
+static bool has(uint64_t number, const char *advisory, const uint8_t digest[TN_HASH])
 {
     tn_item rows = tn_is_current() ? rows_of(advisory != NULL ? NOTICES : PATCHES) : NULL, row;
     for (uint32_t i = 0; (row = tn_nth(rows, i)) != NULL; i++) {
@@ -132,12 +138,12 @@ static bool has(const char *advisory, uint64_t number, const uint8_t digest[TN_H
 
 bool tn_currency_names(const tn_notice_track *track)
 {
-    return has(track->id, track->revision, track->digest);
+    return has(track->revision, track->id, track->digest);
 }
 
 bool tn_currency_has_patch(uint64_t sequence, const uint8_t digest[TN_HASH])
 {
-    return has(NULL, sequence, digest);
+    return has(sequence, NULL, digest);
 }
 
 /* Say that the header of a row lacks, where it is newer than any verified here. */

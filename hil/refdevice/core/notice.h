@@ -1,4 +1,4 @@
-/* What the rooms of notices share: headers and texts lie in flash, where they were put when they fitted their shapes. */
+/* What the rooms of notices share. Headers and texts lie in flash, where they were put when they fitted their shapes. */
 #ifndef TN_NOTICE_H
 #define TN_NOTICE_H
 
@@ -36,19 +36,14 @@ tn_item tn_of_product(tn_item map);
 /* Whether what runs is this version or a later one. */
 bool tn_version_is_from(tn_item version);
 
-/* Documents of which this device takes the newest version. */
-typedef struct {
-    const char *type;
-    const tn_shape *own;
-    uint16_t bytes_max, document_bytes_max; /* of the body; with its signatures */
-    uint8_t floor;                          /* tn_floor_type */
-    bool expiring;
-} tn_sort;
-tn_reason tn_accept(tn_source data, const tn_sort *sort, const char *name, tn_document *found);
+/* Accept the newest timestamp, catalogue or notice (by topic), whose versions are counted under a name. */
+tn_reason tn_accept(tn_source data, uint32_t kind, const char *name, tn_document *found);
 
 /* Keys of one text (advisories.notice.Text): what is told lies between title and contact. */
 enum { TN_TEXT_LANGUAGE = 1, TN_TEXT_TITLE, TN_TEXT_CONTACT = 7, TN_TEXT_PAGES };
 extern const tn_shape tn_text_shape[];
+/* The text in hand; NULL: none is. */
+tn_item tn_notice_text(const tn_notice_track *track);
 /* The drawn pages, one after the other, where they are here. */
 const uint8_t *tn_notice_pages(const tn_notice_track *track);
 /* Whether the display can draw every letter. */

@@ -22,15 +22,14 @@ tn_item tn_notice_header(const tn_notice_track *track)
     return port_flash() + tn_piece_at(track->area, TN_PIECE_HEADER);
 }
 
-/* The text in hand; NULL: none is. */
-static tn_item words_of(const tn_notice_track *track)
+tn_item tn_notice_text(const tn_notice_track *track)
 {
     return track->text ? port_flash() + tn_piece_at(track->area, TN_PIECE_TEXT) : NULL;
 }
 
 tn_source tn_notice_words(const tn_notice_track *track)
 {
-    return tn_whole(words_of(track));
+    return tn_whole(tn_notice_text(track));
 }
 
 const uint8_t *tn_notice_pages(const tn_notice_track *track)
@@ -58,7 +57,7 @@ bool tn_track_due(const tn_notice_track *track)
     return track->state == TN_NOTICE_VERIFIED || (track->state == TN_NOTICE_WITHDRAWN && track->told);
 }
 
-void tn_track_move(tn_notice_track *track, tn_notice_state state, tn_reason reason)
+void tn_track_move(tn_notice_track *track, uint32_t state, tn_reason reason)
 {
     uint8_t old = track->state;
     if (tn_notice_may(old, state)) {
@@ -100,7 +99,7 @@ tn_item tn_track_tag(const tn_notice_track *track)
 
 tn_item tn_track_waits_for(const tn_notice_track *track)
 {
-    tn_item words = words_of(track);
+    tn_item words = tn_notice_text(track);
     bool can = words == NULL || track->pages || !tn_track_due(track) || tn_words_are_plain(words);
     return can ? NULL : tn_at(words, TN_TEXT_PAGES);
 }
@@ -149,7 +148,7 @@ void tn_track_pass_over(tn_notice_track *track)
 
 void tn_track_present(tn_notice_track *track)
 {
-    tn_item words = words_of(track);
+    tn_item words = tn_notice_text(track);
     if (words != NULL && (track->pages || tn_words_are_plain(words))) {
         tn_track_draw(track, 0);
     } else if (words != NULL && tn_at(words, TN_TEXT_PAGES) == NULL) {

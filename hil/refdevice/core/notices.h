@@ -12,7 +12,7 @@ bool tn_track_on_screen(const tn_notice_track *track);
 /* Whether there is something to show that has not been shown. */
 bool tn_track_due(const tn_notice_track *track);
 /* Make one transition of the table, journaled; one that is not in it is none. */
-void tn_track_move(tn_notice_track *track, tn_notice_state state, tn_reason reason);
+void tn_track_move(tn_notice_track *track, uint32_t state, tn_reason reason);
 /* A change that is no transition. */
 void tn_track_changed(void);
 /* Say why it stands there. */

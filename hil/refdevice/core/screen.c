@@ -35,20 +35,10 @@ static bool begins(uint8_t byte)
     return (byte & 0xC0u) != 0x80u;
 }
 
-static void put(page *to, uint8_t byte)
-{
-    to->columns += begins(byte) ? 1u : 0u;
-    if (to->number == to->wanted && to->length < to->room) {
-        to->line[to->length++] = (char)byte;
-    }
-}
-
 static void end_line(page *to)
 {
-    if (to->columns > 0u) {
-        to->number++;
-        to->columns = 0;
-    }
+    to->number += to->columns > 0u ? 1u : 0u;
+    to->columns = 0;
 }
 
 /* Put words, on the next line where they find no room; one that is longer than a line is cut. */
@@ -57,21 +47,26 @@ static void put_words(page *to, const uint8_t *next, uint32_t length)
     const uint8_t *end = next + length;
     while (next < end) {
         const uint8_t *word = next;
-        uint32_t columns = 0;
-        while (next < end && *next > ' ' && (columns < COLUMNS || !begins(*next))) {
+        uint32_t columns = 0, gap;
+        if (*next <= ' ') {
+            if (*next++ == '\n') {
+                end_line(to);
+            }
+            continue;
+        }
+        do {
             columns += begins(*next++) ? 1u : 0u;
-        }
-        if (to->columns + 1u + columns > COLUMNS) {
+        } while (next < end && *next > ' ' && (columns < COLUMNS || !begins(*next)));
+        if (to->columns + columns >= COLUMNS) {
             end_line(to);
         }
-        if (to->columns > 0u && columns > 0u) {
-            put(to, ' ');
-        }
-        while (word < next) {
-            put(to, *word++);
-        }
-        if (next < end && *next <= ' ' && *next++ == '\n') {
-            end_line(to);
+        gap = to->columns > 0u ? 1u : 0u;
+        to->columns += gap + columns;
+        length = gap + (uint32_t)(next - word);
+        if (to->number == to->wanted && to->length + length < to->room) {
+            to->line[to->length] = ' ';
+            tn_copy(to->line + to->length + gap, word, length - gap);
+            to->length += length;
         }
     }
 }
@@ -91,7 +86,7 @@ static void write_code(char code[8], const uint8_t digest[TN_HASH])
 static void put_layout(page *to, const char *layout)
 {
     const tn_notice_track *track = tn_screen.track;
-    tn_item text = tn_notice_words(track).bytes;
+    tn_item text = tn_notice_text(track);
     char room[TN_NUMBER_ROOM];
     for (;;) {
         const char *from = layout, *words = room;
@@ -102,8 +97,8 @@ static void put_layout(page *to, const char *layout)
         if (*layout++ == '\0') {
             return;
         }
-        tn_source said = {NULL, 0};
-        switch (*layout) {
+        tn_source said;
+        switch (*layout++) {
         case 's':
             words = tn_screen.severity;
             break;
@@ -120,12 +115,11 @@ static void put_layout(page *to, const char *layout)
             write_code(room, track->digest);
             break;
         default:
-            said = tn_string(tn_at(text, (uint32_t)*layout - '0'));
-            words = NULL;
+            said = tn_string(tn_at(text, (uint32_t)layout[-1] - '0'));
+            put_words(to, said.bytes, said.length);
+            continue;
         }
-        said = words != NULL ? tn_bytes_of(words) : said;
-        put_words(to, said.bytes, said.length);
-        layout++;
+        put_words(to, (const uint8_t *)words, tn_length(words));
     }
 }
 
@@ -140,7 +134,7 @@ uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room)
         put_layout(&to, exercise);
     }
     put_layout(&to, title);
-    put_layout(&to, tn_words_are_plain(tn_notice_words(track).bytes) ? told : drawn);
+    put_layout(&to, tn_words_are_plain(tn_notice_text(track)) ? told : drawn);
     put_layout(&to, proof);
     put_layout(&to, tn_screen.confirmed ? "Confirmed current.\n" : "NOT CONFIRMED CURRENT.\n");
     return to.length;
@@ -148,7 +142,7 @@ uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room)
 
 static bool draw_pages(const tn_notice_track *track)
 {
-    uint32_t count = (uint32_t)tn_value(tn_at(tn_notice_words(track).bytes, TN_TEXT_PAGES));
+    uint32_t count = (uint32_t)tn_value(tn_at(tn_notice_text(track), TN_TEXT_PAGES));
     for (uint32_t i = 0; track->pages && i < count; i++) {
         if (!port_display_page(tn_notice_pages(track) + i * TN_PAGE_BYTES)) {
             return false;

@@ -9,66 +9,72 @@ tn_source tn_bytes_of(const char *text)
     return tn_in_memory(text, text != NULL ? tn_length(text) : 0u);
 }
 
-/* Ranges of characters, first and last. */
-typedef struct {
-    uint16_t first, last;
-} range;
+/* Kinds of characters; any other is PLAIN. */
+enum {
+    PLAIN,
+    LETTER,
+    MARK,
+    CONTROL, /* but new line: a device draws words, and nobody's escape sequences */
+    STEERING, /* line ends, and what turns the direction of writing: a name must read as it is spelt */
+    SPACE     /* that Python strips from the ends of a text, and is none of the above */
+};
 
-/* Control characters but new line: a device draws words, and nobody's escape sequences. */
-static const range controls[] = {{0x00, 0x09}, {0x0B, 0x1F}, {0x7F, 0x9F}};
-/* Line ends, and what turns the direction of writing: a name must read as it is spelt. */
-static const range steering[] = {{0x0A, 0x0A}, {0x2028, 0x202E}, {0x2066, 0x2069}};
-/* What Python strips from the ends of a text and is neither a control character nor a line end. */
-static const range spaces[] = {{0x20, 0x20},     {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
-                               {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
-static const range marks[] = {{'-', '.'}, {'_', '_'}};
-static const range letters[] = {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}};
+static const struct {
+    uint16_t first;
+    uint8_t more, kind; /* so many more are of this kind, too */
+} ranges[] = {
+    {0x00, 9, CONTROL},   {0x0A, 0, STEERING},   {0x0B, 20, CONTROL},  {0x20, 0, SPACE},    {'-', 1, MARK},
+    {'0', 9, LETTER},     {'A', 25, LETTER},     {'_', 0, MARK},       {'a', 25, LETTER},   {0x7F, 32, CONTROL},
+    {0xA0, 0, SPACE},     {0x1680, 0, SPACE},    {0x2000, 10, SPACE},  {0x2028, 6, STEERING}, {0x202F, 0, SPACE},
+    {0x205F, 0, SPACE},   {0x2066, 3, STEERING}, {0x3000, 0, SPACE},
+};
 
-#define IN(table, character) within(table, sizeof(table) / sizeof(*(table)), character)
-
-static bool within(const range *table, uint32_t count, uint32_t character)
+static uint32_t kind_of(uint32_t character)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (character >= table[i].first && character <= table[i].last) {
-            return true;
-        }
+    uint32_t i = 0;
+    while (i < sizeof(ranges) / sizeof(*ranges) && character - ranges[i].first > ranges[i].more) {
+        i++;
     }
-    return false;
+    return i < sizeof(ranges) / sizeof(*ranges) ? ranges[i].kind : PLAIN;
 }
 
 uint32_t tn_character_at(tn_source text, uint32_t *at)
 {
-    static const uint16_t least[] = {0, 0x80, 0x800, 0};
-    uint32_t lead = text.bytes[(*at)++];
-    uint32_t more = lead < 0xC0u ? 0u : lead < 0xE0u ? 1u : lead < 0xF0u ? 2u : 3u;
-    uint32_t value = more == 0u ? lead : lead & (0x3Fu >> more);
-    bool good = (lead < 0x80u || lead >= 0xC2u) && lead < 0xF5u && more <= text.length - *at;
-    for (uint32_t i = 0; i < more && good; i++) {
-        uint32_t byte = text.bytes[(*at)++];
-        good = byte >> 6 == 2u;
-        value = value << 6 | (byte & 0x3Fu);
+    uint32_t value = text.bytes[(*at)++];
+    if (value < 0x80u) {
+        return value;
     }
-    good = good && value >= (more == 3u ? 0x10000u : least[more]) && value >> 11 != 0x1Bu && value <= 0x10FFFFu;
+    uint32_t more = value < 0xE0u ? 1u : value < 0xF0u ? 2u : 3u;
+    if (value < 0xC2u || more > text.length - *at) {
+        return TN_NO_CHARACTER;
+    }
+    value -= 0x100u - (0x80u >> more);
+    for (uint32_t i = 0; i < more; i++) {
+        uint32_t byte = text.bytes[(*at)++];
+        value = byte >> 6 == 2u ? value << 6 | (byte & 0x3Fu) : TN_NO_CHARACTER;
+    }
+    bool good = value >> (5u * more + 1u) != 0u && value >> 11 != 0x1Bu && value <= 0x10FFFFu;
     return good ? value : TN_NO_CHARACTER;
 }
 
+/* What may not stand in a text of a kind: anywhere, at its begin, at its end. */
+#define NOT_IDENT (1u << PLAIN | 1u << CONTROL | 1u << STEERING | 1u << SPACE)
+#define NOT_NAME (1u << CONTROL | 1u << STEERING)
+
 bool tn_is_text(tn_source text, uint32_t kind)
 {
-    uint32_t at = 0;
-    while (at < text.length) {
+    static const uint8_t refused[][3] = {
+        {NOT_IDENT, NOT_IDENT | 1u << MARK, NOT_IDENT},
+        {NOT_NAME, NOT_NAME | 1u << SPACE, NOT_NAME | 1u << SPACE},
+        {1u << CONTROL, 1u << CONTROL, 1u << CONTROL},
+        {0, 0, 0}, /* TN_ANY, TN_TEXT */
+        {0, 0, 0},
+    };
+    for (uint32_t at = 0; at < text.length;) {
         bool first = at == 0u;
         uint32_t character = tn_character_at(text, &at);
-        bool end = first || at == text.length;
-        if (character == TN_NO_CHARACTER) {
-            return false;
-        }
-        if (kind == TN_IDENT) {
-            if (!IN(letters, character) && (first || !IN(marks, character))) {
-                return false;
-            }
-        } else if (kind != TN_ANY && IN(controls, character)) {
-            return false;
-        } else if (kind == TN_NAME && (IN(steering, character) || (end && IN(spaces, character)))) {
+        const uint8_t *set = refused[kind - TN_IDENT] + (first ? 1 : at == text.length ? 2 : 0);
+        if (character == TN_NO_CHARACTER || (*set >> kind_of(character) & 1u) != 0u) {
             return false;
         }
     }

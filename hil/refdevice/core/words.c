@@ -44,13 +44,15 @@ bool tn_words_are_plain(tn_item text)
 static uint32_t distance(tn_source tag, const char *other)
 {
     uint32_t at = 0;
-    while (at < tag.length && tag.bytes[at] != '-' && tag.bytes[at] == (uint8_t)other[at]) {
+    bool primary = false; /* the same language */
+    while (at < tag.length && other[at] != '\0' && tag.bytes[at] == (uint8_t)other[at]) {
+        primary = primary || other[at] == '-';
         at++;
     }
-    if ((at < tag.length && tag.bytes[at] != '-') || (other[at] != '\0' && other[at] != '-')) {
-        return 2;
+    if (at == tag.length) {
+        return other[at] == '\0' ? 0u : primary || other[at] == '-' ? 1u : 2u;
     }
-    return tn_same(tag, tn_bytes_of(other)) ? 0 : 1;
+    return primary || (tag.bytes[at] == '-' && other[at] == '\0') ? 1u : 2u;
 }
 
 /* How well a text fits: the owner's language, English, any. */
@@ -71,17 +73,17 @@ static bool is_better(tn_item tag, tn_item other)
 
 tn_item tn_language_of(tn_item texts, uint32_t passed_over)
 {
-    tn_item tag, best, last = NULL;
-    do {
-        best = NULL;
-        for (uint32_t i = 0; (tag = tn_nth(texts, i)) != NULL; i += 2u) {
-            if ((last == NULL || is_better(last, tag)) && (best == NULL || is_better(tag, best))) {
-                best = tag;
-            }
+    tn_item tag, other;
+    for (uint32_t i = 0; (tag = tn_nth(texts, i)) != NULL; i += 2u) {
+        uint32_t better = 0;
+        for (uint32_t j = 0; (other = tn_nth(texts, j)) != NULL; j += 2u) {
+            better += is_better(other, tag) ? 1u : 0u;
         }
-        last = best;
-    } while (last != NULL && passed_over-- > 0u);
-    return last;
+        if (better == passed_over) {
+            return tag;
+        }
+    }
+    return NULL;
 }
 
 bool tn_language_is_own(tn_item texts)
