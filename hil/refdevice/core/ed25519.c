@@ -6,14 +6,13 @@
 
 /* L, the order of the base point: 2^252 and a little more; words from the least on. */
 static const uint32_t order[WORDS] = {0x5CF5D3EDu, 0x5812631Au, 0xA2F79CD6u, 0x14DEF9DEu, 0, 0, 0, 0x10000000u};
-static const uint32_t one[WORDS] = {1};
 
-/* Make `to` scale * to + factor * more, but what stands above its words: that is returned. */
-static int32_t blend(uint32_t to[WORDS], uint32_t scale, const uint32_t more[WORDS], int32_t factor)
+/* Make `to` scale * to + factor * more, but what stands above its words: that is returned. `more` NULL: 1. */
+static int32_t blend(uint32_t to[WORDS], uint32_t scale, const uint32_t *more, int32_t factor)
 {
-    int64_t sum = 0;
+    int64_t sum = more == NULL ? factor : 0;
     for (uint32_t i = 0; i < WORDS; i++) {
-        sum += (int64_t)((uint64_t)to[i] * scale) + (int64_t)factor * more[i];
+        sum += (int64_t)((uint64_t)to[i] * scale) + (more == NULL ? 0 : (int64_t)factor * more[i]);
         to[i] = (uint32_t)sum;
         sum >>= 32;
     }
@@ -22,15 +21,15 @@ static int32_t blend(uint32_t to[WORDS], uint32_t scale, const uint32_t more[WOR
 
 /* The same modulo L, of numbers below L; scale is 256 at most, factor 255. As many times L as there are 2^252 in the
  * sum may be too many, but by one only. */
-static void step(uint32_t to[WORDS], uint32_t scale, const uint32_t more[WORDS], uint32_t factor)
+static void step(uint32_t to[WORDS], uint32_t scale, const uint32_t *more, uint32_t factor)
 {
     int32_t above = blend(to, scale, more, (int32_t)factor);
     above += blend(to, 1, order, -(int32_t)((uint32_t)above << 4 | to[WORDS - 1u] >> 28));
     (void)blend(to, 1, order, -above);
 }
 
-/* A number of up to 64 bytes, the least first, times another one, modulo L. */
-static void multiply(uint32_t to[WORDS], const uint8_t *bytes, uint32_t count, const uint32_t times[WORDS])
+/* A number of up to 64 bytes, the least first, times another one, modulo L; NULL: times 1. */
+static void multiply(uint32_t to[WORDS], const uint8_t *bytes, uint32_t count, const uint32_t *times)
 {
     tn_fill(to, 0, sizeof(*to) * WORDS);
     while (count > 0u) {
@@ -65,13 +64,13 @@ bool tn_ed25519_check(const uint8_t key[TN_PUBLIC], const uint8_t signature[TN_S
 {
     uint8_t digest[64];
     uint32_t s[WORDS], h[WORDS];
-    multiply(s, signature + 32, 32, one);
+    multiply(s, signature + 32, 32, NULL);
     write(digest, s);
     if (tn_compare(digest, signature + 32, 32) != 0) { /* S is not below L */
         return false;
     }
     hash(signature, key, parts, count, digest);
-    multiply(h, digest, 64, one);
+    multiply(h, digest, 64, NULL);
     return tn_curve_check(signature, key, s, h);
 }
 
@@ -82,7 +81,7 @@ static void expand(const uint8_t seed[TN_PUBLIC], uint8_t digest[64], uint32_t s
     hash(seed, NULL, NULL, 0, digest);
     digest[0] &= 0xF8u;
     digest[31] = (uint8_t)((digest[31] & 0x7Fu) | 0x40u);
-    multiply(secret, digest, 32, one);
+    multiply(secret, digest, 32, NULL);
     tn_curve_base(secret, key);
 }
 
@@ -100,7 +99,7 @@ void tn_ed25519_sign(const uint8_t seed[TN_PUBLIC], const tn_source *parts, uint
     uint32_t secret[WORDS], nonce[WORDS], sum[WORDS];
     expand(seed, digest, secret, key);
     hash(digest + 32, NULL, parts, count, digest);
-    multiply(nonce, digest, 64, one);
+    multiply(nonce, digest, 64, NULL);
     tn_curve_base(nonce, signature);
     hash(signature, key, parts, count, digest);
     multiply(sum, digest, 64, secret);
