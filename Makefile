@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock wheel clean system help bench mutate chaos fuzz soak examples
+.PHONY: demo test check format lock wheel clean system help bench mutate chaos cuts fuzz soak examples
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -53,6 +53,9 @@ chaos: system $(VENV)/dev ## Hunt for an hour: kills, power cuts, orders of even
 
 fuzz: system $(VENV)/dev ## Hunt for ten minutes each in the C and the Python parsers, and compare 100,000 verdicts
 	hil/refdevice/fuzz/run --seconds 600 --documents 100000 $(ARGS)
+
+cuts: system $(VENV)/dev ## Let the power go at every change of the C device's flash, and kill QEMU in a download
+	@$(BIN)/python -m tests.hil.refdevice.cuts $(ARGS)
 
 soak: system $(VENV)/dev ## Pester a real device for a minute and see that it does not grow
 	TOCSIN_SOAK=60 $(BIN)/pytest -q -s tests/flow/test_soak.py

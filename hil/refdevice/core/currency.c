@@ -27,26 +27,15 @@ static const tn_shape stamp_own[] = {
 
 tn_reason tn_accept(tn_source data, uint32_t kind, const char *name, tn_document *found)
 {
-    static const struct {
-        const tn_shape *own;
-        uint16_t bytes_max, document_bytes_max;
-        uint8_t floor;
-    } sorts[] = {
-        [TN_TOPIC_TIMESTAMP] = {stamp_own, TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, TN_FLOOR_TIMESTAMP},
-        [TN_TOPIC_CATALOGUE] = {catalogue_own, TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, TN_FLOOR_CATALOGUE},
-        [TN_TOPIC_NOTICE] = {tn_notice_own, TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, TN_FLOOR_NOTICE},
+    static const tn_expected sorts[] = {
+        [TN_TOPIC_TIMESTAMP] = {"timestamp", TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product, NULL,
+                                stamp_own, TN_FLOOR_TIMESTAMP, true},
+        [TN_TOPIC_CATALOGUE] = {"catalogue", TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product, NULL,
+                                catalogue_own, TN_FLOOR_CATALOGUE, true},
+        [TN_TOPIC_NOTICE] = {"notice", TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, tn_maker.product, NULL,
+                             tn_notice_own, TN_FLOOR_NOTICE, false},
     };
-    bool expiring = kind != TN_TOPIC_NOTICE;
-    tn_expected expected = {
-        .type = tn_topic_word(kind),
-        .bytes_max = sorts[kind].bytes_max,
-        .document_bytes_max = sorts[kind].document_bytes_max,
-        .subject = tn_maker.product,
-        .expiring = expiring,
-        .now = expiring ? tn_now.now : 0u,
-        .own = sorts[kind].own,
-    };
-    return tn_trust_accept(data, &expected, (tn_floor_type)sorts[kind].floor, name, found);
+    return tn_trust_accept(data, &sorts[kind], name, found);
 }
 
 tn_reason tn_catalogue_take(tn_source data)

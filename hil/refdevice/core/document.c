@@ -90,7 +90,7 @@ static tn_reason understand(const tn_document *found, const uint8_t *fleet, cons
 }
 
 tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *fleet, const tn_expected *expected,
-                           tn_document *found)
+                           uint64_t now, tn_document *found)
 {
     tn_message message;
     tn_signers passed;
@@ -123,7 +123,7 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
     }
     /* 7. Time. */
     tn_item expires = reason == TN_OK ? tn_at(found->body.bytes, TN_EXPIRES) : NULL;
-    if (expected->expiring && expires != NULL && expected->now >= tn_value(expires)) {
+    if (expected->expiring && expires != NULL && now >= tn_value(expires)) {
         reason = TN_EXPIRED;
     }
     if (reason == TN_OK) {

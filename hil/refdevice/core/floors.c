@@ -2,7 +2,7 @@
 #include <stddef.h>
 
 #include "policy.h"
-#include "state.h"
+#include "rooms.h"
 #include "tocsin_limits.h"
 
 /* What needs a root that is not over. */
@@ -205,26 +205,19 @@ static bool has_name(const tn_document *found, tn_floor_type type, const char *n
     return tn_said(found, TN_SUBJECTS) == 0u || tn_document_is_about(found, name);
 }
 
-tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_type type, const char *name, tn_document *found)
+tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, const char *name, tn_document *found)
 {
     const tn_root *root = tn_trust_root();
-    tn_expected asked = *expected;
-    uint64_t least = tn_trust_time_floor(is_metadata((uint8_t)type));
-    asked.now = asked.now > least ? asked.now : least;
+    tn_floor_type type = (tn_floor_type)expected->floor;
+    uint64_t clock = expected->expiring ? tn_now.now : 0u, now = tn_trust_time_floor(is_metadata(expected->floor));
+    now = clock > now ? clock : now;
     /* Stale metadata blocks installing; it never holds up a warning, nor an answer. */
-    if (TN_IN(FRESH, type) && asked.expiring && asked.now >= root->expires) {
+    if (TN_IN(FRESH, type) && expected->expiring && now >= root->expires) {
         return TN_EXPIRED;
     }
-    tn_reason reason = tn_document_open(data, root, tn_stored.fleet, &asked, found);
-    if (reason != TN_OK) {
-        return reason;
+    tn_reason reason = tn_document_open(data, root, tn_stored.fleet, expected, now, found);
+    if (reason == TN_OK && !has_name(found, type, name)) {
+        reason = TN_WRONG_SUBJECT;
     }
-    /* Of a catalogue the notices (10) and patches (11) count together: their shapes hold each by itself. */
-    if (type == TN_FLOOR_CATALOGUE && tn_said(found, 10) + tn_said(found, 11) > TN_WIRE_CATALOGUE_ENTRIES_MAX) {
-        return TN_MALFORMED;
-    }
-    if (!has_name(found, type, name)) {
-        return TN_WRONG_SUBJECT;
-    }
-    return raise_floor(found, type, name, tn_root_row(root, &asked), expected->now);
+    return reason == TN_OK ? raise_floor(found, type, name, tn_root_row(root, expected), clock) : reason;
 }

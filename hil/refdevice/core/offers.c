@@ -24,12 +24,12 @@ static const tn_shape own[] = {
 tn_reason tn_offer_take(tn_source data)
 {
     tn_document found;
-    tn_expected expected = {"offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-                            true, tn_now.now, own};
+    static const tn_expected expected = {"offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
+                                         own, TN_FLOOR_OFFER, true};
     tn_offer *offer = &tn_stored.offer;
     const tn_floor *before = tn_trust_floor(TN_FLOOR_OFFER, tn_maker.id);
     uint64_t known = before != NULL ? before->version + 1u : 0u;
-    tn_reason reason = tn_trust_accept(data, &expected, TN_FLOOR_OFFER, tn_maker.id, &found);
+    tn_reason reason = tn_trust_accept(data, &expected, tn_maker.id, &found);
     if (reason != TN_OK || tn_said(&found, TN_VERSION) + 1u == known) { /* of one version there is one digest */
         return reason;
     }

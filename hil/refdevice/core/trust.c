@@ -5,7 +5,7 @@
 #include "port.h"
 #include "state.h"
 
-static const tn_expected expected_root = {"root", TN_ROOT_BYTES_MAX, TN_ROOT_BYTES_MAX, NULL, NULL, false, 0, tn_root_own};
+static const tn_expected expected_root = {"root", TN_ROOT_BYTES_MAX, TN_ROOT_BYTES_MAX, NULL, NULL, tn_root_own, TN_FLOOR_NONE, false};
 
 static tn_root in_force, candidate;
 static bool in_memory; /* in_force is the root that tn_stored names */
@@ -37,7 +37,7 @@ const tn_root *tn_trust_root(void)
 static tn_reason open_root(tn_source document, const tn_root *root, const uint8_t *fleet)
 {
     tn_document found;
-    return tn_document_open(document, root, fleet, &expected_root, &found);
+    return tn_document_open(document, root, fleet, &expected_root, 0, &found);
 }
 
 tn_reason tn_trust_is_root_1(tn_source root_1, const uint8_t *pinned, uint8_t fleet[TN_HASH])

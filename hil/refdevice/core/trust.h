@@ -89,9 +89,9 @@ typedef struct {
     uint32_t document_bytes_max;
     const char *subject;   /* that it must be about; NULL: any */
     const char *product;   /* whose policy row counts; NULL: that of `subject`, or else the row without a product */
-    bool expiring;         /* refuse it when its time is over */
-    uint64_t now;          /* UTC seconds; 0: no idea. tn_trust_accept() knows of a floor under it */
     const tn_shape *own;   /* the shape of its own entries */
+    uint8_t floor;         /* tn_floor_type */
+    bool expiring;         /* refuse it when its time is over */
 } tn_expected;
 
 /* Number of the policy row for what is expected: that of the product, else that without one; -1: there is none.
@@ -107,9 +107,10 @@ bool tn_document_fits(tn_source body, const tn_shape *own);
 uint64_t tn_said(const tn_document *found, uint32_t key);
 /* Whether a document is about this product or device. */
 bool tn_document_is_about(const tn_document *found, const char *subject);
-/* keys.document.open_document, step by step, with the same reason at the same step; `fleet` NULL: none. */
+/* keys.document.open_document, step by step, with the same reason at the same step; `fleet` NULL: none;
+ * `now` in UTC seconds. */
 tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *fleet, const tn_expected *expected,
-                           tn_document *found);
+                           uint64_t now, tn_document *found);
 
 #define TN_NOTICE_ID 10u /* the first of a notice's own entries */
 
@@ -156,8 +157,7 @@ tn_reason tn_trust_enrol(tn_source root_1, const uint8_t *pinned);
 tn_reason tn_trust_update(tn_source document);
 /* Reasons of tn_document_open(); EXPIRED where the root itself is over; WRONG_SUBJECT where it is not about `name`; REPLAYED,
  * EQUIVOCATION, LIMIT_REACHED. */
-tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, tn_floor_type type, const char *name,
-                          tn_document *found);
+tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, const char *name, tn_document *found);
 /* The root in force: it stays there, and changes when another one is taken. Without any it has no key. */
 const tn_root *tn_trust_root(void);
 const tn_floor *tn_trust_floor(tn_floor_type type, const char *name); /* NULL: none */

@@ -188,7 +188,8 @@ class Core:
     @staticmethod
     def _taken(take: Any) -> bytes:
         room = ctypes.create_string_buffer(65_536)
-        return room.raw[: take(room, len(room))]
+        count = int(take(room, len(room)))
+        return room.raw[:count]
 
 
 @cache

@@ -140,7 +140,7 @@ def test_room_is_made_by_what_was_over_first_and_by_nothing_else(
     def say(n: int, *, now: int = NOW, **changes: Any) -> Reason:
         body = slip(id=f"A-{n}", **changes)
         signers = list(map(key, ("engineering-1", "legal-1", "communications-1")))
-        return twin.accept(seal(body, signers), Slip, f"A-{n}", subject=PRODUCT, now=now, expiring=False)
+        return twin.accept(seal(body, signers), Slip, f"A-{n}", subject=PRODUCT, now=now)
 
     for n in range(most):
         changes = {} if n % 4 == 0 else {"expires": NOW + 100 - 5 * n}

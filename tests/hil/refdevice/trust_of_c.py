@@ -97,9 +97,9 @@ class Expected(Record):
         ("document_bytes_max", ctypes.c_uint32),
         ("subject", ctypes.c_char_p),
         ("product", ctypes.c_char_p),
-        ("expiring", ctypes.c_bool),
-        ("now", ctypes.c_uint64),
         ("own", ctypes.c_void_p),
+        ("floor", ctypes.c_uint8),
+        ("expiring", ctypes.c_bool),
     )
 
 
@@ -181,6 +181,7 @@ class Trust:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.lib = core.lib
+        self._now = 0
         core.lib.tn_trust_root.restype = ctypes.POINTER(CRoot)
         core.lib.tn_trust_floor.restype = ctypes.POINTER(CFloor)
         core.lib.tn_trust_time_floor.restype = ctypes.c_uint64
@@ -266,15 +267,18 @@ class Trust:
         own: Any = None,
     ) -> Expected:
         """Say what is expected, as a room of the device would."""
+        self._now = now or 0
+        self.core.set_utc(self._now)
+        self.lib.tn_begin()  # the clock of what is accepted from now on
         return Expected(
             cls.TYPE.encode(),
             cls.BYTES_MAX,
             size_max(cls),
             subject.encode() if subject else None,
             product.encode() if product else None,
-            expiring,
-            now or 0,
             ctypes.addressof(own or ANYTHING),
+            FLOORS.get(cls.TYPE, 0),
+            expiring,
         )
 
     def open_document(
@@ -283,7 +287,12 @@ class Trust:
         """Open a document under a root that lies elsewhere in flash."""
         found = Document()
         reason = self.lib.tn_document_open(
-            self.put(data, at), ctypes.byref(root), fleet or None, ctypes.byref(expected), ctypes.byref(found)
+            self.put(data, at),
+            ctypes.byref(root),
+            fleet or None,
+            ctypes.byref(expected),
+            ctypes.c_uint64(self._now),
+            ctypes.byref(found),
         )
         return Reason(reason), found
 
@@ -297,11 +306,10 @@ class Trust:
 
     def accept(self, data: bytes, expected: Expected, name: str) -> Reason:
         """Accept a document under a name."""
-        kind = FLOORS[expected.type.decode()]
         found = Document()
         return Reason(
             self.lib.tn_trust_accept(
-                self.put(data), ctypes.byref(expected), kind, name.encode(), ctypes.byref(found)
+                self.put(data), ctypes.byref(expected), name.encode(), ctypes.byref(found)
             )
         )
 
