@@ -11,12 +11,11 @@
 
 /* Records that may stand in an area once, but for dependencies: vendor and class as numbered now, and before. */
 enum { SHA256, COUNTER, ALGORITHMS, VENDOR, VENDOR_BEFORE, CLASS, CLASS_BEFORE, DEPENDENCY, KINDS };
-#define IDENTIFIER_BYTES 16u
 static const struct {
     uint8_t type, least, most; /* bytes, where it is protected */
-} kinds[KINDS] = {{0x10, 0, 0xFF}, {0x50, 4, 4}, {0xA0, 4, 4u * ALGORITHMS_MAX}, {0x74, IDENTIFIER_BYTES, IDENTIFIER_BYTES},
-                  {0x80, IDENTIFIER_BYTES, IDENTIFIER_BYTES}, {0x75, IDENTIFIER_BYTES, IDENTIFIER_BYTES},
-                  {0x81, IDENTIFIER_BYTES, IDENTIFIER_BYTES}, {0x40, 12, 12}};
+} kinds[KINDS] = {
+    {0x10, 0, 0xFF},          {0x50, 4, 4},             {0xA0, 4, 4u * ALGORITHMS_MAX}, {0x74, TN_UUID, TN_UUID},
+    {0x80, TN_UUID, TN_UUID}, {0x75, TN_UUID, TN_UUID}, {0x81, TN_UUID, TN_UUID},       {0x40, 12, 12}};
 
 /* Four bytes, the lowest first. Of a record these are its type, and above it its length. */
 static uint32_t word(const uint8_t *bytes)
@@ -72,14 +71,15 @@ static bool algorithms_fit(const uint8_t *record)
 
 static bool are_alike(const uint8_t *now, const uint8_t *before)
 {
-    return now == NULL || before == NULL || tn_compare(now + RECORD_BYTES, before + RECORD_BYTES, IDENTIFIER_BYTES) == 0;
+    return now == NULL || before == NULL || tn_compare(now + RECORD_BYTES, before + RECORD_BYTES, TN_UUID) == 0;
 }
 
-/* What a whole image says: which bytes its own SHA-256 covers, and what that is. */
-static tn_reason read_parts(tn_source in, bool whole, tn_image *image, tn_source *covered, tn_source *stated)
+/* What a whole image says, of at most so many bytes: how many its own SHA-256 covers, and where that stands. */
+static tn_reason read_parts(const uint8_t *head, uint32_t most, tn_image *image, uint32_t *covered,
+                            const uint8_t **stated)
 {
-    const uint8_t *records[KINDS], *head = in.bytes;
-    if (in.length < HEADER_BYTES || word(head) != MAGIC) {
+    const uint8_t *records[KINDS];
+    if (most < HEADER_BYTES || word(head) != MAGIC) {
         return TN_MALFORMED;
     }
     uint32_t header = word(head + 8) & UINT16_MAX, guarded = word(head + 8) >> 16, body = word(head + 12);
@@ -90,12 +90,12 @@ static tn_reason read_parts(tn_source in, bool whole, tn_image *image, tn_source
     if ((word(head + 16) & ~FLAGS_ALLOWED) != 0u) {
         return TN_UNSUPPORTED;
     }
-    if (header < HEADER_BYTES || body == 0u || header > in.length || body > in.length - header) {
+    if (header < HEADER_BYTES || body == 0u || header > most || body > most - header) {
         return TN_MALFORMED;
     }
     uint32_t at = header + body;
     if (guarded != 0u) {
-        if (read_area(head + at, in.length - at, AREA_PROTECTED, records) != guarded ||
+        if (read_area(head + at, most - at, AREA_PROTECTED, records) != guarded ||
             (records[ALGORITHMS] != NULL && !algorithms_fit(records[ALGORITHMS])) ||
             !are_alike(records[VENDOR], records[VENDOR_BEFORE]) || !are_alike(records[CLASS], records[CLASS_BEFORE])) {
             return TN_MALFORMED;
@@ -103,34 +103,33 @@ static tn_reason read_parts(tn_source in, bool whole, tn_image *image, tn_source
         image->counter = records[COUNTER] != NULL ? word(records[COUNTER] + RECORD_BYTES) : 0u;
         at += guarded;
     }
-    uint32_t plain = read_area(head + at, in.length - at, AREA_PLAIN, records);
-    if (plain == 0u || records[SHA256] == NULL || (whole && at + plain != in.length)) {
-        return TN_MALFORMED;
-    }
+    uint32_t plain = read_area(head + at, most - at, AREA_PLAIN, records);
     image->length = at + plain;
-    *covered = tn_in_memory(head, at);
-    *stated = content(records[SHA256]);
-    return TN_OK;
+    *covered = at;
+    *stated = records[SHA256];
+    return plain != 0u && *stated != NULL ? TN_OK : TN_MALFORMED;
 }
 
 tn_reason tn_image_read(uint8_t slot, uint32_t length, tn_image *image)
 {
-    tn_source in = tn_in_flash(TN_AT_SLOTS + slot * TN_SLOT_BYTES, length != 0u ? length : TN_SLOT_BYTES);
-    tn_source covered, stated;
+    const uint8_t *bytes = tn_in_flash(TN_AT_SLOTS + slot * TN_SLOT_BYTES, 0).bytes, *stated;
+    uint32_t covered;
     tn_fill(image, 0, sizeof(*image));
-    if (in.length > TN_SLOT_BYTES) {
+    if (length > TN_SLOT_BYTES) {
         return TN_TOO_BIG;
     }
-    tn_reason reason = read_parts(in, length != 0u, image, &covered, &stated);
-    in.length = length != 0u ? length : image->length;
-    if (in.length != 0u) {
-        tn_sha256_of(in, image->digest);
+    tn_reason reason = read_parts(bytes, length != 0u ? length : TN_SLOT_BYTES, image, &covered, &stated);
+    if (length == 0u && reason == TN_OK) {
+        length = image->length;
     }
-    if (reason == TN_OK) {
-        tn_sha256_of(covered, image->hash);
-        reason = tn_equals(stated, image->hash, TN_HASH) ? TN_OK : TN_DIGEST_MISMATCH;
+    if (length != 0u) {
+        tn_sha256_of(tn_in_memory(bytes, length), image->digest);
     }
-    return reason;
+    if (reason != TN_OK || length != image->length) {
+        return reason != TN_OK ? reason : TN_MALFORMED;
+    }
+    tn_sha256_of(tn_in_memory(bytes, covered), image->hash);
+    return tn_equals(content(stated), image->hash, TN_HASH) ? TN_OK : TN_DIGEST_MISMATCH;
 }
 
 #ifdef TN_TEST_BUILD

@@ -20,6 +20,13 @@ static const tn_shape envelope[] = {{0, TN_TAG, ENVELOPE, map}};
 const tn_shape tn_suit_algorithms[] = {{0x2F, TN_BYTES | TN_OPTIONAL, TN_HASH, NULL}, {0, TN_END, 0, NULL}}; /* -16 */
 const tn_shape tn_suit_digest[] = {{0, TN_STEPS | TN_SOME, 2, tn_suit_algorithms}};
 
+bool tn_suit_names(tn_item digest, tn_item member)
+{
+    uint8_t found[TN_HASH];
+    tn_sha256_of(tn_whole(member), found);
+    return tn_compare(digest + TN_SUIT_DIGEST_HEAD, found, TN_HASH) == 0;
+}
+
 tn_reason tn_suit_fits(tn_source bytes, const tn_shape *shape)
 {
     if (tn_fits(bytes, shape, NULL)) {
@@ -80,7 +87,6 @@ static tn_reason check_signatures(tn_item blocks, tn_source stated)
 
 tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)
 {
-    uint8_t digest[TN_HASH];
     if (data.length > TN_PATCH_BYTES_MAX) {
         return TN_TOO_BIG;
     }
@@ -98,7 +104,6 @@ tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)
         return reason;
     }
     manifest->digest = stated.bytes + TN_SUIT_DIGEST_HEAD;
-    tn_sha256_of(tn_whole(tn_at(members, TN_SUIT_MANIFEST)), digest);
-    bool named = tn_compare(digest, manifest->digest, TN_HASH) == 0;
+    bool named = tn_suit_names(stated.bytes, tn_at(members, TN_SUIT_MANIFEST));
     return named ? tn_suit_manifest(members, manifest) : TN_DIGEST_MISMATCH;
 }

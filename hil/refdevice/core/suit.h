@@ -12,6 +12,8 @@ extern const tn_shape tn_suit_digest[], tn_suit_algorithms[];
 
 /* Its first bytes: an array of two, -16, and the head of 32 bytes. */
 #define TN_SUIT_DIGEST_HEAD 4u
+/* Whether it is that of a member, whose head it covers. */
+bool tn_suit_names(tn_item digest, tn_item member);
 
 /* Hold bytes against a shape: MALFORMED, or UNSUPPORTED where they have an entry that it does not know. */
 tn_reason tn_suit_fits(tn_source bytes, const tn_shape *shape);

@@ -105,15 +105,10 @@ static tn_reason read_texts(tn_item said, tn_manifest *manifest)
 /* Compare the text with the digest that stayed, and read it; a missing one is fine, a wrong one is not. */
 static tn_reason take_texts(tn_item text, tn_item named, tn_manifest *manifest)
 {
-    uint8_t digest[TN_HASH];
     tn_reason reason = TN_OK;
     if (text != NULL) {
-        tn_sha256_of(tn_whole(text), digest);
-        if (named == NULL) {
-            return TN_MALFORMED;
-        }
-        if (tn_compare(named + TN_SUIT_DIGEST_HEAD, digest, TN_HASH) != 0) {
-            return TN_DIGEST_MISMATCH;
+        if (named == NULL || !tn_suit_names(named, text)) {
+            return named != NULL ? TN_DIGEST_MISMATCH : TN_MALFORMED;
         }
         reason = tn_suit_fits(tn_string(text), texts);
     }
@@ -183,10 +178,10 @@ static tn_reason run_all(tn_item manifest, course *now)
     for (uint32_t i = 0; i < sizeof(order) && reason == TN_OK; i++) {
         reason = run(inside(tn_at(manifest, order[i])), order[i] == INVOKE, now);
     }
-    if (reason == TN_OK && (now->done & DONE(C_FETCH)) == 0u) {
-        return TN_UNSUPPORTED; /* it brings nothing */
+    if (reason == TN_OK && (now->done & DONE(C_MATCH)) == 0u) { /* it brings nothing, or does not compare it */
+        reason = (now->done & DONE(C_FETCH)) != 0u ? TN_MALFORMED : TN_UNSUPPORTED;
     }
-    return reason == TN_OK && (now->done & DONE(C_MATCH)) == 0u ? TN_MALFORMED : reason;
+    return reason;
 }
 
 /* A manifest is for this device where each of the identities that it checks is ours. */
