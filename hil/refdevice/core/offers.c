@@ -21,6 +21,11 @@ static const tn_shape own[] = {
     {0, TN_END, 0, NULL},
 };
 
+static uint64_t sooner(uint64_t last, tn_item other)
+{
+    return other != NULL && tn_value(other) < last ? tn_value(other) : last;
+}
+
 tn_reason tn_offer_take(tn_source data)
 {
     tn_document found;
@@ -38,11 +43,9 @@ tn_reason tn_offer_take(tn_source data)
     if (!tn_is(tn_at(body, PRODUCT), tn_maker.product)) {
         return TN_WRONG_SUBJECT;
     }
-    tn_item hours = tn_at(body, WINDOW), ends[] = {tn_at(body, TN_EXPIRES), tn_nth(hours, 1)};
-    uint64_t issued = tn_said(&found, TN_ISSUED), last = tn_said(&found, DEADLINE);
-    for (uint32_t i = 0; i < 2u; i++) {
-        last = ends[i] != NULL && tn_value(ends[i]) < last ? tn_value(ends[i]) : last;
-    }
+    tn_item hours = tn_at(body, WINDOW);
+    uint64_t last = sooner(sooner(tn_said(&found, DEADLINE), tn_at(body, TN_EXPIRES)), tn_nth(hours, 1));
+    uint64_t issued = tn_said(&found, TN_ISSUED);
     uint64_t quarter = (last - issued) >> 2; /* one that ends before it was issued is over, whatever this is */
     offer->here = true;
     offer->cancel = tn_is_true(tn_at(body, CANCEL));
@@ -51,7 +54,7 @@ tn_reason tn_offer_take(tn_source data)
     offer->from = tn_value(tn_nth(hours, 0));
     offer->last = last;
     offer->final = last - (quarter < FINAL_SECONDS ? quarter : FINAL_SECONDS);
-    tn_copy(offer->digest, tn_string(tn_at(body, DIGEST)).bytes, TN_HASH);
+    tn_copy(offer->digest, tn_first(tn_at(body, DIGEST)), TN_HASH);
     return TN_OK;
 }
 
