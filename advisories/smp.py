@@ -165,7 +165,7 @@ NOTIFIER_SUBMIT: Final = Command(
     write=True,
     retry=Retry.KEY,
     request={"sha": "bytes", "topic": "text", "key": "uint"},
-    answer={"verdict": "uint", "name": "text", "text": "text?"},
+    answer={"verdict": "uint", "name": "text?", "text": "text?"},
 )
 NOTIFIER_NOTICE: Final = Command(
     "notifier.notice",

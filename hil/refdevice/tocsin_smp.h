@@ -264,7 +264,7 @@ enum {
     X(key, UINT, 0)
 #define TOCSIN_SMP_NOTIFIER_SUBMIT_ANSWER(X) \
     X(verdict, UINT, 0) \
-    X(name, TEXT, 0) \
+    X(name, TEXT, 1) \
     X(text, TEXT, 1)
 
 /* what the device shows now, line by line, and the version it asks consent for */

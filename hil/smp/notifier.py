@@ -12,6 +12,7 @@ from hil.smp.exchange import Exchange
 from hil.smp.message import MalformedAnswer
 from hil.smp.transfer import Progress, Transfer
 from keys.limits import DOCUMENT_BYTES_MAX
+from keys.reasons import Reason
 
 DIGEST_BYTES: Final = 32
 LINES_MAX: Final = 1_024
@@ -146,7 +147,7 @@ class NotifierGroup:
         digest = what if len(what) == DIGEST_BYTES else self.put(what)
         body = {"sha": digest, "topic": topic}
         found = self._ask(smp.NOTIFIER_SUBMIT, body, timeout_s=timeout_s)
-        return Verdict(found["verdict"], found["name"], found.get("text", ""))
+        return Verdict(found["verdict"], found.get("name") or _name(found["verdict"]), found.get("text", ""))
 
     def deliver(self, data: bytes, topic: str, *, timeout_s: float | None = None) -> Verdict:
         """Stage a message of any length, and submit it (errors of both)."""
@@ -251,6 +252,11 @@ class NotifierGroup:
             f"The device's {what} did not hold still: {READINGS_MAX} readings were not whole.",
             last_frame=self._exchange.last_frame,
         )
+
+
+def _name(verdict: int) -> str:
+    """Name a reason: a small board says its number only, and a newer one may say one that is not known here."""
+    return next((reason.name for reason in Reason if reason == verdict), f"reason {verdict}")
 
 
 def _same_screen(page: Mapping[str, Any], first: Mapping[str, Any]) -> bool:

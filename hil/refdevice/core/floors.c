@@ -216,8 +216,15 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, const cha
         return TN_EXPIRED;
     }
     tn_reason reason = tn_document_open(data, root, tn_stored.fleet, expected, now, found);
-    if (reason == TN_OK && !has_name(found, type, name)) {
-        reason = TN_WRONG_SUBJECT;
+    if (reason != TN_OK) {
+        return reason;
     }
-    return reason == TN_OK ? raise_floor(found, type, name, tn_root_row(root, expected), clock) : reason;
+    /* Of a catalogue the notices (10) and patches (11) count together: their shapes hold each by itself. */
+    if (type == TN_FLOOR_CATALOGUE && tn_said(found, 10) + tn_said(found, 11) > TN_WIRE_CATALOGUE_ENTRIES_MAX) {
+        return TN_MALFORMED;
+    }
+    if (!has_name(found, type, name)) {
+        return TN_WRONG_SUBJECT;
+    }
+    return raise_floor(found, type, name, tn_root_row(root, expected), clock);
 }

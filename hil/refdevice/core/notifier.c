@@ -203,20 +203,6 @@ int tn_on_state(tn_request *request, tn_writer *answer)
 
 /* -- messages in and out -- */
 
-/* The names of reasons stand one behind the other, in the order of their numbers. */
-static const char *name_of(uint32_t reason)
-{
-#define NUMBER(NAME, number) number,
-#define WORDS(NAME, number) #NAME "\0"
-    static const uint8_t numbers[] = {TN_REASONS(NUMBER)};
-    static const char names[] = TN_REASONS(WORDS);
-    const char *name = names;
-    for (const uint8_t *number = numbers; *number != reason; number++) {
-        name += tn_length(name) + 1u;
-    }
-    return name;
-}
-
 int tn_on_submit(tn_request *request, tn_writer *answer)
 {
     static const tn_row said[] = {
@@ -232,8 +218,6 @@ int tn_on_submit(tn_request *request, tn_writer *answer)
             (uint32_t)tn_agent_receive(tn_string(request->fields[TOCSIN_SMP_NOTIFIER_SUBMIT_AT_TOPIC]), data);
     }
     tn_put_named(answer, TN_NAME_verdict, request->verdict);
-    tn_put_name(answer, TN_NAME_name);
-    tn_put_text(answer, name_of(request->verdict));
     if (!request->again && request->verdict != TN_OK) {
         (void)tn_put_rows(answer, said, request);
     }

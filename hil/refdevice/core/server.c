@@ -55,23 +55,23 @@ uint32_t tn_number_of(tn_item item)
 /* Read a body: whether it is a map and its keys are texts, whatever lies under them. */
 static bool read_body(tn_source body, const field *fields)
 {
-    tn_cbor reader;
-    tn_source key;
-    uint32_t count = 0;
-    tn_cbor_open(&reader, body);
-    if (body.length > 0u) {
-        (void)tn_cbor_map(&reader, 0, KEYS_MAX, &count);
+    static const tn_shape entry[] = {{0, TN_TEXT, KEYS_MAX, NULL}, {0, TN_ANY, 0, NULL}};
+    static const tn_shape shape[] = {{0, TN_FIELDS, KEYS_MAX, entry}};
+    tn_item key;
+    if (body.length == 0u) {
+        return true;
     }
-    for (; !reader.bad && count > 0u; count--) {
+    if (!tn_fits(body, shape, NULL)) {
+        return false;
+    }
+    for (uint32_t i = 0; (key = tn_nth(body.bytes, i)) != NULL; i += 2u) {
         uint32_t place = 0;
-        (void)tn_cbor_text(&reader, 0, KEYS_MAX, &key);
-        while (fields[place].name != TN_NAME_NONE && !tn_same(key, tn_bytes_of(tn_name(fields[place].name)))) {
+        while (fields[place].name != TN_NAME_NONE && !tn_is(key, tn_name(fields[place].name))) {
             place++;
         }
-        request.fields[place] = body.bytes + reader.at; /* the last place is for what is passed over */
-        (void)tn_cbor_skip(&reader, NULL);
+        request.fields[place] = tn_behind(key); /* the last place is for what is passed over */
     }
-    return tn_cbor_ended(&reader);
+    return true;
 }
 
 /* Whether what a command asks for is there and of its kind. */
