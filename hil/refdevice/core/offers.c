@@ -154,7 +154,7 @@ bool tn_offers_end(tn_patch_track *track)
         reason = TN_DEADLINE_PASSED;
     } else if (tn_is_current() && !tn_currency_has_patch(track->sequence, track->digest)) {
         reason = TN_NOT_IN_CATALOGUE;
-    } else if (track->image_size != 0u && !tn_patch_is_signed(track, &reason)) {
+    } else if (track->image_size != 0u && tn_patch_is_signed(track) != TN_OK) {
         reason = TN_THRESHOLD_NOT_MET;
     } else {
         return false;

@@ -36,13 +36,13 @@ void tn_patch_changed(tn_patch_track *track)
 
 void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason)
 {
-    static const char digits[] = "0123456789abcdef";
     char name[17];
     if (!tn_patch_may(track->state, state)) {
         return;
     }
     for (uint32_t i = 0; i < 16u; i++) {
-        name[i] = digits[(uint32_t)track->digest[i / 2u] >> (i % 2u == 0u ? 4u : 0u) & 15u];
+        uint32_t digit = (uint32_t)track->digest[i / 2u] >> (i % 2u == 0u ? 4u : 0u) & 15u;
+        name[i] = (char)(digit < 10u ? '0' + digit : 'a' - 10u + digit);
     }
     name[16] = '\0';
     tn_record(TN_SAYS(TN_TRACK_PATCH, track->state, state, reason), name, track->digest);
@@ -72,14 +72,13 @@ static tn_reason open_for(const tn_patch_track *track, tn_source envelope, tn_ma
     return reason;
 }
 
-bool tn_patch_is_signed(const tn_patch_track *track, tn_reason *reason)
+tn_reason tn_patch_is_signed(const tn_patch_track *track)
 {
     tn_manifest manifest;
-    *reason = TN_OK;
-    if (patches.signed_under != (uint32_t)tn_trust_root()->version) {
-        *reason = open_for(track, tn_in_flash(envelope_at(track), track->envelope_length), &manifest);
+    if (patches.signed_under == (uint32_t)tn_trust_root()->version) {
+        return TN_OK;
     }
-    return *reason == TN_OK;
+    return open_for(track, tn_in_flash(envelope_at(track), track->envelope_length), &manifest);
 }
 
 /* Compare a genuine patch with this device. */

@@ -18,7 +18,7 @@ void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason); /* 
 void tn_offers_settle(void);                                    /* the newest offer becomes a track, or changes one */
 bool tn_offers_end(tn_patch_track *track); /* end a patch whose time is over, or that is not current */
 void tn_offers_begin_again(tn_patch_track *track, tn_reason reason);
-bool tn_patch_is_signed(const tn_patch_track *track, tn_reason *reason); /* the present root, too, would take it */
+tn_reason tn_patch_is_signed(const tn_patch_track *track); /* whether the present root, too, would take it */
 
 /* consent.c */
 void tn_consent_remind(tn_patch_track *track);

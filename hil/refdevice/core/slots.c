@@ -75,8 +75,8 @@ void tn_slots_verify(tn_patch_track *track)
 void tn_slots_install(tn_patch_track *track)
 {
     tn_image image;
-    tn_reason reason, fault;
-    if (!tn_patch_is_signed(track, &reason) || !matches(track, &image, &fault)) {
+    tn_reason reason = tn_patch_is_signed(track), fault;
+    if (reason != TN_OK || !matches(track, &image, &fault)) {
         tn_patch_move(track, TN_PATCH_FAILED, reason != TN_OK ? reason : TN_DIGEST_MISMATCH);
         return;
     }
