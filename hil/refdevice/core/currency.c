@@ -74,16 +74,17 @@ static tn_item rows_of(uint32_t key)
     return tn_at(port_flash() + PAGE(tn_stored.catalogue_page), key);
 }
 
-/* What the present root stands behind, unexpired: a catalogue, a timestamp; and whether this one is about that one.
- * Where there is a floor of a document, the document is here. */
-enum { CATALOGUE = 1, STAMP = 2, NAMED = 4 };
+/* What the present root stands behind, unexpired: a catalogue, a timestamp; whether this one is about that one, and
+ * about no later root, which may have taken away the very keys believed in. A document that has a floor is here. */
+enum { CATALOGUE = 1, STAMP = 2, NAMED = 4, CURRENT = 8 };
 
 static uint32_t believed(void)
 {
     const tn_floor *catalogue = tn_trust_floor(TN_FLOOR_CATALOGUE, tn_maker.product);
+    const tn_root *root = tn_trust_root();
     uint64_t now = tn_time();
     uint32_t found = 0;
-    if (now >= tn_trust_root()->expires) {
+    if (now >= root->expires) {
         return 0;
     }
     if (catalogue != NULL && now < tn_value(rows_of(TN_EXPIRES))) {
@@ -94,15 +95,14 @@ static uint32_t believed(void)
     }
     if (found == (CATALOGUE | STAMP) && catalogue->version == tn_stored.stamp_catalogue &&
         tn_compare(catalogue->digest, tn_stored.stamp_catalogue_digest, TN_HASH) == 0) {
-        found |= NAMED;
+        found |= tn_stored.stamp_root <= root->version ? NAMED | CURRENT : NAMED;
     }
     return found;
 }
 
 bool tn_is_current(void)
 {
-    /* A root that it names and that is not here yet may have taken away the very keys believed in. */
-    return (believed() & NAMED) != 0u && tn_stored.stamp_root <= tn_trust_root()->version;
+    return (believed() & CURRENT) != 0u;
 }
 
 uint64_t tn_currency_version(void)

@@ -1,4 +1,4 @@
-/* What the rooms of notices share. Headers and texts lie in flash, where they were put when they fitted their shapes. */
+/* What the rooms of notices share. Headers and texts lie in flash, put there when they fitted their shapes. */
 #ifndef TN_NOTICE_H
 #define TN_NOTICE_H
 

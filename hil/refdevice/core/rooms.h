@@ -180,7 +180,7 @@ typedef struct {
     uint32_t count; /* lines */
 } tn_shown;
 const tn_shown *tn_screen_shown(void);
-/* One line, at most 240 bytes of UTF-8; returns its length. */
+/* One line of what is shown, at most 240 bytes of UTF-8; returns its length: 0 behind the last. */
 uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room);
 
 /* -- patches.c, offers.c, suit.c, image.c, blocks.c -- */

@@ -127,9 +127,6 @@ uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room)
 {
     page to = {line, room, 0, number, 0, 0};
     const tn_notice_track *track = tn_screen.track;
-    if (track == NULL) {
-        return 0;
-    }
     if (tn_is_true(tn_notice_says(track, TN_NOTICE_EXERCISE)) || tn_trust_root()->exercise) {
         put_layout(&to, exercise);
     }

@@ -54,45 +54,46 @@ typedef struct {
     uint32_t touched;      /* rises with every change: the track touched longest ago makes room */
     uint64_t sequence, time;
     tn_offer offer;        /* the newest offer of it; what follows is of this try */
-    uint16_t envelope_length; /* 0: it is not here */
-    uint8_t image_digest[TN_HASH];
-    uint32_t image_size;   /* 0: the manifest has not been verified */
-    tn_version_part version[4]; /* promised; valid where has_version */
     bool has_version;
-    uint8_t slot;          /* where it is written */
-    uint32_t offset;       /* bytes that are certainly there */
-    uint8_t attempts;
-    uint64_t defer_until;
     bool consent;          /* the owner agreed */
-    uint8_t consent_how;   /* 0 asked, 1 urgent, 2 always */
-    uint64_t consent_time;
-    uint8_t consent_question[TN_HASH], consent_notice[TN_HASH];
     bool consent_has_notice;
-    char consent_language[TN_LANGUAGE_BYTES_MAX + 1];
-    uint32_t counter;      /* security counter of the image, once verified */
+    uint8_t consent_how;   /* 0 asked, 1 urgent, 2 always */
+    uint8_t slot;          /* where it is written */
+    uint8_t attempts;
     uint8_t done;          /* percent */
+    uint16_t envelope_length; /* 0: it is not here */
+    uint32_t image_size;   /* 0: the manifest has not been verified */
+    uint32_t offset;       /* bytes that are certainly there */
+    uint32_t counter;      /* security counter of the image, once verified */
+    tn_version_part version[4]; /* promised; valid where has_version */
+    uint64_t defer_until;
+    uint64_t consent_time;
+    uint8_t image_digest[TN_HASH];
+    uint8_t consent_question[TN_HASH], consent_notice[TN_HASH];
+    char consent_language[TN_LANGUAGE_BYTES_MAX + 1];
 } tn_patch_track;
 
+/* What is read often lies first: that makes the code small. */
 typedef struct tn_state {
     uint32_t boot_epoch;
-    uint8_t fleet[TN_HASH];
     uint8_t root_page; /* 0: the pinned root 1, which stays; later ones take turns in areas 1 and 2 of TN_AT_ROOTS */
-    uint16_t root_length;
-    tn_floor floors[TN_FLOORS_MAX];
     uint8_t catalogue_page; /* of TN_AT_CATALOGUES */
+    uint16_t root_length;
     uint16_t catalogue_length; /* 0: none; the body of the newest accepted one */
     bool has_timestamp;
-    uint64_t stamp_root, stamp_catalogue, stamp_expires; /* of the newest accepted timestamp */
-    uint8_t stamp_catalogue_digest[TN_HASH], stamp_audit_head[TN_HASH];
-    tn_notice_track notices[TN_NOTICES_MAX];
-    tn_patch_track patches[TN_PATCHES_MAX];
-    tn_offer offer; /* the newest, until it has become a track */
     uint32_t journal_count, journal_first; /* entries written; the oldest that no receipt covers */
     uint32_t journal_lost;
-    uint8_t journal_head[TN_HASH];
-    uint64_t patch_floor;
-    uint8_t patch_floor_digest[TN_HASH];
     uint32_t security_counter;
+    uint64_t patch_floor;
+    uint64_t stamp_root, stamp_catalogue, stamp_expires; /* of the newest accepted timestamp */
+    uint8_t fleet[TN_HASH];
+    uint8_t journal_head[TN_HASH];
+    uint8_t patch_floor_digest[TN_HASH];
+    uint8_t stamp_catalogue_digest[TN_HASH], stamp_audit_head[TN_HASH];
+    tn_floor floors[TN_FLOORS_MAX];
+    tn_offer offer; /* the newest, until it has become a track */
+    tn_patch_track patches[TN_PATCHES_MAX];
+    tn_notice_track notices[TN_NOTICES_MAX];
 } tn_state;
 
 extern tn_state tn_stored;   /* as of now, in memory */

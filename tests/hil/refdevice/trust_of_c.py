@@ -120,10 +120,16 @@ class Stored(Record):
     """How ``tn_state`` begins."""
 
     _fields_ = (
-        ("form", ctypes.c_uint32),
-        ("fleet", ctypes.c_uint8 * 32),
+        ("boot_epoch", ctypes.c_uint32),
         ("root_page", ctypes.c_uint8),
+        ("catalogue_page", ctypes.c_uint8),
         ("root_length", ctypes.c_uint16),
+        ("catalogue_length", ctypes.c_uint16),
+        ("has_timestamp", ctypes.c_bool),
+        ("counts", ctypes.c_uint32 * 4),
+        ("numbers", ctypes.c_uint64 * 4),
+        ("fleet", ctypes.c_uint8 * 32),
+        ("digests", ctypes.c_uint8 * 32 * 4),
         ("floors", CFloor * 16),
     )
 
