@@ -196,7 +196,8 @@ static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const
     return TN_OK;
 }
 
-/* Whether the versions of a document may be counted under this name: a notice has one of its own, the first thing it says. */
+/* Whether the versions of a document may be counted under this name: a notice has one of its own, the first thing it
+ * says. */
 static bool has_name(const tn_document *found, tn_floor_type type, const char *name)
 {
     if (type == TN_FLOOR_NOTICE) {

@@ -1,5 +1,5 @@
-/* Bytes held against a shape: strict, deterministic CBOR (RFC 8949, 4.2) and what a document may be made of, in one pass and
- * without recursion: what is open is kept on a short stack. */
+/* Bytes held against a shape: strict, deterministic CBOR (RFC 8949, 4.2) and what a document may be made of, in one
+ * pass and without recursion: what is open is kept on a short stack. */
 #include "crypto.h"
 #include "item.h"
 #include "limits.h"
@@ -132,7 +132,8 @@ static uint32_t read_item(reading *from, const tn_shape *shape)
     }
 }
 
-/* The entry for a key that begins with this byte; 0: the end. NULL: there is none, or one that has to be here is not. */
+/* The entry for a key that begins with this byte; 0: the end. NULL: there is none, or one that has to be here is
+ * not. */
 static const tn_shape *entry_of(level *in, uint32_t key, const tn_shape *own)
 {
     const tn_shape *one = in->next;

@@ -1,8 +1,8 @@
-/* The journal's entries, in a ring of places in flash, until a receipt covers them. What lies there is the very CBOR that
- * the journal's head is made of and a report carries.
+/* The journal's entries, in a ring of places in flash, until a receipt covers them. What lies there is the very CBOR
+ * that the journal's head is made of and a report carries.
  *
- * An entry is written before the state that counts it. When the power goes in between, the next one that is written has
- * its index, or a lower one: what lies before that was never said. */
+ * An entry is written before the state that counts it. When the power goes in between, the next one that is written
+ * has its index, or a lower one: what lies before that was never said. */
 #include "rooms.h"
 #include "port.h"
 

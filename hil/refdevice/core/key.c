@@ -12,8 +12,8 @@ static const uint8_t labels[MEMBERS] = {0x01, 0x03, 0x20, 0x21, 0x22};
 #define BYTES 0x4000u
 #define LONGER 0xFFFFu
 
-/* A key of each kind, where 0 is a member that is not there, and last how many are. Whether x and y of P-256 are a point
- * is not checked: this device verifies nothing with such a key, however it is made. */
+/* A key of each kind, where 0 is a member that is not there, and last how many are. Whether x and y of P-256 are a
+ * point is not checked: this device verifies nothing with such a key, however it is made. */
 static const uint16_t kinds[][MEMBERS + 1] = {
     {1, 0, 6, BYTES | TN_PUBLIC, 0, 3},     /* Ed25519 */
     {2, 0, 1, BYTES | 32u, BYTES | 32u, 4}, /* P-256: x stands under -2, y under -3 */

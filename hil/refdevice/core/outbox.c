@@ -1,5 +1,5 @@
-/* What the device wants said. A report takes the place of one that nobody has read, and so does a want; beside them there
- * is one topic, to listen to or to leave. Whoever reads says what was taken, by its number. */
+/* What the device wants said. A report takes the place of one that nobody has read, and so does a want; beside them
+ * there is one topic, to listen to or to leave. Whoever reads says what was taken, by its number. */
 #include "rooms.h"
 
 #define ITEMS (TN_LEAVES + 1u) /* a report, a want, the topic */

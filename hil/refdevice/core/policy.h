@@ -1,4 +1,5 @@
-/* Inside the trust room: rows of a root, names that may be known by their mark only, and seats that holders must fill. */
+/* Inside the trust room: rows of a root, names that may be known by their mark only, and seats that holders must
+ * fill. */
 #ifndef TN_POLICY_H
 #define TN_POLICY_H
 
@@ -49,8 +50,8 @@ void tn_floors_carry(const tn_root *old, uint32_t from, const tn_root *now, uint
 
 #define TN_KEY_HEAD_BYTES 8u /* of a COSE_Key for Ed25519: what stands before the key */
 
-/* Check one COSE_Key (keys.algorithms.PublicKey.from_cose): MALFORMED, UNSUPPORTED (a kind that the protocol does not know).
- * `other`: not of Ed25519. */
+/* Check one COSE_Key (keys.algorithms.PublicKey.from_cose): MALFORMED, UNSUPPORTED (a kind that the protocol does
+ * not know). `other`: not of Ed25519. */
 tn_reason tn_key_read(tn_source item, bool *other);
 
 #endif

@@ -1,4 +1,5 @@
-/* Tells the gateway: the present states and the journal, again and again until a receipt comes (device_sim.core.reporter). */
+/* Tells the gateway: the present states and the journal, again and again until a receipt comes
+ * (device_sim.core.reporter). */
 #include "report.h"
 
 #define REPORT_MS_MIN 200u

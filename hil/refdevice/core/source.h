@@ -1,5 +1,5 @@
-/* Bytes that lie somewhere: in flash, where documents are staged, or in memory. Flash is mapped into memory, so both are
- * read alike, and nothing is copied that need not be. */
+/* Bytes that lie somewhere: in flash, where documents are staged, or in memory. Flash is mapped into memory, so both
+ * are read alike, and nothing is copied that need not be. */
 #ifndef TN_SOURCE_H
 #define TN_SOURCE_H
 

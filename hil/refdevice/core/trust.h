@@ -29,9 +29,9 @@ typedef struct {
 #define TN_COSE_SIGN 98u
 #define TN_COSE_SIGN1 18u
 
-/* Take an envelope apart, to its last signer's header (keys.cose.parse): MALFORMED, UNSUPPORTED (a critical header), TOO_BIG
- * (a protected header above 512 bytes; the size of the whole is the caller's). `unprotected` false: nothing may stand in an
- * unprotected header. */
+/* Take an envelope apart, to its last signer's header (keys.cose.parse): MALFORMED, UNSUPPORTED (a critical header),
+ * TOO_BIG (a protected header above 512 bytes; the size of the whole is the caller's). `unprotected` false: nothing
+ * may stand in an unprotected header. */
 tn_reason tn_cose_open(tn_source data, uint32_t tag, bool unprotected, tn_message *message);
 /* Signature number n; false: there are fewer. */
 bool tn_cose_signature(const tn_message *message, uint32_t number, tn_signature *signature);
@@ -59,8 +59,9 @@ typedef struct {
     uint64_t version, issued, expires;
 } tn_root;
 
-/* Read a root (keys.document.peek), believing nothing: TOO_BIG, MALFORMED, UNSUPPORTED (a key of a kind that the protocol does
- * not know, a critical header), LIMIT_REACHED (more keys or rows than this device keeps, and no more than the protocol has). */
+/* Read a root (keys.document.peek), believing nothing: TOO_BIG, MALFORMED, UNSUPPORTED (a key of a kind that the
+ * protocol does not know, a critical header), LIMIT_REACHED (more keys or rows than this device keeps, and no more
+ * than the protocol has). */
 tn_reason tn_root_read(tn_source document, tn_root *root);
 /* Check that it is possible at all (keys.root.checked): BAD_ROOT. */
 tn_reason tn_root_check(const tn_root *root);
@@ -97,8 +98,9 @@ typedef struct {
 /* Number of the policy row for what is expected: that of the product, else that without one; -1: there is none.
  * (keys.root.Root.demands) */
 int32_t tn_root_row(const tn_root *root, const tn_expected *expected);
-/* Say whether signers meet a row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or UNSUPPORTED where
- * `passed`, signatures that this device cannot check, would make up for what is missing. `author`: [holder, role], or NULL. */
+/* Say whether signers meet a row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or
+ * UNSUPPORTED where `passed`, signatures that this device cannot check, would make up for what is missing. `author`:
+ * [holder, role], or NULL. */
 tn_reason tn_root_meets(const tn_root *root, int32_t row, tn_signers signed_by, tn_signers passed, tn_item author);
 
 /* Whether a body begins as every body does, and goes on as `own` says. */
@@ -132,8 +134,8 @@ tn_mark tn_mark_of(tn_source name);
 #define TN_ROW_CARRIED 0xFFu
 #define TN_FOR_EVER UINT64_MAX
 
-/* The newest accepted version under one type and name, and what it rests on. A floor keeps its place in the table: what one
- * rests on that was accepted under an older root lies behind the root in flash, by that place. */
+/* The newest accepted version under one type and name, and what it rests on. A floor keeps its place in the table:
+ * what one rests on that was accepted under an older root lies behind the root in flash, by that place. */
 typedef struct {
     tn_mark name;
     uint64_t version, issued;
@@ -145,18 +147,20 @@ typedef struct {
     uint8_t row;     /* of the present root, or TN_ROW_CARRIED */
 } tn_floor;
 
-/* keys.trusted.TrustedSet.enrol / update_root / accept on tn_state. All change tn_stored in memory; tn_save() makes it last. */
+/* keys.trusted.TrustedSet.enrol / update_root / accept on tn_state. All change tn_stored in memory; tn_save() makes
+ * it last. */
 
 /* Check a root 1 by itself, and say its fleet; `pinned` may be NULL: reasons of tn_root_read(), WRONG_FLEET, ROOT_GAP,
  * BAD_ROOT, and of tn_document_open(). */
 tn_reason tn_trust_is_root_1(tn_source root_1, const uint8_t *pinned, uint8_t fleet[TN_HASH]);
-/* The same, and trust it from now on, and nothing else: it is copied to the first page of TN_AT_ROOTS unless it lies there. */
+/* The same, and trust it from now on, and nothing else: it is copied to the first page of TN_AT_ROOTS unless it lies
+ * there. */
 tn_reason tn_trust_enrol(tn_source root_1, const uint8_t *pinned);
-/* Walk one step, n to n + 1. The new root is in its place in flash before tn_stored names it, never where the root lies that
- * was stored last. */
+/* Walk one step, n to n + 1. The new root is in its place in flash before tn_stored names it, never where the root
+ * lies that was stored last. */
 tn_reason tn_trust_update(tn_source document);
-/* Reasons of tn_document_open(); EXPIRED where the root itself is over; WRONG_SUBJECT where it is not about `name`; REPLAYED,
- * EQUIVOCATION, LIMIT_REACHED. */
+/* Reasons of tn_document_open(); EXPIRED where the root itself is over; WRONG_SUBJECT where it is not about `name`;
+ * REPLAYED, EQUIVOCATION, LIMIT_REACHED. */
 tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, const char *name, tn_document *found);
 /* The root in force: it stays there, and changes when another one is taken. Without any it has no key. */
 const tn_root *tn_trust_root(void);

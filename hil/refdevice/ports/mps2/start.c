@@ -63,8 +63,9 @@ USED int memcmp(const void *one, const void *other, size_t count)
     return 0;
 }
 
-/* 64-bit division, which libgcc does ten times as fast in fifteen times as many bytes: r0:r1 over r2:r3; the quotient in
- * r0:r1, what is left in r2:r3. Bits leave the dividend at the top, and those of the quotient come in below. */
+/* 64-bit division, which libgcc does ten times as fast in fifteen times as many bytes: r0:r1 over r2:r3; the
+ * quotient in r0:r1, what is left in r2:r3. Bits leave the dividend at the top, and those of the quotient come in
+ * below. */
 __attribute__((naked, used)) void __aeabi_uldivmod(void)
 {
     __asm__("push {r4, r5, r6, r7, lr}\n"
