@@ -30,7 +30,7 @@ from tests.fuzz import devices
 from tests.fuzz.mutate import mutated
 from tests.fuzz.seeds import seeds
 from tests.hil.refdevice import build
-from tests.hil.refdevice.cbor_of_c import Cbor, accepted
+from tests.hil.refdevice.cbor_of_c import Items, accepted
 from tests.hil.refdevice.trust_of_c import Trust
 
 BYTES_MAX = 4_096
@@ -64,7 +64,7 @@ def refused(call: Callable[[], object]) -> str:
 
 
 def _cbor(core: build.Core, data: bytes) -> tuple[str, str]:
-    taken = Cbor(core, data, core.constants[AT]).whole()
+    taken = Items(core, data, core.constants[AT]).whole()
     return "OK" if taken else "MALFORMED", "OK" if accepted(data) else "MALFORMED"
 
 

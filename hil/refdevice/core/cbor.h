@@ -1,18 +1,12 @@
-/* Deterministic CBOR (RFC 8949, 4.2), read strictly and written. A reader stops at its first fault and stays there. */
+/* Deterministic CBOR (RFC 8949, 4.2): what its bytes are called, and how they are written. Whether bytes are such an
+ * item is said by grammar.c, and item.c reads it. */
 #ifndef TN_CBOR_H
 #define TN_CBOR_H
 
 #include "source.h"
 
-/* keys/limits.py: levels of nesting, and entries in one array or map. */
-#define TN_CBOR_DEPTH_MAX 16u
+/* keys/limits.py: entries in one array or map. */
 #define TN_CBOR_ITEMS_MAX 16384u
-
-typedef struct {
-    tn_source in;
-    uint32_t at; /* of the next byte */
-    bool bad; /* something did not fit: nothing read since counts */
-} tn_cbor;
 
 /* Simple values, as they are encoded. */
 #define TN_CBOR_FALSE 0xF4u
@@ -27,35 +21,8 @@ typedef enum {
     TN_CBOR_ARRAY = 4,
     TN_CBOR_MAP = 5,
     TN_CBOR_TAG = 6,
-    TN_CBOR_SIMPLE = 7,
-    TN_CBOR_NONE = 8 /* the end, or bad */
+    TN_CBOR_SIMPLE = 7
 } tn_cbor_kind;
-
-void tn_cbor_open(tn_cbor *reader, tn_source in);
-tn_cbor_kind tn_cbor_peek(tn_cbor *reader);
-/* Each of these reads one item of its kind, and returns false (and spoils the reader) where another comes: then the
- * value is 0 or empty. Heads are the shortest, lengths are definite. */
-bool tn_cbor_uint(tn_cbor *reader, uint64_t most, uint64_t *value);
-bool tn_cbor_int(tn_cbor *reader, int64_t *value);
-bool tn_cbor_bool(tn_cbor *reader, bool *value);
-bool tn_cbor_null(tn_cbor *reader);
-bool tn_cbor_tag(tn_cbor *reader, uint32_t tag);
-bool tn_cbor_bytes(tn_cbor *reader, uint32_t least, uint32_t most, tn_source *value);
-bool tn_cbor_text(tn_cbor *reader, uint32_t least, uint32_t most, tn_source *value); /* valid UTF-8 */
-bool tn_cbor_array(tn_cbor *reader, uint32_t least, uint32_t most, uint32_t *count);
-bool tn_cbor_map(tn_cbor *reader, uint32_t least, uint32_t most, uint32_t *count);
-/* Read the key of a map whose keys are unsigned numbers; `last` is -1 before the first. Falling or repeated keys spoil
- * it. */
-bool tn_cbor_key(tn_cbor *reader, int32_t *last);
-/* The same for keys that are texts, the shorter first; `last` is {0} before the first. */
-bool tn_cbor_text_key(tn_cbor *reader, uint32_t most, tn_source *last);
-/* Pass over one item of any kind, to TN_CBOR_DEPTH_MAX levels, checking it as strictly as keys.cbor.decode does: keys
- * of a map are numbers, byte strings, texts or arrays in the order of tn_order(), of tags only those of COSE and SUIT;
- * no floats. It must end before byte 65,536. `item` may be NULL. Whoever reads a body field by field passes over the
- * whole of it first, so that it is refused for its form before anything is read from it. */
-bool tn_cbor_skip(tn_cbor *reader, tn_source *item);
-/* True where all was read and nothing was wrong. */
-bool tn_cbor_ended(const tn_cbor *reader);
 
 /* A writer into memory. What does not fit is counted but not written: `length` beyond `room` says how much it would
  * be. Without `bytes` it only counts; with a room, too, it writes what tn_out_begin() has begun. */

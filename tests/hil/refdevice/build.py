@@ -89,6 +89,22 @@ def constants() -> dict[str, int]:
     return found
 
 
+@cache
+def enumerated(header: str, first: str) -> dict[str, int]:
+    """Return the numbers of the enumeration in a header of the core that begins with this name."""
+    text = (SOURCE / "core" / header).read_text(encoding="utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    members = re.search(rf"enum \{{\s*({first}\b[^}}]*)\}}", text)
+    assert members is not None
+    found: dict[str, int] = {}
+    number = -1
+    for member in filter(None, map(str.strip, members[1].split(","))):
+        name, _, value = member.partition("=")
+        number = int(value.strip().rstrip("u"), 0) if value else number + 1
+        found[name.strip()] = number
+    return found
+
+
 class Core:
     """The core as a library, with a flash that minds how it is treated."""
 

@@ -1,27 +1,20 @@
-"""The C device's CBOR reader and writer, called from Python."""
+"""What the C device takes for CBOR, reads of it item by item, and writes, called from Python."""
 
 from __future__ import annotations
 
 import ctypes
 from typing import Any
 
+import cbor2
+
 from keys.cbor import decode
 from keys.errors import RefusedError
 
 from .build import Core, Source
+from .shape_of_c import ANY, taken
 
 MOST = 0xFFFF_FFFF
-UINT, NINT, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE, NONE = range(9)
-
-
-class Reader(ctypes.Structure):
-    """``tn_cbor``."""
-
-    _fields_ = (
-        ("in_", Source),
-        ("at", ctypes.c_uint32),
-        ("bad", ctypes.c_bool),
-    )
+UINT, NINT, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 
 
 class Writer(ctypes.Structure):
@@ -30,88 +23,84 @@ class Writer(ctypes.Structure):
     _fields_ = (("bytes", ctypes.c_void_p), ("room", ctypes.c_uint32), ("length", ctypes.c_uint32))
 
 
-class Cbor:
-    """A reader over bytes in memory, or in flash at some place."""
+class Items:
+    """Bytes in memory, or in flash at some place; where an item lies in them is an address, 0 where there is none."""
 
     def __init__(self, core: Core, data: bytes, at: int | None = None) -> None:
-        self._lib = core.lib
-        self.data = data
+        self._core = core
         if at is None:
             self.source = core.in_memory(data)
         else:
             core.flash_load(at, data)
             self.source = core.in_flash(at, len(data))
-        self.reader = Reader()
-        core.lib.tn_cbor_open(ctypes.byref(self.reader), self.source)
-
-    def peek(self) -> int:
-        """Say which kind comes next."""
-        return int(self._lib.tn_cbor_peek(ctypes.byref(self.reader)))
-
-    def _call(self, name: str, *arguments: Any) -> bool:
-        call = getattr(self._lib, f"tn_cbor_{name}")
-        call.restype = ctypes.c_bool
-        return bool(call(ctypes.byref(self.reader), *arguments))
-
-    def number(self, name: str, *bounds: int) -> int | bool | None:
-        """Call a reader that fills in a number; None where it refused (then the number must be 0)."""
-        kinds: dict[str, Any] = {"uint": ctypes.c_uint64, "int": ctypes.c_int64, "bool": ctypes.c_bool}
-        value = kinds.get(name, ctypes.c_uint32)(1)
-        wide = [ctypes.c_uint64(bound) if name == "uint" else ctypes.c_uint32(bound) for bound in bounds]
-        if self._call(name, *wide, ctypes.byref(value)):
-            return value.value
-        assert self.reader.bad
-        assert not value.value
-        return None
-
-    def string(self, name: str, least: int = 0, most: int = MOST) -> bytes | None:
-        """Call a reader that fills in a source; None where it refused (then the source must be empty)."""
-        value = Source(b"", 7)
-        bounds = () if name == "skip" else (ctypes.c_uint32(least), ctypes.c_uint32(most))
-        if self._call(name, *bounds, ctypes.byref(value)):
-            begin = value.address - self.source.address
-            return self.data[begin : begin + value.length]
-        assert self.reader.bad
-        assert value.length == 0
-        return None
-
-    def plain(self, name: str, *arguments: Any) -> bool:
-        """Call a reader that only says yes or no."""
-        return self._call(name, *arguments)
-
-    @property
-    def ended(self) -> bool:
-        """Whether all was read and nothing was wrong."""
-        return self._call("ended")
+        self.first = self.source.address
 
     def whole(self) -> bool:
         """Say whether this is one item, strictly encoded, and nothing behind it."""
-        return self.plain("skip", None) and self.ended
+        return taken(self._core, self.source, ANY)
 
-    def value(self) -> Any:
-        """Read one item of any kind, by the reader of its kind."""
-        kind = self.peek()
+    def _call(self, result: Any, name: str, item: int, *arguments: Any) -> Any:
+        kinds = [ctypes.c_uint32 if isinstance(one, int) else ctypes.c_char_p for one in arguments]
+        call = ctypes.CFUNCTYPE(result, ctypes.c_void_p, *kinds)((name, self._core.lib))
+        return call(item or None, *arguments)
+
+    def number(self, item: int) -> int:
+        """Return a number; how many bytes or entries there are of anything else."""
+        return int(self._call(ctypes.c_uint64, "tn_value", item))
+
+    def kind(self, item: int) -> int:
+        """Return ``tn_cbor_kind``."""
+        return int(self._call(ctypes.c_uint32, "tn_kind", item))
+
+    def step(self, name: str, item: int, *arguments: int) -> int:
+        """Go where ``tn_first``, ``tn_behind``, ``tn_nth`` or ``tn_at`` leads."""
+        return self._call(ctypes.c_void_p, name, item, *arguments) or 0
+
+    def says(self, name: str, item: int, *arguments: bytes | None) -> bool:
+        """Ask ``tn_is_true``, ``tn_is``, ``tn_is_hash`` or ``tn_has``."""
+        call = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, *(ctypes.c_char_p for _ in arguments))
+        return bool(call((name, self._core.lib))(item or None, *arguments))
+
+    def bytes_of(self, name: str, item: int) -> bytes:
+        """Return what ``tn_string`` or ``tn_whole`` gives; it must lie within the bytes."""
+        found: Source = self._call(Source, name, item)
+        if not item:
+            assert found.length == 0
+            return b""
+        begin = found.address - self.first
+        assert 0 <= begin <= begin + found.length <= self.source.length
+        return ctypes.string_at(found.address, found.length)
+
+    def value(self, item: int) -> Any:
+        """Read one item of any kind, and all that is in it."""
+        kind, number = self.kind(item), self.number(item)
         if kind in {UINT, NINT}:
-            return self.number("int") if kind == NINT else self.number("uint", 2**64 - 1)
-        if kind == BYTES:
-            return self.string("bytes")
-        if kind == TEXT:
-            text = self.string("text")
-            assert text is not None
-            return text.decode()
+            return number if kind == UINT else -1 - number
+        if kind in {BYTES, TEXT}:
+            held = self.bytes_of("tn_string", item)
+            return held.decode() if kind == TEXT else held
+        if kind == TAG:
+            return cbor2.CBORTag(number, self.value(self.step("tn_first", item)))
+        if kind == SIMPLE:
+            found = {20: False, 21: True, 22: None}[number]
+            assert self.says("tn_is_true", item) == (found is True)
+            return found
+        values = [self.value(one) for one in self.within(item)]
         if kind == ARRAY:
-            count = self.number("array", 0, MOST)
-            assert count is not None
-            return [self.value() for _ in range(count)]
-        if kind == MAP:
-            count = self.number("map", 0, MOST)
-            assert count is not None
-            return {_frozen(self.value()): self.value() for _ in range(count)}
-        assert kind == SIMPLE
-        if self.data[self.reader.at] == 0xF6:
-            assert self.plain("null")
-            return None
-        return bool(self.number("bool"))
+            return values
+        return {_frozen(key): value for key, value in zip(values[::2], values[1::2], strict=True)}
+
+    def within(self, container: int) -> list[int]:
+        """Step through an array or map; every way to an item must lead to the same place."""
+        count = self.number(container) * (2 if self.kind(container) == MAP else 1)
+        found, one = [], self.step("tn_first", container)
+        for place in range(count):
+            assert self.step("tn_nth", container, place) == one
+            found.append(one)
+            one = self.step("tn_behind", one)
+        assert self.step("tn_nth", container, count) == 0
+        assert self.step("tn_behind", container) == one
+        return found
 
 
 def accepted(data: bytes) -> bool:

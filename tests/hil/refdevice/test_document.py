@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
@@ -25,7 +24,8 @@ from tests.helpers import NOW, PRODUCT, key, make_fleet, policy, root_keys
 
 from .build import Core
 from .papers import Slip, slip
-from .trust_of_c import IDENT, NAME, WORDS, Document, Entry, Trust, changed, envelope, fits
+from .shape_of_c import END, Row, laid, taken
+from .trust_of_c import Document, Trust, changed, envelope, fits
 
 PQ = RootKey(key=key("pq", Algorithm.ESP256).public, roles=("legal",), holder="legal-pq")
 ROWS = policy({"root": {"root": 2}, "notice": {"engineering": 1, "legal": 1}})
@@ -37,7 +37,7 @@ PEOPLE = {
 PEOPLE["pq"] = key("pq", Algorithm.ESP256)
 
 
-SLIP = (Entry * 2)(Entry(10, IDENT, 64), Entry())
+SLIP = laid(Row("IDENT", 64, key=10), END)
 
 
 @pytest.fixture
@@ -318,13 +318,7 @@ def test_whatever_becomes_of_a_document_both_say_the_same(
 CHARACTERS = st.characters(codec="utf-8") | st.sampled_from(
     "\t\n\x7f\x85\xa0\u1680\u2000\u200b\u2028\u202e\u2069\u3000. -_aZ9"
 )
-SHAPES: dict[int, Shape] = {IDENT: ident(64), NAME: name(64), WORDS: text(64)}
-
-
-def taken_by(core: Core, kind: int, data: bytes) -> bool:
-    """Say whether C takes an item as a text of a kind."""
-    shape = Entry(0, kind, 64)
-    return bool(core.lib.tn_fits(core.in_memory(data), ctypes.byref(shape), None) & 1)
+SHAPES: dict[str, Shape] = {"IDENT": ident(64), "NAME": name(64), "WORDS": text(64)}
 
 
 @settings(max_examples=400)
@@ -337,7 +331,7 @@ def taken_by(core: Core, kind: int, data: bytes) -> bool:
 def test_texts_are_taken_by_the_same_rules(core_library: Core, value: str) -> None:
     data = encode(value)
     for kind, shape in SHAPES.items():
-        assert taken_by(core_library, kind, data) is fits(shape, value), (kind, value)
+        assert taken(core_library, data, Row(kind, 64)) is fits(shape, value), (kind, value)
 
 
 def test_every_character_at_every_place(core_library: Core) -> None:
@@ -355,4 +349,4 @@ def test_every_character_at_every_place(core_library: Core) -> None:
         for value in (chr(code), f"{chr(code)}a", f"a{chr(code)}a", f"a{chr(code)}"):
             data = encode(value)
             for kind, shape in SHAPES.items():
-                assert taken_by(core_library, kind, data) is fits(shape, value), (kind, value)
+                assert taken(core_library, data, Row(kind, 64)) is fits(shape, value), (kind, value)

@@ -18,6 +18,7 @@ from keys.signer import Signer
 from keys.trusted import Floor, TrustedSet
 
 from .build import Core, Source
+from .shape_of_c import ANYTHING
 
 STAGED = "TN_AT_STAGING"
 FLOORS = {"catalogue": 1, "timestamp": 2, "offer": 3, "answer": 4, "notice": 5}
@@ -69,23 +70,6 @@ class Document(Record):
     """``tn_document``."""
 
     _fields_ = (("body", Source), ("digest", ctypes.c_uint8 * 32), ("signed_by", ctypes.c_uint32))
-
-
-class Entry(Record):
-    """``tn_shape``."""
-
-    _fields_ = (
-        ("key", ctypes.c_uint8),
-        ("kind", ctypes.c_uint8),
-        ("most", ctypes.c_uint16),
-        ("of", ctypes.c_void_p),
-    )
-
-
-IDENT, NAME, WORDS, ANY, OPTIONAL = 9, 10, 11, 12, 0x80
-"""``TN_IDENT`` and others: what an entry may be."""
-ANYTHING = (Entry * 57)(*(Entry(key, ANY | OPTIONAL) for key in range(8, 64)), Entry(0, 0))
-"""The shape of entries of any kind behind the common ones."""
 
 
 class Expected(Record):
