@@ -6,7 +6,8 @@
 /* Why something was refused that a newer root might cure; and EXPIRED, where the root itself is over. */
 #define CURE(reason) (1u << (uint32_t)((reason) - TN_UNSUPPORTED))
 #define CURABLE \
-    (CURE(TN_UNSUPPORTED) | CURE(TN_UNKNOWN_KEY) | CURE(TN_THRESHOLD_NOT_MET) | CURE(TN_NO_POLICY_ROW) | CURE(TN_ROOT_GAP))
+    (CURE(TN_UNSUPPORTED) | CURE(TN_UNKNOWN_KEY) | CURE(TN_THRESHOLD_NOT_MET) | CURE(TN_NO_POLICY_ROW) | \
+     CURE(TN_ROOT_GAP))
 
 static struct {
     bool probing;   /* something was refused that a newer root might cure: the next one is looked for */

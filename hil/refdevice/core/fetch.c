@@ -10,7 +10,8 @@
 #define GRACE_MS 2000u
 #define FETCH_MS 3000u
 #define HEAD_BYTES 21u /* of a want, before its topics */
-typedef char want_fits[SEARCHES < 24u && SEARCHES <= TN_WIRE_WANT_TOPICS_MAX && HEAD_BYTES <= TN_OUT_HEAD_BYTES ? 1 : -1];
+typedef char want_fits[SEARCHES < 24u && SEARCHES <= TN_WIRE_WANT_TOPICS_MAX && HEAD_BYTES <= TN_OUT_HEAD_BYTES ? 1
+                                                                                                                 : -1];
 
 typedef struct {
     uint32_t topic; /* its CRC-32; 0: free */

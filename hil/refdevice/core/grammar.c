@@ -5,7 +5,8 @@
 #include "limits.h"
 #include "tocsin_limits.h"
 
-#define LEVELS (TN_WIRE_CBOR_DEPTH_MAX + 2u) /* the outermost item stands in a level of its own; an empty one may go deeper */
+/* The outermost item stands in a level of its own; an empty one may go deeper. */
+#define LEVELS (TN_WIRE_CBOR_DEPTH_MAX + 2u)
 #define YEAR 31536000u
 #define KIND 0x1Fu
 #define NO_KEY 0xFFu /* no item begins with it */
@@ -88,7 +89,8 @@ static bool is_head_of(const tn_shape *shape, uint32_t cbor, uint64_t value)
     if (kind == TN_UINT53) {
         return cbor == TN_CBOR_UINT && value <= TN_WIRE_VERSION_MAX;
     }
-    most = kind == TN_UINT32 || kind == TN_RECORD ? UINT32_MAX : kind == TN_PAUSE ? YEAR : kind == TN_BOOL ? FALSE + 1u : most;
+    most = kind == TN_UINT32 || kind == TN_RECORD ? UINT32_MAX : most;
+    most = kind == TN_PAUSE ? YEAR : kind == TN_BOOL ? FALSE + 1u : most;
     least = least == EXACTLY ? most : (shape->kind & TN_SOME) != 0u ? 1u : least;
     return cbor == kinds[kind].cbor && value >= least && value <= most;
 }
@@ -185,7 +187,8 @@ static bool may_follow(const reading *from, level *in)
     tn_source last = {from->in.bytes + in->key_at, in->key_length};
     in->key_at = in->item_at;
     in->key_length = (uint16_t)key.length;
-    return (in->kind != TN_MAP && in->kind != TN_RECORD) || (*key.bytes >> 5 <= TN_CBOR_ARRAY && tn_order(key, last) > 0);
+    return (in->kind != TN_MAP && in->kind != TN_RECORD) ||
+           (*key.bytes >> 5 <= TN_CBOR_ARRAY && tn_order(key, last) > 0);
 }
 
 static uint8_t container_of(uint32_t kind, uint8_t first)

@@ -29,8 +29,9 @@ static uint64_t sooner(uint64_t last, tn_item other)
 tn_reason tn_offer_take(tn_source data)
 {
     tn_document found;
-    static const tn_expected expected = {"offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-                                         own, TN_FLOOR_OFFER, true};
+    static const tn_expected expected = {
+        "offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
+        own,     TN_FLOOR_OFFER,          true};
     tn_offer *offer = &tn_stored.offer;
     const tn_floor *before = tn_trust_floor(TN_FLOOR_OFFER, tn_maker.id);
     uint64_t known = before != NULL ? before->version + 1u : 0u;

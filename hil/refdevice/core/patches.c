@@ -11,7 +11,7 @@
     (TN_SET_NO_RETURN | 1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED | 1u << TN_PATCH_VERIFIED)
 
 static struct {
-    uint32_t signed_under; /* version of the root that the envelope in hand was verified with in this boot: its low bits */
+    uint32_t signed_under; /* low bits of the version of the root that the envelope was verified with in this boot */
     tn_pause held;         /* since the reason for holding up changed last */
 } patches;
 

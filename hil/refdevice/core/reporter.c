@@ -8,7 +8,7 @@
 
 static struct {
     uint32_t sequence;
-    bool pending, has_asked; /* a report was sent and no receipt has covered it; the gateway has asked for the nonce below */
+    bool pending, has_asked; /* a report waits for its receipt; the gateway asked for the nonce below */
     tn_pause sent;           /* until the next report may follow; of no length: none was sent since it is connected */
     uint32_t pause;          /* until a report without a receipt is repeated */
     uint32_t made[TN_LEAVES], nonces[TN_LEAVES][TN_NONCES_MAX]; /* the last ones, by the numbers of their draws */
@@ -47,10 +47,12 @@ static bool is_ours(const uint8_t nonce[TN_NONCE])
 
 static tn_reason open(tn_source data, tn_document *found)
 {
-    static const tn_expected expected = {"answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-                                         own,      TN_FLOOR_ANSWER,          true};
-    static const tn_expected again = {"answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-                                      own,      TN_FLOOR_ANSWER,          false};
+    static const tn_expected expected = {
+        "answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
+        own,      TN_FLOOR_ANSWER,          true};
+    static const tn_expected again = {
+        "answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
+        own,      TN_FLOOR_ANSWER,          false};
     uint64_t known = tn_trust_time_floor(true);
     tn_reason reason = tn_trust_accept(data, &expected, tn_maker.id, found);
     if (tn_trust_time_floor(true) > known) {

@@ -1,5 +1,6 @@
-/* The rooms of the device's core, and what they share. One call at a time; every call is one step that ends with tn_save().
- * The Python core (device_sim/core) decides the same: room by room, in the same order, with the same reasons. */
+/* The rooms of the device's core, and what they share. One call at a time; every call is one step that ends with
+ * tn_save(). The Python core (device_sim/core) decides the same: room by room, in the same order, with the same
+ * reasons. */
 #ifndef TN_ROOMS_H
 #define TN_ROOMS_H
 
@@ -65,7 +66,8 @@ tn_source tn_journal_read(uint32_t index); /* an entry as it is hashed and repor
 
 /* -- agent.c: sorts messages, walks roots, lets time pass for everybody -- */
 
-/* once after tn_store_load(): epoch, slot, measurement, rooms; false: it was never provisioned, or its root is no root */
+/* once after tn_store_load(): epoch, slot, measurement, rooms; false: it was never provisioned, or its root is no
+ * root */
 bool tn_agent_boot(void);
 tn_reason tn_agent_receive(tn_source topic, tn_source data); /* the verdict; what was held or not needed is TN_OK */
 void tn_agent_connected(bool up);
@@ -79,7 +81,8 @@ void tn_agent_clock(uint64_t utc);                    /* a test sets the time */
 /* -- topics.c: what is told on which topic -- */
 
 typedef enum {
-    TN_TOPIC_TIMESTAMP, TN_TOPIC_CATALOGUE, TN_TOPIC_NOTICE, TN_TOPIC_TEXT, TN_TOPIC_OFFER, TN_TOPIC_ANSWER, TN_TOPIC_BLOCK,
+    TN_TOPIC_TIMESTAMP, TN_TOPIC_CATALOGUE, TN_TOPIC_NOTICE, TN_TOPIC_TEXT, TN_TOPIC_OFFER, TN_TOPIC_ANSWER,
+    TN_TOPIC_BLOCK,
     TN_TOPIC_FILTERS, /* so many are listened to all the time; what follows is subscribed to while it is fetched */
     TN_TOPIC_ROOT = TN_TOPIC_FILTERS, TN_TOPIC_PATCH, TN_TOPIC_PAGES,
     TN_TOPIC_TAKEN, /* what follows is said */
@@ -94,7 +97,8 @@ typedef struct {
 } tn_topic;
 
 const char *tn_topic_word(uint32_t kind);
-/* Write a topic as a text, with the prefix or (`whole` false) below it. A language or name that it has not may be anything. */
+/* Write a topic as a text, with the prefix or (`whole` false) below it. A language or name that it has not may be
+ * anything. */
 void tn_put_topic(tn_writer *to, uint32_t kind, const char *language, const char *name, bool whole);
 bool tn_topic_read(tn_source topic, tn_topic *found); /* false: nothing that this device takes */
 bool tn_is_id(const char *words);                     /* may be one level of a topic */
@@ -214,8 +218,8 @@ void tn_provision_apply(void);
 #endif
 tn_reason tn_image_read(uint8_t slot, uint32_t length, tn_image *image); /* length 0: as the header says */
 
-/* SUIT: one component, one image, fetched whole as blocks, whatever its address is: its digest names it. What goes beyond
- * what docs/protocol/suit.md emits is UNSUPPORTED. */
+/* SUIT: one component, one image, fetched whole as blocks, whatever its address is: its digest names it. What goes
+ * beyond what docs/protocol/suit.md emits is UNSUPPORTED. */
 typedef struct {
     const uint8_t *digest, *image_digest; /* 32 bytes each, in the envelope: the patch digest is the first */
     uint64_t sequence;
@@ -225,7 +229,8 @@ typedef struct {
     bool has_version;
     tn_source language;      /* in which it says what it does; empty: in none */
 } tn_manifest;
-/* advisories.suit.open_envelope, step by step, with the same reason at the same step. What is said lies in the envelope. */
+/* advisories.suit.open_envelope, step by step, with the same reason at the same step. What is said lies in the
+ * envelope. */
 tn_reason tn_suit_open(tn_source envelope, tn_manifest *manifest);
 
 #endif

@@ -64,7 +64,7 @@ void tn_slots_verify(tn_patch_track *track)
     } else if (reason == TN_OK && image.counter < tn_stored.security_counter) {
         reason = TN_DOWNGRADE_REFUSED;
     }
-    if (reason == TN_OK) { /* where the manifest states no version, the header of the image does, now that it is verified */
+    if (reason == TN_OK) { /* where the manifest states no version, the image's header does, now that it is verified */
         tn_copy(track->version, image.version, sizeof(track->version));
         track->has_version = true;
         track->counter = image.counter;

@@ -139,7 +139,7 @@ uint8_t tn_boot_select(void)
         return boot.active;
     }
     boot.has_trial = !boot.tried; /* else nobody confirmed what was tried */
-    boot.tried = boot.has_trial; /* stored before it starts: it is booted once, even if the power fails in the middle of it */
+    boot.tried = boot.has_trial; /* stored before it starts: it is booted once, even if the power fails meanwhile */
     save(&of_boot);
     return boot.has_trial ? boot.trial : boot.active;
 }

@@ -17,8 +17,8 @@ bool tn_suit_names(tn_item digest, tn_item member);
 
 /* Hold bytes against a shape: MALFORMED, or UNSUPPORTED where they have an entry that it does not know. */
 tn_reason tn_suit_fits(tn_source bytes, const tn_shape *shape);
-/* Read the manifest of an envelope, which has been compared with its digest, and run it as far as it can be run without a
- * device (advisories.suit.patch._patch). */
+/* Read the manifest of an envelope, which has been compared with its digest, and run it as far as it can be run
+ * without a device (advisories.suit.patch._patch). */
 tn_reason tn_suit_manifest(tn_item members, tn_manifest *manifest);
 
 #ifdef TN_TEST_BUILD

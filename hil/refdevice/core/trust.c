@@ -5,7 +5,8 @@
 #include "port.h"
 #include "state.h"
 
-static const tn_expected expected_root = {"root", TN_ROOT_BYTES_MAX, TN_ROOT_BYTES_MAX, NULL, NULL, tn_root_own, TN_FLOOR_NONE, false};
+static const tn_expected expected_root = {
+    "root", TN_ROOT_BYTES_MAX, TN_ROOT_BYTES_MAX, NULL, NULL, tn_root_own, TN_FLOOR_NONE, false};
 
 static tn_root in_force, candidate;
 static bool in_memory; /* in_force is the root that tn_stored names */

@@ -19,6 +19,20 @@ def test_a_signature_check_takes_less_than_three_million_instructions(needed: Ca
     assert 500_000 < counted <= 3_000_000
 
 
+TEXT_MOST = 39_000
+"""It may not grow any more: what it may take in the end is in ``firmware.LIMITS``."""
+
+
+def test_ram_and_stack_stay_within_their_budgets_and_text_does_not_grow(needed: Callable[..., None]) -> None:
+    needed("arm-none-eabi-gcc", "gcc-arm-none-eabi")
+    needed("qemu-system-arm", "qemu-system-arm")
+    figures = firmware.figures()
+    for limit in firmware.LIMITS:
+        most = max(TEXT_MOST, limit.at_most or 0) if limit.name == "c_text_bytes" else limit.at_most
+        assert most is not None
+        assert 0 < figures[limit.name] <= most, limit.name
+
+
 GRAPH = """graph: { title: "x.ltrans0.o"
 node: { title: "x.o:first" label: "first\\ncore/a.c:1:1\\n8 bytes (static)" }
 node: { title: "x.o:second.constprop.0" label: "second.constprop\\ncore/b.c:2:1\\n16 bytes (static)" }

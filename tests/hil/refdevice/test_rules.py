@@ -23,7 +23,7 @@ WARNINGS = (
     "-Wvla",
     "-Wundef",
 )
-LINES_MAX, FUNCTION_LINES_MAX, COLUMNS_MAX = 400, 60, 128
+LINES_MAX, FUNCTION_LINES_MAX, COLUMNS_MAX = 400, 60, 120
 HEADERS = {"stdarg.h", "stdint.h", "stdbool.h", "stddef.h"}
 """What the core may include beside its own headers: the language's."""
 

@@ -19,7 +19,7 @@ from hil.smp.client import SmpClient
 
 from .test_ports import connected
 
-STACK_AT, STACK_BYTES = 0x2000_0000, 6 * 1024
+STACK_AT, STACK_BYTES = 0x2000_0000, 3 * 1024
 PAINT = 0xA5A5A5A5
 OUTSIDE = {"board_start", "board_fault", "shape"}
 """Taken by the vectors; and what every ``shape`` of a room is called, told apart by its file in the graph."""
