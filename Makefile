@@ -15,7 +15,7 @@ demo: $(VENV)/run ## Ring the bell: a whole incident on 100 simulated devices, i
 	@$(BIN)/tocsin demo --devices 100 --workspace build/demo $(ARGS)
 
 # The pure rooms are held to their coverage by tests of their own; what runs whole programs is not traced.
-PURE  := tests/keys tests/advisories tests/device_sim tests/gateway tests/hil
+PURE  := tests/keys tests/advisories tests/device_sim tests/gateway tests/hil tests/fuzz
 WHOLE := tests/cli tests/flow $(wildcard tests/test_*.py)
 
 PEERS := $(VENV)/smpmgr/bin/smpmgr $(VENV)/csaf-validator/package.json $(VENV)/homeassistant/.asked
