@@ -8,6 +8,8 @@ until then the broker (or the device, which repeats what has no receipt) holds t
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import time
 from collections import Counter, deque
@@ -16,7 +18,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
 from gateway.service.checking import Checker
-from gateway.service.committing import Committer, Item, Outcome, Receipt, Refusal
+from gateway.service.committing import DEVICES_MAX, Committer, Item, Outcome, Receipt, Refusal
 from gateway.service.troubles import Troubles
 from gateway.store.engine import Store
 from keys.errors import UnavailableError
@@ -31,6 +33,9 @@ QUEUE_BYTES_MAX: Final = (
     67_108_864  # of those: Mosquitto 2.0 sends all it kept, whatever Receive Maximum says
 )
 RETRY_SECONDS: Final = (0.2, 10.0)  # first and longest pause after a store that refuses
+_FAILED: Final = "OPENING_FAILED"
+
+log = logging.getLogger("tocsin.gateway")
 
 
 class Ingest:
@@ -46,7 +51,7 @@ class Ingest:
         clock: Callable[[], float] = time.time,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._checker = Checker(BATCH_MAX)
+        self._checker = Checker(BATCH_MAX, DEVICES_MAX)
         self._committer = Committer(store, fleet, clock=clock, entropy=entropy, check=self._checker.opened)
         self._executor, self._troubles, self._clock = executor, troubles, clock
         self._waiting: deque[Item] = deque()
@@ -85,32 +90,53 @@ class Ingest:
         return True
 
     async def run(self) -> None:
-        """Commit batch after batch until cancelled."""
+        """Commit batch after batch until cancelled; what ends one half of that ends both, and is raised."""
         opened: asyncio.Queue[Sequence[Item]] = asyncio.Queue(1)
-        opening = asyncio.ensure_future(self._open(opened))
+        halves = [asyncio.ensure_future(self._open(opened)), asyncio.ensure_future(self._settle(opened))]
         try:
-            while True:
-                batch = await opened.get()
-                outcomes = await self._commit(batch)
-                self._left -= len(batch)
-                for item, outcome in zip(batch, outcomes, strict=True):
-                    item.done(outcome)
-                if not self._left:
-                    self.idle.set()
+            done, _ = await asyncio.wait(halves, return_when=asyncio.FIRST_COMPLETED)
+            for half in done:
+                half.result()
         finally:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
+            for half in halves:
+                half.cancel()
+            await asyncio.gather(*halves, return_exceptions=True)
+
+    async def _settle(self, opened: asyncio.Queue[Sequence[Item]]) -> None:
+        while True:
+            batch = await opened.get()
+            outcomes = await self._commit(batch)
+            self._left -= len(batch)
+            for item, outcome in zip(batch, outcomes, strict=True):
+                item.done(outcome)
+            if not self._left:
+                self.idle.set()
 
     async def _open(self, opened: asyncio.Queue[Sequence[Item]]) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            with ThreadPoolExecutor(1, "verify") as executor:
+        with contextlib.closing(self._checker), ThreadPoolExecutor(1, "verify") as executor:
+            try:
                 while True:
                     batch = await self._gather()
-                    await loop.run_in_executor(executor, self._committer.open, batch)
+                    await self._open_one(executor, batch)
                     await opened.put(batch)
-        finally:
-            self._checker.close()
+            finally:
+                self._checker.kill()  # first: the thread, which is waited for, may wait for its answer
+
+    async def _open_one(self, executor: Executor, batch: Sequence[Item]) -> None:
+        """Check the signatures of a batch; should that fail, its transaction opens each report."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(executor, self._committer.open, batch)
+        except Exception as error:  # whatever it is: reports must not wait for ever because of it
+            begins = _FAILED not in self._troubles.degraded
+            name = type(error).__name__
+            self._troubles.met("opening", _FAILED, f"Reports are opened one by one for now ({name}).")
+            if begins:
+                log.exception("What failed when reports were opened:")
+            self._checker.close()  # so the next whole batch has another process
+            for item in batch:
+                item.opened = None
+        else:
+            self._troubles.over("opening")
 
     async def _gather(self) -> Sequence[Item]:
         """Wait for reports, and on for as long as they keep coming."""
