@@ -1,5 +1,5 @@
-/* CBOR, of any kind: of what fits, every item lies within its bytes, wherever one steps to it; and written again, item by
- * item from what is read of it, it is byte by byte the same. */
+/* CBOR, of any kind: of what fits, every item lies within its bytes, wherever one steps to it; and written again,
+ * item by item from what is read of it, it is byte by byte the same. */
 #include "cbor.h"
 
 #include "fuzz.h"
