@@ -15,33 +15,29 @@ from advisories.offer import Offer
 from advisories.topics import Topics
 from gateway.core.rollout import Outcome, RolloutEvent, RolloutState, Step
 from gateway.core.rollout.schedule import Turn
-from gateway.core.rollout.table import OVER
 from gateway.core.speech import build_offer
 from gateway.service.issuing import issue, newest
 from gateway.service.terms import Offers, leave_out, left_out, terms_of, write
 from gateway.service.timestamps import Timestamps
 from gateway.store import audit, turns
 from gateway.store.engine import Session, Store
-from gateway.store.returning import bring_back, child_of
+from gateway.store.outcomes import cells
+from gateway.store.returning import carry_out, due_return, waves_of
 from gateway.store.rolling import (
     SCHEDULER,
     apply_steps,
     due_steps,
     move_on,
     moving,
-    not_returned,
-    returned,
     returning,
     set_each,
     set_rows,
 )
 from gateway.store.rollouts import (
     Rollout,
-    below_floor,
     current_catalogue,
     get_rollout,
     sequence_of,
-    state_of,
 )
 from keys.document import peek
 from keys.errors import UnavailableError
@@ -63,6 +59,8 @@ class Speaker:
         self._clock = clock
         self._taken_back: dict[str, str] = {}
         """Rollout that is being stopped -> the last device whose offer was looked at."""
+        self._stood: dict[str, tuple[object, float]] = {}
+        """Rollout of which nothing was to be brought back -> how it stood then, and when (UTC seconds)."""
         self.failing: set[str] = set()
         """Rollouts on which the gateway itself fails; the others go on."""
 
@@ -78,6 +76,7 @@ class Speaker:
             ids = turns.tended(session)
         more = False
         self.failing &= set(ids)
+        self._stood = {id_: stood for id_, stood in self._stood.items() if id_ in ids}
         for id_ in ids:
             try:
                 more = self._tend(id_, now) or more
@@ -147,29 +146,20 @@ class Speaker:
     def _bring_back(self, id_: str, now: float) -> bool:
         with self._store.read() as session:
             rollout = get_rollout(session, id_)
-            groups = returning(rollout)
-            if not groups:
+            if rollout.plan.back is None:
                 return False
-            child = child_of(session, rollout)
-            made = state_of(session, child)
-            devices = turns.to_bring_back(session, rollout, child, groups, OFFERS_MAX)
-            over = not devices and made in OVER and not turns.may_become_proven(session, rollout, groups)
-            barred = below_floor(session, rollout.product, bytes.fromhex(rollout.plan.back or ""))
-            if made is not None and not devices and not over and not barred:
+            stands = (rollout.groups, waves_of(session, rollout), cells(session, id_))
+            before, looked = self._stood.get(id_, (None, 0.0))
+            if before == stands and 0 <= now - looked < turns.MINUTE:
+                return False  # a look goes through all its devices
+            if due_return(session, rollout, OFFERS_MAX) is None:
+                self._stood[id_] = stands, now
                 return False
         with self._store.write() as session:
             rollout = get_rollout(session, id_, hold=True)
-            groups = returning(rollout)
-            if not groups:
-                return True
-            if barred := below_floor(session, rollout.product, bytes.fromhex(rollout.plan.back or "")):
-                not_returned(session, rollout, barred, now)
-            elif over:
-                returned(session, rollout, now)
-            else:
-                child = child_of(session, rollout)
-                devices = turns.to_bring_back(session, rollout, child, groups, OFFERS_MAX)
-                bring_back(session, rollout, devices, now)
+            due = due_return(session, rollout, OFFERS_MAX)
+            if due is not None:
+                carry_out(session, rollout, due, now)
         return True
 
     def _speak(self, id_: str, now: float) -> bool:
@@ -294,6 +284,6 @@ def _waits_for_parent(session: Session, rollout: Rollout, now: float) -> bool:
     parent = get_rollout(session, rollout.parent)
     groups = returning(parent)
     return bool(groups) and (
-        turns.may_become_proven(session, parent, groups)
-        or bool(turns.to_bring_back(session, parent, rollout.id, groups, 1))
+        turns.may_become_proven(session, parent, groups) > 0
+        or bool(turns.to_bring_back(session, parent, groups, 1))
     )

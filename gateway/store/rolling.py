@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from gateway.core import rollout as core
 from gateway.core.chain import canonical
-from gateway.core.rollout import GroupEvent, GroupState, RolloutEvent, RolloutState, Step
+from gateway.core.rollout import GroupState, RolloutEvent, RolloutState, Step
 from gateway.core.rollout.outcome import FAILED, FAILED_AS, Failure
 from gateway.core.rollout.plan import to_data
 from gateway.core.rollout.table import OVER
@@ -274,18 +274,3 @@ def move_on(session: Session, rollout: Rollout, now: float) -> Rollout:
 def returning(rollout: Rollout) -> list[int]:
     """Return the groups whose devices are being brought back."""
     return [index for index, state in enumerate(rollout.groups) if state is GroupState.RETURNING]
-
-
-def not_returned(session: Session, rollout: Rollout, why: str, now: float) -> None:
-    """Say of every group that is being brought back that it cannot be, and why."""
-    r = schema.rollouts
-    steps = [Step(GroupEvent.FAIL, index, why) for index in returning(rollout)]
-    apply_steps(session, rollout, steps, now, by=SCHEDULER)
-    said = f"{rollout.why}; nothing is brought back: {why}"
-    session.connection.execute(r.update().where(r.c.id == rollout.id).values(why=said))
-
-
-def returned(session: Session, rollout: Rollout, now: float) -> Rollout:
-    """Say of every group that is being brought back that it is."""
-    steps = [Step(GroupEvent.RETURNED, index, "its devices have ended") for index in returning(rollout)]
-    return apply_steps(session, rollout, steps, now, by=SCHEDULER)

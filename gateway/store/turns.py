@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from advisories.states import PATCH_FAILED, PatchState
+from advisories.states import PATCH_ENDED, PATCH_FAILED, PatchState
 from gateway.core.rollout import OPENED, GroupState, Outcome, Plan, RolloutState
 from gateway.core.rollout.outcome import LEFT_OUT, OPEN, Failure, failure
 from gateway.core.rollout.schedule import again_at, due, is_silent, next_window, per_minute, turn
@@ -24,9 +24,8 @@ from keys.reasons import Reason
 
 MINUTE: Final = 60.0  # seconds
 _D, _P, _DEVICES = schema.rollout_devices, schema.patch_states, schema.devices
-_GONE: Final = frozenset({Outcome.PROVEN, Outcome.REVOKED, Outcome.LEFT}) | LEFT_OUT
-"""Who stands so in the rollout that brings devices back need not run the patch any more."""
 _FAILED: Final = tuple(int(state) for state in PATCH_FAILED)
+_ENDED: Final = tuple(int(state) for state in PATCH_ENDED)
 
 
 def zone_of(plan: Plan) -> tzinfo:
@@ -53,12 +52,31 @@ def has_window(plan: Plan, now: float) -> bool:
 
 
 def tended(session: Session) -> list[str]:
-    """Return the rollouts that time, gates or reports may move, oldest first."""
-    r, g = schema.rollouts, schema.rollout_groups
+    """Return the rollouts that time, gates or reports may move, oldest first.
+
+    One of which devices were brought back is among them for as long as what its groups say may become wrong:
+    any runs the patch, or not all were brought back.
+    """
+    r, g, c = schema.rollouts, schema.rollout_groups, schema.rollout_cells
     moving = [RolloutState.SCHEDULED, RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.STOPPING]
     back = sa.select(g.c.rollout).where(g.c.state == int(GroupState.RETURNING))
-    query = sa.select(r.c.id).where(sa.or_(r.c.state.in_([int(state) for state in moving]), r.c.id.in_(back)))
-    return list(session.connection.execute(query.order_by(r.c.created, r.c.id)).scalars())
+    wave = r.alias("wave")
+    runs = sa.exists().where(
+        c.c.rollout == g.c.rollout,
+        c.c.group == g.c.index,
+        c.c.outcome == int(Outcome.PROVEN),
+        c.c.count > 0,
+    )
+    returned = sa.and_(g.c.state == int(GroupState.RETURNED), runs)
+    late = (
+        sa.select(g.c.rollout)
+        .where(sa.or_(g.c.state == int(GroupState.ERROR), returned))
+        .where(sa.exists().where(wave.c.parent == g.c.rollout))
+    )
+    wanted = sa.or_(r.c.state.in_([int(state) for state in moving]), r.c.id.in_(back), r.c.id.in_(late))
+    return list(
+        session.connection.execute(sa.select(r.c.id).where(wanted).order_by(r.c.created, r.c.id)).scalars()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,26 +252,42 @@ def room(session: Session, rollout: Rollout, now: float, limit: int) -> int:
     return max(0, min(limit, allowed))
 
 
-def to_bring_back(
-    session: Session, rollout: Rollout, child: str, groups: Sequence[int], limit: int
-) -> list[str]:
-    """Return devices of some groups that run the patch and are not being brought back yet."""
-    mine, other = cells(session, rollout.id), cells(session, child).get(0, {})
-    running = sum(mine.get(group, {}).get(Outcome.PROVEN, 0) for group in groups)
-    if running <= sum(many for outcome, many in other.items() if outcome not in _GONE):
+def to_bring_back(session: Session, rollout: Rollout, groups: Sequence[int], limit: int) -> list[str]:
+    """Return devices of some groups that run the patch, and whom no return has or had to the device's end.
+
+    One whose return was over before it had come to an end, or even to its turn, is among them once it has
+    spoken since: it was lost, and is back.
+    """
+    found = cells(session, rollout.id)
+    if not any(found.get(group, {}).get(Outcome.PROVEN, 0) for group in groups):
         return []
-    c = _D.alias("child")
-    there = sa.exists().where(c.c.rollout == child, c.c.device == _D.c.device)
+    c, wave, told = _D.alias("child"), schema.rollouts.alias("wave"), _P.alias("told")
+    ended = sa.exists().where(
+        told.c.device == c.c.device,
+        told.c.digest == wave.c.digest,
+        told.c.state.in_(_ENDED),
+        told.c.changed > c.c.offered,
+        told.c.changed <= wave.c.changed,
+    )
+    back = sa.and_(
+        wave.c.state == int(RolloutState.FINISHED),
+        c.c.left_out.is_(None),
+        ~ended,
+        schema.device_states.c.seen > wave.c.changed,
+    )
+    there = sa.exists().where(
+        wave.c.parent == rollout.id, c.c.rollout == wave.c.id, c.c.device == _D.c.device, ~back
+    )
     query = sa.select(_D.c.device).select_from(SOURCE)
     query = query.where(_D.c.rollout == rollout.id, _D.c.group.in_(groups), ~there)
     query = query.where(OUTCOME.in_([int(Outcome.PROVEN)])).order_by(_D.c.device).limit(limit)
     return list(session.connection.execute(query).scalars())
 
 
-def may_become_proven(session: Session, rollout: Rollout, groups: Sequence[int]) -> bool:
-    """Say whether a device of some groups may still come to run the patch."""
+def may_become_proven(session: Session, rollout: Rollout, groups: Sequence[int]) -> int:
+    """Return how many devices of some groups may still come to run the patch."""
     found = cells(session, rollout.id)
-    return any(
+    return sum(
         found.get(group, {}).get(outcome, 0)
         for group in groups
         for outcome in (Outcome.UNDER_WAY, Outcome.WAITING, Outcome.OFFERED, Outcome.SILENT)

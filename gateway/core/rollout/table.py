@@ -1,7 +1,8 @@
 """What can happen to a rollout and to its groups: two tables, (state, event) -> state. Pure.
 
 No verdict goes back: a group that passed may still fail, one that failed never passes by itself, and nothing
-leads out of STOPPED, FINISHED, APPROVAL_DENIED or RETURNED.
+leads out of STOPPED, FINISHED or APPROVAL_DENIED. A group that was RETURNED is RETURNING again when a device
+of it comes back from nowhere and runs what was recalled.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class GroupState(IntEnum):
     RETURNING = 6
     """Its devices are being brought back to the version that the plan names."""
     RETURNED = 7
+    """None of its devices is known to run the patch, or to be on the way to it."""
 
 
 class RolloutEvent(Enum):
@@ -121,6 +123,7 @@ GROUP_TABLE: Final[Mapping[tuple[GroupState, GroupEvent], GroupState]] = {
     (_G.ERROR, _GE.RETURN): _G.RETURNING,
     (_G.RETURNING, _GE.RETURNED): _G.RETURNED,
     (_G.RETURNING, _GE.FAIL): _G.ERROR,
+    (_G.RETURNED, _GE.RETURN): _G.RETURNING,
 }
 """(state, event) -> state. A group that passed may still fail later: the rollout stops opening more."""
 

@@ -207,9 +207,14 @@ def test_who_is_to_be_brought_back_keeps_a_newer_patchs_offer(w: World) -> None:
     w.run(HOUR)
     roll(w, 9, "newer", devices=sorted(newer))
     w.run(6 * HOUR)
-    assert (w.state("old"), w.groups("old")) == (R.STOPPED, (G.RETURNED,))
+    assert (w.state("old"), w.groups("old")) == (R.STOPPED, (G.ERROR,)), "they run it still"
     assert w.counts(name="old-return") == {Outcome.PROVEN: 35, Outcome.OVERTAKEN: 15}
     assert newest(w, newer) == {9}
+    w.script = installs
+    for id_ in newer:
+        w.wake(w.devices[id_])
+    w.run(HOUR)
+    assert w.groups("old") == (G.RETURNED,)
     w.check()
 
 

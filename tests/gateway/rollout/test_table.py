@@ -45,7 +45,7 @@ ERROR        .       .       .        .     OVERRIDDEN RETURNING .
 OVERRIDDEN   .       .       .        .     .          .         .
 SOAKING      .       .       FINISHED ERROR .          .         .
 RETURNING    .       .       .        ERROR .          .         RETURNED
-RETURNED     .       .       .        .     .          .         .
+RETURNED     .       .       .        .     .          RETURNING .
 """
 
 
