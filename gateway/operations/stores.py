@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from gateway.core.retention import RULES
 from gateway.operations.afar import operation
 from gateway.store import audit, backup, cells, retention, schema
 from gateway.store.backup_reading import Backup
-from gateway.store.engine import Store
+from gateway.store.engine import Session, Store
 from gateway.store.retention import Erased
 from gateway.workspace.folder import Workspace
-from keys.errors import DamagedError, InputError
+from keys.errors import DamagedError, InputError, RefusedError
 
 FINDINGS_MAX: Final = 100  # of one kind, in an answer
 EXPIRE_SECONDS: Final = 6 * 3_600.0
@@ -153,10 +154,15 @@ def recount(workspace: Workspace, *, now: float, by: str, dry_run: bool = False)
     with workspace.store() as store:
         store.rehearsing = dry_run
         with store.write() as session:
-            wrong = cells.recount(session)
-            if wrong:
-                audit.append(session, RECOUNTED, {"by": by, "tables": wrong}, now)
+            wrong = _count_anew(session, by=by, now=now)
     return Recounted(wrong, changed=bool(wrong) and not dry_run)
+
+
+def _count_anew(session: Session, *, by: str, now: float) -> dict[str, int]:
+    wrong = cells.recount(session)
+    if wrong:
+        audit.append(session, RECOUNTED, {"by": by, "tables": wrong}, now)
+    return wrong
 
 
 def _strangers(workspace: Workspace, store: Store) -> list[Fault]:
@@ -219,6 +225,8 @@ def write_backup(workspace: Workspace, file: Path, *, now: float) -> Backup:
 def restore(workspace: Workspace, file: Path, *, now: float, dry_run: bool = False) -> Backup:
     """Put a backup into the store that the settings name: a new one, or one that is empty.
 
+    What pages count is counted anew; what of it was wrong stands in the audit chain.
+
     Raises:
         InputError, DamagedError, UnavailableError: of :func:`gateway.store.backup.restore`; FLEET_OTHER, when
             the backup is of another fleet than this workspace; ROOT_DAMAGED.
@@ -240,7 +248,11 @@ def restore(workspace: Workspace, file: Path, *, now: float, dry_run: bool = Fal
     elif isinstance(place, str):
         _create_if_empty(place)
     with workspace.store() as store:
-        return backup.restore(store, file, now)
+        restored = backup.restore(store, file, now)
+        # What was lost with a store is needed even if a notice in it cannot be read: 'store check' names it.
+        with contextlib.suppress(RefusedError), store.write() as session:
+            _count_anew(session, by="store restore", now=now)
+        return restored
 
 
 def _create_if_empty(place: str) -> None:

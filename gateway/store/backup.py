@@ -29,6 +29,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from gateway import files
+from gateway.core import chain
 from gateway.store import audit, migrations, schema
 from gateway.store.backup_reading import FORMAT, MAGIC, Backup, Part, Reading, opened
 from gateway.store.engine import Session, Store
@@ -40,6 +41,7 @@ LEFT_OUT: Final = frozenset({"workers"})
 RESTORED: Final = "store.restored"
 _FRAME_BYTES: Final = 128 * 1024  # about so many bytes of rows in one frame
 _ROWS_AT_ONCE: Final = 1_000
+_NAMED_MAX: Final = 5  # tables that an error names
 _OWN_KEYS: Final = frozenset({"schema", "counts"})  # single values that an empty store may have
 
 
@@ -155,13 +157,43 @@ def examine(path: Path) -> Backup:
 
     Raises:
         InputError: NOT_A_BACKUP; BACKUP_NEWER, when a newer program made it.
-        DamagedError: BACKUP_DAMAGED, when it is cut off or not as it was written.
+        DamagedError: BACKUP_DAMAGED, when it is cut off or not as it was written, or holds less than a store.
         UnavailableError: FILE, when it cannot be read.
     """
     with opened(path) as reading:
-        for _ in reading.rows():
-            pass
-        return reading.backup()
+        if reading.schema == SCHEMA_VERSION:
+            _require_whole(reading, schema.metadata)
+        newest: tuple[int, bytes] = (0, chain.GENESIS)
+        for name, columns, rows in reading.rows():
+            if name == schema.audit.name and rows:
+                row = dict(zip(columns, rows[-1], strict=True))
+                newest = row["index"], row["hash"]
+        found = reading.backup()
+        if found.audit != (newest[0], newest[1].hex()):
+            how = f"its header names audit row {found.audit[0]}, and the last one in it is {newest[0]}"
+            raise reading.lacking(how)
+        return found
+
+
+def _require_whole(reading: Reading, there: sa.MetaData) -> None:
+    """Refuse a backup that lacks tables or columns of its schema, or has others.
+
+    Raises:
+        DamagedError: BACKUP_DAMAGED.
+    """
+    held = {name: set(columns) for name, columns in reading.tables}
+    wanted = {
+        table.name: {column.name for column in table.columns}
+        for table in there.tables.values()  # a database may have tables of other programs, too
+        if table.name not in LEFT_OUT and (table.name in schema.metadata.tables or table.name in held)
+    }
+    for name, columns in held.items():
+        if not columns <= wanted.get(name, set()):
+            raise reading.damaged(f"it has a table '{name}' that its version never had")
+    lacks = sorted(name for name, columns in wanted.items() if held.get(name, set()) != columns)
+    if lacks:
+        named = ", ".join(lacks[:_NAMED_MAX]) + (" and others" if len(lacks) > _NAMED_MAX else "")
+        raise reading.lacking(f"all or part of these tables of schema {reading.schema} is missing: {named}")
 
 
 def restore(store: Store, path: Path, now: float) -> Backup:
@@ -213,9 +245,8 @@ def _fill(session: Session, reading: Reading) -> None:
     session.connection.execute(schema.meta.delete())
     there = sa.MetaData()
     there.reflect(session.connection)
+    _require_whole(reading, there)
     for name, columns, rows in reading.rows():
-        if name not in there.tables or not set(columns) <= set(there.tables[name].columns.keys()):
-            raise reading.damaged(f"it has a table '{name}' that its version never had")
         insert = there.tables[name].insert()
         session.connection.execute(insert, [dict(zip(columns, row, strict=True)) for row in rows])
     if session.connection.dialect.name == "postgresql":

@@ -109,7 +109,7 @@ class Reading:
         self._require_known("schema", self.schema, SCHEMA_VERSION)
         if self.schema < _FIRST_SCHEMA:
             raise self.damaged("its tables are of a version that was never written so")
-        self._tables = [(str(name), [str(column) for column in row]) for name, row in self._header["tables"]]
+        self.tables = [(str(name), [str(column) for column in row]) for name, row in self._header["tables"]]
 
     def _require_known(self, what: str, number: int, newest: int) -> None:
         if number > newest:
@@ -123,6 +123,15 @@ class Reading:
     def damaged(self, how: str) -> DamagedError:
         """Return the error for this backup, which is not whole."""
         return damaged(self._where, how)
+
+    def lacking(self, how: str) -> DamagedError:
+        """Return the error for this backup, which is as it was written and not of a whole store."""
+        return DamagedError(
+            "BACKUP_DAMAGED",
+            f"The backup does not hold a whole store: {how}.",
+            mend="Take another one, of a store that 'tocsin store check' calls whole; nothing was changed.",
+            where=self._where,
+        )
 
     def _exactly(self, size: int) -> bytes:
         data = self._stream.read(size)
@@ -153,7 +162,7 @@ class Reading:
             DamagedError: BACKUP_DAMAGED.
         """
         parts: dict[str, Part] = {}
-        for place, (name, columns) in enumerate(self._tables):
+        for place, (name, columns) in enumerate(self.tables):
             digest, count = hashlib.sha256(), 0
             while isinstance(first := self._first(content := self._frame()), int):
                 beginning = len(cbor2.dumps(first))

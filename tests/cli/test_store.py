@@ -77,6 +77,20 @@ def test_wrong_counts_are_counted_anew_and_the_chain_says_which(
     assert (row["kind"], row["data"]) == ("store.recounted", {"by": "exercise-anna", "tables": wrong})
 
 
+def test_what_is_restored_is_counted_anew(workspace: Workspace, tocsin: Tocsin, here: dict[str, str]) -> None:
+    """A copy of a store whose counts were wrong has them, too."""
+    with sqlite3.connect(workspace.store_path) as raw:
+        raw.execute("UPDATE device_cells SET count = count + 1")
+        (many,) = raw.execute("SELECT count(*) FROM device_cells").fetchone()
+    raw.close()
+    assert tocsin("store", "backup", "mine", env=here).status == 0
+    workspace.store_path.unlink()
+    assert tocsin("store", "restore", "mine", env=here).status == 0
+    assert tocsin("store", "check", env=here).status == 0
+    rows = tocsin("audit", "list", "--kind", "store.recounted", "--json", env=here).json["rows"]
+    assert [row["data"] for row in rows] == [{"by": "store restore", "tables": {"device_cells": many}}]
+
+
 def test_a_backup_of_another_fleet_or_no_backup_is_refused_and_changes_nothing(
     workspace: Workspace, tocsin: Tocsin, here: dict[str, str], tmp_path: Path
 ) -> None:

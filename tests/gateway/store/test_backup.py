@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import os
 import tracemalloc
@@ -91,6 +92,35 @@ def sealed_anew(data: bytes, **changes: Any) -> bytes:
     return middle + len(last).to_bytes(4) + last
 
 
+def stripped(data: bytes, name: str) -> bytes:
+    """The file as a program writes it that has not got one of the tables: all its digests fit."""
+    start, frames = data.index(b"\n") + 1, []
+    out, place = data[:start], start
+    while place < len(data):
+        size = int.from_bytes(data[place : place + 4])
+        frames.append(data[place + 4 : place + 4 + size])
+        place += 4 + size
+    header = cbor2.loads(frames[0])
+    gone = [table for table, _ in header["tables"]].index(name)
+    del header["tables"][gone]
+    kept, rows = [cbor2.dumps(header)], 0
+    for frame in frames[1:-1]:
+        first = cbor2.CBORDecoder(io.BytesIO(frame)).decode()
+        number = first if isinstance(first, int) else first[0]
+        if number == gone:
+            continue
+        moved = number - (number > gone)
+        if isinstance(first, int):
+            kept.append(cbor2.dumps(moved) + frame[len(cbor2.dumps(number)) :])
+        else:
+            kept.append(cbor2.dumps([moved, *first[1:]]))
+            rows += first[1]
+    for frame in kept:
+        out += len(frame).to_bytes(4) + frame
+    last = cbor2.dumps({"rows": rows, "digest": hashlib.sha256(out).digest()})
+    return out + len(last).to_bytes(4) + last
+
+
 END = 4 + len(cbor2.dumps({"rows": 1000, "digest": bytes(32)}))
 HARM = {
     "cut off": (cut, "BACKUP_DAMAGED"),
@@ -101,12 +131,25 @@ HARM = {
     "a frame of tags": (lambda data: data[:22] + b"\x00\x00\x00\x02\xd8\x1c", "BACKUP_DAMAGED"),
     "tables of nobody": (lambda d: sealed_anew(d, tables=[["x", ["y"]]]), "BACKUP_DAMAGED"),
     "a header of nothing": (lambda d: sealed_anew(d, tables=None), "BACKUP_DAMAGED"),
+    "without a table": (lambda d: stripped(d, "device_regions"), "BACKUP_DAMAGED"),
+    "without the chain": (lambda d: stripped(d, "audit"), "BACKUP_DAMAGED"),
+    "of another chain": (lambda d: sealed_anew(d, audit=[12, bytes(32)]), "BACKUP_DAMAGED"),
     "of an older schema than backups": (lambda d: sealed_anew(d, schema=4), "BACKUP_DAMAGED"),
     "empty": (lambda _: b"", "NOT_A_BACKUP"),
     "another file": (lambda _: b"SQLite format 3\0" * 50, "NOT_A_BACKUP"),
     "a newer format": (lambda d: d.replace(b"backup 1\n", b"backup 2\n", 1), "BACKUP_NEWER"),
     "a newer schema": (lambda d: sealed_anew(d, schema=99), "BACKUP_NEWER"),
 }
+
+
+def test_what_a_backup_lacks_is_named(tmp_path: Path, whole: bytes) -> None:
+    (tmp_path / "file").write_bytes(stripped(whole, "device_regions"))
+    with pytest.raises(DamagedError, match=r"not hold a whole store.*device_regions") as caught:
+        backup.examine(tmp_path / "file")
+    assert "store check" in caught.value.mend
+    (tmp_path / "file").write_bytes(sealed_anew(whole, audit=[23, bytes(32)]))
+    with pytest.raises(DamagedError, match="names audit row 23, and the last one in it is 12"):
+        backup.examine(tmp_path / "file")
 
 
 @pytest.fixture(scope="module")
