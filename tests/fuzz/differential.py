@@ -157,9 +157,9 @@ def alike(in_c: str | None, in_python: str) -> bool:
     """Say whether two answers are one verdict.
 
     Of a document with two faults C may say that its shape is wrong where Python came first to a key, a header or
-    a manifest of a kind that it does not know (docs/decisions/0015).
+    a manifest of a kind that it does not know, or that is too big (docs/decisions/0015).
     """
-    return in_c in {None, in_python} or (in_c, in_python) == ("MALFORMED", "UNSUPPORTED")
+    return in_c in {None, in_python} or (in_c == "MALFORMED" and in_python in {"UNSUPPORTED", "TOO_BIG"})
 
 
 def ask(core: build.Core, name: str, data: bytes) -> tuple[str | None, str]:

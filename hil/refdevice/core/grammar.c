@@ -193,7 +193,7 @@ static bool may_follow(const reading *from, level *in)
 
 static uint8_t container_of(uint32_t kind, uint8_t first)
 {
-    if (kind == TN_RECORD || kind == TN_TUPLE || kind >= TN_INSIDE) {
+    if (kind == TN_RECORD || kind == TN_TUPLE || kind >= TN_FIELDS) {
         return (uint8_t)kind;
     }
     return first >> 5 == TN_CBOR_MAP ? TN_MAP : TN_ARRAY;

@@ -43,7 +43,8 @@ typedef struct tn_shape {
 /* What recurs in shapes. */
 extern const tn_shape tn_ident[], tn_digest[], tn_version_parts[], tn_any[];
 
-/* Whether all of the bytes are one item, strict, and of this shape; `own` goes on where it says TN_OWN. */
+/* Whether all of the bytes, fewer than 65,536, are one item, strict, and of this shape; `own` goes on where it says
+ * TN_OWN. */
 bool tn_fits(tn_source bytes, const tn_shape *shape, const tn_shape *own);
 /* Whether what did not fit last has a key that its shape does not know, or stands severed where it should not. */
 extern bool tn_beyond;

@@ -115,7 +115,6 @@ def test_keys_rise_and_none_comes_twice(core_library: Core, keys: list[object]) 
     assert taken(core_library, data, Row("MAP", 4, (ANY, ANY))) == rising
 
 
-@pytest.mark.xfail(strict=True, reason="grammar.c holds TN_FIELDS as TN_MAP: container_of() leaves it out")
 @pytest.mark.parametrize("hexed", ["a2616200616100", "a2616100616101", "a262616100616200"])
 def test_keys_of_fields_come_in_any_order(core_library: Core, hexed: str) -> None:
     assert taken(core_library, bytes.fromhex(hexed), Row("FIELDS", 2, TWO_KEYS))
