@@ -197,11 +197,18 @@ def framed(item: bytes) -> bytes:
 
 
 def parsed(data: bytes, name: str) -> Any:
-    """Return JSON, refusing what no writer of ours writes: other encodings, doubled keys, NaN."""
+    """Return JSON, refusing what we never write: other encodings, doubled keys, NaN, half letters."""
     try:
-        return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        found = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        if (
+            b"\\ud" in data.lower()
+        ):  # half of a letter has no bytes: whoever hashes or writes it would stumble
+            json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise refused(f"{name} is no JSON of ours (it holds half of a letter)") from None
     except (ValueError, RecursionError) as error:
         raise refused(f"{name} is no JSON of ours ({error})") from None
+    return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

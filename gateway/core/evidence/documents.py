@@ -327,11 +327,17 @@ class Documents:
         patches = {digest.hex() for digest in self._known.patches}
         products = self._known.products
         for (kind, digest), row in self._rows.items():
+            product = row.data.get("product")
+            if kind == "catalogue.published" and not isinstance(product, str):
+                self._verdict.find(
+                    Fault.CHANGED, f"row {row.index}", "it does not name the catalogue's product"
+                )
+                continue
             belongs = (
                 kind == "root.published"
                 or (kind == "devices.registered" and whole)
                 or (kind == "advisory.published" and row.data.get("id") == self._verdict.advisory)
-                or (kind == "catalogue.published" and row.data.get("product") in products)
+                or (kind == "catalogue.published" and product in products)
                 or (kind == "patch.published" and digest in patches)
             )
             if belongs and (kind, digest) not in self._met:

@@ -144,8 +144,10 @@ class Receiving:
 
     def _row(self, row: Row, batch: list[Receipt]) -> None:
         listed: list[Any] = row.data["reports"] if isinstance(row.data.get("reports"), list) else []
-        plain = {one[-1] for one in listed if isinstance(one, list) and one}
-        digests = {one for one in listed if isinstance(one, str)} | plain
+        plain = [one[-1] if isinstance(one, list) and one else one for one in listed]
+        digests = {one for one in plain if isinstance(one, str)}
+        if not all(isinstance(one, str) for one in plain):
+            self.verdict.find(Fault.CHANGED, f"row {row.index}", "it lists what is no report's digest")
         seen: set[str] = set()
         self._last = ""
         counts: Counter[str] = Counter()

@@ -71,6 +71,7 @@ def _row(index: int, body: bytes) -> Row:
         time, kind = said["time"], said["kind"]
         whole = (
             isinstance(data, dict)
+            and type(said["index"]) is int  # True would be a number too
             and isinstance(time, float)
             and math.isfinite(time)
             and isinstance(kind, str)

@@ -14,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.core import chain
 from gateway.core.evidence import archive as form
 from gateway.core.evidence.archive import Archive, framed, is_name
 from gateway.core.evidence.receipts import item_of
+from gateway.core.evidence.verify import verify
+from keys.document import digest
 from keys.errors import InputError
 from tests.gateway.evidence.case import Told, changed, forged, items, judged, members, packed, sequence
 
@@ -237,6 +240,79 @@ def test_a_hostile_part_is_found_or_refused_and_never_breaks_the_verifier(
     data = packed(whole, index=case != "an index of nothing")
     found = judged(data, told.fleet)
     assert isinstance(found, str) or not found.proved
+
+
+def of_kind(kind: str, change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, bytes]], None]:
+    """Bend the first row of a kind, with what its data says as an object."""
+
+    def bend(whole: dict[str, bytes]) -> None:
+        rows = items(whole[form.AUDIT])
+        place = next(at for at, one in enumerate(rows) if f'"kind":"{kind}"'.encode() in one)
+        said = json.loads(rows[place][32:])
+        said["data"] = json.loads(said["data"])
+        change(said)
+        said["data"] = chain.canonical(said["data"])
+        rows[place] = rows[place][:32] + chain.canonical(said).encode()
+        whole[form.AUDIT] = sequence(rows)
+
+    return bend
+
+
+def half_a_letter(name: str, key: str) -> Callable[[dict[str, bytes]], None]:
+    def bend(whole: dict[str, bytes]) -> None:
+        first, rest = whole[name].split(b"\n", 1)
+        whole[name] = json.dumps({**json.loads(first), key: "\ud800"}).encode() + b"\n" + rest
+
+    return bend
+
+
+NO_ROW = "is not written as rows are"
+NO_PRODUCT = "it does not name the catalogue's product"
+NO_DIGEST = "it lists what is no report's digest"
+HALF = "it holds half of a letter"
+BENT: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
+    "a row without a number": (of_kind("approval.given", lambda said: said.update(index=None)), NO_ROW),
+    "a row numbered with a word": (of_kind("approval.given", lambda said: said.update(index="9")), NO_ROW),
+    "a row numbered with a list": (of_kind("approval.given", lambda said: said.update(index=[9])), NO_ROW),
+    "a row numbered with truth": (of_kind("approval.given", lambda said: said.update(index=True)), NO_ROW),
+    "a catalogue of an object": (
+        of_kind("catalogue.published", lambda said: said["data"].update(product={})),
+        NO_PRODUCT,
+    ),
+    "a catalogue of a list": (
+        of_kind("catalogue.published", lambda said: said["data"].update(product=[])),
+        NO_PRODUCT,
+    ),
+    "reports that are lists": (
+        of_kind("reports.committed", lambda said: said["data"].update(reports=[[[]]])),
+        NO_DIGEST,
+    ),
+    "a report that is nothing": (
+        of_kind("reports.committed", lambda said: said["data"].update(reports=[[]])),
+        NO_DIGEST,
+    ),
+    "half a letter in an event": (half_a_letter(form.EVENTS, "data"), HALF),
+    "half a letter of an account": (half_a_letter(form.STATED, "account"), HALF),
+    "half a letter of a region": (half_a_letter(form.STATED, "region"), HALF),
+}
+
+
+@pytest.mark.parametrize("case", BENT)
+def test_what_is_bent_where_a_word_belongs_is_said_in_one_sentence(
+    exported: bytes, told: Told, case: str
+) -> None:
+    whole = members(exported)
+    bend, sentence = BENT[case]
+    bend(whole)
+    stream, pinned = io.BytesIO(packed(whole)), digest(told.fleet.root_document)
+    if sentence in {NO_ROW, HALF}:
+        with pytest.raises(InputError, match=sentence) as caught:
+            verify(stream, pinned)
+        assert caught.value.code == "NOT_EVIDENCE"
+        return
+    found = verify(stream, pinned)
+    assert not found.proved
+    assert sum(sentence in one.detail for one in found.findings) == 1
 
 
 @given(st.data())
