@@ -23,7 +23,9 @@ _WORKSPACE: Final = "tocsin.toml"
 _WORKSPACE_FOLDERS: Final = frozenset(
     {"advisories", "artefacts", "devices", "keys", "patches", "roots", "sboms"}
 )
-_WORKSPACE_SUFFIXES: Final = frozenset({".toml", ".yaml", ".sqlite", ".sqlite-wal", ".sqlite-shm"})
+_WORKSPACE_SUFFIXES: Final = frozenset(
+    {".toml", ".yaml", ".sqlite", ".sqlite-wal", ".sqlite-shm", ".sqlite-journal"}
+)
 _MARKED_BYTES: Final = 65_536  # of a file are searched for these
 NAMED_BYTES_MAX: Final = 16 * 1024 * 1024  # of a file that a person names: twice the largest image
 _TURNS: Final = frozenset(
@@ -62,7 +64,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     with os_errors(path, "written"):
         path = Path(os.path.realpath(path))
         if path.exists() and not path.is_file():
-            raise _not_a_file(path)
+            raise not_a_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Always the same name beside it: what a kill leaves is taken over by the next to write this file.
         fresh = path.with_name(f".{path.name}.new")
@@ -99,7 +101,8 @@ def _lies_at(path: Path, stream: BinaryIO) -> bool:
         return False
 
 
-def _not_a_file(path: Path) -> UnavailableError:
+def not_a_file(path: Path) -> UnavailableError:
+    """Return the error of a place where a folder, device or pipe lies."""
     return UnavailableError(
         "NOT_A_FILE", "Something that is no plain file is there.", mend="Name another path.", where=str(path)
     )
@@ -131,6 +134,17 @@ def require_replaceable(path: Path) -> None:
         raise InputError("KEY_IN_THE_WAY", message, mend="Name another file.", where=str(path))
     if path.is_file() and _is_of_workspace(path.resolve()):
         message = "A file of the workspace lies there; it would be lost."
+        raise InputError("WORKSPACE_IN_THE_WAY", message, mend="Name another file.", where=str(path))
+
+
+def require_outside(path: Path) -> None:
+    """Refuse a place where a workspace keeps its own files, whether one lies there yet or not.
+
+    Raises:
+        InputError: WORKSPACE_IN_THE_WAY.
+    """
+    if _is_of_workspace(path.resolve()):
+        message = "Only files of the workspace belong there."
         raise InputError("WORKSPACE_IN_THE_WAY", message, mend="Name another file.", where=str(path))
 
 

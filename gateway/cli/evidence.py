@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway import files
 from gateway.cli.output import (
     JsonOption,
     WorkspaceOption,
@@ -23,6 +22,7 @@ from gateway.cli.output import (
 )
 from gateway.operations import afar
 from gateway.operations.evidence.exporting import download, export
+from gateway.operations.evidence.placing import placed, require_place
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError
 
@@ -79,8 +79,10 @@ def _from_server(
     if key is not None:
         message = "--key signs where the workspace is, and --server works elsewhere."
         raise InputError("USAGE", message, mend="Leave one of them out.")
+    require_place(output)  # before the gateway records that it was given out
     data = download(opened, advisory, account=account, now=now(), by="")
-    files.write_atomic(output, data)
+    with placed(output) as stream:
+        stream.write(data)
     emit(
         as_json,
         {"exported": {"file": output, "bytes": len(data), "advisory": advisory, "account": account}},

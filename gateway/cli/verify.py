@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -18,6 +20,11 @@ from gateway.operations.trust.verify import Verified, verify
 from gateway.workspace.folder import Workspace
 from keys.errors import InputError, RefusedError
 from keys.trusted import TrustedSet
+
+PIPED_BYTES_MAX: Final = 1024 * 1024 * 1024
+"""Of evidence that comes through a pipe: it is copied to the disk, and an endless one has to end."""
+_ZIP: Final = b"PK\x03\x04"  # evidence begins so, and no signed document can
+_PIECE: Final = 64 * 1024
 
 
 def register(parent: typer.Typer) -> None:
@@ -62,10 +69,17 @@ def verify_(
 
     Evidence ('tocsin evidence export') is proved from the file alone: no workspace, no network.
     """
-    if _is_evidence(file):
-        _evidence(file, _pinned(root, fleet, workspace), as_json=as_json)
+    proof, data = None, b""
+    with _opened(file) as stream:
+        is_evidence = stream.read(len(_ZIP)) == _ZIP
+        stream.seek(0)
+        if is_evidence:
+            proof = _judged(file, stream, _pinned(root, fleet, workspace))
+        else:
+            data = _read(file, stream)
+    if proof is not None:
+        _tell(file, proof, as_json=as_json)
         return
-    data = files.read_bytes(file, what="file", mend="Check the path.")
     classes: dict[bytes, str] = {}
     if root:
         trusted = _roots(root)
@@ -94,10 +108,34 @@ def _workspace(path: Path | None) -> Workspace:
         raise InputError("ROOT_UNNAMED", message, mend=mend) from None
 
 
-def _is_evidence(file: Path) -> bool:
-    """Say whether a file begins as a ZIP does: no signed document can."""
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    """Open what is to be judged, so that it can be read again; a pipe, which cannot, is copied once."""
     with files.os_errors(file, "read"), file.open("rb") as stream:
-        return stream.read(4) == b"PK\x03\x04"
+        if stream.seekable():
+            yield stream
+            return
+        with tempfile.TemporaryFile() as copy:
+            first = stream.read(len(_ZIP))
+            size_max = PIPED_BYTES_MAX if first == _ZIP else files.NAMED_BYTES_MAX
+            size = copy.write(first)
+            while size <= size_max and (piece := stream.read(_PIECE)):
+                size += copy.write(piece)
+            if size > size_max:
+                raise _too_big(file, size_max, "Write it into a file, and name that.")
+            copy.seek(0)
+            yield copy
+
+
+def _read(file: Path, stream: IO[bytes]) -> bytes:
+    data = stream.read(files.NAMED_BYTES_MAX + 1)
+    if len(data) > files.NAMED_BYTES_MAX:
+        raise _too_big(file, files.NAMED_BYTES_MAX, "Check the path.")
+    return data
+
+
+def _too_big(file: Path, size_max: int, mend: str) -> InputError:
+    return InputError("FILE_TOO_BIG", f"The file has more than {size_max} bytes.", mend=mend, where=str(file))
 
 
 def _pinned(root: list[Path] | None, fleet: str | None, workspace: Path | None) -> bytes:
@@ -116,15 +154,17 @@ def _pinned(root: list[Path] | None, fleet: str | None, workspace: Path | None) 
     return pinned
 
 
-def _evidence(file: Path, pinned: bytes, *, as_json: bool) -> None:
+def _judged(file: Path, stream: IO[bytes], pinned: bytes) -> Verdict:
     from gateway.core.evidence import verify as evidence  # noqa: PLC0415 - only this kind of file needs it
 
     try:
-        with files.os_errors(file, "read"), file.open("rb") as stream:
-            found = evidence.verify(stream, pinned)
+        return evidence.verify(stream, pinned)
     except InputError as error:
         error.where = str(file)
         raise
+
+
+def _tell(file: Path, found: Verdict, *, as_json: bool) -> None:
     emit(
         as_json,
         {"file": file, "proved": found.proved, "evidence": found},

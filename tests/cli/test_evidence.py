@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 import subprocess
+import threading
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from gateway.operations.evidence import placing
 from keys.document import digest
-from tests.cli.conftest import Tocsin
+from tests.cli.conftest import Ran, Tocsin
 from tests.gateway.evidence.case import ACCOUNT, ID, Told, tell_a_fleet
 from tests.pages import ROOT, pattern_of, read_steps
 
@@ -125,3 +130,106 @@ def test_an_account_gets_its_part_alone(told: Told, tocsin: Tocsin) -> None:
     assert ran.status == 0, ran.out + ran.err
     assert f"account {ACCOUNT}" in ran.out
     assert tocsin("verify", "e.zip", "-w", "fleet", "--json").json["evidence"]["withheld"] == 0
+
+
+def export(tocsin: Tocsin, output: str | Path) -> Ran:
+    return tocsin("evidence", "export", ID, "-o", output, "-w", "fleet", "--by", "auditor-1", "--json")
+
+
+@pytest.mark.parametrize(
+    ("output", "code"),
+    [
+        ("fleet/store.sqlite", "WORKSPACE_IN_THE_WAY"),
+        ("fleet/store.sqlite-journal", "WORKSPACE_IN_THE_WAY"),
+        ("fleet/tocsin.toml", "WORKSPACE_IN_THE_WAY"),
+        ("fleet/keys/new.pem", "WORKSPACE_IN_THE_WAY"),
+        ("to-the-store", "WORKSPACE_IN_THE_WAY"),
+        ("key.txt", "KEY_IN_THE_WAY"),
+        ("notes.txt", "FILE_IN_THE_WAY"),
+        ("other.zip", "FILE_IN_THE_WAY"),
+        ("to-notes", "FILE_IN_THE_WAY"),
+        ("pipe", "NOT_A_FILE"),
+        ("/dev/null", "NOT_A_FILE"),
+        ("fleet", "NOT_A_FILE"),
+        ("", "NOT_A_FILE"),
+        (".", "NOT_A_FILE"),
+        ("/", "NOT_A_FILE"),
+        ("loop", "FILE"),
+        ("x" * 256, "FILE"),
+    ],
+)
+def test_evidence_takes_the_place_of_earlier_evidence_only(
+    told: Told, tocsin: Tocsin, tmp_path: Path, output: str, code: str
+) -> None:
+    Path("notes.txt").write_bytes(b"mine")
+    Path("key.txt").write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
+    with zipfile.ZipFile("other.zip", "w") as other:
+        other.writestr("evidence.json", "[]")
+    os.mkfifo("pipe")
+    for name, target in (("to-notes", "notes.txt"), ("to-the-store", "fleet/store.sqlite"), ("loop", "loop")):
+        Path(name).symlink_to(target)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    ran = export(tocsin, output)
+    assert ran.json["error"]["code"] == code
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert (Path("notes.txt").read_bytes(), Path("pipe").is_fifo()) == (b"mine", True)
+    rows = tocsin("audit", "list", "--kind", "evidence.", "-w", "fleet", "--json").json["rows"]
+    assert rows == [], "what was not given out is not recorded as such"
+
+
+def test_evidence_goes_where_a_link_leads_under_names_of_any_length_and_over_earlier_evidence(
+    told: Told, tocsin: Tocsin, tmp_path: Path
+) -> None:
+    Path("link").symlink_to("e.zip")
+    Path("victim").write_bytes(b"mine")
+    Path(".e.zip.new").symlink_to("victim")
+    for output in ("link", "link", "x" * 250, "y" * 251 + ".zip"):
+        ran = export(tocsin, output)
+        assert ran.status == 0, ran.out
+        assert tocsin("verify", output, "-w", "fleet").status == 0
+    assert (Path("link").is_symlink(), Path("e.zip").is_symlink()) == (True, False)
+    assert Path("victim").read_bytes() == b"mine"
+    assert not list(tmp_path.glob(".tocsin-*"))
+
+
+def test_a_disk_that_is_full_at_last_leaves_no_file_and_says_which_row_stands(
+    told: Told, tocsin: Tocsin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(placing.os, "fsync", full)
+        ran = export(tocsin, "e.zip")
+    (row,) = tocsin("audit", "list", "--kind", "evidence.", "-w", "fleet", "--json").json["rows"]
+    assert ran.status == 4
+    assert f"Row {row['index']} of the audit chain records this export all the same." in ran.out
+    assert not [path for path in tmp_path.iterdir() if path.suffix in {".zip", ".new"}]
+
+
+@pytest.mark.parametrize("name", ["outputs/en/console.txt", "texts/en.cbor", "release-list.cbor"])
+def test_what_was_altered_since_it_was_published_is_not_handed_out(
+    told: Told, tocsin: Tocsin, name: str
+) -> None:
+    path = told.workspace.path / "advisories" / ID / "r1" / name
+    path.write_bytes(path.read_bytes() + b"x")
+    error = export(tocsin, "e.zip").json["error"]
+    assert (error["code"], error["where"].endswith(f"r1/{name}")) == ("RELEASE_DAMAGED", True)
+    assert "Restore" in error["mend"]
+    assert not Path("e.zip").exists()
+
+
+def test_what_comes_through_a_pipe_is_judged_like_a_file(told: Told, tocsin: Tocsin) -> None:
+    assert export(tocsin, "e.zip").status == 0
+    os.mkfifo("pipe")
+    said = {}
+    for place in ("fleet/roots/1.cose", "e.zip"):
+        data = Path(place).read_bytes()
+        writer = threading.Thread(target=Path("pipe").write_bytes, args=(data,))
+        writer.start()
+        ran = tocsin("verify", "pipe", "-w", "fleet")
+        writer.join()
+        assert ran.status == 0, ran.err
+        said[place] = ran.out
+    assert said["fleet/roots/1.cose"].startswith("pipe: genuine")
+    assert said["e.zip"].startswith("pipe: proved")

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from advisories.catalogue import Devices
 from advisories.notice import Notice, ReleaseList
 from advisories.report import report_kid
-from gateway import files
 from gateway.core.evidence import archive as form
 from gateway.core.evidence.archive import Writer, framed
 from gateway.core.evidence.documents import RELEASE_LIST_BYTES_MAX, SOURCE, Known, is_for_accounts
@@ -28,6 +27,7 @@ from gateway.operations import releases
 from gateway.operations.afar import operation
 from gateway.operations.evidence import collecting
 from gateway.operations.evidence.collecting import Scope
+from gateway.operations.evidence.placing import placed
 from gateway.operations.incidents import watching
 from gateway.operations.incidents.records import every
 from gateway.store import audit
@@ -36,7 +36,7 @@ from gateway.workspace.folder import Workspace
 from keys import cose
 from keys.codec import load
 from keys.document import peek
-from keys.errors import DamagedError, InputError
+from keys.errors import DamagedError, InputError, TocsinError
 from keys.signer import Signer
 
 DOWNLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -76,7 +76,7 @@ def export(
     Args:
         workspace: where.
         advisory: its id.
-        path: of the file; one that is there already is replaced once the new one is whole.
+        path: of the file; only an earlier export is replaced, once the new one is whole.
         now: UTC seconds.
         by: who asks for it.
         account: only the devices of this account; others by digest only.
@@ -84,21 +84,34 @@ def export(
 
     Raises:
         InputError: ADVISORY_UNKNOWN, ACCOUNT_UNKNOWN, EVIDENCE_OLD_ROWS.
-        DamagedError: RELEASE_MISSING, when what was published no longer lies in the workspace.
-        UnavailableError: FILE.
+            KEY_IN_THE_WAY, WORKSPACE_IN_THE_WAY, FILE_IN_THE_WAY, when something else lies at ``path``.
+        DamagedError: RELEASE_MISSING, RELEASE_DAMAGED, when what was published no longer lies in the
+            workspace as it was.
+        UnavailableError: FILE, NOT_A_FILE.
     """
-    fresh = path.with_name(f".{path.name}.new")
-    try:
-        with files.os_errors(path, "written"), fresh.open("w+b") as stream, workspace.store() as store:
-            with contextlib.closing(Writer(stream)) as writer:
-                found = _Export(workspace, store, writer, now).write(advisory, account, by, operator)
-            stream.flush()
-            os.fsync(stream.fileno())
-            size = stream.seek(0, os.SEEK_END)
-            fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with workspace.store() as store, _Recorded() as recorded, placed(path) as stream:
+        with contextlib.closing(Writer(stream)) as writer:
+            making = _Export(workspace, store, writer, now, recorded)
+            found = making.write(advisory, account, by, operator)
+        size = stream.seek(0, os.SEEK_END)
     return Exported(file=path, bytes=size, **found)
+
+
+class _Recorded:
+    """Says of a failure that the audit chain speaks of the export all the same.
+
+    The row has to be in the file, so it is written before the file can be whole.
+    """
+
+    row = 0
+    """Index of the row, once there is one."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self.row and isinstance(error, TocsinError):
+            error.message += f" Row {self.row} of the audit chain records this export all the same."
 
 
 @operation("GET", "/advisories/{advisory}/evidence", right="evidence:read")
@@ -114,7 +127,7 @@ def download(workspace: Workspace, advisory: str, *, now: int, by: str, account:
 
     Raises:
         InputError: of :func:`export`; EVIDENCE_TOO_LARGE.
-        DamagedError: RELEASE_MISSING.
+        DamagedError: RELEASE_MISSING, RELEASE_DAMAGED.
     """
     with tempfile.TemporaryDirectory(prefix="tocsin-evidence-") as folder:
         path = Path(folder) / "evidence.zip"
@@ -131,8 +144,11 @@ def download(workspace: Workspace, advisory: str, *, now: int, by: str, account:
 class _Export:
     """One export while it is written."""
 
-    def __init__(self, workspace: Workspace, store: Store, writer: Writer, now: float) -> None:
+    def __init__(
+        self, workspace: Workspace, store: Store, writer: Writer, now: float, recorded: _Recorded
+    ) -> None:
         self._workspace, self._store, self._writer, self._now = workspace, store, writer, now
+        self._recorded = recorded
         self._reports = self._devices = 0
 
     def write(
@@ -156,6 +172,7 @@ class _Export:
         }
         with self._store.write() as session:
             row = audit.append(session, EXPORTED, facts, self._now)
+        self._recorded.row = row.index
         with self._store.read() as session:
             self._writer.add(form.AUDIT, _chain(session, shown, row.index))
         index = self._writer.index()
@@ -203,16 +220,17 @@ class _Export:
         into = f"advisory/r{revision}"
         notice = peek(document, Notice)
         self._writer.add(f"{into}/header.cose", document)
-        for language in sorted(notice.texts):
+        for language, digest in sorted(notice.texts.items()):
             name = f"texts/{language}.cbor"
-            self._writer.add(f"{into}/{name}", _published(folder / name))
-        listed = _published(folder / releases.LIST)
+            self._writer.add(f"{into}/{name}", _published(folder / name, digest))
+        listed = _published(folder / releases.LIST, notice.release_list)
         self._writer.add(f"{into}/release-list.cbor", listed)
-        for name in sorted(load(ReleaseList, listed, size_max=RELEASE_LIST_BYTES_MAX).outputs):
+        outputs = load(ReleaseList, listed, size_max=RELEASE_LIST_BYTES_MAX).outputs
+        for name, digest in sorted(outputs.items()):
             if scope.account is not None and not is_for_accounts(name):
                 continue
             place = folder / name if name.startswith(SOURCE) else folder / "outputs" / name
-            self._writer.add(f"{into}/outputs/{name}", _published(place))
+            self._writer.add(f"{into}/outputs/{name}", _published(place, digest))
 
     def _words(self, session: Session, scope: Scope, shown: set[int]) -> None:
         inside = scope.account is None  # what people of the house said to each other is not for accounts
@@ -321,12 +339,15 @@ def _chain(session: Session, shown: set[int], last: int) -> Iterator[bytes]:
         yield framed(row_item(row, full=row.index in shown or row.index == last))
 
 
-def _published(path: Path) -> bytes:
-    with contextlib.suppress(OSError):
-        return path.read_bytes()
-    raise DamagedError(
-        "RELEASE_MISSING",
-        "A part of what was published is no longer in the workspace.",
-        mend="Restore the advisory's folder from a copy: the header binds every byte of it.",
-        where=str(path),
-    )
+def _published(path: Path, digest: bytes) -> bytes:
+    """Return a file of a release as it was published: evidence that proves nothing is not handed out."""
+    mend = "Restore the advisory's folder from a copy: the header binds every byte of it."
+    try:
+        data = path.read_bytes()
+    except OSError:
+        message = "A part of what was published is no longer in the workspace."
+        raise DamagedError("RELEASE_MISSING", message, mend=mend, where=str(path)) from None
+    if hashlib.sha256(data).digest() != digest:
+        message = "This was altered since it was published."
+        raise DamagedError("RELEASE_DAMAGED", message, mend=mend, where=str(path))
+    return data
