@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from gateway.cli import evidence
 from gateway.operations.trust import keys
 from gateway.workspace.folder import Workspace
 from keys.algorithms import PublicKey
@@ -95,6 +99,8 @@ def others(folder: Path) -> list[tuple[str | Path, ...]]:
         ("followup", "list"),
         ("followup", "take", "EX-2026-0001", "none"),
         ("rollout", "list"),
+        ("rollout", "list", "--limit", "0"),
+        ("rollout", "devices", "none", "--limit", "-1"),
         ("rollout", "status"),
         ("rollout", "status", "none"),
         ("rollout", "cancel", "none", "--dry-run"),
@@ -117,6 +123,28 @@ def test_a_command_says_the_same_here_and_there(
 ) -> None:
     for words in table(tmp_path):
         pair.both(*words)
+
+
+def test_evidence_from_a_server_is_laid_over_earlier_evidence_only(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as writer:
+        writer.writestr("evidence.json", json.dumps({"format": "tocsin-evidence"}))
+    monkeypatch.setattr(evidence, "download", lambda *_, **__: made.getvalue())
+    words = ("evidence", "export", "EX-2026-0001", "-o")
+    for _ in ("new", "over the earlier one"):
+        assert pair.afar(*words, tmp_path / "e.zip").status == 0
+        assert (tmp_path / "e.zip").read_bytes() == made.getvalue()
+    notes = write(tmp_path / "notes.txt", b"mine")
+    (tmp_path / "link").symlink_to(notes)
+    for place, code in (
+        (notes, "FILE_IN_THE_WAY"),
+        (tmp_path / "link", "FILE_IN_THE_WAY"),
+        ("", "NOT_A_FILE"),
+    ):
+        assert pair.both(*words, place)["error"]["code"] == code
+    assert notes.read_bytes() == b"mine"
 
 
 def test_a_patch_goes_all_the_way_and_each_key_signs_at_home(pair: Pair, tmp_path: Path) -> None:

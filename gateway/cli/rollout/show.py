@@ -23,7 +23,7 @@ _NONE = "No rollout yet. Start one with 'tocsin rollout start'."
 @app.command("list", epilog=example("rollout list"))
 def list_(
     *,
-    limit: Annotated[int, typer.Option(help="Rollouts at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=views.LIMIT_MAX, help="Rollouts at most.")] = 100,
     after: Annotated[str, typer.Option(help="Begin behind this one.")] = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -143,7 +143,7 @@ def devices(
     *,
     state: Annotated[str, typer.Option(help="How they stand, e.g. failed, silent, proven.")] = "",
     group: Annotated[int | None, typer.Option(help="Number of the group, from 1.")] = None,
-    limit: Annotated[int, typer.Option(help="Devices at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=views.LIMIT_MAX, help="Devices at most.")] = 100,
     after: Annotated[str, typer.Option(help="Begin behind this id.")] = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,

@@ -151,8 +151,17 @@ def status(workspace: Workspace, name: str | None = None) -> list[RolloutView]:
 
 @operation("GET", "/rollouts", right="rollout:read")
 def list_(workspace: Workspace, *, limit: int = 100, after: str = "") -> RolloutPage:
-    """Return rollouts, oldest first."""
-    limit = max(1, min(limit, LIMIT_MAX))
+    """Return rollouts, oldest first.
+
+    Args:
+        workspace: where.
+        limit: rollouts at most, 1 to 1,000.
+        after: name behind which to begin.
+
+    Raises:
+        InputError: BAD_VALUE.
+    """
+    _require_page(limit)
     with workspace.store() as store, store.read() as session:
         found = list_rollouts(session)
         ids = [rollout.id for rollout in found]
@@ -190,13 +199,13 @@ def devices(
         rollout: its name.
         state: an outcome, or the beginning of several such as ``failed``; empty: any.
         group: counted from 1; None: any.
-        limit: devices at most.
+        limit: devices at most, 1 to 1,000.
         after: id behind which to begin.
 
     Raises:
-        InputError: ROLLOUT_UNKNOWN, OUTCOME_UNKNOWN, GROUP_UNKNOWN.
+        InputError: ROLLOUT_UNKNOWN, OUTCOME_UNKNOWN, GROUP_UNKNOWN, BAD_VALUE.
     """
-    limit = max(1, min(limit, LIMIT_MAX))
+    _require_page(limit)
     d, p = schema.rollout_devices, schema.patch_states
     query = sa.select(
         d.c.device, d.c.group, OUTCOME, p.c.state, p.c.reason, d.c.offered, d.c.tries, p.c.changed
@@ -229,6 +238,11 @@ def devices(
         for row in rows[:limit]
     )
     return DevicePage(items, items[-1].device if len(rows) > limit else "")
+
+
+def _require_page(limit: int) -> None:
+    if not 1 <= limit <= LIMIT_MAX:
+        raise InputError("BAD_VALUE", f"{limit} cannot be listed.", mend=f"Say 1 to {LIMIT_MAX}.")
 
 
 def _outcomes(text: str) -> list[Outcome]:
