@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway import files, values
 from gateway.operations.afar import operation
 from gateway.operations.trust.choosing import Place, place
-from gateway.operations.trust.recording import recorded
+from gateway.operations.trust.recording import made_good, recorded
 from gateway.workspace.entries import PUBLIC_KEY, KeyEntry, key_fields, public_values, require_id
 from gateway.workspace.folder import Workspace
 from keys.algorithms import EMITTED, Algorithm, PublicKey
@@ -20,6 +20,7 @@ from keys.root import ROLES
 from keys.signer import Passphrase, generate, open_signer
 
 PUBLIC_FILE_BYTES_MAX: Final = 16_384
+_LISTED: Final = ("trust.key-added", "trust.key-made")
 _PUBLIC_HEAD = "# The public half of a key, to be handed over. The private half stays where it was made.\n"
 
 
@@ -85,7 +86,7 @@ def new(
     checked, holder = _checked(workspace.roles(), roles, holder)
     with workspace.lock():
         path = workspace.path / "keys" / f"{name}.pem"
-        _require_new(workspace, name)
+        _require_new(workspace, name, now, by)
         _set_aside(path)
         signer = generate(algorithm)
         entry = KeyEntry(name, f"file:keys/{name}.pem", checked, holder, signer.public)
@@ -128,7 +129,7 @@ def new_at(
     require_id(name, "a key name")
     _require_emitted(algorithm)
     checked, holder = _checked(workspace.roles(), roles, holder)
-    _require_new(workspace, name)
+    _require_new(workspace, name, now, by)
     _require_path(uri)
     asked = f"key {name}"
     scheme, _, rest = uri.partition(":")
@@ -145,7 +146,7 @@ def new_at(
         public = open_signer(where, lambda _: passphrase(asked)).public
     entry = KeyEntry(name, uri, checked, holder, public)
     with workspace.lock():
-        _require_unlisted(workspace, entry)
+        _require_unlisted(workspace, entry, now, by)
         with recorded(workspace, "trust.key-added", _facts(entry), now=now, by=by):
             workspace.append_key(entry)
     return entry
@@ -257,8 +258,9 @@ def take(workspace: Workspace, data: bytes, *, now: int, by: str, where: str = "
             roles,
             holder,
         ):
+            made_good(workspace, _LISTED, _facts(listed), now=now, by=by)
             return listed
-        _require_unlisted(workspace, entry)
+        _require_unlisted(workspace, entry, now, by)
         with recorded(workspace, "trust.key-added", _facts(entry), now=now, by=by):
             workspace.append_key(entry)
     return entry
@@ -276,16 +278,18 @@ def _bad_public_file(path: Path, why: str) -> InputError:
     )
 
 
-def _require_unlisted(workspace: Workspace, entry: KeyEntry) -> None:
-    _require_new(workspace, entry.name)
+def _require_unlisted(workspace: Workspace, entry: KeyEntry, now: int, by: str) -> None:
+    _require_new(workspace, entry.name, now, by)
     same = next((e.name for e in workspace.key_entries().values() if e.public == entry.public), None)
     if same is not None:
         message = f"This very key is listed already, as '{same}'."
         raise InputError("KEY_EXISTS", message, mend="Use it under that name, or make another one.")
 
 
-def _require_new(workspace: Workspace, name: str) -> None:
-    if name in workspace.key_entries():
+def _require_new(workspace: Workspace, name: str, now: int, by: str) -> None:
+    listed = workspace.key_entries().get(name)
+    if listed is not None:
+        made_good(workspace, _LISTED, _facts(listed), now=now, by=by)
         raise InputError(
             "KEY_EXISTS",
             f"There is a key '{name}' already.",
@@ -347,8 +351,10 @@ def revoke(workspace: Workspace, name: str, reason: str, *, now: int, by: str) -
         raise InputError("BAD_VALUE", f"'reason': {error}.", mend="Give another --reason.") from None
     with workspace.lock():
         before = workspace.key(name)
-        if before.revoked is None:
-            about = {"key": name, "thumbprint": before.public.thumbprint.hex(), "holder": before.holder}
+        about = {"key": name, "thumbprint": before.public.thumbprint.hex(), "holder": before.holder}
+        if before.revoked is not None:
+            made_good(workspace, ("trust.key-revoked",), about, now=now, by=by)
+        else:
             with recorded(workspace, "trust.key-revoked", about, now=now, by=by):
                 workspace.revoke_key(name, reason, now)
         entry = workspace.key(name)

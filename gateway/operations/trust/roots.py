@@ -14,7 +14,7 @@ from gateway import files
 from gateway.operations.afar import operation
 from gateway.operations.trust.changes import Change, compare, with_consequences
 from gateway.operations.trust.drafting import body_path, document_path, read_draft, write_draft
-from gateway.operations.trust.recording import recorded
+from gateway.operations.trust.recording import made_good, recorded
 from gateway.operations.trust.signing import (
     Approvals,
     Signed,
@@ -215,8 +215,10 @@ def add_signature(workspace: Workspace, signer: Signer, *, now: int, by: str) ->
         kid = signer.public.thumbprint
         _require_say(workspace, root, kid, kid.hex()[:16])
         signed = sign(document, body, typ(Root.TYPE), signer)
-        if signed != document:
-            about = {"version": root.version, "digest": hashlib.sha256(body).hexdigest(), "key": kid.hex()}
+        about = {"version": root.version, "digest": hashlib.sha256(body).hexdigest(), "key": kid.hex()}
+        if signed == document:
+            made_good(workspace, ("trust.root-signed",), about, now=now, by=by)
+        else:
             with recorded(workspace, "trust.root-signed", about, now=now, by=by):
                 files.write_atomic(document_path(workspace), signed)
     return show(workspace)
