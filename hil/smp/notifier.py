@@ -255,7 +255,7 @@ class NotifierGroup:
 
 
 def _name(verdict: int) -> str:
-    """Name a reason: a small board says its number only, and a newer one may say one that is not known here."""
+    """Name a reason: a small board says its number only, and a newer one may say one that is unknown here."""
     return next((reason.name for reason in Reason if reason == verdict), f"reason {verdict}")
 
 
