@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import shutil
@@ -87,10 +88,10 @@ TREE: Final = {name: command for name, command in leaves(typer.main.get_command(
 
 
 def line_of(name: str, command: Any, folder: Path) -> list[str]:
-    """What stands as the example in the command's help, with a file for each that it names."""
+    """What stands as the example in the command's help, with a file for each that it names and does not write."""
     words = shlex.split(LINES.get(name) or command.epilog.removeprefix("Example: tocsin "))
-    for word in words:
-        if FILE.search(word):
+    for before, word in itertools.pairwise(["", *words]):
+        if FILE.search(word) and before not in {"-o", "--out"}:
             (folder / word).parent.mkdir(parents=True, exist_ok=True)
             (folder / word).write_bytes(b"{}\n")
         if word.endswith(".csr"):
