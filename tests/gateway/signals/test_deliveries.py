@@ -164,7 +164,7 @@ async def test_a_receiver_that_takes_nothing_is_left_alone(tmp_path: Path) -> No
 
 
 async def test_a_receiver_that_hangs_keeps_nobody_else_waiting(tmp_path: Path) -> None:
-    async with scene(tmp_path, seconds=0.3) as (one, slow), receiving() as quick:
+    async with scene(tmp_path, seconds=2) as (one, slow), receiving() as quick:
         hung = one.add(slow)
         one.add(quick)
         slow.hold.clear()
