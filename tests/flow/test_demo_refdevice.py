@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -43,7 +44,9 @@ def tools() -> None:
     for program, package in refdevice.TOOLS:
         needed(program, package)
     if not fonts.installed():
-        pytest.skip("GNU Unifont is not installed (apt-get install fonts-unifont)")
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
+            "GNU Unifont is not installed (Debian: apt-get install fonts-unifont)"
+        )
 
 
 def told(*arguments: str | Path, status: int = 0) -> str:
