@@ -26,7 +26,6 @@ typedef struct {
     tn_reason heard;          /* the first refusal of this step, for the verdict of `submit` */
     const char *words;        /* and a few words on it */
     uint8_t boot[8];          /* random, another one at every boot */
-    bool in_step;             /* a request is being carried out: the console waits */
 } tn_session;
 
 extern tn_session tn_now;
