@@ -1,6 +1,6 @@
 /* The owner's consent: asked for, put off, given (device_sim.core.consent). An answer is bound to the question: the
  * manifest, the notice that names the patch, the words that were shown and their language. Between the end of a step,
- * which asks, and the answer none of these changes. */
+ * which asks, and the answer none of these changes, so nothing is compared (tests/hil/refdevice/test_consent.py). */
 #include "notice.h"
 #include "patches.h"
 
