@@ -19,13 +19,10 @@ static struct {
 
 /* A block, in order. */
 enum { DIGEST = 1, OFFSET, BYTES };
-static const tn_shape parts[] = {
-    {DIGEST, TN_BYTES, TN_HASH, NULL},
-    {OFFSET, TN_UINT32, 0, NULL},
-    {BYTES, TN_UP_TO | TN_SOME, TN_WIRE_BLOCK_BYTES_MAX, NULL},
-    {0, TN_END, 0, NULL},
-};
-static const tn_shape block = {0, TN_RECORD, 0, parts};
+static const uint8_t block[] = {TN_RECORD_OF(
+    DIGEST, TN_BYTES, TN_HASH,
+    OFFSET, TN_UINT32,
+    BYTES, TN_UP_TO | TN_SOME, TN_MOST(TN_WIRE_BLOCK_BYTES_MAX))};
 
 static void start(void)
 {
@@ -127,7 +124,7 @@ tn_reason tn_block_take(tn_source data)
     if (data.length > TN_WIRE_BLOCK_BYTES_MAX + 64u) {
         return TN_TOO_BIG;
     }
-    if (!tn_fits(data, &block, NULL)) {
+    if (!tn_fits(data, block, NULL)) {
         return TN_MALFORMED;
     }
     uint32_t offset = (uint32_t)tn_value(tn_at(data.bytes, OFFSET));

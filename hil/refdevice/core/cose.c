@@ -10,24 +10,14 @@
 /* Header labels (RFC 9052; RFC 9596), each a byte as it is encoded. */
 enum { ALG = 1, CRIT = 2, KID = 4, TYP = 16 };
 
-static const tn_shape signer_parts[] = {
-    {0, TN_UP_TO, ALL, NULL}, {0, TN_MAP, ALL, tn_any}, {0, TN_UP_TO, ALL, NULL}};
-static const tn_shape signer[] = {{0, TN_TUPLE, 3, signer_parts}};
-static const tn_shape sign_parts[] = {
-    {0, TN_UP_TO, ALL, NULL},
-    {0, TN_MAP, ALL, tn_any},
-    {0, TN_UP_TO | TN_OR_NULL, ALL, NULL},
-    {0, TN_ARRAY | TN_SOME, TN_SIGNATURES_MAX, signer},
-};
-static const tn_shape sign1_parts[] = {
-    {0, TN_UP_TO, ALL, NULL},
-    {0, TN_MAP, ALL, tn_any},
-    {0, TN_UP_TO | TN_OR_NULL, ALL, NULL},
-    {0, TN_UP_TO, ALL, NULL},
-};
-static const tn_shape sign_array[] = {{0, TN_TUPLE, 4, sign_parts}}, sign1_array[] = {{0, TN_TUPLE, 4, sign1_parts}};
-static const tn_shape sign_shape[] = {{0, TN_TAG, TN_COSE_SIGN, sign_array}};
-static const tn_shape sign1_shape[] = {{0, TN_TAG, TN_COSE_SIGN1, sign1_array}};
+#define HEADERS TN_UP_TO, TN_ALL, TN_MAP, TN_ALL, TN_OF(TN_ANY, TN_ANY) /* protected ones, and those that are not */
+#define PAYLOAD TN_UP_TO | TN_OR_NULL, TN_ALL
+#define SIGNATURE TN_UP_TO, TN_ALL
+#define SIGNER TN_TUPLE, 3, TN_OF(HEADERS, SIGNATURE)
+static const uint8_t sign_shape[] = {
+    TN_TAG, TN_COSE_SIGN,
+    TN_OF(TN_TUPLE, 4, TN_OF(HEADERS, PAYLOAD, TN_ARRAY | TN_SOME, TN_SIGNATURES_MAX, TN_OF(SIGNER)))};
+static const uint8_t sign1_shape[] = {TN_TAG, TN_COSE_SIGN1, TN_OF(TN_TUPLE, 4, TN_OF(HEADERS, PAYLOAD, SIGNATURE))};
 
 /* What a checked header says under a label; NULL: nothing. */
 static tn_item said(tn_source header, uint32_t label)

@@ -8,21 +8,18 @@
 enum { NOTICES = 10, PATCHES };
 enum { STAMP_ROOT = 10, STAMP_CATALOGUE, STAMP_DIGEST, STAMP_HEAD };
 
-static const tn_shape notice_parts[] = {
-    {0, TN_IDENT, TN_NAME_BYTES_MAX, NULL}, {0, TN_UINT, 0xFFFF, NULL}, {0, TN_BYTES, TN_HASH, NULL}};
-static const tn_shape patch_parts[] = {{0, TN_UINT53, 0, NULL}, {0, TN_BYTES, TN_HASH, NULL}};
-static const tn_shape notice_row[] = {{0, TN_TUPLE, 3, notice_parts}}, patch_row[] = {{0, TN_TUPLE, 2, patch_parts}};
-static const tn_shape catalogue_own[] = {
-    {NOTICES, TN_ARRAY, TN_WIRE_CATALOGUE_ENTRIES_MAX, notice_row},
-    {PATCHES, TN_ARRAY, TN_WIRE_CATALOGUE_ENTRIES_MAX, patch_row},
-    {0, TN_END, 0, NULL},
+static const uint8_t catalogue_own[] = {
+    NOTICES, TN_ARRAY, TN_WIRE_CATALOGUE_ENTRIES_MAX,
+    TN_OF(TN_TUPLE, 3, TN_OF(TN_IDENT, TN_NAME_BYTES_MAX, TN_UINT, TN_ALL, TN_BYTES, TN_HASH)),
+    PATCHES, TN_ARRAY, TN_WIRE_CATALOGUE_ENTRIES_MAX, TN_OF(TN_TUPLE, 2, TN_OF(TN_UINT53, TN_BYTES, TN_HASH)),
+    TN_END,
 };
-static const tn_shape stamp_own[] = {
-    {STAMP_ROOT, TN_UINT53, 0, NULL},
-    {STAMP_CATALOGUE, TN_UINT53, 0, NULL},
-    {STAMP_DIGEST, TN_BYTES, TN_HASH, NULL},
-    {STAMP_HEAD, TN_BYTES, TN_HASH, NULL},
-    {0, TN_END, 0, NULL},
+static const uint8_t stamp_own[] = {
+    STAMP_ROOT, TN_UINT53,
+    STAMP_CATALOGUE, TN_UINT53,
+    STAMP_DIGEST, TN_BYTES, TN_HASH,
+    STAMP_HEAD, TN_BYTES, TN_HASH,
+    TN_END,
 };
 
 tn_reason tn_accept(tn_source data, uint32_t kind, const char *name, tn_document *found)

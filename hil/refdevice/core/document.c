@@ -5,20 +5,17 @@
 #include "tocsin_limits.h"
 
 /* What every body begins with (keys.root.Body). */
-static const tn_shape author[] = {{0, TN_NAME, TN_NAME_BYTES_MAX, NULL}, {0, TN_NAME, TN_NAME_BYTES_MAX, NULL}};
-static const tn_shape common[] = {
-    {TN_TYPE, TN_IDENT, TN_NAME_BYTES_MAX, NULL},
-    {TN_FLEET, TN_UP_TO, TN_HASH, NULL},
-    {TN_SUBJECTS, TN_ARRAY, TN_WIRE_SUBJECTS_MAX, tn_ident},
-    {TN_VERSION, TN_UINT53, 0, NULL},
-    {TN_ISSUED, TN_UINT53, 0, NULL},
-    {TN_EXPIRES, TN_UINT53 | TN_OPTIONAL, 0, NULL},
-    {TN_AUTHOR, TN_TUPLE | TN_OPTIONAL, 2, author},
-    {0, TN_OWN, 0, NULL},
-};
-static const tn_shape body_shape[] = {{0, TN_RECORD, 0, common}};
+static const uint8_t body_shape[] = {TN_RECORD_OF(
+    TN_TYPE, TN_IDENT, TN_NAME_BYTES_MAX,
+    TN_FLEET, TN_UP_TO, TN_HASH,
+    TN_SUBJECTS, TN_ARRAY, TN_WIRE_SUBJECTS_MAX, TN_OF(TN_IDENT, TN_NAME_BYTES_MAX),
+    TN_VERSION, TN_UINT53,
+    TN_ISSUED, TN_UINT53,
+    TN_EXPIRES, TN_UINT53 | TN_OPTIONAL,
+    TN_AUTHOR, TN_TUPLE | TN_OPTIONAL, 2, TN_OF(TN_NAME, TN_NAME_BYTES_MAX, TN_NAME, TN_NAME_BYTES_MAX),
+    TN_OWN)};
 
-bool tn_document_fits(tn_source body, const tn_shape *own)
+bool tn_document_fits(tn_source body, tn_shape own)
 {
     return tn_fits(body, body_shape, own);
 }

@@ -6,46 +6,51 @@
 
 /* -- shapes (docs/protocol/documents.cddl) -- */
 
+/* Rows of bytes, for an item each: its kind; behind all kinds but five a limit (TN_MOST); and behind a kind with items
+ * in it what those are (TN_OF). */
+typedef const uint8_t *tn_shape;
+
 enum {
-    TN_END,     /* of the entries of a record */
-    TN_OWN,     /* the entries that are the document's own follow */
-    TN_UINT,    /* 0 to `most` */
+    TN_UINT,    /* 0 to the limit */
+    TN_BYTES,   /* exactly so many */
+    TN_UP_TO,   /* 0 to so many bytes */
+    TN_IDENT,   /* texts of 1 to so many bytes (shapes.c) */
+    TN_NAME,
+    TN_WORDS,
+    TN_TEXT,    /* any text of up to so many bytes; in a record it stands for the smaller keys, too */
+    TN_ANY,     /* strict, whatever it is; this kind and the next four have no limit of their own */
+    TN_BOOL,
     TN_UINT32,
     TN_UINT53,  /* 0 to TN_WIRE_VERSION_MAX */
     TN_PAUSE,   /* seconds, a year at most */
-    TN_BOOL,
-    TN_BYTES,   /* exactly `most` */
-    TN_UP_TO,   /* 0 to `most` bytes */
-    TN_IDENT,   /* texts of 1 to `most` bytes (shapes.c) */
-    TN_NAME,
-    TN_WORDS,
-    TN_ANY,     /* strict, whatever it is */
-    TN_TEXT,    /* any text of up to `most` bytes; in a record it stands for the smaller keys, too */
-    TN_ARRAY,   /* up to `most` items, each as `of` says */
-    TN_MAP,     /* up to `most` entries: texts as of[0] says, values as of[1] */
-    TN_TUPLE,   /* an array of `most` items, as of[0], of[1], ... say */
-    TN_RECORD,  /* a map with the keys of `of`, each told by its first byte: numbers below 24, and what else there is */
-    TN_TAG,     /* tag `most` of an item as of[0] says */
+    TN_ARRAY,   /* up to so many items, all of them as the first says that it is of */
+    TN_TUPLE,   /* an array of exactly these items */
+    TN_TAG,     /* the tag that is the limit, of an item */
+    TN_INSIDE,  /* a byte string of up to so many bytes with one item */
+    TN_MAP,     /* up to so many entries: keys as the first says, values as the second */
+    TN_RECORD,  /* a map with these keys, each told by its first byte: numbers below 24, and what else there is */
     TN_FIELDS,  /* as TN_MAP, with keys in any order: what clients of SMP send */
-    TN_INSIDE,  /* a byte string of `most` bytes with one item, as of[0] says */
-    TN_STEPS,   /* an array of up to `most` items: keys and values in turn, as in a record, in any order and number */
+    TN_STEPS,   /* an array of up to so many items: keys and values in turn, as in a record, in any order and number */
+    TN_OWN = 0x1F,      /* what is the document's own follows: of a record its entries, or else an item */
     TN_SOME = 0x20,     /* of an array or map: not empty */
     TN_OR_NULL = 0x40,
-    TN_OPTIONAL = 0x80  /* of an entry of a record */
+    TN_OPTIONAL = 0x80, /* of an entry of a record */
+    TN_END = 0xFF       /* of the entries of a record; no item begins with it */
 };
 
-typedef struct tn_shape {
-    uint8_t key, kind;
-    uint16_t most;
-    const struct tn_shape *of;
-} tn_shape;
-
-/* What recurs in shapes. */
-extern const tn_shape tn_ident[], tn_digest[], tn_version_parts[], tn_any[];
+/* A limit: one byte, or three. */
+#define TN_ALL 0xFEu /* 65,535: the size of the whole is limited */
+#define TN_WIDE 0xFFu
+#define TN_MOST(limit) TN_WIDE, (limit) >> 8, (limit) & 0xFFu
+/* What is in an item, and how many bytes say so. The entries of a record are a key and an item each. */
+#define TN_OF(...) sizeof((const uint8_t[]){__VA_ARGS__}), __VA_ARGS__
+#define TN_RECORD_OF(...) TN_RECORD, TN_ALL, TN_OF(__VA_ARGS__, TN_END)
+/* Two items of any kind: of a shape the first, or a key and its value. */
+extern const uint8_t tn_any[];
 
 /* Whether all of the bytes, fewer than 65,536, are one item, strict, and of this shape; `own` goes on where it says
  * TN_OWN. */
-bool tn_fits(tn_source bytes, const tn_shape *shape, const tn_shape *own);
+bool tn_fits(tn_source bytes, tn_shape shape, tn_shape own);
 /* Whether what did not fit last has a key that its shape does not know, or stands severed where it should not. */
 extern bool tn_beyond;
 

@@ -21,7 +21,7 @@ enum {
     TN_NOTICE_RELEASE,
     TN_NOTICE_SAME_SINCE
 };
-extern const tn_shape tn_notice_own[];
+extern const uint8_t tn_notice_own[];
 
 /* What its header says; NULL: nothing. */
 tn_item tn_notice_says(const tn_notice_track *track, uint32_t key);
@@ -41,7 +41,7 @@ tn_reason tn_accept(tn_source data, uint32_t kind, const char *name, tn_document
 
 /* Keys of one text (advisories.notice.Text): what is told lies between title and contact. */
 enum { TN_TEXT_LANGUAGE = 1, TN_TEXT_TITLE, TN_TEXT_CONTACT = 7, TN_TEXT_PAGES };
-extern const tn_shape tn_text_shape[];
+extern const uint8_t tn_text_shape[];
 /* The text in hand; NULL: none is. */
 tn_item tn_notice_text(const tn_notice_track *track);
 /* The drawn pages, one after the other, where they are here. */

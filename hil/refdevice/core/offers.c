@@ -8,17 +8,16 @@
 
 /* Keys of an offer behind the common ones. */
 enum { PRODUCT = 10, SEQUENCE, DIGEST, CATALOGUE_VERSION, DEADLINE, WINDOW, CONSENT, CANCEL };
-static const tn_shape window[] = {{0, TN_UINT53, 0, NULL}, {0, TN_UINT53, 0, NULL}};
-static const tn_shape own[] = {
-    {PRODUCT, TN_IDENT, TN_NAME_BYTES_MAX, NULL},
-    {SEQUENCE, TN_UINT53, 0, NULL},
-    {DIGEST, TN_BYTES, TN_HASH, NULL},
-    {CATALOGUE_VERSION, TN_UINT53, 0, NULL},
-    {DEADLINE, TN_UINT53, 0, NULL},
-    {WINDOW, TN_TUPLE | TN_OPTIONAL, 2, window},
-    {CONSENT, TN_UINT, 1, NULL},
-    {CANCEL, TN_BOOL, 0, NULL},
-    {0, TN_END, 0, NULL},
+static const uint8_t own[] = {
+    PRODUCT, TN_IDENT, TN_NAME_BYTES_MAX,
+    SEQUENCE, TN_UINT53,
+    DIGEST, TN_BYTES, TN_HASH,
+    CATALOGUE_VERSION, TN_UINT53,
+    DEADLINE, TN_UINT53,
+    WINDOW, TN_TUPLE | TN_OPTIONAL, 2, TN_OF(TN_UINT53, TN_UINT53),
+    CONSENT, TN_UINT, 1,
+    CANCEL, TN_BOOL,
+    TN_END,
 };
 
 static uint64_t sooner(uint64_t last, tn_item other)

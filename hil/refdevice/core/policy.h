@@ -9,7 +9,7 @@
 enum { TN_ROOT_KEYS = 10, TN_ROOT_ROWS, TN_ROOT_EXERCISE };
 enum { TN_KEY_COSE = 1, TN_KEY_ROLES, TN_KEY_HOLDER };
 enum { TN_ROW_TYPE = 1, TN_ROW_DEMANDS, TN_ROW_PRODUCT };
-extern const tn_shape tn_root_own[];
+extern const uint8_t tn_root_own[];
 
 /* What the root says of a key. */
 tn_item tn_key_part(const tn_root *root, uint32_t key, uint32_t part);

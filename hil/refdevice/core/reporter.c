@@ -17,13 +17,12 @@ static struct {
 
 /* Keys of an answer behind the common ones. */
 enum { NONCE = 10, RECEIPT, COUNT, NEXT };
-static const tn_shape receipt[] = {{0, TN_UINT53, 0, NULL}, {0, TN_UINT53, 0, NULL}};
-static const tn_shape own[] = {
-    {NONCE, TN_BYTES, 16, NULL},
-    {RECEIPT, TN_TUPLE | TN_OPTIONAL, 2, receipt}, /* boot epoch, sequence */
-    {COUNT, TN_UINT53, 0, NULL},
-    {NEXT, TN_BYTES, 16, NULL},
-    {0, TN_END, 0, NULL},
+static const uint8_t own[] = {
+    NONCE, TN_BYTES, 16,
+    RECEIPT, TN_TUPLE | TN_OPTIONAL, 2, TN_OF(TN_UINT53, TN_UINT53), /* boot epoch, sequence */
+    COUNT, TN_UINT53,
+    NEXT, TN_BYTES, 16,
+    TN_END,
 };
 
 void tn_nonce(tn_leaf leaf, uint8_t nonce[TN_NONCE])

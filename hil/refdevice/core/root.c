@@ -8,26 +8,17 @@ static const char root_role[] = "root";
 
 /* -- reading -- */
 
-static const tn_shape name[] = {{0, TN_NAME, TN_NAME_BYTES_MAX, NULL}};
-static const tn_shape key_entries[] = {
-    {TN_KEY_COSE, TN_ANY, 0, NULL},
-    {TN_KEY_ROLES, TN_ARRAY | TN_SOME, TN_ROLES_MAX, name},
-    {TN_KEY_HOLDER, TN_NAME, TN_NAME_BYTES_MAX, NULL},
-    {0, TN_END, 0, NULL},
-};
-static const tn_shape demand[] = {{0, TN_NAME, TN_NAME_BYTES_MAX, NULL}, {0, TN_UINT, TN_SIGNATURES_MAX, NULL}};
-static const tn_shape row_entries[] = {
-    {TN_ROW_TYPE, TN_IDENT, TN_NAME_BYTES_MAX, NULL},
-    {TN_ROW_DEMANDS, TN_MAP, TN_ROLES_MAX, demand},
-    {TN_ROW_PRODUCT, TN_IDENT | TN_OPTIONAL, TN_NAME_BYTES_MAX, NULL},
-    {0, TN_END, 0, NULL},
-};
-static const tn_shape key_record[] = {{0, TN_RECORD, 0, key_entries}}, row_record[] = {{0, TN_RECORD, 0, row_entries}};
-const tn_shape tn_root_own[] = {
-    {TN_ROOT_KEYS, TN_ARRAY | TN_SOME, TN_WIRE_ROOT_KEYS_MAX, key_record},
-    {TN_ROOT_ROWS, TN_ARRAY | TN_SOME, TN_WIRE_POLICY_ROWS_MAX, row_record},
-    {TN_ROOT_EXERCISE, TN_BOOL, 0, NULL},
-    {0, TN_END, 0, NULL},
+const uint8_t tn_root_own[] = {
+    TN_ROOT_KEYS, TN_ARRAY | TN_SOME, TN_WIRE_ROOT_KEYS_MAX, TN_OF(TN_RECORD_OF(
+        TN_KEY_COSE, TN_ANY,
+        TN_KEY_ROLES, TN_ARRAY | TN_SOME, TN_ROLES_MAX, TN_OF(TN_NAME, TN_NAME_BYTES_MAX),
+        TN_KEY_HOLDER, TN_NAME, TN_NAME_BYTES_MAX)),
+    TN_ROOT_ROWS, TN_ARRAY | TN_SOME, TN_WIRE_POLICY_ROWS_MAX, TN_OF(TN_RECORD_OF(
+        TN_ROW_TYPE, TN_IDENT, TN_NAME_BYTES_MAX,
+        TN_ROW_DEMANDS, TN_MAP, TN_ROLES_MAX, TN_OF(TN_NAME, TN_NAME_BYTES_MAX, TN_UINT, TN_SIGNATURES_MAX),
+        TN_ROW_PRODUCT, TN_IDENT | TN_OPTIONAL, TN_NAME_BYTES_MAX)),
+    TN_ROOT_EXERCISE, TN_BOOL,
+    TN_END,
 };
 
 tn_item tn_key_part(const tn_root *root, uint32_t key, uint32_t part)

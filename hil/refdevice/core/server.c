@@ -55,8 +55,7 @@ uint32_t tn_number_of(tn_item item)
 /* Read a body: whether it is a map and its keys are texts, whatever lies under them. */
 static bool read_body(tn_source body, const field *fields)
 {
-    static const tn_shape entry[] = {{0, TN_TEXT, KEYS_MAX, NULL}, {0, TN_ANY, 0, NULL}};
-    static const tn_shape shape[] = {{0, TN_FIELDS, KEYS_MAX, entry}};
+    static const uint8_t shape[] = {TN_FIELDS, KEYS_MAX, TN_OF(TN_TEXT, KEYS_MAX, TN_ANY)};
     tn_item key;
     if (body.length == 0u) {
         return true;

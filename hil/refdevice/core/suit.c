@@ -2,23 +2,15 @@
 #include "suit.h"
 
 #define ENVELOPE 107u
-#define ALL 0xFFFFu /* bytes: the size of the whole is checked */
 #define SIGN1_FIRST 0xD2u
 
-static const tn_shape block[] = {{0, TN_UP_TO, ALL, NULL}};
 /* The digest stands in the first of these byte strings, a signature of it in each of the others. */
-static const tn_shape wrapper[] = {{0, TN_ARRAY | TN_SOME, TN_SIGNATURES_MAX + 1u, block}};
-static const tn_shape members_known[] = {
-    {TN_SUIT_AUTHENTICATION, TN_INSIDE, ALL, wrapper},
-    {TN_SUIT_MANIFEST, TN_UP_TO, ALL, NULL},
-    {TN_SUIT_TEXT, TN_UP_TO | TN_OPTIONAL, ALL, NULL},
-    {0, TN_END, 0, NULL},
-};
-static const tn_shape map[] = {{0, TN_RECORD, 0, members_known}};
-static const tn_shape envelope[] = {{0, TN_TAG, ENVELOPE, map}};
-
-const tn_shape tn_suit_algorithms[] = {{0x2F, TN_BYTES | TN_OPTIONAL, TN_HASH, NULL}, {0, TN_END, 0, NULL}}; /* -16 */
-const tn_shape tn_suit_digest[] = {{0, TN_STEPS | TN_SOME, 2, tn_suit_algorithms}};
+static const uint8_t envelope[] = {TN_TAG, ENVELOPE, TN_OF(TN_RECORD_OF(
+    TN_SUIT_AUTHENTICATION, TN_INSIDE, TN_ALL,
+    TN_OF(TN_ARRAY | TN_SOME, TN_SIGNATURES_MAX + 1u, TN_OF(TN_UP_TO, TN_ALL)),
+    TN_SUIT_MANIFEST, TN_UP_TO, TN_ALL,
+    TN_SUIT_TEXT, TN_UP_TO | TN_OPTIONAL, TN_ALL))};
+static const uint8_t digest_shape[] = {TN_SUIT_DIGEST};
 
 bool tn_suit_names(tn_item digest, tn_item member)
 {
@@ -27,9 +19,9 @@ bool tn_suit_names(tn_item digest, tn_item member)
     return tn_compare(digest + TN_SUIT_DIGEST_HEAD, found, TN_HASH) == 0;
 }
 
-tn_reason tn_suit_fits(tn_source bytes, const tn_shape *shape)
+tn_reason tn_suit_fits(tn_source bytes, tn_shape shape, tn_shape own)
 {
-    if (tn_fits(bytes, shape, NULL)) {
+    if (tn_fits(bytes, shape, own)) {
         return TN_OK;
     }
     return tn_beyond ? TN_UNSUPPORTED : TN_MALFORMED;
@@ -90,13 +82,13 @@ tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)
     if (data.length > TN_PATCH_BYTES_MAX) {
         return TN_TOO_BIG;
     }
-    tn_reason reason = tn_suit_fits(data, envelope);
+    tn_reason reason = tn_suit_fits(data, envelope, NULL);
     if (reason != TN_OK) {
         return reason;
     }
     tn_item members = tn_first(data.bytes), blocks = tn_first(tn_at(members, TN_SUIT_AUTHENTICATION));
     tn_source stated = tn_string(tn_nth(blocks, 0)); /* its bytes are what was signed */
-    reason = tn_suit_fits(stated, tn_suit_digest);
+    reason = tn_suit_fits(stated, digest_shape, NULL);
     if (reason == TN_OK) {
         reason = check_signatures(blocks, stated);
     }

@@ -4,7 +4,6 @@
 #include "notice.h"
 #include "suit.h"
 
-#define ALL 0xFFFFu /* bytes, steps: the size of the whole was checked */
 #define URI_BYTES_MAX 255u
 #define COMPONENTS_MAX 16u
 #define REPORT_MAX 15u
@@ -22,51 +21,38 @@ enum { COMPONENT_VERSION = 6, WORDS_MOST = 8 };
 enum { C_VENDOR = 1, C_CLASS = 2, C_MATCH = 3, C_OVERRIDE = 20, C_FETCH = 21, C_INVOKE = 23 };
 enum { P_VENDOR = 1, P_CLASS = 2, P_DIGEST = 3, P_SIZE = 14, P_URI = 21, PARAMETERS };
 
-static const tn_shape parameters[] = {
-    {P_VENDOR, TN_BYTES | TN_OPTIONAL, TN_UUID, NULL},
-    {P_CLASS, TN_BYTES | TN_OPTIONAL, TN_UUID, NULL},
-    {P_DIGEST, TN_INSIDE | TN_OPTIONAL, ALL, tn_suit_digest},
-    {P_SIZE, TN_UINT53 | TN_OPTIONAL, 0, NULL},
-    {P_URI, TN_ANY | TN_OPTIONAL, 0, NULL},
-    {0, TN_END, 0, NULL},
-};
-static const tn_shape commands[] = {
-    {C_VENDOR, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
-    {C_CLASS, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
-    {C_MATCH, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
-    {C_OVERRIDE, TN_RECORD | TN_SOME | TN_OPTIONAL, 0, parameters},
-    {C_FETCH, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
-    {C_INVOKE, TN_UINT | TN_OPTIONAL, REPORT_MAX, NULL},
-    {0, TN_END, 0, NULL},
-};
-static const tn_shape sequence[] = {{0, TN_STEPS, ALL, commands}};
-static const tn_shape common_members[] = {
-    {COMPONENTS, TN_ARRAY | TN_SOME, COMPONENTS_MAX, tn_any},
-    {SHARED, TN_INSIDE | TN_OPTIONAL, ALL, sequence},
-    {0, TN_END, 0, NULL},
-};
-static const tn_shape common[] = {{0, TN_RECORD, 0, common_members}};
-static const tn_shape manifest_members[] = {
-    {VERSION, TN_UINT53 | TN_OPTIONAL, 0, NULL},
-    {SEQUENCE, TN_UINT53, 0, NULL},
-    {COMMON, TN_INSIDE, ALL, common},
-    {VALIDATE, TN_INSIDE | TN_OPTIONAL, ALL, sequence},
-    {INVOKE, TN_INSIDE | TN_OPTIONAL, ALL, sequence},
-    {INSTALL, TN_INSIDE | TN_OPTIONAL, ALL, sequence},
-    {TN_SUIT_TEXT, TN_STEPS | TN_SOME | TN_OPTIONAL, 2, tn_suit_algorithms},
-    {0, TN_END, 0, NULL},
-};
-static const tn_shape manifest_map[] = {{0, TN_RECORD, 0, manifest_members}};
+static const uint8_t sequence[] = {TN_STEPS, TN_ALL, TN_OF(
+    C_VENDOR, TN_UINT | TN_OPTIONAL, REPORT_MAX,
+    C_CLASS, TN_UINT | TN_OPTIONAL, REPORT_MAX,
+    C_MATCH, TN_UINT | TN_OPTIONAL, REPORT_MAX,
+    C_OVERRIDE, TN_RECORD | TN_SOME | TN_OPTIONAL, TN_ALL, TN_OF(
+        P_VENDOR, TN_BYTES | TN_OPTIONAL, TN_UUID,
+        P_CLASS, TN_BYTES | TN_OPTIONAL, TN_UUID,
+        P_DIGEST, TN_INSIDE | TN_OPTIONAL, TN_ALL, TN_OF(TN_SUIT_DIGEST),
+        P_SIZE, TN_UINT53 | TN_OPTIONAL,
+        P_URI, TN_ANY | TN_OPTIONAL,
+        TN_END),
+    C_FETCH, TN_UINT | TN_OPTIONAL, REPORT_MAX,
+    C_INVOKE, TN_UINT | TN_OPTIONAL, REPORT_MAX,
+    TN_END)};
+/* Its own are the sequences. */
+static const uint8_t manifest_shape[] = {TN_RECORD_OF(
+    VERSION, TN_UINT53 | TN_OPTIONAL,
+    SEQUENCE, TN_UINT53,
+    COMMON, TN_INSIDE, TN_ALL, TN_OF(TN_RECORD_OF(
+        COMPONENTS, TN_ARRAY | TN_SOME, COMPONENTS_MAX, TN_OF(TN_ANY),
+        SHARED, TN_INSIDE | TN_OPTIONAL, TN_ALL, TN_OF(TN_OWN))),
+    VALIDATE, TN_INSIDE | TN_OPTIONAL, TN_ALL, TN_OF(TN_OWN),
+    INVOKE, TN_INSIDE | TN_OPTIONAL, TN_ALL, TN_OF(TN_OWN),
+    INSTALL, TN_INSIDE | TN_OPTIONAL, TN_ALL, TN_OF(TN_OWN),
+    TN_SUIT_TEXT, TN_STEPS | TN_SOME | TN_OPTIONAL, 2, TN_SUIT_ALGORITHMS)};
 
 /* Texts by language: about the whole, and under a component's name about it. */
-static const tn_shape words[] = {{WORDS_MOST, TN_TEXT | TN_OPTIONAL, ALL, NULL}, {0, TN_END, 0, NULL}};
-static const tn_shape language[] = {
-    {ABOUT_MOST, TN_TEXT | TN_OPTIONAL, ALL, NULL},
-    {A_COMPONENT, TN_RECORD | TN_OPTIONAL, 0, words},
-    {0, TN_END, 0, NULL},
-};
-static const tn_shape languages[] = {{0, TN_TEXT, TAG_BYTES_MAX, NULL}, {0, TN_RECORD, 0, language}};
-static const tn_shape texts[] = {{0, TN_MAP, TN_WIRE_NOTICE_LANGUAGES_MAX, languages}};
+static const uint8_t texts[] = {TN_MAP, TN_WIRE_NOTICE_LANGUAGES_MAX, TN_OF(
+    TN_TEXT, TN_MOST(TAG_BYTES_MAX),
+    TN_RECORD_OF(
+        ABOUT_MOST, TN_TEXT | TN_OPTIONAL, TN_ALL,
+        A_COMPONENT, TN_RECORD | TN_OPTIONAL, TN_ALL, TN_OF(WORDS_MOST, TN_TEXT | TN_OPTIONAL, TN_ALL, TN_END)))};
 
 /* What is wrapped in a byte string. */
 static tn_item inside(tn_item wrapped)
@@ -110,7 +96,7 @@ static tn_reason take_texts(tn_item text, tn_item named, tn_manifest *manifest)
         if (named == NULL || !tn_suit_names(named, text)) {
             return named != NULL ? TN_DIGEST_MISMATCH : TN_MALFORMED;
         }
-        reason = tn_suit_fits(tn_string(text), texts);
+        reason = tn_suit_fits(tn_string(text), texts, NULL);
     }
     return reason == TN_OK ? read_texts(inside(text), manifest) : reason;
 }
@@ -205,7 +191,7 @@ tn_reason tn_suit_manifest(tn_item members, tn_manifest *manifest)
     course now;
     tn_source bytes = tn_string(tn_at(members, TN_SUIT_MANIFEST));
     tn_fill(&now, 0, sizeof(now));
-    tn_reason reason = tn_suit_fits(bytes, manifest_map);
+    tn_reason reason = tn_suit_fits(bytes, manifest_shape, sequence);
     if (reason != TN_OK) {
         return reason;
     }

@@ -90,7 +90,7 @@ typedef struct {
     uint32_t document_bytes_max;
     const char *subject;   /* that it must be about; NULL: any */
     const char *product;   /* whose policy row counts; NULL: that of `subject`, or else the row without a product */
-    const tn_shape *own;   /* the shape of its own entries */
+    tn_shape own;          /* the shape of its own entries */
     uint8_t floor;         /* tn_floor_type */
     bool expiring;         /* refuse it when its time is over */
 } tn_expected;
@@ -104,7 +104,7 @@ int32_t tn_root_row(const tn_root *root, const tn_expected *expected);
 tn_reason tn_root_meets(const tn_root *root, int32_t row, tn_signers signed_by, tn_signers passed, tn_item author);
 
 /* Whether a body begins as every body does, and goes on as `own` says. */
-bool tn_document_fits(tn_source body, const tn_shape *own);
+bool tn_document_fits(tn_source body, tn_shape own);
 /* A number that it states; 0 where it does not. */
 uint64_t tn_said(const tn_document *found, uint32_t key);
 /* Whether a document is about this product or device. */

@@ -5,18 +5,15 @@
 #define DASHES 0x2010u
 #define DASHES_END 0x2027u
 
-static const tn_shape entries[] = {
-    {TN_TEXT_LANGUAGE, TN_WORDS, TN_LANGUAGE_BYTES_MAX, NULL},
-    {TN_TEXT_TITLE, TN_WORDS, 160, NULL},
-    {TN_TEXT_TITLE + 1, TN_WORDS, 600, NULL},
-    {TN_TEXT_TITLE + 2, TN_WORDS, 600, NULL},
-    {TN_TEXT_TITLE + 3, TN_WORDS, 600, NULL},
-    {TN_TEXT_TITLE + 4, TN_WORDS, 600, NULL},
-    {TN_TEXT_CONTACT, TN_WORDS, 200, NULL},
-    {TN_TEXT_PAGES, TN_ARRAY | TN_SOME | TN_OPTIONAL, TN_PAGES_MAX, tn_digest},
-    {0, TN_END, 0, NULL},
-};
-const tn_shape tn_text_shape[] = {{0, TN_RECORD, 0, entries}};
+const uint8_t tn_text_shape[] = {TN_RECORD_OF(
+    TN_TEXT_LANGUAGE, TN_WORDS, TN_LANGUAGE_BYTES_MAX,
+    TN_TEXT_TITLE, TN_WORDS, 160,
+    TN_TEXT_TITLE + 1, TN_WORDS, TN_MOST(600u),
+    TN_TEXT_TITLE + 2, TN_WORDS, TN_MOST(600u),
+    TN_TEXT_TITLE + 3, TN_WORDS, TN_MOST(600u),
+    TN_TEXT_TITLE + 4, TN_WORDS, TN_MOST(600u),
+    TN_TEXT_CONTACT, TN_WORDS, 200,
+    TN_TEXT_PAGES, TN_ARRAY | TN_SOME | TN_OPTIONAL, TN_PAGES_MAX, TN_OF(TN_BYTES, TN_HASH))};
 
 /* Whether the display can draw every letter: Latin ones, and dashes and quotes. */
 static bool is_plain(tn_source text)

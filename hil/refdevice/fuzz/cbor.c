@@ -104,12 +104,13 @@ static bool strict(tn_source in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const uint8_t ident[] = {TN_IDENT, 64}, digest[] = {TN_BYTES, 32};
     bool whole = strict(fuzz_staged(data, size));
     if (size <= TN_STAGING_BYTES - 64u) { /* all of it was staged: where it lies makes no difference */
         tn_source in = tn_in_memory(data, (uint32_t)size);
         HOLDS(strict(in) == whole);
-        HOLDS(whole || !tn_fits(in, tn_ident, NULL)); /* what has a shape is an item of any kind, too */
-        HOLDS(whole || !tn_fits(in, tn_digest, NULL));
+        HOLDS(whole || !tn_fits(in, ident, NULL)); /* what has a shape is an item of any kind, too */
+        HOLDS(whole || !tn_fits(in, digest, NULL));
     }
     return 0;
 }

@@ -37,7 +37,7 @@ PEOPLE = {
 PEOPLE["pq"] = key("pq", Algorithm.ESP256)
 
 
-SLIP = laid(Row("IDENT", 64, key=10), END)
+SLIP = laid(Row("IDENT", 64, key=10), END, entries=True)
 
 
 @pytest.fixture
