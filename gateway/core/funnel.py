@@ -8,11 +8,11 @@ the notice and then installed the fix stays among the affected.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from math import ceil
+from operator import attrgetter
 from typing import Final, TypeVar
 
 from advisories.notice import Notice
@@ -111,6 +111,7 @@ class Funnel:
     """The rest: on its way to the device, or to its owner's eyes."""
 
 
+_COUNTS: Final = attrgetter(*Funnel.__slots__)
 _OVER: Final = frozenset({NoticeState.EXPIRED, NoticeState.SUPERSEDED, NoticeState.WITHDRAWN})
 _SURFACES: Final = {Surface.SCREEN: "screen", Surface.CONSOLE: "console", Surface.COMPANION: "companion"}
 SHARES: Final = {
@@ -133,11 +134,13 @@ def fold(devices: Iterable[tuple[K, Iterable[str], int]]) -> dict[K, Funnel]:
     Args:
         devices: what they are told apart by, their :func:`steps`, and how many they are.
     """
-    counts: dict[K, Counter[str]] = {}
+    counts: dict[K, dict[str, int]] = {}
     for key, found, many in devices:
-        counter = counts.setdefault(key, Counter())
+        counter = counts.get(key)
+        if counter is None:
+            counter = counts[key] = {}
         for step in found:
-            counter[step] += many
+            counter[step] = counter.get(step, 0) + many
     return {key: Funnel(**counts[key]) for key in sorted(counts, key=repr)}
 
 
@@ -192,11 +195,8 @@ def _why(stands: Stands, *, seen: bool) -> str:
 
 def total(funnels: Iterable[Funnel]) -> Funnel:
     """Add funnels up."""
-    counter: Counter[str] = Counter()
-    for funnel in funnels:
-        for name in Funnel.__slots__:
-            counter[name] += getattr(funnel, name)
-    return Funnel(**counter)
+    columns = zip(*map(_COUNTS, funnels), strict=True)
+    return Funnel(**dict(zip(Funnel.__slots__, map(sum, columns), strict=False)))  # none, where there is none
 
 
 def percents(funnel: Funnel) -> dict[str, float]:

@@ -12,7 +12,7 @@ journal's whole seconds, and a device with a wrong clock cannot colour them; a h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -41,14 +41,17 @@ class Parts:
     """Every device of an advisory's products, told apart by some of :data:`SPLITS`."""
 
     split: tuple[str, ...]
-    counts: Mapping[tuple[tuple[str, ...], Steps], int]
-    """What they are told apart by and :func:`gateway.core.funnel.steps` -> devices."""
+    counts: Mapping[tuple[str, ...], Mapping[Steps, int]]
+    """What they are told apart by -> :func:`gateway.core.funnel.steps` -> devices."""
 
     def by(self, *names: str) -> dict[tuple[str, ...], Funnel]:
         """Count apart by some of ``split``."""
         places = [self.split.index(name) for name in names]
         return core.fold(
-            (tuple(key[place] for place in places), steps, many) for (key, steps), many in self.counts.items()
+            (part, steps, many)
+            for key, cells in self.counts.items()
+            for part in (tuple(key[place] for place in places),)
+            for steps, many in cells.items()
         )
 
     @property
@@ -151,30 +154,56 @@ def parts(
     """Tell the devices of a notice's products apart; see :func:`advisory_funnel`."""
     apart = [name for name in SPLITS if name in split]
     c, n = _tables({*apart, "account"} if account is not None else {*apart})
-    ours = n.c.advisory == notice.id, n.c.product.in_(notice.subject)
-    steps = _Steps(notice)
-    counts: Counter[tuple[tuple[str, ...], Steps]] = Counter()
-    rest: Counter[tuple[Any, ...]] = Counter()
-    query = _grouped(c, [*apart, "product", "installed", "kind"]).where(c.c.product.in_(notice.subject))
-    for *key, kind, many in _read(session, query, c, account):
-        rest[*key, kind] = int(many)
-    is_newest = n.c.revision == notice.revision
+    ours, is_newest = (
+        (n.c.advisory == notice.id, n.c.product.in_(notice.subject)),
+        n.c.revision == notice.revision,
+    )
+    steps, counts = _Steps(notice), _Counts(len(apart))
     # Of those that reported this revision the version says nothing more; of all others it says everything.
-    query = _grouped(n, [*apart, "state", "surface", "reached"]).where(*ours, is_newest)
-    for *key, state, surface, reached, many in _read(session, query, n, account):
-        counts[tuple(key), steps.said(state, surface, reached)] += int(many)
+    query = _grouped(c, [*apart, "product", "installed", "kind"]).where(c.c.product.in_(notice.subject))
+    counts.add(_read(session, query, c, account), steps.silent)
     query = _grouped(n, [*apart, "product", "installed"]).where(*ours, is_newest)
-    for *key, many in _read(session, query, n, account):
-        rest[*key, int(Kind.REPORTS)] -= int(many)
-    query = _grouped(n, [*apart, "product", "installed"]).where(*ours, ~is_newest)
+    counts.add(_read(session, query, n, account), steps.reports, -1)
+    query = _grouped(n, [*apart, "state", "surface", "reached"]).where(*ours, is_newest)
+    counts.add(_read(session, query, n, account), steps.said)
+    # Two ranges of an index, and seldom anything in them; "another" would be no range.
+    another = sa.or_(n.c.revision < notice.revision, n.c.revision > notice.revision)
+    query = _grouped(n, [*apart, "product", "installed"]).where(*ours, another)
     query = query.where(n.c.reached.op("&")(int(Reached.PATCHED)) != 0)
-    for *key, product, installed, many in _read(session, query, n, account):
-        rest[*key, product, installed, int(Kind.REPORTS)] -= int(many)
-        counts[tuple(key), steps.silent(product, installed, int(Kind.REPORTS), patched=True)] += int(many)
-    for (*key, product, installed, kind), many in rest.items():
-        if many:
-            counts[tuple(key), steps.silent(product, installed, kind)] += many
-    return Parts(tuple(apart), counts)
+    patched = _read(session, query, n, account)
+    counts.add(patched, steps.reports, -1)
+    counts.add(patched, steps.patched)
+    return Parts(tuple(apart), counts.found())
+
+
+class _Counts:
+    """How many devices count where, by what they are told apart by: the first columns of each row."""
+
+    def __init__(self, apart: int) -> None:
+        self._apart = apart
+        self._by_key: dict[tuple[str, ...], dict[Steps, int]] = {}
+
+    def add(self, rows: Sequence[Any], steps: Callable[..., Steps], sign: int = 1) -> None:
+        """Add rows: what tells them apart, what ``steps`` makes of the columns behind, and how many."""
+        apart, by_key = self._apart, self._by_key
+        known: dict[tuple[Any, ...], Steps] = {}
+        for row in rows:
+            key, like, many = row[:apart], row[apart:-1], sign * int(row[-1])
+            found = known.get(like)
+            if found is None:
+                found = known[like] = steps(*like)
+            cells = by_key.get(key)
+            if cells is None:
+                cells = by_key[key] = {}
+            cells[found] = cells.get(found, 0) + many
+
+    def found(self) -> dict[tuple[str, ...], dict[Steps, int]]:
+        """Return what was added; where nobody is left, there is nothing."""
+        some = (
+            (key, {steps: many for steps, many in cells.items() if many})
+            for key, cells in self._by_key.items()
+        )
+        return {key: cells for key, cells in some if cells}
 
 
 def _tables(apart: set[str]) -> tuple[sa.Table, sa.Table]:
@@ -190,37 +219,41 @@ def _tables(apart: set[str]) -> tuple[sa.Table, sa.Table]:
 
 
 class _Steps:
-    """What devices count as, each case found once: a fleet has few."""
+    """What devices count as."""
 
     def __init__(self, notice: Notice) -> None:
         self._notice = notice
-        self._known: dict[tuple[Any, ...], Steps] = {}
+        self._known: dict[Steps, Steps] = {}
 
     def said(self, state: int, surface: int, reached: int) -> Steps:
         """Return that of devices that reported the notice's revision."""
-        key = state, surface, reached
-        if (found := self._known.get(key)) is None:
-            bits = Reached(reached)
-            stands = Stands(state=NoticeState(state), surface=Surface(surface), reached=bits)
-            told = Told(product="", installed=None, stands=stands, patched=Reached.PATCHED in bits)
-            found = self._known[key] = self._of(told)
-        return found
+        bits = Reached(reached)
+        stands = Stands(state=NoticeState(state), surface=Surface(surface), reached=bits)
+        return self._of(Told(product="", installed=None, stands=stands, patched=Reached.PATCHED in bits))
 
     def silent(self, product: str, installed: str, kind: int, *, patched: bool = False) -> Steps:
         """Return that of devices that did not."""
-        key = product, installed, kind, patched
-        if (found := self._known.get(key)) is None:
-            version = version_of(installed)
-            told = Told(product=product, installed=version, kind=Kind(kind), patched=patched)
-            found = self._known[key] = self._of(told)
-        return found
+        version = version_of(installed)
+        return self._of(Told(product=product, installed=version, kind=Kind(kind), patched=patched))
+
+    def reports(self, product: str, installed: str) -> Steps:
+        """Return that of devices that did not, and report."""
+        return self.silent(product, installed, int(Kind.REPORTS))
+
+    def patched(self, product: str, installed: str) -> Steps:
+        """Return that of devices that did not, and run a patch that the notice names."""
+        return self.silent(product, installed, int(Kind.REPORTS), patched=True)
 
     def _of(self, told: Told) -> Steps:
-        return tuple(core.steps(self._notice, told))
+        """Return the same object for the same steps: it is compared often, and then at once."""
+        found = tuple(core.steps(self._notice, told))
+        return self._known.setdefault(found, found)
 
 
 def _grouped(table: sa.Table, names: Sequence[str]) -> sa.Select[Any]:
     columns = [table.c[name] for name in names]
+    if {column.name for column in table.primary_key} == {*names}:
+        return sa.select(*columns, table.c["count"])  # each row is a group of its own
     return sa.select(*columns, sa.func.sum(table.c["count"])).group_by(*columns)
 
 
