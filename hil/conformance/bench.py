@@ -184,7 +184,8 @@ class Bench:
         """Carry a row out, and hold the board to what must always be so.
 
         Raises:
-            DiffersError: the board is not as the row says.
+            DiffersError: the board is not as the row says, or an answer was none: a repetition that was right
+                hides that from whoever asked.
         """
         self.verdict, self.beyond = None, ""
         scene = self.scene(row)
@@ -192,6 +193,7 @@ class Bench:
         before = self._known or self.state()
         self._known = None
         kept = row.keeps
+        misread = self.session.smp.counters.malformed
         try:
             for step in row.steps:
                 step.do(self, scene)
@@ -206,6 +208,8 @@ class Bench:
         after = self.state()
         self.hold(before, after, kept=row.keeps)
         self._known = after if kept else None
+        misread = self.session.smp.counters.malformed - misread
+        must(not misread, f"{misread} answers were malformed")
 
     def hold(self, before: DeviceState, after: DeviceState, *, kept: bool = False) -> None:
         """Hold a state to the one before it: nothing that must only rise has fallen.

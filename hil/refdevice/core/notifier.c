@@ -206,7 +206,7 @@ int tn_on_state(tn_request *request, tn_writer *answer)
 int tn_on_submit(tn_request *request, tn_writer *answer)
 {
     static const tn_row said[] = {
-        {TN_NAME_text, TN_UNLESS_EMPTY, TN_OF_NOW, TN_ROW_AS(TN_ROW_TEXT, tn_session, words)},
+        {TN_NAME_text, TN_POINTED, TN_OF_NOW, TN_ROW_AS(TN_ROW_TEXT, tn_session, words)},
         TN_ROW_END,
     };
     if (!request->again) {
