@@ -150,6 +150,9 @@ def open_port(url: str, *, baud: int, dtr: bool | None, rts: bool | None) -> Any
             port.open()
         for name in ("dtr", "rts"):
             vars(port).pop(f"_update_{name}_state", None)
+        wire = getattr(port, "_socket", None)
+        if isinstance(wire, socket.socket):
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a second write waits 40 ms otherwise
     except (OSError, ValueError, termios.error) as error:
         code, why = _cause(error)
         raise port_error(code, url, why) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import serial
 from serial.tools import list_ports, list_ports_common
 
 from hil.bench.line import Line
-from hil.bench.port import resolve
+from hil.bench.port import close_port, open_port, resolve
 from hil.errors import BenchError
 
 from .peers import PtyHost
@@ -118,3 +119,14 @@ def test_links_are_followed_and_urls_stay(tmp_path: Path) -> None:
     (tmp_path / "by-id").symlink_to("/dev/null")
     assert resolve(str(tmp_path / "by-id")) == "/dev/null"
     assert resolve("socket://127.0.0.1:5") == "socket://127.0.0.1:5"
+
+
+def test_what_a_socket_sends_does_not_wait_for_what_went_before() -> None:
+    """The system holds a second small write back until the far side has acknowledged the first, which may be 40 ms."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        port = open_port(url, baud=115_200, dtr=None, rts=None)
+        try:
+            assert port._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        finally:
+            close_port(port)
