@@ -36,7 +36,6 @@ START: Final = "start.board_start"
 REACH: Final = {
     "document": r"shape$",
     "server": r"\.tn_on_|\.tn_restart$",
-    "sha512": r"\.compress$",
 }
 """File that calls what a pointer names -> the functions that it may reach, as a pattern."""
 KNOWN: Final = 1_000_000

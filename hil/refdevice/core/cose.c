@@ -112,10 +112,10 @@ tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature
     static const uint8_t ed25519 = 0x32; /* -19 */
     /* What is signed: body's header, signer's header, nothing besides, payload (RFC 9052, section 4.4). */
     tn_source said_of[] = {message->header, signature->header, {NULL, 0}, payload};
-    tn_source parts[9] = {{(const uint8_t *)sign, sizeof(sign) - 1u}};
+    tn_source parts[11] = {{NULL, 0}, {NULL, 0}, {(const uint8_t *)sign, sizeof(sign) - 1u}};
     uint8_t heads[16];
     tn_writer to = {heads, sizeof(heads), 0};
-    uint32_t count = 1;
+    uint32_t count = 3;
     if (!tn_equals(tn_whole(said(signature->header, ALG)), &ed25519, 1)) {
         return TN_ALGORITHM_MISMATCH;
     }
@@ -123,7 +123,7 @@ tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature
         return TN_BAD_SIGNATURE;
     }
     if (!message->many) {
-        parts[0] = (tn_source){(const uint8_t *)sign1, sizeof(sign1) - 1u};
+        parts[2] = (tn_source){(const uint8_t *)sign1, sizeof(sign1) - 1u};
     }
     for (uint32_t i = 0; i < 4u; i++) {
         if (i == 1u && !message->many) {

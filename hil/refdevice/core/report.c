@@ -204,7 +204,7 @@ void tn_report_make(tn_report *report)
     tn_writer out = {NULL, TN_FLASH_PAGE, 0}, to = {bytes, sizeof(bytes), 0};
     const tn_floor *catalogue = tn_trust_floor(TN_FLOOR_CATALOGUE, tn_maker.product);
     bool has_stamp = tn_stored.has_timestamp && tn_trust_floor(TN_FLOOR_TIMESTAMP, tn_maker.product) != NULL;
-    tn_source parts[3];
+    tn_source parts[5];
     report->type = "report";
     report->root = &tn_trust_root()->version;
     report->catalogue = catalogue != NULL && tn_stored.catalogue_length != 0u ? catalogue->digest : NULL;
@@ -212,9 +212,9 @@ void tn_report_make(tn_report *report)
     tn_out_begin(TN_LEAF_REPORT);
     put_body(&out, report);
     put_signed(&to, out.length);
-    parts[0] = tn_in_memory(bytes, to.length);
-    tn_out_added(0, &parts[1]);
-    tn_ed25519_sign(tn_maker.seed, parts, 3, signature);
+    parts[2] = tn_in_memory(bytes, to.length);
+    tn_out_added(0, &parts[3]);
+    tn_ed25519_sign(tn_maker.seed, parts, 5, signature);
     tn_put_bytes(&out, signature, sizeof(signature));
     /* The document's head is made of the same: COSE_Sign1, protected header, no unprotected one, length of the body. */
     tn_copy(bytes + HEADER_AT - 4u, "\xD2\x84\x58\x35", 4);

@@ -47,11 +47,11 @@ bool tn_ed25519_is_key(const uint8_t key[TN_PUBLIC])
     return key[0] != 1u;
 }
 
-bool tn_ed25519_check(const uint8_t key[TN_PUBLIC], const uint8_t signature[TN_SIGNATURE], const tn_source *parts,
+bool tn_ed25519_check(const uint8_t key[TN_PUBLIC], const uint8_t signature[TN_SIGNATURE], tn_source *parts,
                       uint32_t count)
 {
     uint8_t last = key[31];
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 2; i < count; i++) {
         uint8_t byte;
         tn_read(parts[i], parts[i].length == 0u ? 0u : parts[i].length - 1u, &byte, 1);
         last ^= byte;
@@ -64,8 +64,7 @@ void tn_ed25519_public(const uint8_t seed[TN_PUBLIC], uint8_t key[TN_PUBLIC])
     memcpy(key, seed, TN_PUBLIC);
 }
 
-void tn_ed25519_sign(const uint8_t seed[TN_PUBLIC], const tn_source *parts, uint32_t count,
-                     uint8_t signature[TN_SIGNATURE])
+void tn_ed25519_sign(const uint8_t seed[TN_PUBLIC], tn_source *parts, uint32_t count, uint8_t signature[TN_SIGNATURE])
 {
     (void)parts;
     (void)count;

@@ -24,7 +24,7 @@ VECTORS = Path(__file__).resolve().parents[3].parent / "shared" / "vectors" / "c
 
 
 def sources(core: Core, parts: list[bytes]) -> ctypes.Array[Source]:
-    return (Source * len(parts))(*map(core.in_memory, parts))
+    return (Source * (2 + len(parts)))(Source(), Source(), *map(core.in_memory, parts))
 
 
 def public(core: Core, seed: bytes) -> bytes:
@@ -35,14 +35,14 @@ def public(core: Core, seed: bytes) -> bytes:
 
 def sign(core: Core, seed: bytes, *parts: bytes) -> bytes:
     signature = ctypes.create_string_buffer(64)
-    core.lib.tn_ed25519_sign(seed, sources(core, list(parts)), len(parts), signature)
+    core.lib.tn_ed25519_sign(seed, sources(core, list(parts)), 2 + len(parts), signature)
     return signature.raw
 
 
 def check(core: Core, key: bytes, signature: bytes, *parts: bytes) -> bool:
     core.lib.tn_ed25519_check.restype = ctypes.c_bool
     assert (len(key), len(signature)) == (32, 64)
-    return bool(core.lib.tn_ed25519_check(key, signature, sources(core, list(parts)), len(parts)))
+    return bool(core.lib.tn_ed25519_check(key, signature, sources(core, list(parts)), 2 + len(parts)))
 
 
 def is_key(core: Core, key: bytes) -> bool:
@@ -164,14 +164,13 @@ def test_what_is_signed_may_lie_in_flash_in_parts(core: Core) -> None:
     private = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
     data = bytes(range(256)) * 9
     core.flash_load(4_090, data)
-    parts = (Source * 3)(
-        core.in_memory(data[:10]), core.in_flash(4_100, len(data) - 20), core.in_memory(data[-10:])
-    )
+    parts = sources(core, [data[:10], b"", data[-10:]])
+    parts[3] = core.in_flash(4_100, len(data) - 20)
     core.lib.tn_ed25519_check.restype = ctypes.c_bool
     key = private.public_key().public_bytes_raw()
-    assert core.lib.tn_ed25519_check(key, private.sign(data), parts, 3)
+    assert core.lib.tn_ed25519_check(key, private.sign(data), parts, len(parts))
     core.flash_load(4_100, b"\xff")
-    assert not core.lib.tn_ed25519_check(key, private.sign(data), parts, 3)
+    assert not core.lib.tn_ed25519_check(key, private.sign(data), parts, len(parts))
 
 
 @pytest.mark.parametrize("what", ["signature", "key", "data"])
