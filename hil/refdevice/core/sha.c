@@ -13,8 +13,8 @@
  * which are kept as a state is: the last word first. Worked out once, they take RAM where they would take flash. */
 static uint64_t constants[ROUNDS + WORDS];
 
-/* 64 bits behind the point of a square root or a cube root; the number is below 2^9. Bits of the root are found from the
- * highest on: one stays where the power is not beyond the number then. */
+/* 64 bits behind the point of a square or cube root below 8. Bits are found from the highest on: one stays where the
+ * power is not beyond the number then. */
 static uint64_t behind_the_point(uint32_t number, uint32_t power)
 {
     uint32_t powers[3][TN_WIDE] = {{0}}, *root = powers[0];
@@ -25,7 +25,8 @@ static uint64_t behind_the_point(uint32_t number, uint32_t power)
             tn_fill(powers[i], 0, sizeof(powers[i]));
             for (uint32_t half = 5; half > 0u;) {
                 half--;
-                (void)tn_wide_blend(powers[i], 1u << 16, powers[i - 1u], root[half / 2u] >> half % 2u * 16u & 0xFFFF);
+                int32_t factor = root[half / 2u] >> half % 2u * 16u & 0xFFFF;
+                (void)tn_wide_blend(powers[i], 1u << 16, powers[i - 1u], factor);
             }
         }
         if (powers[power - 1u][2u * power] >= number) {
@@ -64,7 +65,8 @@ static const uint8_t turns[2][FUNCTIONS][3] = {
 
 static uint64_t turned(uint64_t word, const uint8_t *by, uint32_t lower)
 {
-    uint32_t high = (uint32_t)(word >> 32), low = lower == 0u ? high : (uint32_t)word, to_high = 0, to_low = 0, left, how;
+    uint32_t high = (uint32_t)(word >> 32), low = lower == 0u ? high : (uint32_t)word;
+    uint32_t to_high = 0, to_low = 0, left, how;
     const uint8_t *end = by + 3;
     do {
         how = *by++;
