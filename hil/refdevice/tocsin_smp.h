@@ -2,8 +2,8 @@
  *
  * TOCSIN_SMP_COMMANDS(X) calls X(NAME, name, group, id, write, test_build) for each command;
  * TOCSIN_SMP_<NAME>_REQUEST(X) and _ANSWER(X) call X(field, TYPE, optional) for each field.
- * TOCSIN_SMP_<NAME> is the command's number, _HEAD its group, operation and number in one, _NAME
- * what `caps` calls it, and _AT_<FIELD> the place of a field in the row of its request.
+ * TOCSIN_SMP_<NAME> is the command's number, _HEAD its group, operation and number in one, _TEXT
+ * what `caps` calls it, in CBOR, and _AT_<FIELD> the place of a field in its request's row.
  */
 #ifndef TOCSIN_SMP_H
 #define TOCSIN_SMP_H
@@ -34,7 +34,7 @@
 /* sends a text back */
 #define TOCSIN_SMP_OS_ECHO 0
 #define TOCSIN_SMP_OS_ECHO_HEAD 0x00000200u
-#define TOCSIN_SMP_OS_ECHO_NAME "echo"
+#define TOCSIN_SMP_OS_ECHO_TEXT "\144echo"
 enum {
     TOCSIN_SMP_OS_ECHO_AT_D
 };
@@ -46,7 +46,7 @@ enum {
 /* switches the console's echo */
 #define TOCSIN_SMP_OS_CONSOLE_ECHO 1
 #define TOCSIN_SMP_OS_CONSOLE_ECHO_HEAD 0x00000201u
-#define TOCSIN_SMP_OS_CONSOLE_ECHO_NAME "console_echo"
+#define TOCSIN_SMP_OS_CONSOLE_ECHO_TEXT "\154console_echo"
 enum {
     TOCSIN_SMP_OS_CONSOLE_ECHO_AT_ECHO
 };
@@ -57,7 +57,7 @@ enum {
 /* statistics of tasks */
 #define TOCSIN_SMP_OS_TASKS 2
 #define TOCSIN_SMP_OS_TASKS_HEAD 0x00000002u
-#define TOCSIN_SMP_OS_TASKS_NAME "tasks"
+#define TOCSIN_SMP_OS_TASKS_TEXT "\145tasks"
 #define TOCSIN_SMP_OS_TASKS_REQUEST(X)
 #define TOCSIN_SMP_OS_TASKS_ANSWER(X) \
     X(tasks, MAP, 0)
@@ -65,14 +65,14 @@ enum {
 /* statistics of memory pools, a field for each */
 #define TOCSIN_SMP_OS_MEMORY_POOLS 3
 #define TOCSIN_SMP_OS_MEMORY_POOLS_HEAD 0x00000003u
-#define TOCSIN_SMP_OS_MEMORY_POOLS_NAME "memory_pools"
+#define TOCSIN_SMP_OS_MEMORY_POOLS_TEXT "\154memory_pools"
 #define TOCSIN_SMP_OS_MEMORY_POOLS_REQUEST(X)
 #define TOCSIN_SMP_OS_MEMORY_POOLS_ANSWER(X)
 
 /* the board's clock */
 #define TOCSIN_SMP_OS_DATETIME 4
 #define TOCSIN_SMP_OS_DATETIME_HEAD 0x00000004u
-#define TOCSIN_SMP_OS_DATETIME_NAME "datetime"
+#define TOCSIN_SMP_OS_DATETIME_TEXT "\150datetime"
 #define TOCSIN_SMP_OS_DATETIME_REQUEST(X)
 #define TOCSIN_SMP_OS_DATETIME_ANSWER(X) \
     X(datetime, TEXT, 0)
@@ -80,7 +80,7 @@ enum {
 /* sets the board's clock */
 #define TOCSIN_SMP_OS_DATETIME_SET 4
 #define TOCSIN_SMP_OS_DATETIME_SET_HEAD 0x00000204u
-#define TOCSIN_SMP_OS_DATETIME_SET_NAME "datetime_set"
+#define TOCSIN_SMP_OS_DATETIME_SET_TEXT "\154datetime_set"
 enum {
     TOCSIN_SMP_OS_DATETIME_SET_AT_DATETIME
 };
@@ -91,7 +91,7 @@ enum {
 /* restarts the board */
 #define TOCSIN_SMP_OS_RESET 5
 #define TOCSIN_SMP_OS_RESET_HEAD 0x00000205u
-#define TOCSIN_SMP_OS_RESET_NAME "reset"
+#define TOCSIN_SMP_OS_RESET_TEXT "\145reset"
 enum {
     TOCSIN_SMP_OS_RESET_AT_FORCE,
     TOCSIN_SMP_OS_RESET_AT_BOOT_MODE
@@ -104,7 +104,7 @@ enum {
 /* size and number of the board's SMP buffers */
 #define TOCSIN_SMP_OS_PARAMETERS 6
 #define TOCSIN_SMP_OS_PARAMETERS_HEAD 0x00000006u
-#define TOCSIN_SMP_OS_PARAMETERS_NAME "parameters"
+#define TOCSIN_SMP_OS_PARAMETERS_TEXT "\152parameters"
 #define TOCSIN_SMP_OS_PARAMETERS_REQUEST(X)
 #define TOCSIN_SMP_OS_PARAMETERS_ANSWER(X) \
     X(buf_size, UINT, 0) \
@@ -113,7 +113,7 @@ enum {
 /* what runs, as uname would say it */
 #define TOCSIN_SMP_OS_INFO 7
 #define TOCSIN_SMP_OS_INFO_HEAD 0x00000007u
-#define TOCSIN_SMP_OS_INFO_NAME "info"
+#define TOCSIN_SMP_OS_INFO_TEXT "\144info"
 enum {
     TOCSIN_SMP_OS_INFO_AT_FORMAT
 };
@@ -125,7 +125,7 @@ enum {
 /* which boot loader, and how it swaps */
 #define TOCSIN_SMP_OS_BOOTLOADER 8
 #define TOCSIN_SMP_OS_BOOTLOADER_HEAD 0x00000008u
-#define TOCSIN_SMP_OS_BOOTLOADER_NAME "bootloader"
+#define TOCSIN_SMP_OS_BOOTLOADER_TEXT "\152bootloader"
 enum {
     TOCSIN_SMP_OS_BOOTLOADER_AT_QUERY
 };
@@ -138,7 +138,7 @@ enum {
 /* images in the slots */
 #define TOCSIN_SMP_IMG_STATE 0
 #define TOCSIN_SMP_IMG_STATE_HEAD 0x00010000u
-#define TOCSIN_SMP_IMG_STATE_NAME "state"
+#define TOCSIN_SMP_IMG_STATE_TEXT "\145state"
 #define TOCSIN_SMP_IMG_STATE_REQUEST(X)
 #define TOCSIN_SMP_IMG_STATE_ANSWER(X) \
     X(images, ARRAY, 0) \
@@ -147,7 +147,7 @@ enum {
 /* tries or confirms an image */
 #define TOCSIN_SMP_IMG_STATE_SET 0
 #define TOCSIN_SMP_IMG_STATE_SET_HEAD 0x00010200u
-#define TOCSIN_SMP_IMG_STATE_SET_NAME "state_set"
+#define TOCSIN_SMP_IMG_STATE_SET_TEXT "\151state_set"
 enum {
     TOCSIN_SMP_IMG_STATE_SET_AT_HASH,
     TOCSIN_SMP_IMG_STATE_SET_AT_CONFIRM
@@ -162,7 +162,7 @@ enum {
 /* takes a part of an image */
 #define TOCSIN_SMP_IMG_UPLOAD 1
 #define TOCSIN_SMP_IMG_UPLOAD_HEAD 0x00010201u
-#define TOCSIN_SMP_IMG_UPLOAD_NAME "upload"
+#define TOCSIN_SMP_IMG_UPLOAD_TEXT "\146upload"
 enum {
     TOCSIN_SMP_IMG_UPLOAD_AT_IMAGE,
     TOCSIN_SMP_IMG_UPLOAD_AT_LEN,
@@ -185,7 +185,7 @@ enum {
 /* erases a slot */
 #define TOCSIN_SMP_IMG_ERASE 5
 #define TOCSIN_SMP_IMG_ERASE_HEAD 0x00010205u
-#define TOCSIN_SMP_IMG_ERASE_NAME "erase"
+#define TOCSIN_SMP_IMG_ERASE_TEXT "\145erase"
 enum {
     TOCSIN_SMP_IMG_ERASE_AT_SLOT
 };
@@ -196,7 +196,7 @@ enum {
 /* the counters of one group */
 #define TOCSIN_SMP_STAT_SHOW 0
 #define TOCSIN_SMP_STAT_SHOW_HEAD 0x00020000u
-#define TOCSIN_SMP_STAT_SHOW_NAME "show"
+#define TOCSIN_SMP_STAT_SHOW_TEXT "\144show"
 enum {
     TOCSIN_SMP_STAT_SHOW_AT_NAME
 };
@@ -209,7 +209,7 @@ enum {
 /* names of the groups of counters */
 #define TOCSIN_SMP_STAT_LIST 1
 #define TOCSIN_SMP_STAT_LIST_HEAD 0x00020001u
-#define TOCSIN_SMP_STAT_LIST_NAME "list"
+#define TOCSIN_SMP_STAT_LIST_TEXT "\144list"
 #define TOCSIN_SMP_STAT_LIST_REQUEST(X)
 #define TOCSIN_SMP_STAT_LIST_ANSWER(X) \
     X(stat_list, ARRAY, 0)
@@ -217,7 +217,7 @@ enum {
 /* who the device is, what it can do, the MQTT filters it listens to, and a number that changes at every boot */
 #define TOCSIN_SMP_NOTIFIER_INFO 0
 #define TOCSIN_SMP_NOTIFIER_INFO_HEAD 0x01900000u
-#define TOCSIN_SMP_NOTIFIER_INFO_NAME "info"
+#define TOCSIN_SMP_NOTIFIER_INFO_TEXT "\144info"
 #define TOCSIN_SMP_NOTIFIER_INFO_REQUEST(X)
 #define TOCSIN_SMP_NOTIFIER_INFO_ANSWER(X) \
     X(proto, UINT, 0) \
@@ -234,7 +234,7 @@ enum {
 /* stages a part of a message; the answer says from where to go on */
 #define TOCSIN_SMP_NOTIFIER_PUT 1
 #define TOCSIN_SMP_NOTIFIER_PUT_HEAD 0x01900201u
-#define TOCSIN_SMP_NOTIFIER_PUT_NAME "put"
+#define TOCSIN_SMP_NOTIFIER_PUT_TEXT "\143put"
 enum {
     TOCSIN_SMP_NOTIFIER_PUT_AT_SHA,
     TOCSIN_SMP_NOTIFIER_PUT_AT_OFF,
@@ -252,7 +252,7 @@ enum {
 /* hands the staged message to the device as if it had come on this topic; the verdict is a reason code */
 #define TOCSIN_SMP_NOTIFIER_SUBMIT 2
 #define TOCSIN_SMP_NOTIFIER_SUBMIT_HEAD 0x01900202u
-#define TOCSIN_SMP_NOTIFIER_SUBMIT_NAME "submit"
+#define TOCSIN_SMP_NOTIFIER_SUBMIT_TEXT "\146submit"
 enum {
     TOCSIN_SMP_NOTIFIER_SUBMIT_AT_SHA,
     TOCSIN_SMP_NOTIFIER_SUBMIT_AT_TOPIC,
@@ -270,7 +270,7 @@ enum {
 /* what the device shows now, line by line, and the version it asks consent for */
 #define TOCSIN_SMP_NOTIFIER_NOTICE 3
 #define TOCSIN_SMP_NOTIFIER_NOTICE_HEAD 0x01900003u
-#define TOCSIN_SMP_NOTIFIER_NOTICE_NAME "notice"
+#define TOCSIN_SMP_NOTIFIER_NOTICE_TEXT "\146notice"
 enum {
     TOCSIN_SMP_NOTIFIER_NOTICE_AT_OFF
 };
@@ -290,7 +290,7 @@ enum {
 /* the next thing that the device wants said: 0 publish, 1 subscribe, 2 unsubscribe; ack drops what was taken */
 #define TOCSIN_SMP_NOTIFIER_REPORT 4
 #define TOCSIN_SMP_NOTIFIER_REPORT_HEAD 0x01900004u
-#define TOCSIN_SMP_NOTIFIER_REPORT_NAME "report"
+#define TOCSIN_SMP_NOTIFIER_REPORT_TEXT "\146report"
 enum {
     TOCSIN_SMP_NOTIFIER_REPORT_AT_ACK,
     TOCSIN_SMP_NOTIFIER_REPORT_AT_OFF
@@ -309,7 +309,7 @@ enum {
 /* presses acknowledge, yes, later or no for the owner */
 #define TOCSIN_SMP_NOTIFIER_PRESS 5
 #define TOCSIN_SMP_NOTIFIER_PRESS_HEAD 0x01900205u
-#define TOCSIN_SMP_NOTIFIER_PRESS_NAME "press"
+#define TOCSIN_SMP_NOTIFIER_PRESS_TEXT "\145press"
 enum {
     TOCSIN_SMP_NOTIFIER_PRESS_AT_BUTTON,
     TOCSIN_SMP_NOTIFIER_PRESS_AT_KEY
@@ -322,7 +322,7 @@ enum {
 /* counters, floors, versions, keys and tracks, for invariants */
 #define TOCSIN_SMP_NOTIFIER_STATE 6
 #define TOCSIN_SMP_NOTIFIER_STATE_HEAD 0x01900006u
-#define TOCSIN_SMP_NOTIFIER_STATE_NAME "state"
+#define TOCSIN_SMP_NOTIFIER_STATE_TEXT "\145state"
 #define TOCSIN_SMP_NOTIFIER_STATE_REQUEST(X)
 #define TOCSIN_SMP_NOTIFIER_STATE_ANSWER(X) \
     X(boot, BYTES, 0) \
@@ -343,7 +343,7 @@ enum {
 /* loses power before, in the middle of (torn) or after the at-th write to flash from now */
 #define TOCSIN_SMP_NOTIFIER_FAULT 7
 #define TOCSIN_SMP_NOTIFIER_FAULT_HEAD 0x01900207u
-#define TOCSIN_SMP_NOTIFIER_FAULT_NAME "fault"
+#define TOCSIN_SMP_NOTIFIER_FAULT_TEXT "\145fault"
 enum {
     TOCSIN_SMP_NOTIFIER_FAULT_AT_AT,
     TOCSIN_SMP_NOTIFIER_FAULT_AT_WHEN,
@@ -358,7 +358,7 @@ enum {
 /* the device's idea of time */
 #define TOCSIN_SMP_NOTIFIER_CLOCK 8
 #define TOCSIN_SMP_NOTIFIER_CLOCK_HEAD 0x01900008u
-#define TOCSIN_SMP_NOTIFIER_CLOCK_NAME "clock"
+#define TOCSIN_SMP_NOTIFIER_CLOCK_TEXT "\145clock"
 #define TOCSIN_SMP_NOTIFIER_CLOCK_REQUEST(X)
 #define TOCSIN_SMP_NOTIFIER_CLOCK_ANSWER(X) \
     X(utc, UINT, 0)
@@ -366,7 +366,7 @@ enum {
 /* moves the device's clock */
 #define TOCSIN_SMP_NOTIFIER_CLOCK_SET 8
 #define TOCSIN_SMP_NOTIFIER_CLOCK_SET_HEAD 0x01900208u
-#define TOCSIN_SMP_NOTIFIER_CLOCK_SET_NAME "clock_set"
+#define TOCSIN_SMP_NOTIFIER_CLOCK_SET_TEXT "\151clock_set"
 enum {
     TOCSIN_SMP_NOTIFIER_CLOCK_SET_AT_UTC,
     TOCSIN_SMP_NOTIFIER_CLOCK_SET_AT_KEY
@@ -379,7 +379,7 @@ enum {
 /* erase; root (SHA-256 of staged bytes); key (32 bytes of Ed25519 seed); version; id; product, language, topics (a device in C, which reads no file); each holds from the next reset */
 #define TOCSIN_SMP_NOTIFIER_PROVISION 9
 #define TOCSIN_SMP_NOTIFIER_PROVISION_HEAD 0x01900209u
-#define TOCSIN_SMP_NOTIFIER_PROVISION_NAME "provision"
+#define TOCSIN_SMP_NOTIFIER_PROVISION_TEXT "\151provision"
 enum {
     TOCSIN_SMP_NOTIFIER_PROVISION_AT_WHAT,
     TOCSIN_SMP_NOTIFIER_PROVISION_AT_VALUE,
@@ -394,7 +394,7 @@ enum {
 /* says whether the way to the gateway is open */
 #define TOCSIN_SMP_NOTIFIER_CARRIER 10
 #define TOCSIN_SMP_NOTIFIER_CARRIER_HEAD 0x0190020Au
-#define TOCSIN_SMP_NOTIFIER_CARRIER_NAME "carrier"
+#define TOCSIN_SMP_NOTIFIER_CARRIER_TEXT "\147carrier"
 enum {
     TOCSIN_SMP_NOTIFIER_CARRIER_AT_UP,
     TOCSIN_SMP_NOTIFIER_CARRIER_AT_KEY

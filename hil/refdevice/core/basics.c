@@ -4,93 +4,88 @@
 
 #define DIRECT_XIP_WITH_REVERT 3 /* MCUboot's mode: slots take turns, and an image that is not confirmed goes */
 
-static bool is(tn_item text, const char *words)
+static int put_words(uint32_t name, const char *words)
 {
-    return tn_same(tn_string(text), tn_bytes_of(words));
-}
-
-static int put_words(tn_writer *answer, uint32_t name, const char *words)
-{
-    tn_put_name(answer, name);
-    tn_put_text(answer, words);
+    tn_put_name(name);
+    tn_put_text(words);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_echo(tn_request *request, tn_writer *answer)
+int tn_on_echo(tn_request *request)
 {
     /* The text lies at least as far back in the request as it will in the answer. */
     tn_source text = tn_string(request->fields[TOCSIN_SMP_OS_ECHO_AT_D]);
-    tn_put_name(answer, TN_NAME_r);
-    tn_put_text_of(answer, (const char *)text.bytes, text.length);
+    tn_put_name(TN_NAME_r);
+    tn_put_text_of((const char *)text.bytes, text.length);
     return TOCSIN_SMP_RC_OK;
 }
 
 /* The console's echo: nothing is ever echoed on this line. */
-int tn_on_nothing(tn_request *request, tn_writer *answer)
+int tn_on_nothing(tn_request *request)
 {
     (void)request;
-    (void)answer;
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_reset(tn_request *request, tn_writer *answer)
+int tn_on_reset(tn_request *request)
 {
-    (void)answer;
     request->restarts = true;
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_parameters(tn_request *request, tn_writer *answer)
+int tn_on_parameters(tn_request *request)
 {
     (void)request;
-    tn_put_named(answer, TN_NAME_buf_size, TN_SMP_BUFFER_BYTES);
-    tn_put_named(answer, TN_NAME_buf_count, 1);
+    tn_put_named(TN_NAME_buf_size, TN_SMP_BUFFER_BYTES);
+    tn_put_named(TN_NAME_buf_count, 1);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_os_info(tn_request *request, tn_writer *answer)
+int tn_on_os_info(tn_request *request)
 {
     tn_item format = request->fields[TOCSIN_SMP_OS_INFO_AT_FORMAT];
-    if (tn_value(format) > 0u && !is(format, "s")) {
+    if (tn_value(format) > 0u && !tn_is(format, "s")) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    return put_words(answer, TN_NAME_output, "Tocsin");
+    return put_words(TN_NAME_output, "Tocsin");
 }
 
-int tn_on_bootloader(tn_request *request, tn_writer *answer)
+int tn_on_bootloader(tn_request *request)
 {
     tn_item query = request->fields[TOCSIN_SMP_OS_BOOTLOADER_AT_QUERY];
     if (tn_value(query) == 0u) {
-        return put_words(answer, TN_NAME_bootloader, "MCUboot");
+        return put_words(TN_NAME_bootloader, "MCUboot");
     }
-    if (!is(query, tn_name(TN_NAME_mode))) {
+    if (!tn_is(query, tn_name(TN_NAME_mode))) {
         return TOCSIN_SMP_RC_ENOENT;
     }
-    tn_put_named(answer, TN_NAME_mode, DIRECT_XIP_WITH_REVERT);
+    tn_put_named(TN_NAME_mode, DIRECT_XIP_WITH_REVERT);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_stats(tn_request *request, tn_writer *answer)
+int tn_on_stats(tn_request *request)
 {
     (void)request;
-    tn_put_name(answer, TN_NAME_stat_list);
-    tn_put_array(answer, 1);
-    tn_put_text(answer, "flash");
+    tn_put_name(TN_NAME_stat_list);
+    tn_put_array(1);
+    tn_put_text("flash");
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_stat(tn_request *request, tn_writer *answer)
+int tn_on_stat(tn_request *request)
 {
-    if (!is(request->fields[TOCSIN_SMP_STAT_SHOW_AT_NAME], "flash")) {
+    if (!tn_is(request->fields[TOCSIN_SMP_STAT_SHOW_AT_NAME], "flash")) {
         return TOCSIN_SMP_RC_ENOENT;
     }
-    (void)put_words(answer, TN_NAME_name, "flash");
-    tn_put_name(answer, TN_NAME_fields);
-    tn_put_map(answer, 2);
-    tn_put_named(answer, TN_NAME_writes, tn_store_writes());
-    tn_put_named(answer, TN_NAME_erases, tn_store_erases());
+    (void)put_words(TN_NAME_name, "flash");
+    tn_put_name(TN_NAME_fields);
+    tn_put_map(2);
+    tn_put_named(TN_NAME_writes, tn_store_writes());
+    tn_put_named(TN_NAME_erases, tn_store_erases());
     return TOCSIN_SMP_RC_OK;
 }
+
+#define NEITHER 2u /* of the slots */
 
 typedef struct {
     tn_image image;
@@ -99,45 +94,44 @@ typedef struct {
     bool pending, confirmed, active;
 } picture;
 
-int tn_on_images(tn_request *request, tn_writer *answer)
+int tn_on_images(tn_request *request)
 {
     static const tn_row rows[] = {
-        TN_ROW_BYTE_IS(0, TN_CBOR_OPEN_MAP),
+        TN_ROW_MAP_OF(0, TN_ROW_REST),
         TN_ROW_NUMBER_IS(TN_NAME_image, 0),
-        {TN_NAME_slot, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_NUMBER(picture, slot)},
-        {TN_NAME_version, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_TEXT, picture, version)},
-        {TN_NAME_hash, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_BYTES(picture, image.hash)},
+        TN_ROW(TN_NAME_slot, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_NUMBER(picture, slot)),
+        TN_ROW(TN_NAME_version, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_TEXT, picture, version)),
+        TN_ROW(TN_NAME_hash, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_BYTES(picture, image.hash)),
         TN_ROW_BYTE_IS(TN_NAME_bootable, TN_CBOR_TRUE),
-        {TN_NAME_pending, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, pending)},
-        {TN_NAME_confirmed, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, confirmed)},
-        {TN_NAME_active, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, active)},
+        TN_ROW(TN_NAME_pending, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, pending)),
+        TN_ROW(TN_NAME_confirmed, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, confirmed)),
+        TN_ROW(TN_NAME_active, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, active)),
         TN_ROW_BYTE_IS(TN_NAME_permanent, TN_CBOR_FALSE),
-        TN_ROW_BYTE_IS(0, TN_CBOR_CLOSE),
         TN_ROW_END,
     };
     const tn_boot_record *record = tn_boot();
+    uint32_t waits = record->has_trial && !record->tried ? record->trial : NEITHER;
     picture now;
     (void)request;
-    tn_put_named(answer, TN_NAME_splitStatus, 0);
-    tn_put_name(answer, TN_NAME_images);
-    tn_put_byte(answer, TN_CBOR_OPEN_ARRAY);
+    tn_put_named(TN_NAME_splitStatus, 0);
+    tn_put_name(TN_NAME_images);
+    tn_put_byte(TN_CBOR_OPEN_ARRAY);
     for (now.slot = 0; now.slot < 2u; now.slot++) {
         if (tn_image_read(now.slot, 0, &now.image) == TN_OK) {
-            now.pending = record->has_trial && !record->tried && record->trial == now.slot;
+            now.pending = now.slot == waits;
             now.confirmed = now.slot == record->active;
             now.active = now.slot == tn_now.slot;
             (void)tn_version(now.version, now.image.version, '.');
-            (void)tn_put_rows(answer, rows, &now);
+            (void)tn_put_rows(rows, &now);
         }
     }
-    tn_put_byte(answer, TN_CBOR_CLOSE);
+    tn_put_byte(TN_CBOR_CLOSE);
     return TOCSIN_SMP_RC_OK;
 }
 
 /* Images come over the air only: a serial line is no way around signatures, in test builds either. */
-int tn_on_image_write(tn_request *request, tn_writer *answer)
+int tn_on_image_write(tn_request *request)
 {
     (void)request;
-    (void)answer;
     return TOCSIN_SMP_RC_EACCESSDENIED;
 }

@@ -24,34 +24,37 @@ typedef enum {
     TN_CBOR_SIMPLE = 7
 } tn_cbor_kind;
 
-/* A writer into memory. What does not fit is counted but not written: `length` beyond `room` says how much it would
- * be. Without `bytes` it only counts; with a room, too, it writes what tn_out_begin() has begun. */
+/* Where it is written to: one place at a time, which keeps every call short. What does not fit is counted but not
+ * written: `length` beyond `room` says how much it would be. Without `bytes` it goes where tn_out_begin() has begun. */
 typedef struct {
     uint8_t *bytes;
     uint32_t room;
     uint32_t length;
 } tn_writer;
+extern tn_writer tn_written;
+void tn_write_to(uint8_t *bytes, uint32_t room);
 
 /* A head of this kind (tn_cbor_kind), and a byte as it is: what is open at its end begins with TN_CBOR_OPEN_MAP or
  * TN_CBOR_OPEN_ARRAY, and ends with TN_CBOR_CLOSE. Answers on the serial line may have that, documents never. */
 #define TN_CBOR_OPEN_ARRAY 0x9Fu
 #define TN_CBOR_OPEN_MAP 0xBFu
 #define TN_CBOR_CLOSE 0xFFu
-void tn_put_head(tn_writer *to, uint32_t kind, uint64_t value);
-void tn_put_byte(tn_writer *to, uint32_t byte);
+uint32_t tn_head_bytes(uint64_t value); /* how long a head is that says this */
+void tn_put_head(uint32_t kind, uint64_t value);
+void tn_put_byte(uint32_t byte);
 
-void tn_put_uint(tn_writer *to, uint64_t value);
-void tn_put_int(tn_writer *to, int64_t value);
-void tn_put_bool(tn_writer *to, bool value);
-void tn_put_null(tn_writer *to);
-void tn_put_tag(tn_writer *to, uint32_t tag);
-void tn_put_bytes(tn_writer *to, const void *bytes, uint32_t length);
-void tn_put_bytes_head(tn_writer *to, uint32_t length); /* the bytes follow by tn_put_raw */
-void tn_put_text(tn_writer *to, const char *text);      /* ends with 0 */
-void tn_put_text_of(tn_writer *to, const char *text, uint32_t length);
-void tn_put_array(tn_writer *to, uint32_t count);
-void tn_put_map(tn_writer *to, uint32_t count);
-void tn_put_raw(tn_writer *to, const void *bytes, uint32_t length);
-void tn_put_source(tn_writer *to, tn_source from); /* raw */
+void tn_put_uint(uint64_t value);
+void tn_put_int(int64_t value);
+void tn_put_bool(bool value);
+void tn_put_null(void);
+void tn_put_tag(uint32_t tag);
+void tn_put_bytes(const void *bytes, uint32_t length);
+void tn_put_bytes_head(uint32_t length); /* the bytes follow by tn_put_raw */
+void tn_put_text(const char *text);      /* ends with 0 */
+void tn_put_text_of(const char *text, uint32_t length);
+void tn_put_array(uint32_t count);
+void tn_put_map(uint32_t count);
+void tn_put_raw(const void *bytes, uint32_t length);
+void tn_put_source(tn_source from); /* raw */
 
 #endif

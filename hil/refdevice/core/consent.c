@@ -47,12 +47,12 @@ static const tn_notice_track *about(const uint8_t digest[TN_HASH])
 
 /* -- the question -- */
 
-static void put_digest(tn_writer *to, const uint8_t *digest)
+static void put_digest(const uint8_t *digest)
 {
     if (digest != NULL) {
-        tn_put_bytes(to, digest, TN_HASH);
+        tn_put_bytes(digest, TN_HASH);
     } else {
-        tn_put_null(to);
+        tn_put_null();
     }
 }
 
@@ -60,7 +60,6 @@ static void put_digest(tn_writer *to, const uint8_t *digest)
 static void agree(tn_patch_track *track)
 {
     uint8_t bytes[144], words[TN_HASH]; /* at most 1 + 3 * 34 + 37 */
-    tn_writer to = {bytes, sizeof(bytes), 0};
     const tn_notice_track *notice = about(track->digest);
     tn_source text = notice != NULL ? tn_notice_words(notice) : tn_in_memory(NULL, 0);
     bool seen = text.length != 0u && TN_IN(SEEN, notice->state);
@@ -69,16 +68,17 @@ static void agree(tn_patch_track *track)
     if (language[0] == '\0' && seen) {
         tn_copy(language, notice->language, sizeof(track->consent_language));
     }
-    tn_put_array(&to, 4);
-    put_digest(&to, track->digest);
-    put_digest(&to, notice != NULL ? notice->digest : NULL);
-    put_digest(&to, seen ? words : NULL);
+    tn_write_to(bytes, sizeof(bytes));
+    tn_put_array(4);
+    put_digest(track->digest);
+    put_digest(notice != NULL ? notice->digest : NULL);
+    put_digest(seen ? words : NULL);
     if (language[0] != '\0') {
-        tn_put_text(&to, language);
+        tn_put_text(language);
     } else {
-        tn_put_null(&to);
+        tn_put_null();
     }
-    tn_sha256_of(tn_in_memory(bytes, to.length), track->consent_question);
+    tn_sha256_of(tn_in_memory(bytes, tn_written.length), track->consent_question);
     track->consent = true;
     track->consent_how = 0;
     track->consent_time = tn_time();

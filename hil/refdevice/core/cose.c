@@ -114,7 +114,6 @@ tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature
     tn_source said_of[] = {message->header, signature->header, {NULL, 0}, payload};
     tn_source parts[11] = {{NULL, 0}, {NULL, 0}, {(const uint8_t *)sign, sizeof(sign) - 1u}};
     uint8_t heads[16];
-    tn_writer to = {heads, sizeof(heads), 0};
     uint32_t count = 3;
     if (!tn_equals(tn_whole(said(signature->header, ALG)), &ed25519, 1)) {
         return TN_ALGORITHM_MISMATCH;
@@ -125,6 +124,7 @@ tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature
     if (!message->many) {
         parts[2] = (tn_source){(const uint8_t *)sign1, sizeof(sign1) - 1u};
     }
+    tn_write_to(heads, sizeof(heads));
     for (uint32_t i = 0; i < 4u; i++) {
         if (i == 1u && !message->many) {
             continue;
@@ -132,9 +132,9 @@ tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature
         if (i < 2u && said_of[i].length == 1u) { /* an empty map stands for the empty string (RFC 9052, section 3) */
             said_of[i].length = 0;
         }
-        parts[count].bytes = heads + to.length;
-        tn_put_bytes_head(&to, said_of[i].length);
-        parts[count].length = (uint32_t)(heads + to.length - parts[count].bytes);
+        parts[count].bytes = heads + tn_written.length;
+        tn_put_bytes_head(said_of[i].length);
+        parts[count].length = (uint32_t)(heads + tn_written.length - parts[count].bytes);
         parts[count + 1u] = said_of[i];
         count += 2u;
     }

@@ -81,14 +81,12 @@ bool tn_absent(uint32_t kind, const char *name)
 /* The want's topics go straight to where it lies; its head is known once all are there. */
 static void ask_for(uint32_t kind, const char *language, const char *name)
 {
-    uint8_t text[TN_TOPIC_BYTES_MAX];
-    tn_writer to = {text, sizeof(text), 0};
     if (fetch.asked == 0u) {
         tn_out_begin(TN_LEAF_WANT);
     }
     fetch.asked++;
-    tn_put_topic(&to, kind, language, name, false);
-    tn_out_add(text, to.length);
+    tn_write_to(NULL, 0);
+    tn_put_topic(kind, language, name, false);
 }
 
 void tn_missing(uint32_t kind, const char *language, const char *name)
@@ -130,28 +128,24 @@ void tn_want_blocks(const uint8_t *digest, uint32_t from, uint32_t count)
 
 static void send_want(void)
 {
-    uint8_t bytes[64], nonce[TN_NONCE];
-    tn_writer to = {bytes, sizeof(bytes), 0};
+    uint8_t head[HEAD_BYTES] = {0xA2, 1, 0x50}; /* a map: 1, a nonce of 16 bytes */
     tn_save();
     if (fetch.asked == 0u) {
         tn_out_begin(TN_LEAF_WANT);
     }
     if (fetch.blocks != NULL) {
-        tn_put_uint(&to, 3);
-        tn_put_array(&to, 3);
-        tn_put_bytes(&to, fetch.blocks, TN_HASH);
-        tn_put_uint(&to, fetch.from);
-        tn_put_uint(&to, fetch.count);
-        tn_out_add(bytes, to.length);
-        to.length = 0;
+        head[0]++;
+        tn_write_to(NULL, 0);
+        tn_put_uint(3);
+        tn_put_array(3);
+        tn_put_bytes(fetch.blocks, TN_HASH);
+        tn_put_uint(fetch.from);
+        tn_put_uint(fetch.count);
     }
-    tn_nonce(TN_LEAF_WANT, nonce);
-    tn_put_map(&to, fetch.blocks != NULL ? 3u : 2u);
-    tn_put_uint(&to, 1);
-    tn_put_bytes(&to, nonce, sizeof(nonce));
-    tn_put_uint(&to, 2);
-    tn_put_array(&to, fetch.asked);
-    tn_out_publish(bytes, to.length);
+    tn_nonce(TN_LEAF_WANT, head + 3);
+    head[HEAD_BYTES - 2u] = 2;
+    head[HEAD_BYTES - 1u] = (uint8_t)(TN_CBOR_ARRAY << 5 | fetch.asked);
+    tn_out_publish(head, HEAD_BYTES);
 }
 
 void tn_fetch_step(void)

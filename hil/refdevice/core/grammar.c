@@ -114,10 +114,8 @@ static uint32_t read_item(reading *from, const form *one)
         return 0;
     }
     uint64_t value = tn_value(item);
-    tn_writer shortest = {NULL, 0, 0};
-    tn_put_head(&shortest, 0, value);
     uint32_t cbor = tn_kind(item), count = (uint32_t)value;
-    if (shortest.length != head) {
+    if (tn_head_bytes(value) != head) {
         return 0;
     }
     from->at += head;

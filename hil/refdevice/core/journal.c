@@ -110,31 +110,31 @@ static void chain(uint8_t *making, uint32_t length)
 static void record(uint32_t says, const char *name, const uint8_t *digest)
 {
     uint8_t making[MAKING_BYTES];
-    tn_writer to = {making + TN_HASH, ENTRY_BYTES, 0};
-    tn_put_map(&to, digest != NULL ? 8u : 7u);
-    tn_put_uint(&to, 1);
-    tn_put_uint(&to, tn_stored.journal_count);
-    tn_put_uint(&to, 2);
-    tn_put_uint(&to, tn_warning_time());
+    tn_write_to(making + TN_HASH, ENTRY_BYTES);
+    tn_put_map(digest != NULL ? 8u : 7u);
+    tn_put_uint(1);
+    tn_put_uint(tn_stored.journal_count);
+    tn_put_uint(2);
+    tn_put_uint(tn_warning_time());
     for (uint32_t key = 3; key < 8u; key++, says <<= 8) {
-        tn_put_uint(&to, key);
-        tn_put_uint(&to, says >> 24);
+        tn_put_uint(key);
+        tn_put_uint(says >> 24);
         if (key == 3u) {
-            tn_put_uint(&to, ++key);
-            tn_put_text(&to, name);
+            tn_put_uint(++key);
+            tn_put_text(name);
         }
     }
     if (digest != NULL) {
-        tn_put_uint(&to, 8);
-        tn_put_bytes(&to, digest, TN_HASH);
+        tn_put_uint(8);
+        tn_put_bytes(digest, TN_HASH);
     }
     tn_copy(making, tn_stored.journal_head, TN_HASH);
-    chain(making, to.length);
+    chain(making, tn_written.length);
     /* It is counted and chained even where there is no room to keep it. */
     if (tn_stored.journal_lost != 0u || waiting() >= TN_JOURNAL_MAX || !make_room()) {
         tn_stored.journal_lost++;
     } else {
-        append(making, to.length);
+        append(making, tn_written.length);
     }
     tn_stored.journal_count++;
     tn_now.news = true;

@@ -12,7 +12,7 @@
 #define LENGTH_BYTES 3u /* of the head of a byte string that fits an answer */
 
 /* A row of what is given with a table. */
-#define GIVEN(name, way, value) {TN_NAME_##name, way, TN_OF_ARGUMENT, value}
+#define GIVEN(name, way, value) TN_ROW(TN_NAME_##name, way, TN_OF_ARGUMENT, value)
 
 /* -- who and what -- */
 
@@ -22,87 +22,79 @@ typedef struct {
 
 static const tn_row rows_of_info[] = {
     TN_ROW_NUMBER_IS(TN_NAME_proto, PROTOCOL),
-    {TN_NAME_id, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, id)},
-    {TN_NAME_class, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, product)},
+    TN_ROW(TN_NAME_id, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, id)),
+    TN_ROW(TN_NAME_class, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, product)),
     GIVEN(hw, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, described, hardware)),
     GIVEN(fw, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, described, firmware)),
     TN_ROW_NUMBER_IS(TN_NAME_max, TN_MESSAGE_BYTES_MAX),
-    {TN_NAME_boot, TN_ALWAYS, TN_OF_NOW, TN_ROW_BYTES(tn_session, boot)},
+    TN_ROW(TN_NAME_boot, TN_ALWAYS, TN_OF_NOW, TN_ROW_BYTES(tn_session, boot)),
     TN_ROW_BYTE_IS(TN_NAME_algs, TN_CBOR_ARRAY << 5 | 1u),
     TN_ROW_BYTE_IS(0, TN_CBOR_NINT << 5 | (-1 - TN_ALG_ED25519)),
-    TN_ROW_BYTE_IS(TN_NAME_caps, TN_CBOR_OPEN_ARRAY),
-    TN_ROW_END,
+    TN_ROW_STOP_AT(TN_NAME_caps),
+    TN_ROW_STOP_AT(TN_NAME_filters),
 };
 
-int tn_on_info(tn_request *request, tn_writer *answer)
+int tn_on_info(tn_request *request)
 {
-#define NAMED(NAME, handler) TOCSIN_SMP_##NAME##_NAME "\0"
-    static const char caps[] = TN_HANDLES_NOTIFIER(NAMED);
+#define TEXT(NAME, handler) TOCSIN_SMP_##NAME##_TEXT
+    static const char caps[] = "\x9F" TN_HANDLES_NOTIFIER(TEXT) "\xFF";
     char version[TN_VERSION_ROOM];
     described board = {TN_HARDWARE, tn_now.measured ? tn_version(version, tn_now.installed, '+') : "none"};
     const tn_topic *open = tn_out_topic();
     (void)request;
-    (void)tn_put_rows(answer, rows_of_info, &board);
-    for (const char *name = caps; *name != '\0'; name += tn_length(name) + 1u) {
-        tn_put_text(answer, name);
-    }
-    tn_put_byte(answer, TN_CBOR_CLOSE);
-    tn_put_name(answer, TN_NAME_filters);
-    tn_put_byte(answer, TN_CBOR_OPEN_ARRAY);
+    const tn_row *row = tn_put_rows(rows_of_info, &board);
+    tn_put_raw(caps, sizeof(caps) - 1u);
+    (void)tn_put_rows(row, &board);
+    tn_put_byte(TN_CBOR_OPEN_ARRAY);
     for (uint32_t kind = 0; kind < TN_TOPIC_FILTERS; kind++) {
-        tn_put_topic(answer, kind, tn_maker.language, "+", true);
+        tn_put_topic(kind, tn_maker.language, "+", true);
     }
     if (tn_fetch_open()) {
-        tn_put_topic(answer, open->kind, open->language, open->name, true);
+        tn_put_topic(open->kind, open->language, open->name, true);
     }
-    tn_put_byte(answer, TN_CBOR_CLOSE);
+    tn_put_byte(TN_CBOR_CLOSE);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_clock(tn_request *request, tn_writer *answer)
+int tn_on_clock(tn_request *request)
 {
     (void)request;
     tn_begin();
-    tn_put_name(answer, TN_NAME_utc);
-    tn_put_uint(answer, tn_now.now);
+    tn_put_name(TN_NAME_utc);
+    tn_put_uint(tn_now.now);
     return TOCSIN_SMP_RC_OK;
 }
 
 /* -- what is stored -- */
 
+#define KID_BYTES 8u /* of a key's thumbprint */
+
 typedef enum { KIDS, PATCHES, NOTICES, LISTS } list;
 
 static const tn_row rows_of_patch[] = {
-    TN_ROW_BYTE_IS(0, TN_CBOR_OPEN_MAP),
+    TN_ROW_MAP_OF(0, TN_ROW_REST),
     GIVEN(digest, TN_ALWAYS, TN_ROW_AS(TN_ROW_BYTES_8, tn_patch_track, digest)),
     GIVEN(sequence, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, sequence)),
     GIVEN(state, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, state)),
     GIVEN(reason, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, reason)),
-    TN_ROW_BYTE_IS(0, TN_CBOR_CLOSE),
     TN_ROW_END,
 };
 
 static const tn_row rows_of_notice[] = {
-    TN_ROW_BYTE_IS(0, TN_CBOR_OPEN_MAP),
+    TN_ROW_MAP_OF(0, TN_ROW_REST),
     GIVEN(id, TN_ALWAYS, TN_ROW_AS(TN_ROW_TEXT, tn_notice_track, id)),
     GIVEN(revision, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, revision)),
     GIVEN(state, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, state)),
     GIVEN(reason, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, reason)),
     GIVEN(confirmed, TN_ALWAYS, TN_ROW_AS(TN_ROW_FLAG_64, tn_notice_track, confirmed)),
-    TN_ROW_BYTE_IS(0, TN_CBOR_CLOSE),
-    TN_ROW_END,
-};
-
-static const tn_row rows_of_kid[] = {
-    {0, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_BYTES_8, 0},
     TN_ROW_END,
 };
 
 /* Write one entry of a list, unless it is left out; false: there is nothing in its place. */
-static bool put_entry(tn_writer *to, uint32_t which, uint32_t number, bool left_out)
+static bool put_entry(uint32_t which, uint32_t number, bool left_out)
 {
     uint8_t kid[TN_HASH];
-    const tn_row *rows = rows_of_kid;
+    const tn_row *rows = NULL;
     const void *entry = kid;
     bool here = which == KIDS && number < tn_trust_root()->key_count;
     if (which == PATCHES && number < TN_PATCHES_MAX) {
@@ -116,27 +108,29 @@ static bool put_entry(tn_writer *to, uint32_t which, uint32_t number, bool left_
         here = tn_stored.notices[number].id[0] != '\0';
     }
     if (here && !left_out) {
-        if (which == KIDS) {
+        if (rows == NULL) {
             tn_root_thumbprint(tn_trust_root(), number, kid);
+            tn_put_bytes(kid, KID_BYTES);
+        } else {
+            (void)tn_put_rows(rows, entry);
         }
-        (void)tn_put_rows(to, rows, entry);
     }
     return here;
 }
 
 /* The lists, without so many of their first entries. */
-static void put_lists(tn_writer *to, uint32_t without)
+static void put_lists(uint32_t without)
 {
     static const uint8_t names[LISTS] = {TN_NAME_kids, TN_NAME_patches, TN_NAME_notices};
     for (uint32_t which = 0; which < LISTS; which++) {
-        tn_put_name(to, names[which]);
-        tn_put_byte(to, TN_CBOR_OPEN_ARRAY);
+        tn_put_name(names[which]);
+        tn_put_byte(TN_CBOR_OPEN_ARRAY);
         for (uint32_t i = 0; i < TN_KEYS_MAX; i++) {
-            if (put_entry(to, which, i, without > 0u) && without > 0u) {
+            if (put_entry(which, i, without > 0u) && without > 0u) {
                 without--;
             }
         }
-        tn_put_byte(to, TN_CBOR_CLOSE);
+        tn_put_byte(TN_CBOR_CLOSE);
     }
 }
 
@@ -147,19 +141,19 @@ typedef struct {
 } standing;
 
 static const tn_row rows_of_state[] = {
-    {TN_NAME_boot, TN_ALWAYS, TN_OF_NOW, TN_ROW_BYTES(tn_session, boot)},
-    {TN_NAME_epoch, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, boot_epoch)},
+    TN_ROW(TN_NAME_boot, TN_ALWAYS, TN_OF_NOW, TN_ROW_BYTES(tn_session, boot)),
+    TN_ROW(TN_NAME_epoch, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, boot_epoch)),
     GIVEN(cause, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, standing, cause)),
-    {TN_NAME_slot, TN_ALWAYS, TN_OF_NOW, TN_ROW_NUMBER(tn_session, slot)},
-    {TN_NAME_installed, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_VERSION, tn_session, installed)},
+    TN_ROW(TN_NAME_slot, TN_ALWAYS, TN_OF_NOW, TN_ROW_NUMBER(tn_session, slot)),
+    TN_ROW(TN_NAME_installed, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_VERSION, tn_session, installed)),
     GIVEN(pending, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, standing, pending)),
     GIVEN(root, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, root)),
-    {TN_NAME_journal, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, journal_count)},
-    {TN_NAME_head, TN_ALWAYS, TN_OF_STORED, TN_ROW_BYTES(tn_state, journal_head)},
+    TN_ROW(TN_NAME_journal, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, journal_count)),
+    TN_ROW(TN_NAME_head, TN_ALWAYS, TN_OF_STORED, TN_ROW_BYTES(tn_state, journal_head)),
     GIVEN(writes, TN_ALWAYS, TN_ROW_NUMBER(standing, writes)),
     TN_ROW_BYTE_IS(TN_NAME_floors, TN_CBOR_OPEN_MAP),
-    {TN_NAME_counter, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, security_counter)},
-    {TN_NAME_patch, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, patch_floor)},
+    TN_ROW(TN_NAME_counter, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, security_counter)),
+    TN_ROW(TN_NAME_patch, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, patch_floor)),
     GIVEN(root, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, root)),
     GIVEN(catalogue, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, catalogue)),
     GIVEN(timestamp, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, timestamp)),
@@ -174,7 +168,7 @@ static const uint64_t *floor_of(tn_floor_type type, const char *name)
     return floor != NULL ? &floor->version : NULL;
 }
 
-int tn_on_state(tn_request *request, tn_writer *answer)
+int tn_on_state(tn_request *request)
 {
     char words[TN_VERSION_ROOM];
     const tn_boot_record *record = tn_boot();
@@ -191,22 +185,22 @@ int tn_on_state(tn_request *request, tn_writer *answer)
     now.timestamp = floor_of(TN_FLOOR_TIMESTAMP, tn_maker.product);
     now.offer = floor_of(TN_FLOOR_OFFER, tn_maker.id);
     now.writes = tn_store_writes();
-    (void)tn_put_rows(answer, rows_of_state, &now);
-    uint32_t before = answer->length, without = 0;
+    (void)tn_put_rows(rows_of_state, &now);
+    uint32_t before = tn_written.length, without = 0;
     do {
-        answer->length = before;
-        put_lists(answer, without);
+        tn_written.length = before;
+        put_lists(without);
         without++;
-    } while (answer->length > answer->room && without <= TN_KEYS_MAX + TN_PATCHES_MAX + TN_NOTICES_MAX);
+    } while (tn_written.length > tn_written.room && without <= TN_KEYS_MAX + TN_PATCHES_MAX + TN_NOTICES_MAX);
     return TOCSIN_SMP_RC_OK;
 }
 
 /* -- messages in and out -- */
 
-int tn_on_submit(tn_request *request, tn_writer *answer)
+int tn_on_submit(tn_request *request)
 {
     static const tn_row said[] = {
-        {TN_NAME_text, TN_POINTED, TN_OF_NOW, TN_ROW_AS(TN_ROW_TEXT, tn_session, words)},
+        TN_ROW(TN_NAME_text, TN_POINTED, TN_OF_NOW, TN_ROW_AS(TN_ROW_TEXT, tn_session, words)),
         TN_ROW_END,
     };
     if (!request->again) {
@@ -216,15 +210,16 @@ int tn_on_submit(tn_request *request, tn_writer *answer)
         }
         request->verdict =
             (uint32_t)tn_agent_receive(tn_string(request->fields[TOCSIN_SMP_NOTIFIER_SUBMIT_AT_TOPIC]), data);
+        tn_answer();
     }
-    tn_put_named(answer, TN_NAME_verdict, request->verdict);
+    tn_put_named(TN_NAME_verdict, request->verdict);
     if (!request->again && request->verdict != TN_OK) {
-        (void)tn_put_rows(answer, said, request);
+        (void)tn_put_rows(said, request);
     }
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_report(tn_request *request, tn_writer *answer)
+int tn_on_report(tn_request *request)
 {
     uint32_t off = tn_number_of(request->fields[TOCSIN_SMP_NOTIFIER_REPORT_AT_OFF]);
     tn_out_acknowledge(tn_number_of(request->fields[TOCSIN_SMP_NOTIFIER_REPORT_AT_ACK]));
@@ -235,24 +230,24 @@ int tn_on_report(tn_request *request, tn_writer *answer)
     if (off > head->data.length) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    tn_put_named(answer, TN_NAME_number, head->number);
-    tn_put_named(answer, TN_NAME_kind, head->kind);
-    tn_put_named(answer, TN_NAME_len, head->data.length);
-    tn_put_named(answer, TN_NAME_off, off);
-    tn_put_name(answer, TN_NAME_topic);
-    tn_put_topic(answer, head->topic, tn_out_topic()->language, tn_out_topic()->name, true);
-    tn_put_name(answer, TN_NAME_data);
-    uint32_t left = head->data.length - off, used = answer->length + LENGTH_BYTES;
-    uint32_t room = answer->room > used ? answer->room - used : 0u;
-    tn_put_bytes(answer, head->data.bytes + off, left < room ? left : room);
+    tn_put_named(TN_NAME_number, head->number);
+    tn_put_named(TN_NAME_kind, head->kind);
+    tn_put_named(TN_NAME_len, head->data.length);
+    tn_put_named(TN_NAME_off, off);
+    tn_put_name(TN_NAME_topic);
+    tn_put_topic(head->topic, tn_out_topic()->language, tn_out_topic()->name, true);
+    tn_put_name(TN_NAME_data);
+    uint32_t left = head->data.length - off, used = tn_written.length + LENGTH_BYTES;
+    uint32_t room = tn_written.room > used ? tn_written.room - used : 0u;
+    tn_put_bytes(head->data.bytes + off, left < room ? left : room);
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_carrier(tn_request *request, tn_writer *answer)
+int tn_on_carrier(tn_request *request)
 {
-    (void)answer;
     if (!request->again) {
         tn_agent_connected(tn_is_true(request->fields[TOCSIN_SMP_NOTIFIER_CARRIER_AT_UP]));
+        tn_answer();
     }
     return TOCSIN_SMP_RC_OK;
 }
@@ -272,7 +267,7 @@ static const tn_row rows_of_its_track[] = {
     TN_ROW_END,
 };
 
-int tn_on_notice(tn_request *request, tn_writer *answer)
+int tn_on_notice(tn_request *request)
 {
     char words[LINE_BYTES];
     const tn_shown *shown = tn_screen_shown();
@@ -282,26 +277,26 @@ int tn_on_notice(tn_request *request, tn_writer *answer)
     if (off > count) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    tn_put_named(answer, TN_NAME_count, count);
-    tn_put_named(answer, TN_NAME_off, off);
+    tn_put_named(TN_NAME_count, count);
+    tn_put_named(TN_NAME_off, off);
     if (shown != NULL) {
-        (void)tn_put_rows(answer, rows_of_shown, shown);
-        (void)tn_put_rows(answer, rows_of_its_track, shown->track);
+        (void)tn_put_rows(rows_of_shown, shown);
+        (void)tn_put_rows(rows_of_its_track, shown->track);
     }
     if (asking != NULL) {
-        tn_put_name(answer, TN_NAME_asks);
-        tn_put_text(answer, asking->has_version ? tn_version(words, asking->version, '+') : "");
+        tn_put_name(TN_NAME_asks);
+        tn_put_text(asking->has_version ? tn_version(words, asking->version, '+') : "");
     }
-    tn_put_name(answer, TN_NAME_lines);
-    tn_put_byte(answer, TN_CBOR_OPEN_ARRAY);
+    tn_put_name(TN_NAME_lines);
+    tn_put_byte(TN_CBOR_OPEN_ARRAY);
     for (; off < count; off++) {
-        uint32_t before = answer->length;
-        tn_put_text_of(answer, words, tn_screen_line(off, words, sizeof(words)));
-        if (answer->length >= answer->room) {
-            answer->length = before; /* it did not fit */
+        uint32_t before = tn_written.length;
+        tn_put_text_of(words, tn_screen_line(off, words, sizeof(words)));
+        if (tn_written.length >= tn_written.room) {
+            tn_written.length = before; /* it did not fit */
             break;
         }
     }
-    tn_put_byte(answer, TN_CBOR_CLOSE);
+    tn_put_byte(TN_CBOR_CLOSE);
     return TOCSIN_SMP_RC_OK;
 }

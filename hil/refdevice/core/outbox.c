@@ -39,10 +39,10 @@ void tn_out_add(const void *bytes, uint32_t count)
     tn_flash_add(&box.to, bytes, count);
 }
 
-void tn_out_added(uint32_t from, tn_source parts[2])
+void tn_out_added(tn_source parts[2])
 {
     uint32_t length = box.to.at - leaf_at() - TN_OUT_HEAD_BYTES, late = box.to.at % TN_FLASH_UNIT;
-    parts[0] = tn_in_flash(leaf_at() + TN_OUT_HEAD_BYTES + from, length - late - from);
+    parts[0] = tn_in_flash(leaf_at() + TN_OUT_HEAD_BYTES, length - late);
     parts[1] = tn_in_memory(box.to.unit, late);
 }
 

@@ -15,44 +15,40 @@ static struct {
     tn_version_part number[4];
 } next;
 
-static bool is(tn_item text, const char *words)
-{
-    return tn_same(tn_string(text), tn_bytes_of(words));
-}
-
-int tn_on_press(tn_request *request, tn_writer *answer)
+int tn_on_press(tn_request *request)
 {
     static const char *const answers[] = {"yes", "later", "no"};
     tn_item button = request->fields[TOCSIN_SMP_NOTIFIER_PRESS_AT_BUTTON];
-    (void)answer;
     if (request->again) {
         return TOCSIN_SMP_RC_OK;
     }
-    if (is(button, "acknowledge")) {
+    if (tn_is(button, "acknowledge")) {
         if (tn_screen_shown() == NULL) {
             return TOCSIN_SMP_RC_EBADSTATE;
         }
         tn_agent_acknowledge();
+        tn_answer();
         return TOCSIN_SMP_RC_OK;
     }
     for (uint32_t i = 0; i < 3u; i++) {
-        if (is(button, answers[i])) {
-            return tn_agent_consent(answers[i]) == TN_OK ? TOCSIN_SMP_RC_OK : TOCSIN_SMP_RC_EBADSTATE;
+        if (tn_is(button, answers[i])) {
+            tn_reason reason = tn_agent_consent(answers[i]);
+            tn_answer();
+            return reason == TN_OK ? TOCSIN_SMP_RC_OK : TOCSIN_SMP_RC_EBADSTATE;
         }
     }
     return TOCSIN_SMP_RC_EINVAL;
 }
 
-int tn_on_fault(tn_request *request, tn_writer *answer)
+int tn_on_fault(tn_request *request)
 {
     static const char *const whens[] = {"before", "torn", "after"};
     uint64_t at = tn_value(request->fields[TOCSIN_SMP_NOTIFIER_FAULT_AT_AT]);
-    (void)answer;
     if (request->again) {
         return TOCSIN_SMP_RC_OK;
     }
     for (uint32_t i = 0; i < 3u; i++) {
-        if (at >= 1u && at <= UINT32_MAX && is(request->fields[TOCSIN_SMP_NOTIFIER_FAULT_AT_WHEN], whens[i])) {
+        if (at >= 1u && at <= UINT32_MAX && tn_is(request->fields[TOCSIN_SMP_NOTIFIER_FAULT_AT_WHEN], whens[i])) {
             tn_flash_cut((uint32_t)at, (tn_cut)i);
             return TOCSIN_SMP_RC_OK;
         }
@@ -60,10 +56,9 @@ int tn_on_fault(tn_request *request, tn_writer *answer)
     return TOCSIN_SMP_RC_EINVAL;
 }
 
-int tn_on_clock_set(tn_request *request, tn_writer *answer)
+int tn_on_clock_set(tn_request *request)
 {
     uint64_t utc = tn_value(request->fields[TOCSIN_SMP_NOTIFIER_CLOCK_SET_AT_UTC]);
-    (void)answer;
     if (request->again) {
         return TOCSIN_SMP_RC_OK;
     }
@@ -71,6 +66,7 @@ int tn_on_clock_set(tn_request *request, tn_writer *answer)
         return TOCSIN_SMP_RC_EINVAL;
     }
     tn_agent_clock(utc);
+    tn_answer();
     return TOCSIN_SMP_RC_OK;
 }
 
@@ -129,12 +125,11 @@ static bool change(uint32_t what, tn_source value)
     }
 }
 
-int tn_on_provision(tn_request *request, tn_writer *answer)
+int tn_on_provision(tn_request *request)
 {
     static const char *const things[THINGS] = {"erase", "root",    "key",      "version",
                                                "id",    "product", "language", "topics"};
     tn_source value = tn_string(request->fields[TOCSIN_SMP_NOTIFIER_PROVISION_AT_VALUE]);
-    (void)answer;
     if (request->again) {
         return TOCSIN_SMP_RC_OK;
     }
@@ -143,11 +138,13 @@ int tn_on_provision(tn_request *request, tn_writer *answer)
         next.changed = true;
     }
     for (uint32_t i = 0; i < THINGS; i++) {
-        if (is(request->fields[TOCSIN_SMP_NOTIFIER_PROVISION_AT_WHAT], things[i])) {
+        if (tn_is(request->fields[TOCSIN_SMP_NOTIFIER_PROVISION_AT_WHAT], things[i])) {
             if (i == ROOT && tn_staged(value).length == 0u) {
                 return TOCSIN_SMP_RC_ENOENT;
             }
-            return change(i, value) ? TOCSIN_SMP_RC_OK : TOCSIN_SMP_RC_EINVAL;
+            bool fits = change(i, value);
+            tn_answer();
+            return fits ? TOCSIN_SMP_RC_OK : TOCSIN_SMP_RC_EINVAL;
         }
     }
     return TOCSIN_SMP_RC_EINVAL;

@@ -17,24 +17,27 @@ const char *tn_name(uint32_t name)
     return found;
 }
 
-void tn_put_name(tn_writer *to, uint32_t name)
+void tn_put_name(uint32_t name)
 {
-    tn_put_text(to, tn_name(name));
+    tn_put_text(tn_name(name));
 }
 
-void tn_put_named(tn_writer *to, uint32_t name, uint32_t number)
+void tn_put_named(uint32_t name, uint32_t number)
 {
-    tn_put_name(to, name);
-    tn_put_uint(to, number);
+    tn_put_name(name);
+    tn_put_uint(number);
 }
 
-/* What a row's number is; of a text and of bytes the first byte. */
-static uint64_t number_of(const tn_row *row, const void *at)
+static uint32_t kind_of(const tn_row *row)
 {
-    switch (row->kind) {
+    return row->what >> 4;
+}
+
+/* The number that lies there; of a text and of bytes the first byte. */
+static uint64_t number_of(uint32_t kind, const void *at)
+{
+    switch (kind) {
     case TN_ROW_RAW:
-    case TN_ROW_CONSTANT:
-        return row->at;
     case TN_ROW_U16:
         return *(const uint16_t *)at;
     case TN_ROW_U32:
@@ -47,73 +50,102 @@ static uint64_t number_of(const tn_row *row, const void *at)
     }
 }
 
-static void put_value(tn_writer *to, uint32_t kind, const void *at, uint64_t number)
+/* Where a row's value lies; NULL: the row is left out. */
+static const void *value_of(const tn_row *row, const void *argument)
+{
+    const void *const bases[] = {argument, &tn_maker, &tn_now, &tn_stored};
+    uint32_t way = row->what & 3u;
+    if (way == TN_ITSELF) {
+        return &row->at;
+    }
+    const void *at = (const uint8_t *)bases[row->what >> 2 & 3u] + row->at;
+    if (way == TN_POINTED) {
+        return *(const void *const *)at;
+    }
+    return way == TN_UNLESS_EMPTY && number_of(kind_of(row), at) == 0u ? NULL : at;
+}
+
+/* How many rows stand between this one and the next that counts. */
+static uint32_t skipped(const tn_row *row, const void *at)
+{
+    return kind_of(row) == TN_ROW_IF && *(const uint8_t *)at == 0u ? row->key : 0u;
+}
+
+/* How many entries a map has: of so many rows, and of none of the maps within. */
+static uint32_t count_of(const tn_row *row, uint32_t rows, const void *argument)
+{
+    uint32_t count = 0;
+    while (rows != 0u && (kind_of(row) != TN_ROW_STOP || row->key != 0u)) {
+        const void *at = value_of(row, argument);
+        uint32_t step = 1u + skipped(row, at);
+        if (at != NULL && row->key != 0u && kind_of(row) != TN_ROW_IF) {
+            count++;
+            step += kind_of(row) == TN_ROW_MAP ? row->at : 0u;
+        }
+        row += step;
+        rows -= step;
+    }
+    return count;
+}
+
+static void put_value(uint32_t kind, const void *at)
 {
     char words[TN_VERSION_ROOM];
+    uint64_t number = number_of(kind, at);
     switch (kind) {
     case TN_ROW_FLAG:
     case TN_ROW_FLAG_64:
-        tn_put_bool(to, number != 0u);
+        tn_put_bool(number != 0u);
         break;
     case TN_ROW_RAW:
-        tn_put_byte(to, (uint32_t)number);
+        tn_put_byte((uint32_t)number);
         break;
     case TN_ROW_VERSION:
         at = tn_version(words, at, '+');
         /* fall through */
     case TN_ROW_TEXT:
-        tn_put_text(to, at);
+        tn_put_text(at);
         break;
     case TN_ROW_BYTES_8:
     case TN_ROW_BYTES_16:
     case TN_ROW_BYTES_32:
-        tn_put_bytes(to, at, 8u << (kind - TN_ROW_BYTES_8));
+        tn_put_bytes(at, 8u << (kind - TN_ROW_BYTES_8));
         break;
     case TN_ROW_PARTS:
-        tn_put_array(to, 4);
+        tn_put_array(4);
         for (uint32_t i = 0; i < 4u; i++) {
-            tn_put_uint(to, ((const tn_version_part *)at)[i]);
+            tn_put_uint(((const tn_version_part *)at)[i]);
         }
         break;
     default:
-        tn_put_uint(to, number);
+        tn_put_uint(number);
     }
 }
 
-uint32_t tn_put_rows(tn_writer *to, const tn_row *row, const void *argument)
+const tn_row *tn_put_rows(const tn_row *row, const void *argument)
 {
-    const void *const bases[] = {argument, &tn_maker, &tn_now, &tn_stored};
-    uint32_t count = 0;
-    for (; row->kind != TN_ROW_LAST; row++) {
-        bool placed = row->kind != TN_ROW_CONSTANT && row->kind != TN_ROW_RAW;
-        const void *at = (const uint8_t *)bases[row->of] + (placed ? row->at : 0u);
-        if (row->way == TN_POINTED) {
-            at = *(const void *const *)at;
-            if (at == NULL) {
-                continue;
-            }
-        }
-        uint64_t number = number_of(row, at);
-        if (row->kind == TN_ROW_IF) {
-            row += number == 0u ? 1 : 0;
+    for (;; row++) {
+        const void *at = value_of(row, argument);
+        uint32_t kind = kind_of(row);
+        if (kind == TN_ROW_IF) {
+            row += skipped(row, at);
             continue;
         }
-        if (number == 0u && row->way == TN_UNLESS_EMPTY) {
+        if (at == NULL) {
             continue;
         }
         if (row->key >= TN_NAME_NONE) {
-            tn_put_name(to, row->key);
+            tn_put_name(row->key);
         } else if (row->key > 0u) {
-            tn_put_uint(to, row->key);
+            tn_put_uint(row->key);
         }
-        put_value(to, row->kind, at, number);
-        count += row->key > 0u ? 1u : 0u;
+        if (kind == TN_ROW_STOP) {
+            return row + 1;
+        }
+        if (kind == TN_ROW_MAP) {
+            tn_put_map(count_of(row + 1, row->at, argument));
+        } else {
+            put_value(kind, at);
+        }
     }
-    return count;
-}
-
-uint32_t tn_count_rows(const tn_row *row, const void *argument)
-{
-    tn_writer counter = {NULL, 0, 0};
-    return tn_put_rows(&counter, row, argument);
 }

@@ -27,10 +27,10 @@ enum {
 const char *tn_name(uint32_t name);
 
 typedef enum {
-    TN_ROW_LAST,     /* the end of the table */
-    TN_ROW_IF,       /* the next row counts only where this byte is not 0 */
-    TN_ROW_RAW,      /* `at` itself is a byte of CBOR: what opens or closes an array or map, or a small number */
-    TN_ROW_CONSTANT, /* `at` itself is the number */
+    TN_ROW_STOP,     /* the table ends; with a key, only its value is the caller's, who then goes on */
+    TN_ROW_IF,       /* so many rows as `key` says count only where this byte is not 0 */
+    TN_ROW_MAP,      /* a map of the next rows: so many as `at` says */
+    TN_ROW_RAW,      /* a byte of CBOR as it is: what opens or closes an array or map, or a small number */
     TN_ROW_U8,
     TN_ROW_U16,
     TN_ROW_U32,
@@ -48,38 +48,41 @@ typedef enum {
 typedef enum {
     TN_ALWAYS,
     TN_UNLESS_EMPTY, /* left out where the number is 0, or the text is empty */
-    TN_POINTED       /* a pointer to the value lies there; NULL: left out */
+    TN_POINTED,      /* a pointer to the value lies there; NULL: left out */
+    TN_ITSELF        /* `at` is no place, but the number */
 } tn_row_way;
 
 typedef enum { TN_OF_ARGUMENT, TN_OF_MAKER, TN_OF_NOW, TN_OF_STORED } tn_row_base;
 
 typedef struct {
-    unsigned key : 8; /* a number from 1, or TN_NAME_...; 0: none, what is written belongs to the row before */
-    unsigned way : 2;
-    unsigned of : 2; /* where the value lies: in the argument, tn_maker, tn_now or tn_stored */
-    unsigned kind : 4;
-    unsigned at : 16;
+    uint8_t key; /* a number from 1, or TN_NAME_...; 0: none, what is written belongs to the row before */
+    uint8_t what; /* its kind, way and base: TN_ROW() */
+    uint16_t at;
 } tn_row;
 
-/* Where a row's value lies: a number or a byte string of the size that the field has, or any other kind. */
+/* A row: its key, when it counts, where its value lies (in the argument, tn_maker, tn_now or tn_stored), and what that
+ * is: a number or a byte string of the size that the field has, or any other kind. */
+#define TN_ROW(key, way, of, ...) TN_ROW_OF(key, way, of, __VA_ARGS__) /* kind and place */
+#define TN_ROW_OF(key, way, of, kind, at) {key, (uint8_t)((kind) << 4 | (of) << 2 | (way)), at}
 #define TN_ROW_LOG(size) ((size) == 8u ? 3u : (size) == 4u ? 2u : (size) == 2u ? 1u : 0u)
 #define TN_ROW_SIZE(type, field) sizeof(((type *)NULL)->field)
 #define TN_ROW_NUMBER(type, field) TN_ROW_U8 + TN_ROW_LOG(TN_ROW_SIZE(type, field)), offsetof(type, field)
 #define TN_ROW_BYTES(type, field) TN_ROW_BYTES_8 + TN_ROW_LOG(TN_ROW_SIZE(type, field) / 8u), offsetof(type, field)
 #define TN_ROW_AS(kind, type, field) kind, offsetof(type, field)
 /* Rows that need no place. */
-#define TN_ROW_NUMBER_IS(key, number) {key, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_CONSTANT, number}
-#define TN_ROW_BYTE_IS(key, byte) {key, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_RAW, byte}
-#define TN_ROW_END {0, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_LAST, 0}
+#define TN_ROW_IS(key, kind, number) TN_ROW_OF(key, TN_ITSELF, 0, kind, number)
+#define TN_ROW_NUMBER_IS(key, number) TN_ROW_IS(key, TN_ROW_U16, number)
+#define TN_ROW_BYTE_IS(key, byte) TN_ROW_IS(key, TN_ROW_RAW, byte)
+#define TN_ROW_REST 255u /* of all that follow */
+#define TN_ROW_MAP_OF(key, rows) TN_ROW_IS(key, TN_ROW_MAP, rows)
+#define TN_ROW_STOP_AT(key) TN_ROW_IS(key, TN_ROW_STOP, 0)
+#define TN_ROW_END TN_ROW_STOP_AT(0)
 
-/* Write the fields of a table, and return how many they are; a map's head, or what begins one of indefinite length, is
- * the caller's. */
-uint32_t tn_put_rows(tn_writer *to, const tn_row *row, const void *argument);
-/* How many they would be. */
-uint32_t tn_count_rows(const tn_row *row, const void *argument);
+/* Write the fields of a table up to a TN_ROW_STOP, and return the row behind it. */
+const tn_row *tn_put_rows(const tn_row *row, const void *argument);
 
 /* A name as a key; what follows is the caller's. */
-void tn_put_name(tn_writer *to, uint32_t name);
-void tn_put_named(tn_writer *to, uint32_t name, uint32_t number);
+void tn_put_name(uint32_t name);
+void tn_put_named(uint32_t name, uint32_t number);
 
 #endif

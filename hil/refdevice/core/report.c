@@ -2,11 +2,14 @@
 #include "record.h"
 #include "report.h"
 
-#define HEAD_BYTES 61u /* of the document in front of the body */
-#define SIGNED_BYTES 85u
-#define HEADER_AT 14u /* of the protected header in what is signed, and of the key id */
-#define HEADER_BYTES 53u
+/* What is signed, up to the body: a Sig_structure with the protected header {1: -19, 4: key id, 16: type}, and what
+ * else a report's signature is bound to. */
+#define HEADER_AT 12u /* of the protected header, a byte string, which the document begins with, too */
 #define KID_AT 20u
+#define HEADER_END 67u
+#define LENGTH_AT 81u /* of the head of the body */
+#define SIGNED_BYTES 84u
+#define HEAD_BYTES (HEADER_END - HEADER_AT + 6u) /* of the document in front of the body */
 
 /* The longest that parts of a report can be. */
 #define REST_BYTES 512u
@@ -21,187 +24,146 @@ typedef char report_fits[HEAD_BYTES <= TN_OUT_HEAD_BYTES &&
                              : -1];
 
 /* A row of what is given with a table. */
-#define GIVEN(key, way, value) {key, way, TN_OF_ARGUMENT, value}
+#define GIVEN(key, way, value) TN_ROW(key, way, TN_OF_ARGUMENT, value)
 
-/* -- notices -- */
+/* -- notices and patches -- */
 
 static const tn_row rows_of_notice[] = {
+    TN_ROW_MAP_OF(0, TN_ROW_REST),
     GIVEN(1, TN_ALWAYS, TN_ROW_AS(TN_ROW_TEXT, tn_notice_track, id)),
     GIVEN(2, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, revision)),
     GIVEN(3, TN_ALWAYS, TN_ROW_BYTES(tn_notice_track, digest)),
     GIVEN(4, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, state)),
     GIVEN(5, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, time)),
     GIVEN(6, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, reason)),
-    TN_ROW_END,
-};
-static const tn_row rows_of_shown[] = {
+    TN_ROW(7, TN_ALWAYS, TN_OF_NOW, TN_ROW_NUMBER(tn_session, special)), /* TN_SURFACE_SCREEN is 1, and NONE is 0 */
     GIVEN(8, TN_UNLESS_EMPTY, TN_ROW_AS(TN_ROW_TEXT, tn_notice_track, language)),
     GIVEN(9, TN_UNLESS_EMPTY, TN_ROW_NUMBER(tn_notice_track, confirmed)),
     TN_ROW_END,
 };
 
-static void put_notice(tn_writer *to, const tn_notice_track *track)
-{
-    bool seen = track->state == TN_NOTICE_SHOWN || track->state == TN_NOTICE_ACKNOWLEDGED;
-    tn_put_map(to, 7u + tn_count_rows(rows_of_shown, track));
-    (void)tn_put_rows(to, rows_of_notice, track);
-    tn_put_uint(to, 7);
-    tn_put_uint(to, seen ? TN_SURFACE_SCREEN : TN_SURFACE_NONE);
-    (void)tn_put_rows(to, rows_of_shown, track);
-}
-
-/* -- patches -- */
-
 static const tn_row rows_of_patch[] = {
+    TN_ROW_MAP_OF(0, TN_ROW_REST),
     GIVEN(1, TN_ALWAYS, TN_ROW_BYTES(tn_patch_track, digest)),
     GIVEN(2, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, sequence)),
     GIVEN(3, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, state)),
     GIVEN(4, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, time)),
     GIVEN(5, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, reason)),
-    TN_ROW_END,
-};
-static const tn_row rows_of_consent[] = {
+    GIVEN(7, TN_ALWAYS, TN_ROW_AS(TN_ROW_IF, tn_patch_track, consent)),
+    TN_ROW_MAP_OF(6, 6),
     GIVEN(1, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, consent_how)),
     GIVEN(2, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, consent_time)),
     GIVEN(3, TN_ALWAYS, TN_ROW_BYTES(tn_patch_track, consent_question)),
-    GIVEN(0, TN_ALWAYS, TN_ROW_AS(TN_ROW_IF, tn_patch_track, consent_has_notice)),
+    GIVEN(1, TN_ALWAYS, TN_ROW_AS(TN_ROW_IF, tn_patch_track, consent_has_notice)),
     GIVEN(4, TN_ALWAYS, TN_ROW_BYTES(tn_patch_track, consent_notice)),
     GIVEN(5, TN_UNLESS_EMPTY, TN_ROW_AS(TN_ROW_TEXT, tn_patch_track, consent_language)),
-    TN_ROW_END,
-};
-static const tn_row rows_of_deferred[] = {
+    TN_ROW(1, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_IF, tn_session, special)),
+    GIVEN(7, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, done)),
     GIVEN(8, TN_UNLESS_EMPTY, TN_ROW_NUMBER(tn_patch_track, deferrals)),
     TN_ROW_END,
 };
 
-static void put_patch(tn_writer *to, const tn_patch_track *track)
-{
-    bool loads = track->state == TN_PATCH_DOWNLOADING;
-    tn_put_map(to, 5u + (track->consent ? 1u : 0u) + (loads ? 1u : 0u) + tn_count_rows(rows_of_deferred, track));
-    (void)tn_put_rows(to, rows_of_patch, track);
-    if (track->consent) {
-        tn_put_uint(to, 6);
-        tn_put_map(to, tn_count_rows(rows_of_consent, track));
-        (void)tn_put_rows(to, rows_of_consent, track);
-    }
-    if (loads) {
-        tn_put_uint(to, 7);
-        tn_put_uint(to, track->done);
-    }
-    (void)tn_put_rows(to, rows_of_deferred, track);
-}
+/* The tracks of one kind, where in them things lie, and which states are special: what has ended, and what a row of
+ * theirs asks for. */
+typedef struct {
+    const void *first;
+    const tn_row *rows;
+    uint32_t ended, special;
+    uint16_t bytes;
+    uint8_t most, here, state, time;
+} tracks;
 
-/* -- both -- */
+static const tracks notices = {
+    tn_stored.notices, rows_of_notice, TN_SET_NOTICE_DONE, 1u << TN_NOTICE_SHOWN | 1u << TN_NOTICE_ACKNOWLEDGED,
+    sizeof(tn_notice_track), TN_NOTICES_MAX, offsetof(tn_notice_track, id), offsetof(tn_notice_track, state),
+    offsetof(tn_notice_track, time),
+};
+static const tracks patches = {
+    tn_stored.patches, rows_of_patch, TN_SET_PATCH_ENDED, 1u << TN_PATCH_DOWNLOADING,
+    sizeof(tn_patch_track), TN_PATCHES_MAX, offsetof(tn_patch_track, here), offsetof(tn_patch_track, state),
+    offsetof(tn_patch_track, time),
+};
 
 #define HERE (1ull << 62)
 #define GOES_ON (1ull << 63)
 
-/* Higher stands further in front: what goes on stands before what has ended, the newest first. 0: nothing is there. */
-static uint64_t rank_of(uint32_t key, uint32_t number)
+/* What goes on stands before what has ended, the newest first. */
+static void put_tracks(const tracks *all)
 {
-    const tn_notice_track *notice = &tn_stored.notices[number % TN_NOTICES_MAX];
-    const tn_patch_track *patch = &tn_stored.patches[number % TN_PATCHES_MAX];
-    bool notices = key == 17u;
-    bool ended = notices ? TN_IN(TN_SET_NOTICE_DONE, notice->state) : TN_IN(TN_SET_PATCH_ENDED, patch->state);
-    if (notices ? notice->id[0] == '\0' : number >= TN_PATCHES_MAX || !patch->here) {
-        return 0;
-    }
-    return (notices ? notice->time : patch->time) | HERE | (ended ? 0u : GOES_ON);
-}
-
-static void put_tracks(tn_writer *to, uint32_t key)
-{
-    uint64_t ranks[TN_NOTICES_MAX];
+    uint64_t ranks[TN_NOTICES_MAX]; /* higher stands further in front; 0: nothing is there */
+    const uint8_t *track = all->first;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
-        ranks[i] = rank_of(key, i);
-        count += ranks[i] != 0u ? 1u : 0u;
+    for (uint32_t i = 0; i < all->most; i++, track += all->bytes) {
+        ranks[i] = 0;
+        if (track[all->here] != 0u) {
+            ranks[i] = *(const uint64_t *)(const void *)(track + all->time) | HERE |
+                       (TN_IN(all->ended, track[all->state]) ? 0u : GOES_ON);
+            count++;
+        }
     }
-    tn_put_uint(to, key);
-    tn_put_array(to, count);
-    for (; count > 0u; count--) {
+    for (tn_put_array(count); count > 0u; count--) {
         uint32_t first = 0;
-        for (uint32_t i = 1; i < TN_NOTICES_MAX; i++) {
+        for (uint32_t i = 1; i < all->most; i++) {
             first = ranks[i] > ranks[first] ? i : first;
         }
         ranks[first] = 0;
-        if (key == 17u) {
-            put_notice(to, &tn_stored.notices[first]);
-        } else {
-            put_patch(to, &tn_stored.patches[first]);
-        }
+        track = (const uint8_t *)all->first + first * all->bytes;
+        tn_now.special = TN_IN(all->special, track[all->state]);
+        (void)tn_put_rows(all->rows, track);
     }
 }
 
 /* -- all of it -- */
 
 static const tn_row rows_of_report[] = {
+    TN_ROW_MAP_OF(0, TN_ROW_REST),
     GIVEN(1, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, tn_report, type)),
-    {2, TN_ALWAYS, TN_OF_STORED, TN_ROW_BYTES(tn_state, fleet)},
+    TN_ROW(2, TN_ALWAYS, TN_OF_STORED, TN_ROW_BYTES(tn_state, fleet)),
     TN_ROW_BYTE_IS(3, TN_CBOR_ARRAY << 5 | 1u),
-    {0, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, id)},
+    TN_ROW(0, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, id)),
     GIVEN(4, TN_ALWAYS, TN_ROW_NUMBER(tn_report, sequence)),
     GIVEN(5, TN_ALWAYS, TN_ROW_NUMBER(tn_report, issued)),
     GIVEN(9, TN_POINTED, TN_ROW_AS(TN_ROW_BYTES_32, tn_report, audit_head)),
-    {10, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, product)},
-    {11, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_PARTS, tn_session, installed)},
-    {12, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, boot_epoch)},
+    TN_ROW(10, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, product)),
+    TN_ROW(11, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_PARTS, tn_session, installed)),
+    TN_ROW(12, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, boot_epoch)),
     GIVEN(13, TN_POINTED, TN_ROW_AS(TN_ROW_U64, tn_report, root)),
     GIVEN(14, TN_POINTED, TN_ROW_AS(TN_ROW_BYTES_32, tn_report, catalogue)),
     GIVEN(15, TN_ALWAYS, TN_ROW_BYTES(tn_report, nonce)),
-    GIVEN(0, TN_ALWAYS, TN_ROW_AS(TN_ROW_IF, tn_report, has_asked)),
+    GIVEN(1, TN_ALWAYS, TN_ROW_AS(TN_ROW_IF, tn_report, has_asked)),
     GIVEN(16, TN_ALWAYS, TN_ROW_BYTES(tn_report, asked)),
-    TN_ROW_END,
-};
-static const tn_row rows_of_journal[] = {
-    {19, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, journal_count)},
-    {20, TN_ALWAYS, TN_OF_STORED, TN_ROW_BYTES(tn_state, journal_head)},
-    TN_ROW_END,
-};
-static const tn_row rows_of_device[] = {
-    {22, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, language)},
+    TN_ROW_STOP_AT(17), /* notices */
+    TN_ROW_STOP_AT(18), /* patches */
+    TN_ROW(19, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, journal_count)),
+    TN_ROW(20, TN_ALWAYS, TN_OF_STORED, TN_ROW_BYTES(tn_state, journal_head)),
+    TN_ROW_STOP_AT(21), /* the oldest entries that no receipt covers, without a gap */
+    TN_ROW(22, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, language)),
     TN_ROW_BYTE_IS(23, TN_CBOR_ARRAY << 5 | 1u),
     TN_ROW_BYTE_IS(0, TN_CBOR_NINT << 5 | (-1 - TN_ALG_ED25519)),
     TN_ROW_END,
 };
 
-static void put_body(tn_writer *to, const tn_report *report)
+static void put_body(const tn_report *report)
 {
-    tn_put_map(to, 7u + tn_count_rows(rows_of_report, report));
-    (void)tn_put_rows(to, rows_of_report, report);
-    put_tracks(to, 17);
-    put_tracks(to, 18);
-    (void)tn_put_rows(to, rows_of_journal, report);
-    tn_put_uint(to, 21); /* the oldest entries that no receipt covers, without a gap */
-    tn_put_array(to, report->entries);
+    const tn_row *row = tn_put_rows(rows_of_report, report);
+    put_tracks(&notices);
+    row = tn_put_rows(row, report);
+    put_tracks(&patches);
+    row = tn_put_rows(row, report);
+    tn_put_array(report->entries);
     for (uint32_t i = 0; i < report->entries; i++) {
-        tn_put_source(to, tn_journal_read(report->first + i));
+        tn_put_source(tn_journal_read(report->first + i));
     }
-    (void)tn_put_rows(to, rows_of_device, report);
+    (void)tn_put_rows(row, report);
 }
 
-/* What is signed, up to the body: a Sig_structure with the protected header {1: -19, 4: key id, 16: type}, and what
- * else a report's signature is bound to. */
-static void put_signed(tn_writer *to, uint32_t length)
+void tn_report_make(tn_report *report)
 {
     /* A device's COSE_Key: OKP, Ed25519, x. It is known by its SHA-256. */
     static const char cose_key[] = "\xA3\x01\x01\x20\x06\x21\x58\x20";
     static const char head[] = "\x84\x6ASignature1\x58\x35" "\xA3\x01\x32\x04\x58\x20";
     static const char rest[] = "\x10\x6Dtocsin/report" "\x4Dtocsin report";
-    tn_put_raw(to, cose_key, sizeof(cose_key) - 1u);
-    tn_ed25519_public(tn_maker.seed, to->bytes + to->length);
-    tn_sha256_of(tn_in_memory(to->bytes, to->length + TN_PUBLIC), to->bytes + KID_AT);
-    to->length = 0;
-    tn_put_raw(to, head, KID_AT);
-    to->length += TN_HASH;
-    tn_put_raw(to, rest, sizeof(rest) - 1u);
-    tn_put_bytes_head(to, length);
-}
-
-void tn_report_make(tn_report *report)
-{
-    uint8_t bytes[SIGNED_BYTES], signature[TN_SIGNATURE];
-    tn_writer out = {NULL, TN_FLASH_PAGE, 0}, to = {bytes, sizeof(bytes), 0};
+    uint8_t bytes[SIGNED_BYTES], signature[2u + TN_SIGNATURE] = {TN_CBOR_BYTES << 5 | 24u, TN_SIGNATURE};
     const tn_floor *catalogue = tn_trust_floor(TN_FLOOR_CATALOGUE, tn_maker.product);
     bool has_stamp = tn_stored.has_timestamp && tn_trust_floor(TN_FLOOR_TIMESTAMP, tn_maker.product) != NULL;
     tn_source parts[5];
@@ -210,16 +172,25 @@ void tn_report_make(tn_report *report)
     report->catalogue = catalogue != NULL && tn_stored.catalogue_length != 0u ? catalogue->digest : NULL;
     report->audit_head = has_stamp ? tn_stored.stamp_audit_head : NULL;
     tn_out_begin(TN_LEAF_REPORT);
-    put_body(&out, report);
-    put_signed(&to, out.length);
-    parts[2] = tn_in_memory(bytes, to.length);
-    tn_out_added(0, &parts[3]);
-    tn_ed25519_sign(tn_maker.seed, parts, 5, signature);
-    tn_put_bytes(&out, signature, sizeof(signature));
+    tn_write_to(NULL, 0);
+    put_body(report);
+    tn_copy(bytes, cose_key, sizeof(cose_key) - 1u);
+    tn_ed25519_public(tn_maker.seed, bytes + sizeof(cose_key) - 1u);
+    tn_sha256_of(tn_in_memory(bytes, sizeof(cose_key) - 1u + TN_PUBLIC), bytes + KID_AT);
+    tn_copy(bytes, head, KID_AT);
+    tn_copy(bytes + KID_AT + TN_HASH, rest, sizeof(rest) - 1u);
+    uint32_t length = tn_written.length;
+    tn_write_to(bytes + LENGTH_AT, SIGNED_BYTES - LENGTH_AT);
+    tn_put_bytes_head(length);
+    length = tn_written.length;
+    parts[2] = tn_in_memory(bytes, LENGTH_AT + length);
+    tn_out_added(&parts[3]);
+    tn_ed25519_sign(tn_maker.seed, parts, 5, signature + 2);
+    tn_out_add(signature, sizeof(signature));
     /* The document's head is made of the same: COSE_Sign1, protected header, no unprotected one, length of the body. */
-    tn_copy(bytes + HEADER_AT - 4u, "\xD2\x84\x58\x35", 4);
-    to.length = HEADER_AT + HEADER_BYTES;
-    tn_put_map(&to, 0);
-    tn_put_bytes_head(&to, out.length - TN_SIGNATURE - 2u);
-    tn_out_publish(bytes + HEADER_AT - 4u, to.length - HEADER_AT + 4u);
+    bytes[HEADER_AT - 2u] = 0xD2;
+    bytes[HEADER_AT - 1u] = 0x84;
+    bytes[HEADER_END] = 0xA0;
+    tn_copy(bytes + HEADER_END + 1u, bytes + LENGTH_AT, length);
+    tn_out_publish(bytes + HEADER_AT - 2u, HEADER_END - HEADER_AT + 3u + length);
 }

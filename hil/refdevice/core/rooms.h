@@ -26,6 +26,7 @@ typedef struct {
     tn_reason heard;          /* the first refusal of this step, for the verdict of `submit` */
     const char *words;        /* and a few words on it */
     uint8_t boot[8];          /* random, another one at every boot */
+    bool special;             /* of the track that is written into a report (report.c) */
 } tn_session;
 
 extern tn_session tn_now;
@@ -98,7 +99,7 @@ typedef struct {
 const char *tn_topic_word(uint32_t kind);
 /* Write a topic as a text, with the prefix or (`whole` false) below it. A language or name that it has not may be
  * anything. */
-void tn_put_topic(tn_writer *to, uint32_t kind, const char *language, const char *name, bool whole);
+void tn_put_topic(uint32_t kind, const char *language, const char *name, bool whole);
 bool tn_topic_read(tn_source topic, tn_topic *found); /* false: nothing that this device takes */
 bool tn_is_id(const char *words);                     /* may be one level of a topic */
 bool tn_is_same(const char *one, const char *other);
@@ -136,8 +137,8 @@ typedef struct {
 #define TN_OUT_HEAD_BYTES 64u
 void tn_out_begin(tn_leaf leaf);
 void tn_out_add(const void *bytes, uint32_t count);
-/* What was added from offset `from` on: what lies in flash already, and what still waits in memory for a whole unit. */
-void tn_out_added(uint32_t from, tn_source parts[2]);
+/* What was added: what lies in flash already, and what still waits in memory for a whole unit. */
+void tn_out_added(tn_source parts[2]);
 void tn_out_publish(const void *head, uint32_t count); /* it stands at the end; an older one of the same leaf goes */
 bool tn_out_subscribe(uint32_t kind, const char *language, const char *name); /* false: not yet */
 void tn_out_unsubscribe(void);

@@ -91,7 +91,7 @@ static bool fits(const field *fields)
 }
 
 /* Carry a request out; one with a key only once, and whether it was is known by its key. */
-static int call_once(uint32_t number, tn_writer *to)
+static int call_once(uint32_t number)
 {
     uint32_t key = (uint32_t)tn_value(request.key), place = 0;
     while (place < DONE_MAX && (done[place].key != key || done[place].command != number + 1u)) {
@@ -101,17 +101,18 @@ static int call_once(uint32_t number, tn_writer *to)
         request.again = true;
         request.verdict = done[place].verdict;
     }
-    int rc = commands[number].handler(&request, to);
+    tn_answer();
+    int rc = commands[number].handler(&request);
     if (rc == TOCSIN_SMP_RC_OK && request.key != NULL && !request.again) {
         place = done_count++ % DONE_MAX;
         done[place].key = key;
         done[place].command = (uint8_t)(number + 1u);
         done[place].verdict = (uint8_t)request.verdict;
     }
-    return rc == TOCSIN_SMP_RC_OK && to->length > to->room ? TOCSIN_SMP_RC_EMSGSIZE : rc;
+    return rc == TOCSIN_SMP_RC_OK && tn_written.length > tn_written.room ? TOCSIN_SMP_RC_EMSGSIZE : rc;
 }
 
-static int call(const uint8_t *head, uint32_t length, tn_writer *to)
+static int call(const uint8_t *head, uint32_t length)
 {
     const field *fields = fields_of_all;
     uint32_t wanted = (uint32_t)head[4] << 24 | (uint32_t)head[5] << 16 | (uint32_t)(head[0] & 7u) << 8 | head[7];
@@ -131,36 +132,40 @@ static int call(const uint8_t *head, uint32_t length, tn_writer *to)
         !read_body(tn_in_memory(head + TN_HEAD_BYTES, length - TN_HEAD_BYTES), fields) || !fits(fields)) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    return call_once(number, to);
+    return call_once(number);
+}
+
+void tn_answer(void)
+{
+    tn_write_to(TN_MESSAGE + TN_HEAD_BYTES, ROOM - 1u);
+    tn_put_byte(TN_CBOR_OPEN_MAP); /* a map without a stated length */
 }
 
 void tn_serve(uint32_t length)
 {
     uint8_t *head = TN_MESSAGE;
-    tn_writer to = {head + TN_HEAD_BYTES, ROOM - 1u, 1}; /* of a map without a stated length */
     uint32_t version = head[0] >> 3 & 3u, operation = head[0] & 7u;
     if (length < TN_HEAD_BYTES || (operation & ~WRITE) != 0u) {
         return; /* an answer is never answered */
     }
-    int rc = call(head, length, &to);
+    int rc = call(head, length);
     if (rc != TOCSIN_SMP_RC_OK) {
         uint32_t group = (uint32_t)head[4] << 8 | head[5];
-        to.length = 1;
+        tn_answer();
         if (version > 0u && group == TOCSIN_SMP_GROUP_NOTIFIER) {
-            tn_put_name(&to, TN_NAME_err);
-            tn_put_map(&to, 2);
-            tn_put_named(&to, TN_NAME_group, group);
+            tn_put_name(TN_NAME_err);
+            tn_put_map(2);
+            tn_put_named(TN_NAME_group, group);
         }
-        tn_put_named(&to, TN_NAME_rc, (uint32_t)rc);
+        tn_put_named(TN_NAME_rc, (uint32_t)rc);
     }
-    to.room = ROOM;
-    tn_put_byte(&to, TN_CBOR_CLOSE);
+    tn_written.room = ROOM;
+    tn_put_byte(TN_CBOR_CLOSE);
     head[0] = (uint8_t)((version < VERSION_MAX ? version : VERSION_MAX) << 3 | (operation + 1u));
     head[1] = 0;
-    head[2] = (uint8_t)(to.length >> 8);
-    head[3] = (uint8_t)to.length;
-    head[TN_HEAD_BYTES] = TN_CBOR_OPEN_MAP;
-    tn_frame_send(TN_HEAD_BYTES + to.length);
+    head[2] = (uint8_t)(tn_written.length >> 8);
+    head[3] = (uint8_t)tn_written.length;
+    tn_frame_send(TN_HEAD_BYTES + tn_written.length);
     if (request.restarts) {
 #ifdef TN_TEST_BUILD
         tn_provision_apply();

@@ -42,8 +42,10 @@ typedef struct {
 uint32_t tn_number_of(tn_item item);
 
 /* Write the fields of the answer, or return a TOCSIN_SMP_RC_; nothing was done then. */
-typedef int (*tn_handler)(tn_request *request, tn_writer *answer);
+typedef int (*tn_handler)(tn_request *request);
 
+/* Begin an answer, once more after a step of the agent, in which something else was written: the fields follow. */
+void tn_answer(void);
 /* Carry out the request that lies at TN_MESSAGE, and send its answer. What is none is passed over. */
 void tn_serve(uint32_t length);
 
@@ -65,7 +67,7 @@ void tn_serve(uint32_t length);
     X(OS_PARAMETERS, tn_on_parameters) X(OS_INFO, tn_on_os_info) X(OS_BOOTLOADER, tn_on_bootloader) \
     X(IMG_STATE, tn_on_images) X(IMG_STATE_SET, tn_on_image_write) X(IMG_UPLOAD, tn_on_image_write) \
     X(IMG_ERASE, tn_on_image_write) X(STAT_SHOW, tn_on_stat) X(STAT_LIST, tn_on_stats) TN_HANDLES_NOTIFIER(X)
-#define TN_DECLARE(NAME, handler) int handler(tn_request *request, tn_writer *answer);
+#define TN_DECLARE(NAME, handler) int handler(tn_request *request);
 TN_HANDLES(TN_DECLARE)
 
 /* -- staging.c: what `put` brings -- */

@@ -53,7 +53,7 @@ static int add(tn_source data)
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_put(tn_request *request, tn_writer *answer)
+int tn_on_put(tn_request *request)
 {
     tn_source sha = tn_string(request->fields[TOCSIN_SMP_NOTIFIER_PUT_AT_SHA]);
     tn_source data = tn_string(request->fields[TOCSIN_SMP_NOTIFIER_PUT_AT_DATA]);
@@ -70,6 +70,6 @@ int tn_on_put(tn_request *request, tn_writer *answer)
     if (ours && off == here() && off != staging.length && rc == TOCSIN_SMP_RC_OK) {
         rc = add(data);
     }
-    tn_put_named(answer, TN_NAME_off, ours ? here() : 0u);
+    tn_put_named(TN_NAME_off, ours ? here() : 0u);
     return rc;
 }

@@ -43,10 +43,10 @@ static uint32_t write(char text[TN_TOPIC_BYTES_MAX], uint32_t kind, const char *
     return length;
 }
 
-void tn_put_topic(tn_writer *to, uint32_t kind, const char *language, const char *name, bool whole)
+void tn_put_topic(uint32_t kind, const char *language, const char *name, bool whole)
 {
     char text[TN_TOPIC_BYTES_MAX];
-    tn_put_text_of(to, text, write(text, kind, language, name, whole));
+    tn_put_text_of(text, write(text, kind, language, name, whole));
 }
 
 static bool is_number(const char *text)

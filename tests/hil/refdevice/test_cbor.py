@@ -267,65 +267,64 @@ def test_a_string_has_fewer_than_65536_bytes(core_library: Core, first: int, ove
 # The writer.
 
 
-def written(core: Core, room: int, put: Callable[[Any], None]) -> tuple[bytes, int]:
-    """Return what a writer wrote into a room, and how much it counted; behind the room nothing may be touched."""
+def written(core: Core, room: int, put: Callable[[], None]) -> tuple[bytes, int]:
+    """Return what was written into a room, and how much was counted; behind the room nothing may be touched."""
     place = ctypes.create_string_buffer(b"\xee" * (room + 8), room + 8)
-    writer = Writer(ctypes.addressof(place), room, 0)
-    put(ctypes.byref(writer))
+    core.lib.tn_write_to(place, room)
+    put()
+    writer = Writer.in_dll(core.lib, "tn_written")
     assert place.raw[room:] == b"\xee" * 8
     return place.raw[: min(writer.length, room)], writer.length
 
 
-def put_value(core: Core, writer: Any, value: Any) -> None:
+def put_value(core: Core, value: Any) -> None:
     lib = core.lib
     if value is None:
-        lib.tn_put_null(writer)
+        lib.tn_put_null()
     elif isinstance(value, bool):
-        lib.tn_put_bool(writer, value)
+        lib.tn_put_bool(value)
     elif isinstance(value, int):
         if value >= 0:
-            lib.tn_put_uint(writer, ctypes.c_uint64(value))
+            lib.tn_put_uint(ctypes.c_uint64(value))
         if value < 0:
-            lib.tn_put_int(writer, ctypes.c_int64(value))
+            lib.tn_put_int(ctypes.c_int64(value))
     elif isinstance(value, bytes):
-        lib.tn_put_bytes(writer, value, len(value))
+        lib.tn_put_bytes(value, len(value))
     elif isinstance(value, str):
         text = value.encode()
-        lib.tn_put_text_of(writer, text, len(text))
+        lib.tn_put_text_of(text, len(text))
     elif isinstance(value, list | tuple):
-        lib.tn_put_array(writer, len(value))
+        lib.tn_put_array(len(value))
         for item in value:
-            put_value(core, writer, item)
+            put_value(core, item)
     elif isinstance(value, cbor2.CBORTag):
-        lib.tn_put_tag(writer, value.tag)
-        put_value(core, writer, value.value)
+        lib.tn_put_tag(value.tag)
+        put_value(core, value.value)
     else:
-        lib.tn_put_map(writer, len(value))
+        lib.tn_put_map(len(value))
         for key in sorted(value, key=lambda one: (len(encode(one)), encode(one))):
-            put_value(core, writer, key)
-            put_value(core, writer, value[key])
+            put_value(core, key)
+            put_value(core, value[key])
 
 
 @given(VALUES | TAGGED)
 def test_what_is_written_is_what_python_encodes(core_library: Core, value: object) -> None:
     data = encode(value)
-    assert written(core_library, 4_096, lambda to: put_value(core_library, to, value)) == (data, len(data))
+    assert written(core_library, 4_096, lambda: put_value(core_library, value)) == (data, len(data))
 
 
 @given(VALUES, st.integers(0, 100))
 def test_what_does_not_fit_is_counted_and_not_written(core_library: Core, value: object, room: int) -> None:
     data = encode(value)
     assume(len(data) > room)
-    _, length = written(core_library, room, lambda to: put_value(core_library, to, value))
+    _, length = written(core_library, room, lambda: put_value(core_library, value))
     assert length == len(data)
 
 
 @pytest.mark.parametrize("value", [*(sign * 2**power + more for power in range(63) for sign in (1, -1) for more in (-1, 0)), 2**63 - 1, -(2**63)])  # fmt: skip
 def test_numbers_take_the_shortest_head(core_library: Core, value: int) -> None:
     data = encode(value)
-    assert (
-        written(core_library, 9, lambda to: core_library.lib.tn_put_int(to, ctypes.c_int64(value)))[0] == data
-    )
+    assert written(core_library, 9, lambda: core_library.lib.tn_put_int(ctypes.c_int64(value)))[0] == data
     items = Items(core_library, data)
     assert items.value(items.first) == value
 
@@ -334,19 +333,19 @@ def test_texts_raw_bytes_and_what_lies_in_flash_are_written(core_library: Core) 
     lib = core_library.lib
     core_library.flash_load(77, b"from flash")
 
-    def put(to: Any) -> None:
-        lib.tn_put_text(to, b"drei")
-        lib.tn_put_bytes_head(to, 10)
-        lib.tn_put_source(to, core_library.in_flash(77, 10))
-        lib.tn_put_raw(to, b"\xf6", 1)
+    def put() -> None:
+        lib.tn_put_text(b"drei")
+        lib.tn_put_bytes_head(10)
+        lib.tn_put_source(core_library.in_flash(77, 10))
+        lib.tn_put_raw(b"\xf6", 1)
 
     assert written(core_library, 100, put)[0] == encode("drei") + encode(b"from flash") + b"\xf6"
     assert written(core_library, 15, put)[1] == 17
 
 
 def test_a_length_that_cannot_be_stays_too_long(core_library: Core) -> None:
-    def put(to: Any) -> None:
+    def put() -> None:
         for _ in range(3):
-            core_library.lib.tn_put_source(to, core_library.in_flash(0, 0x8000_0001))
+            core_library.lib.tn_put_source(core_library.in_flash(0, 0x8000_0001))
 
     assert written(core_library, 4, put)[1] == MOST
