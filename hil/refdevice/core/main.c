@@ -38,6 +38,16 @@ void tn_start(void)
     tn_console(alive ? "tocsin: ready" : "tocsin: waits for its maker");
 }
 
+/* The owner's answers, as the display's buttons give them. */
+static void take_answer(char pressed)
+{
+    if (pressed == 'a') {
+        tn_agent_acknowledge();
+    } else if (pressed == 'y' || pressed == 'l' || pressed == 'n') {
+        (void)tn_agent_consent(&pressed);
+    }
+}
+
 void tn_round(void)
 {
     uint8_t bytes[32];
@@ -48,8 +58,12 @@ void tn_round(void)
             tn_serve(length);
         }
     }
+    if (!alive) {
+        return;
+    }
+    take_answer(port_display_pressed());
     uint32_t now = (uint32_t)port_time_ms();
-    if (alive && now - ticked >= TICK_MS) {
+    if (now - ticked >= TICK_MS) {
         ticked = now;
         tn_agent_tick();
     }

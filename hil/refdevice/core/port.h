@@ -1,4 +1,4 @@
-/* What a board has to give: a line, a flash, a clock, a display, a reset. Everything else is the same everywhere. */
+/* What a board has to give: a line, a flash, a clock, a display with its buttons, a reset. Everything else is the same everywhere. */
 #ifndef TN_PORT_H
 #define TN_PORT_H
 
@@ -36,6 +36,10 @@ uint64_t port_time_utc(void);
 bool port_display_page(const uint8_t *dots);
 /* Draw one line of text in UTF-8; the first one of a notice has number 0. */
 bool port_display_line(uint32_t number, const char *text, uint32_t length);
+/* Which of its buttons the owner has pressed since this was asked last, the earliest first: 'a' takes note of what is
+ * shown; 'y' (yes), 'l' (later) and 'n' (no) answer what is asked. 0: none, and whatever else there is does nothing.
+ * Never waits. */
+char port_display_pressed(void);
 
 /* -- reset -- */
 

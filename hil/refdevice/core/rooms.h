@@ -72,7 +72,7 @@ bool tn_agent_boot(void);
 tn_reason tn_agent_receive(tn_source topic, tn_source data); /* the verdict; what was held or not needed is TN_OK */
 void tn_agent_connected(bool up);
 void tn_agent_acknowledge(void);
-tn_reason tn_agent_consent(const char *answer);       /* "yes", "later", "no"; BUSY: nothing is asked */
+tn_reason tn_agent_consent(const char *answer);       /* begins with 'y', 'l' or 'n'; BUSY: nothing is asked */
 void tn_agent_tick(void);                             /* let time pass */
 #ifdef TN_TEST_BUILD
 void tn_agent_clock(uint64_t utc);                    /* a test sets the time */

@@ -80,6 +80,11 @@ bool port_display_line(uint32_t number, const char *text, uint32_t length)
     return memchr(text, 0, length) == NULL;
 }
 
+char port_display_pressed(void)
+{
+    return 0;
+}
+
 /* Neither returns on a board; here whoever drives the core looks, and starts it again. */
 void port_reset(void)
 {

@@ -66,6 +66,9 @@ static void do_one(uint8_t letter)
     case 'd':
         draw();
         break;
+    case 'b':
+        say("button", (uint64_t)port_display_pressed());
+        break;
     case 'u':
         say("utc", port_time_utc());
         break;

@@ -92,5 +92,5 @@ def test_a_sketch_is_a_whole_port(system: str, tmp_path: Path) -> None:
     said = subprocess.run(["nm", "--defined-only", made], check=True, capture_output=True, text=True).stdout
     header = (build.SOURCE / "core/port.h").read_text(encoding="utf-8").partition("#ifdef TN_TEST_BUILD")[0]
     wanted = set(re.findall(r"\b(port_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)))
-    assert len(wanted) == 11
+    assert len(wanted) == 12
     assert wanted <= {line.split()[-1] for line in said.splitlines()}

@@ -113,13 +113,18 @@ class Qemu(Program):
     def __init__(self, folder: Path, program: Path) -> None:
         self.flash, self.display, self.program = folder / "psram", folder / "display", program
         self.start = START
+        self.looking: int | None = None
+        """Where whoever looks at the display connects to; None: it is a file."""
 
     def command(self, where: int) -> list[str]:
+        display = (
+            f"tcp:127.0.0.1:{self.looking},server=on,wait=off" if self.looking else f"file:{self.display}"
+        )
         memory = f"memory-backend-file,id=psram,size=16M,share=on,mem-path={self.flash}"
         return [
             "qemu-system-arm", "-machine", "mps2-an385", "-kernel", str(self.program),
             "-display", "none", "-monitor", "none",
-            "-serial", f"tcp:127.0.0.1:{where},server=on,wait=on,nodelay=on", "-serial", f"file:{self.display}",
+            "-serial", f"tcp:127.0.0.1:{where},server=on,wait=on,nodelay=on", "-serial", display,
             "-object", memory, "-machine", "memory-backend=psram",
             "-device", f"loader,addr=0x21FFFFF8,data={self.start},data-len=8",
             "-semihosting-config", "enable=on,target=native",
@@ -225,6 +230,29 @@ def test_pages_and_lines_are_drawn(program: Program) -> None:
         (row, column): one for row, text in enumerate(page) for column, one in enumerate(text) if one != " "
     }
     assert lit == {(0, 0): "\u2580", (0, 15): "\u2584", (31, 127): "\u2584"}
+
+
+def test_whoever_looks_at_the_display_of_the_board_presses_its_buttons(
+    qemu_program: Path, tmp_path: Path
+) -> None:
+    board = Qemu(tmp_path, qemu_program)
+    board.looking = free_port()
+    with board.on() as (wire, _), connected(board.looking) as owner:
+        assert wire.line() == "boot 0"
+        assert wire.ask("b") == 0
+        owner.sendall(b"al\x7f")
+        found: list[int] = []
+        end = time.monotonic() + DEADLINE_S
+        while len(found) < 3 and time.monotonic() < end:
+            found += [button for button in [wire.ask("b")] if button]
+        assert found == [ord("a"), ord("l"), 0x7F]
+        assert wire.ask("b") == 0
+
+
+def test_this_machine_has_no_buttons(host_program: Path, tmp_path: Path) -> None:
+    with Host(tmp_path, host_program).on() as (wire, _):
+        assert wire.line() == "boot 0"
+        assert wire.ask("b") == 0
 
 
 def test_the_host_minds_how_flash_is_treated(host_program: Path, tmp_path: Path) -> None:

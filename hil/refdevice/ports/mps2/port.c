@@ -1,4 +1,5 @@
-/* The port to a Cortex-M3 in QEMU (mps2-an385): SMP and console on UART 0, the display is drawn to UART 1.
+/* The port to a Cortex-M3 in QEMU (mps2-an385): SMP and console on UART 0, the display is drawn to UART 1, and whoever
+ * looks at it there presses its buttons by typing a, y, l or n.
  *
  * Flash is emulated in the board's PSRAM. It outlives a reset, and a kill of QEMU where a file stands for the PSRAM:
  *
@@ -155,6 +156,11 @@ bool port_display_line(uint32_t number, const char *text, uint32_t length)
     return true;
 }
 
+char port_display_pressed(void)
+{
+    return (UART_1->state & UART_CAME) != 0u ? (char)UART_1->data : 0;
+}
+
 /* -- reset -- */
 
 void port_reset(void)
@@ -207,7 +213,7 @@ void board_open(void)
     UART_0->divider = 16;
     UART_0->control = UART_SENDS | UART_RECEIVES | UART_INTERRUPTS;
     UART_1->divider = 16;
-    UART_1->control = UART_SENDS;
+    UART_1->control = UART_SENDS | UART_RECEIVES;
     TIMER_0->reload = 0xFFFFFFFFu;
     TIMER_0->value = 0xFFFFFFFFu;
     TIMER_0->control = TIMER_RUNS;

@@ -31,6 +31,7 @@ struct world {
     uint32_t pages;
     uint64_t ms, utc;
     bool dead, reset, was_reset, blind;
+    char pressed; /* a button, until the core has looked */
     bool stops; /* in test_until_off() */
     jmp_buf off;
     char wrong[160];
@@ -207,6 +208,12 @@ void test_blind(bool blind)
     world->blind = blind;
 }
 
+/* Press a button of the display. */
+void test_press(char button)
+{
+    world->pressed = button;
+}
+
 /* -- what the core calls -- */
 
 uint32_t port_uart_read(uint8_t *bytes, uint32_t most)
@@ -306,6 +313,13 @@ bool port_display_line(uint32_t number, const char *text, uint32_t length)
     keep(&world->lines, text, length);
     keep(&world->lines, "\n", 1);
     return true;
+}
+
+char port_display_pressed(void)
+{
+    char pressed = world->pressed;
+    world->pressed = 0;
+    return pressed;
 }
 
 void port_reset(void)
