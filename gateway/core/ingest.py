@@ -174,9 +174,11 @@ def judge(
     }
     # Firmware on trial may be gone after the next boot, and with it what it can verify.
     on_trial = any(status.state in PATCH_ON_TRIAL for status in report.patches)
-    after = replace(
-        base,
+    after = Standing(  # replace() would go through all fields, for each report
         order=report.order,
+        life=base.life,
+        count=base.count,
+        head=base.head,
         next_nonce=nonce,
         algorithms=base.algorithms if on_trial else report.algorithms,
         notices={**base.notices, **notices},

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from advisories.report import Report
 from gateway.core.ingest import Device, examine
+from gateway.service.pickled import pickled
 from keys.errors import RefusedError
 
 __all__ = ["Checker", "Opened", "opened"]
@@ -207,7 +208,7 @@ def _may_be(answer: object) -> bool:
 
 
 def _packed(what: object) -> bytes:
-    data = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
+    data = pickled(what)
     return len(data).to_bytes(_SIZE_BYTES, "big") + data
 
 

@@ -22,7 +22,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.service import tls as secure
 from gateway.service.address import PORTS, parse_url
-from gateway.service.buffered import BufferedSocket, Client, properties_of
+from gateway.service.buffered import BufferedSocket, Client, expiry_of, properties_of
 from keys.errors import UnavailableError
 
 __all__ = ["SESSION_SECONDS", "Link", "Received", "parse_url"]
@@ -74,7 +74,11 @@ class Link:
         self.closed = asyncio.Event()
         """Set when the connection is gone, for whatever reason."""
         self._client = client = Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True
+            self._did_receive,
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=mqtt.MQTTv5,
+            manual_ack=True,
         )
         if parts.username:
             client.username_pw_set(parts.username, parts.password)
@@ -86,7 +90,9 @@ class Link:
         client.on_connect, client.on_disconnect = self._did_connect, self._did_disconnect
         client.on_publish, client.on_subscribe = self._did_publish, self._did_subscribe
         client.on_unsubscribe = self._did_subscribe
-        client.on_message = self._did_receive
+        client.on_message = lambda *found: self._did_receive(
+            found[2].topic, bytes(found[2].payload), found[2].mid, found[2].qos
+        )
         client.on_socket_open = self._socket_open
         client.on_socket_close = lambda *found: self._forget(found[2])
         client.on_socket_register_write = self._write_on
@@ -217,8 +223,7 @@ class Link:
             if properties is None:  # made once: it takes longer than the rest of a message
                 if len(self._expiries) > _EXPIRIES_MAX:
                     self._expiries.clear()
-                properties = self._expiries[expiry] = properties_of(PacketTypes.PUBLISH)
-                properties.MessageExpiryInterval = expiry
+                properties = self._expiries[expiry] = expiry_of(expiry)
         sent = self._client.publish(topic, payload, 1, retain, properties)
         if sent.rc != mqtt.MQTT_ERR_SUCCESS:
             raise self._lost()
@@ -326,17 +331,17 @@ class Link:
         else:
             future.set_result(None)
 
-    def _did_receive(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        entry = [message.mid, message.qos, False]
+    def _did_receive(self, topic: str, payload: bytes, mid: int, qos: int = 1) -> None:
+        entry = [mid, qos, False]
 
         def ack() -> None:
             entry[2] = True
             while self._unacked and self._unacked[0][2] and not self.closed.is_set():
                 mid, qos, _ = self._unacked.popleft()
-                client.ack(mid, qos)
+                self._client.ack(mid, qos)
 
         self._unacked.append(entry)
-        self._on_message(Received(message.topic, bytes(message.payload), ack))
+        self._on_message(Received(topic, payload, ack))
 
     def _socket_open(self, _client: Any, _data: Any, raw: Any) -> None:
         self._raw = raw

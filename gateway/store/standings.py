@@ -28,6 +28,25 @@ from keys.reasons import Reason
 
 KEYS_MAX: Final = 20_000  # public keys of devices that are remembered in their decoded form
 _written: Final = lru_cache(4_096)(format_version)  # a fleet runs few versions
+_IDS: Final[sa.BindParameter[Any]] = sa.bindparam("ids", expanding=True)
+_REGISTER: Final = sa.select(  # built once, like all below: a batch names some hundred devices, over and over
+    schema.devices.c.id,
+    schema.devices.c.product,
+    schema.devices.c.key,
+    schema.devices.c.valid_from,
+    schema.devices.c.valid_to,
+    schema.devices.c.revoked,
+).where(schema.devices.c.id.in_(_IDS))
+_HELD: Final = (
+    _REGISTER.add_columns(schema.inventory.c.region, schema.inventory.c.account, schema.inventory.c.version)
+    .select_from(schema.devices.outerjoin(schema.inventory, schema.inventory.c.id == schema.devices.c.id))
+    .order_by(schema.devices.c.id)
+    .with_for_update(of=schema.devices)
+)
+_NOTICES, _PATCHES, _STATES = (
+    sa.select(table).where(table.c.device.in_(_IDS))
+    for table in (schema.notice_states, schema.patch_states, schema.device_states)
+)
 _STORED: Final = sa.select(schema.reports.c.bytes).where(  # built once: it is asked for each report
     schema.reports.c.device == sa.bindparam("device"),
     schema.reports.c.epoch == sa.bindparam("epoch"),
@@ -59,16 +78,7 @@ class Evidence:
         self._published: dict[bytes, Notice] = {}
 
     def _read_devices(self) -> dict[str, Device]:
-        t, i = schema.devices, schema.inventory
-        query = (
-            sa.select(t.c.id, t.c.product, t.c.key, t.c.valid_from, t.c.valid_to, t.c.revoked)
-            .add_columns(i.c.region, i.c.account, i.c.version)
-            .select_from(t.outerjoin(i, i.c.id == t.c.id))
-            .where(t.c.id.in_(self._ids))
-            .order_by(t.c.id)
-            .with_for_update(of=t)
-        )
-        rows = self._connection.execute(query).all()
+        rows = self._connection.execute(_HELD, {"ids": self._ids}).all()
         self._places = {
             row.id: Place(row.product, row.region or "", row.account or "", row.version or "") for row in rows
         }
@@ -76,15 +86,13 @@ class Evidence:
 
     def _read_standings(self) -> dict[str, Standing]:
         notices: dict[str, dict[str, NoticeRow]] = {}
-        t = schema.notice_states
-        for row in self._connection.execute(sa.select(t).where(t.c.device.in_(self._ids))):
+        ours = {"ids": self._ids}
+        for row in self._connection.execute(_NOTICES, ours):
             notices.setdefault(row.device, {})[row.advisory] = notice_row(row)
         patches: dict[str, dict[bytes, PatchRow]] = {}
-        p = schema.patch_states
-        for row in self._connection.execute(sa.select(p).where(p.c.device.in_(self._ids))):
+        for row in self._connection.execute(_PATCHES, ours):
             patches.setdefault(row.device, {})[row.digest] = patch_row(row)
-        d = schema.device_states
-        rows = self._connection.execute(sa.select(d).where(d.c.device.in_(self._ids))).all()
+        rows = self._connection.execute(_STATES, ours).all()
         self._said = {row.device: Said(row.language, row.installed) for row in rows}
         return {
             row.device: Standing(
@@ -297,9 +305,7 @@ class Evidence:
 
 def registered(session: Session, devices: Iterable[str]) -> dict[str, Device]:
     """Return rows of the register as they are now; another transaction may change them at any time."""
-    t = schema.devices
-    query = sa.select(t.c.id, t.c.product, t.c.key, t.c.valid_from, t.c.valid_to, t.c.revoked)
-    rows = session.connection.execute(query.where(t.c.id.in_(sorted(devices))))
+    rows = session.connection.execute(_REGISTER, {"ids": sorted(devices)})
     return {row.id: _device(row) for row in rows}
 
 

@@ -9,14 +9,17 @@ import resource
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import IO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from advisories.report import Report
 from gateway.core.ingest import Device
-from gateway.service import checking
+from gateway.service import checking, pickled
 from gateway.service.checking import Checker, opened
 from keys.algorithms import Algorithm
 from tests import helpers
@@ -84,6 +87,19 @@ def test_another_process_finds_what_this_one_does(checker: Checker, fleet: Fleet
     assert there == opened(what, fleet.id, fleet.now)
     assert names(there) == ["device-0001", "device-0002", None, None, None]
     assert isinstance(there[0], Report)
+
+
+@given(st.data())
+def test_whatever_a_report_holds_comes_over_as_it_is(data: st.DataObject) -> None:
+    for kind in pickled._KINDS:
+        values = [
+            data.draw(st.none() | st.integers() | st.binary() | st.tuples(st.text())) for _ in fields(kind)
+        ]
+        made = pickled._together(kind, *values)
+        found = pickle.loads(pickled.pickled([made, made]))
+        assert found[0] is found[1]
+        assert type(found[0]) is kind
+        assert [getattr(found[0], field.name) for field in fields(kind)] == values
 
 
 def test_few_reports_need_no_process(checker: Checker, fleet: Fleet) -> None:
