@@ -125,14 +125,18 @@ def calls(graph: Path) -> Calls:
 
 
 def taken(folder: Path) -> frozenset[str]:
-    """Return every function whose address some object below a folder takes; names are those of the linker."""
+    """Return every function whose address some object below a folder takes; names are those of the linker.
+
+    What a function takes of itself is the places that a ``switch`` in it jumps to.
+    """
     found = set()
     for path in folder.rglob("*.o"):
-        counts = False
+        counts, own = False, ""
         for line in _told(f"{CROSS}readelf", "-rW", path).splitlines():
             if line.startswith("Relocation section"):
                 counts = not re.search(r"\.debug|\.ARM|\.gnu\.lto", line)
-            elif counts and (row := _RELOCATION.match(line)):
+                own = line.split("'")[1].removeprefix(".rel")
+            elif counts and (row := _RELOCATION.match(line)) and row[1] != own:
                 found.add(row[1].removeprefix(".text."))
     return frozenset(found)
 

@@ -325,8 +325,8 @@ def test_an_unfinished_demo_with_the_device_in_c_is_not_gone_on_with_without_it(
 def test_pages_are_read_from_what_the_display_drew() -> None:
     dark, bright = bytes(1024), b"\xff" * 1024
     corner = b"\x80" + bytes(1023)
-    blank, full = "\n".join([" " * 128] * 32), "\n".join(["\u2588" * 128] * 32)
-    dotted = "\n".join(["\u2580" + " " * 127, *[" " * 128] * 31])
+    blank, full = "\n".join([" " * 128] * 64), "\n".join(["#" * 128] * 64)
+    dotted = "\n".join(["#" + " " * 127, *[" " * 128] * 63])
     assert drawn_last("") == []
     assert drawn_last(f"page\n{full}\npage\n{dotted}\n0 a line\n1 another\n") == [bright, corner]
     # What was drawn before is gone; what is not all there is no page.

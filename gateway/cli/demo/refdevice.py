@@ -44,7 +44,7 @@ KEPT: Final = Path(SCREENS) / BOARD / "console.txt"
 _MACHINE: Final = "mps2-an385"
 _CLOCK: Final = "loader,addr=0x21FFFFF8,data-len=8"  # hil/refdevice/ports/mps2/port.c
 _NOTHING: Final = "none"  # what a device says that it runs, before there is an image
-_HALVES: Final = {" ": (0, 0), "\u2580": (1, 0), "\u2584": (0, 1), "\u2588": (1, 1)}
+_DOTS: Final = {" ": "0", "#": "1"}
 _BRAILLE: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of U+2800, by row and column
 
 
@@ -165,7 +165,7 @@ def drawn_last(text: str) -> list[bytes]:
     """Return the pages that the display's file tells last, as they travel: 1,024 bytes each.
 
     Args:
-        text: of the file: ``page`` and a line for two rows of dots each, or a line of words with its number.
+        text: of the file: ``page`` and a line for each row of dots, or a line of words with its number.
     """
     found: list[bytes] = []
     words = False
@@ -176,7 +176,7 @@ def drawn_last(text: str) -> list[bytes]:
             continue
         if words:
             found, words = [], False
-        page = _page([next(lines, "") for _ in range(HEIGHT_PX // 2)])
+        page = _page([next(lines, "") for _ in range(HEIGHT_PX)])
         if page is not None:
             found.append(page)
     return found
@@ -184,10 +184,10 @@ def drawn_last(text: str) -> list[bytes]:
 
 def _page(rows: list[str]) -> bytes | None:
     """Return a page's bytes; None where not all of it is there."""
-    if any(len(row) != WIDTH_PX or not set(row) <= _HALVES.keys() for row in rows):
+    if any(len(row) != WIDTH_PX or not set(row) <= _DOTS.keys() for row in rows):
         return None
-    dots = [_HALVES[letter][half] for row in rows for half in (0, 1) for letter in row]
-    return int("".join(map(str, dots)), 2).to_bytes(NOTICE_PAGE_BYTES, "big")
+    dots = "".join(_DOTS[letter] for row in rows for letter in row)
+    return int(dots, 2).to_bytes(NOTICE_PAGE_BYTES, "big")
 
 
 def _captioned(page: bytes, number: int, count: int) -> list[str]:

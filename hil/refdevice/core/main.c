@@ -62,7 +62,7 @@ void tn_round(void)
         return;
     }
     take_answer(port_display_pressed());
-    uint32_t now = (uint32_t)port_time_ms();
+    uint32_t now = port_time_ms();
     if (now - ticked >= TICK_MS) {
         ticked = now;
         tn_agent_tick();

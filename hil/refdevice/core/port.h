@@ -1,4 +1,5 @@
-/* What a board has to give: a line, a flash, a clock, a display with its buttons, a reset. Everything else is the same everywhere. */
+/* What a board has to give: a line, a flash, a clock, a display with its buttons, a reset. Everything else is the same
+ * everywhere. */
 #ifndef TN_PORT_H
 #define TN_PORT_H
 
@@ -25,8 +26,8 @@ void port_flash_erase(uint32_t at);
 
 /* -- time -- */
 
-/* Milliseconds since the board was switched on. */
-uint64_t port_time_ms(void);
+/* Milliseconds since the board was switched on; they begin anew after 2^32. */
+uint32_t port_time_ms(void);
 /* UTC seconds, or 0 where the board has no clock; core/session.c adds what a test set. */
 uint64_t port_time_utc(void);
 

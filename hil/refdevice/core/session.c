@@ -15,7 +15,7 @@ static struct {
 void tn_begin(void)
 {
     tn_now.now = port_time_utc();
-    tn_now.ms = (uint32_t)port_time_ms();
+    tn_now.ms = port_time_ms();
 #ifdef TN_TEST_BUILD
     tn_now.now += (uint64_t)tn_now.clock_ahead;
     tn_now.ms += tn_now.ms_ahead;

@@ -59,9 +59,9 @@ void port_flash_erase_half(uint32_t at)
     memset(fuzz_flash + at, 0xFF, TN_FLASH_PAGE / 2u);
 }
 
-uint64_t port_time_ms(void)
+uint32_t port_time_ms(void)
 {
-    return fuzz_ms;
+    return (uint32_t)fuzz_ms;
 }
 
 uint64_t port_time_utc(void)

@@ -223,13 +223,13 @@ def test_pages_and_lines_are_drawn(program: Program) -> None:
         assert wire.ask("u") > 0
     rows = program.display.read_text(encoding="utf-8").splitlines()
     assert rows[0] == "page"
-    assert rows[33] == "12 some words"
-    page = rows[1:33]
+    assert rows[65] == "12 some words"
+    page = rows[1:65]
     assert {len(row) for row in page} == {128}
     lit = {
         (row, column): one for row, text in enumerate(page) for column, one in enumerate(text) if one != " "
     }
-    assert lit == {(0, 0): "\u2580", (0, 15): "\u2584", (31, 127): "\u2584"}
+    assert lit == {(0, 0): "#", (1, 15): "#", (63, 127): "#"}
 
 
 def test_whoever_looks_at_the_display_of_the_board_presses_its_buttons(

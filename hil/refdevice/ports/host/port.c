@@ -97,12 +97,12 @@ void port_flash_erase(uint32_t at)
 
 /* -- time -- */
 
-uint64_t port_time_ms(void)
+uint32_t port_time_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t ms = (int64_t)(now.tv_sec - began.tv_sec) * 1000 + (now.tv_nsec - began.tv_nsec) / 1000000;
-    return ms > 0 ? (uint64_t)ms : 0u;
+    return ms > 0 ? (uint32_t)ms : 0u;
 }
 
 uint64_t port_time_utc(void)
@@ -112,21 +112,16 @@ uint64_t port_time_utc(void)
 
 /* -- display -- */
 
-static bool dot(const uint8_t *dots, uint32_t row, uint32_t column)
-{
-    return (((uint32_t)dots[(row * COLUMNS + column) / 8u] >> (7u - column % 8u)) & 1u) != 0u;
-}
-
 bool port_display_page(const uint8_t *dots)
 {
-    static const char *const halves[] = {" ", "\xE2\x96\x80", "\xE2\x96\x84", "\xE2\x96\x88"};
-    fprintf(display_file, "page\n");
-    for (uint32_t row = 0; row < TN_PAGE_BYTES * 8u / COLUMNS; row += 2u) {
-        for (uint32_t column = 0; column < COLUMNS; column++) {
-            fputs(halves[(dot(dots, row, column) ? 1u : 0u) + (dot(dots, row + 1u, column) ? 2u : 0u)], display_file);
+    fprintf(display_file, "page");
+    for (uint32_t dot = 0; dot < TN_PAGE_BYTES * 8u; dot++) {
+        if (dot % COLUMNS == 0u) {
+            fputc('\n', display_file);
         }
-        fputc('\n', display_file);
+        fputc((dots[dot / 8u] << dot % 8u & 0x80) != 0 ? '#' : ' ', display_file);
     }
+    fputc('\n', display_file);
     return fflush(display_file) == 0;
 }
 

@@ -48,6 +48,7 @@ _Noreturn void board_main(void);
 void board_send(board_uart *uart, const uint8_t *bytes, uint32_t count);
 /* Set UART and timers going. */
 void board_open(void);
+_Noreturn void board_restart(void);
 /* End QEMU with a status, where semihosting is on; else stand still. */
 _Noreturn void board_exit(uint32_t status);
 _Noreturn void board_stand_still(void);

@@ -26,15 +26,15 @@ typedef volatile struct {
     uint32_t magic;   /* PSRAM was made flash */
     uint32_t restart; /* port_reset() was called */
     uint64_t start;   /* PSRAM_START when `utc` was written */
-    uint64_t utc;     /* the latest that was read */
+    uint64_t utc;     /* the latest that was read; 0: nobody said what time it is */
 } board_words;
 
 #define WORDS ((board_words *)PSRAM_WORDS)
 
 static bool reset_before;
-static uint64_t ticks; /* that the timer had counted when it was read last */
-static uint32_t value; /* of the timer then */
-static uint64_t utc_at_start;
+static uint32_t ms;     /* since power-on */
+static uint32_t value;  /* of the timer at that time: it counts down */
+static uint32_t utc_ms; /* how late it was when WORDS->utc was written */
 
 /* -- uart -- */
 
@@ -102,57 +102,55 @@ void port_flash_erase(uint32_t at)
 
 /* -- time -- */
 
-uint64_t port_time_ms(void)
+uint32_t port_time_ms(void)
 {
-    uint32_t now = TIMER_0->value; /* it counts down and begins anew: less than a round of 171 seconds has passed */
-    ticks += value - now;
-    value = now;
-    return ticks / TICKS_PER_MS;
+    uint32_t more = (value - TIMER_0->value) / TICKS_PER_MS; /* less than a round of 171 seconds has passed */
+    value -= more * TICKS_PER_MS;
+    ms += more;
+    return ms;
 }
 
 uint64_t port_time_utc(void)
 {
-    if (utc_at_start == 0u) {
-        return 0;
+    uint32_t more = (port_time_ms() - utc_ms) / 1000u;
+    uint64_t utc = WORDS->utc;
+    utc_ms += more * 1000u;
+    if (utc != 0u) {
+        utc += more;
+        WORDS->utc = utc;
     }
-    uint64_t now = utc_at_start + port_time_ms() / 1000u;
-    WORDS->utc = now;
-    return now;
+    return utc;
 }
 
 /* -- display -- */
 
-static void draw(const char *text, uint32_t count)
+static void draw(char letter)
 {
-    board_send(UART_1, (const uint8_t *)text, count);
-}
-
-static bool dot(const uint8_t *dots, uint32_t row, uint32_t column)
-{
-    return ((dots[(row * COLUMNS + column) / 8u] >> (7u - column % 8u)) & 1u) != 0u;
+    board_send(UART_1, (const uint8_t *)&letter, 1);
 }
 
 bool port_display_page(const uint8_t *dots)
 {
-    static const char halves[4][3] = {" ", "\xE2\x96\x80", "\xE2\x96\x84", "\xE2\x96\x88"};
-    draw("page\n", 5);
-    for (uint32_t row = 0; row < TN_PAGE_BYTES * 8u / COLUMNS; row += 2u) {
-        for (uint32_t column = 0; column < COLUMNS; column++) {
-            uint32_t half = (dot(dots, row, column) ? 1u : 0u) + (dot(dots, row + 1u, column) ? 2u : 0u);
-            draw(halves[half], half == 0u ? 1u : 3u);
+    board_send(UART_1, (const uint8_t *)"page", 4);
+    for (uint32_t dot = 0; dot < TN_PAGE_BYTES * 8u; dot++) {
+        if (dot % COLUMNS == 0u) {
+            draw('\n');
         }
-        draw("\n", 1);
+        draw((dots[dot / 8u] << dot % 8u & 0x80) != 0 ? '#' : ' ');
     }
+    draw('\n');
     return true;
 }
 
 bool port_display_line(uint32_t number, const char *text, uint32_t length)
 {
-    char digits[2] = {(char)('0' + number / 10u % 10u), (char)('0' + number % 10u)};
-    draw(number < 10u ? digits + 1 : digits, number < 10u ? 1u : 2u);
-    draw(" ", 1);
-    draw(text, length);
-    draw("\n", 1);
+    if (number >= 10u) {
+        draw((char)('0' + number / 10u % 10u));
+    }
+    draw((char)('0' + number % 10u));
+    draw(' ');
+    board_send(UART_1, (const uint8_t *)text, length);
+    draw('\n');
     return true;
 }
 
@@ -163,13 +161,18 @@ char port_display_pressed(void)
 
 /* -- reset -- */
 
+void board_restart(void)
+{
+    AIRCR = AIRCR_RESET;
+    for (;;) {
+    }
+}
+
 void port_reset(void)
 {
     (void)port_time_utc();
     WORDS->restart = RESTART;
-    AIRCR = AIRCR_RESET;
-    for (;;) {
-    }
+    board_restart();
 }
 
 bool port_was_reset(void)
@@ -228,19 +231,14 @@ static void psram_open(void)
     uint64_t start = *(volatile uint64_t *)PSRAM_START;
     if (WORDS->magic != MAGIC) {
         erase(0, TN_FLASH_BYTES);
-        WORDS->start = 0;
-        WORDS->utc = 0;
-        WORDS->restart = 0;
         WORDS->magic = MAGIC;
     }
     reset_before = WORDS->restart == RESTART;
     WORDS->restart = 0;
-    utc_at_start = start;
-    if (start != 0u && WORDS->start == start && WORDS->utc > start) {
-        utc_at_start = WORDS->utc;
+    if (WORDS->start != start) {
+        WORDS->start = start;
+        WORDS->utc = start;
     }
-    WORDS->utc = utc_at_start;
-    WORDS->start = start;
 }
 
 void board_main(void)

@@ -3,8 +3,7 @@
 
 #include "board.h"
 
-extern uint32_t board_data[], board_data_end[], board_data_first[], board_bss[], board_bss_end[];
-extern uint32_t board_stack[], board_stack_top[];
+extern uint32_t board_bss[], board_bss_end[], board_stack[], board_stack_top[];
 
 /* The linker's optimiser does not see that it will call them itself. */
 #define USED __attribute__((used))
@@ -13,7 +12,6 @@ void *memcpy(void *to, const void *from, size_t count);
 void *memmove(void *to, const void *from, size_t count);
 void *memset(void *to, int value, size_t count);
 int memcmp(const void *one, const void *other, size_t count);
-void __aeabi_uldivmod(void);
 _Noreturn void board_start(void);
 _Noreturn void board_fault(void);
 
@@ -63,41 +61,11 @@ USED int memcmp(const void *one, const void *other, size_t count)
     return 0;
 }
 
-/* 64-bit division, which libgcc does ten times as fast in fifteen times as many bytes: r0:r1 over r2:r3; the
- * quotient in r0:r1, what is left in r2:r3. Bits leave the dividend at the top, and those of the quotient come in
- * below. */
-__attribute__((naked, used)) void __aeabi_uldivmod(void)
-{
-    __asm__("push {r4, r5, r6, r7, lr}\n"
-            "movs r4, #0\n"
-            "movs r5, #0\n"
-            "movs r6, #64\n"
-            "1: adds r0, r0, r0\n"
-            "adcs r1, r1, r1\n"
-            "adcs r4, r4, r4\n"
-            "adcs r5, r5, r5\n"
-            "bcs 2f\n"
-            "cmp r4, r2\n"
-            "sbcs r7, r5, r3\n"
-            "bcc 3f\n"
-            "2: subs r4, r4, r2\n"
-            "sbc r5, r5, r3\n"
-            "adds r0, r0, #1\n"
-            "3: subs r6, r6, #1\n"
-            "bne 1b\n"
-            "mov r2, r4\n"
-            "mov r3, r5\n"
-            "pop {r4, r5, r6, r7, pc}\n");
-}
-
 void board_start(void)
 {
     register uint32_t *top __asm__("sp");
     for (uint32_t *word = board_stack; word < top; word++) {
         *word = PAINT;
-    }
-    for (uint32_t *word = board_data, *from = board_data_first; word < board_data_end;) {
-        *word++ = *from++;
     }
     for (uint32_t *word = board_bss; word < board_bss_end;) {
         *word++ = 0;
@@ -118,13 +86,11 @@ void board_fault(void)
     board_send(UART_0, said, sizeof(said) - 1u);
     board_exit(EXIT_FAULT);
 #else
-    AIRCR = AIRCR_RESET;
-    for (;;) {
-    }
+    board_restart();
 #endif
 }
 
-__attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
+/* Stack, reset, NMI, hard fault: no other fault is enabled, so each becomes a hard one, and no interrupt is taken. */
+__attribute__((section(".vectors"), used)) static const void *const vectors[] = {
     board_stack_top, (const void *)board_start, (const void *)board_fault, (const void *)board_fault,
-    (const void *)board_fault, (const void *)board_fault, (const void *)board_fault,
 };

@@ -283,9 +283,9 @@ void port_flash_erase_half(uint32_t at)
     erase(at, TN_FLASH_PAGE / 2u);
 }
 
-uint64_t port_time_ms(void)
+uint32_t port_time_ms(void)
 {
-    return world->ms;
+    return (uint32_t)world->ms;
 }
 
 uint64_t port_time_utc(void)
