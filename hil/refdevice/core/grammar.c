@@ -10,6 +10,7 @@
 #define YEAR 31536000u
 #define KIND 0x1Fu
 #define HEAD_BYTES_MAX 9u
+#define WRONG UINT32_MAX
 
 bool tn_beyond;
 
@@ -20,11 +21,6 @@ typedef struct {
     uint16_t left;     /* items to come */
     uint8_t kind;
 } level;
-
-typedef struct {
-    tn_item at, end;
-    bool bad;
-} reading;
 
 /* A shape taken apart. */
 typedef struct {
@@ -59,15 +55,10 @@ static tn_shape behind(tn_shape shape)
     return one.behind;
 }
 
+/* COSE_Mac0, COSE_Sign1, COSE_Mac, COSE_Sign, SUIT_Envelope, bare SUIT manifest (keys.cbor.TAGS_ALLOWED). */
 static bool is_tag_allowed(uint32_t tag)
 {
-    /* COSE_Mac0, COSE_Sign1, COSE_Mac, COSE_Sign, SUIT_Envelope, bare SUIT manifest (keys.cbor.TAGS_ALLOWED). */
-    static const uint16_t allowed[] = {17, 18, 97, 98, 107, 1070};
-    uint32_t i = 0;
-    while (i < sizeof(allowed) / sizeof(*allowed) && allowed[i] != tag) {
-        i++;
-    }
-    return i < sizeof(allowed) / sizeof(*allowed);
+    return tag - 17u < 2u || tag - 97u < 2u || tag == 107u || tag == 1070u;
 }
 
 /* Of each kind the kind of its CBOR, and how large the head's argument is at least; EXACTLY: as large as at most. */
@@ -89,70 +80,64 @@ static const uint8_t heads[] = {
     [TN_STEPS] = HEAD(TN_CBOR_ARRAY, 0),
 };
 
-/* Whether a head may stand where the shape is. */
-static bool is_head_of(const form *one, uint32_t cbor, uint64_t value)
+/* Whether a head may stand where the shape is. Of numbers above 32 bits `high` is not 0. */
+static bool is_head_of(const form *one, uint32_t cbor, uint32_t high, uint32_t low)
 {
     uint32_t kind = one->kind, most = one->most, least = heads[kind] & LEAST;
     if (kind == TN_ANY) {
-        return true;
+        return high == 0u || cbor < TN_CBOR_BYTES;
     }
     if (kind == TN_UINT53) {
-        return cbor == TN_CBOR_UINT && value <= TN_WIRE_VERSION_MAX;
+        return cbor == TN_CBOR_UINT && high <= TN_WIRE_VERSION_MAX >> 32;
     }
     most = kind == TN_UINT32 ? UINT32_MAX : kind == TN_PAUSE ? YEAR : kind == TN_BOOL ? FALSE + 1u : most;
     least = least == EXACTLY ? most : (one->flags & TN_SOME) != 0u ? 1u : least;
-    return cbor == heads[kind] >> 5 && value >= least && value <= most;
+    return cbor == heads[kind] >> 5 && high == 0u && low >= least && low <= most;
 }
 
-/* Read one item, of a container its head only; return how many items are in it. */
-static uint32_t read_item(reading *from, const form *one)
+/* Read one item, of a container its head only; return how many items are in it, or WRONG. */
+static uint32_t read_item(tn_item *at, tn_item end, form *one)
 {
-    tn_item item = from->at;
-    uint32_t left = (uint32_t)(from->end - item), head = left > 0u ? (uint32_t)(tn_first(item) - item) : UINT32_MAX;
-    from->bad = true;
+    tn_item item = *at;
+    uint32_t left = (uint32_t)(end - item), head = left > 0u ? (uint32_t)(tn_first(item) - item) : WRONG;
     if (head > left || head > HEAD_BYTES_MAX) { /* cut off, reserved, or a length that is not definite */
-        return 0;
+        return WRONG;
     }
     uint64_t value = tn_value(item);
     uint32_t cbor = tn_kind(item), count = (uint32_t)value;
-    if (tn_head_bytes(value) != head) {
+    if (*item == TN_CBOR_NULL && (one->flags & TN_OR_NULL) != 0u) {
+        one->kind = TN_ANY;
+    }
+    if (tn_head_bytes(value) != head || !is_head_of(one, cbor, (uint32_t)(value >> 32), count)) {
+        /* Severed: a digest in place of a byte string, or the other way round. */
+        tn_beyond = one->kind == TN_INSIDE ? cbor == TN_CBOR_ARRAY : one->kind == TN_STEPS && cbor == TN_CBOR_BYTES;
+        return WRONG;
+    }
+    item += head;
+    *at = item;
+    if (cbor < TN_CBOR_BYTES) {
         return 0;
     }
-    from->at += head;
-    if (*item != TN_CBOR_NULL || (one->flags & TN_OR_NULL) == 0u) {
-        if (!is_head_of(one, cbor, value) || (cbor >= TN_CBOR_BYTES && value > UINT16_MAX)) {
-            /* Severed: a digest in place of a byte string, or the other way round. */
-            tn_beyond = (one->kind == TN_INSIDE && cbor == TN_CBOR_ARRAY) ||
-                        (one->kind == TN_STEPS && cbor == TN_CBOR_BYTES);
-            return 0;
+    if (cbor == TN_CBOR_TAG) {
+        return is_tag_allowed(count) ? 1u : WRONG;
+    }
+    if (cbor == TN_CBOR_SIMPLE) {
+        return count - FALSE <= NULLS - FALSE ? 0u : WRONG;
+    }
+    if (count > left - head) { /* every item within takes a byte, too */
+        return WRONG;
+    }
+    if (cbor <= TN_CBOR_TEXT) {
+        if (cbor == TN_CBOR_TEXT && !tn_is_text(tn_in_memory(item, count), one->kind)) {
+            return WRONG;
         }
+        *at = one->kind == TN_INSIDE ? item : item + count;
+        return one->kind == TN_INSIDE ? 1u : 0u;
     }
-    from->bad = false;
-    switch (cbor) {
-    case TN_CBOR_BYTES:
-    case TN_CBOR_TEXT:
-        from->bad = count > left - head ||
-                    (cbor == TN_CBOR_TEXT && !tn_is_text(tn_in_memory(from->at, count), one->kind));
-        if (one->kind == TN_INSIDE) {
-            return 1;
-        }
-        from->at += count;
-        return 0;
-    case TN_CBOR_ARRAY:
-        from->bad = count > TN_CBOR_ITEMS_MAX || (one->kind == TN_STEPS && count % 2u != 0u);
-        return count;
-    case TN_CBOR_MAP:
-        from->bad = count > TN_CBOR_ITEMS_MAX;
-        return 2u * count;
-    case TN_CBOR_TAG:
-        from->bad = !is_tag_allowed(count);
-        return 1;
-    case TN_CBOR_SIMPLE:
-        from->bad = count < FALSE || count > NULLS;
-        return 0;
-    default: /* numbers: the head is all */
-        return 0;
+    if (count > TN_CBOR_ITEMS_MAX || (one->kind == TN_STEPS && count % 2u != 0u)) {
+        return WRONG;
     }
+    return cbor == TN_CBOR_MAP ? 2u * count : count;
 }
 
 /* The shape behind a key that begins with this byte; TN_END: the end. NULL: there is none, or an entry that has to be
@@ -205,33 +190,33 @@ static tn_shape next_shape(tn_item at, level *in, tn_shape own)
 bool tn_fits(tn_source bytes, tn_shape shape, tn_shape own)
 {
     level open[LEVELS], *in = open;
-    reading from = {bytes.bytes, bytes.bytes + bytes.length, false};
+    tn_item at = bytes.bytes, end = at + bytes.length;
     form one;
     tn_beyond = false;
     *in = (level){shape, NULL, NULL, 1, TN_ARRAY};
     for (;;) {
-        shape = next_shape(from.at, in, own);
+        tn_item item = at;
+        shape = next_shape(at, in, own);
         if (shape == NULL) {
             return false;
         }
         take_apart(*shape == TN_OWN ? own : shape, &one);
-        tn_item item = from.at;
-        uint32_t items = read_item(&from, &one);
-        if (from.bad || (items > 0u && in == &open[TN_WIRE_CBOR_DEPTH_MAX])) {
+        uint32_t items = read_item(&at, end, &one);
+        if (items == WRONG || (items > 0u && in == &open[TN_WIRE_CBOR_DEPTH_MAX])) {
             return false;
         }
         if (one.kind == TN_ANY) {
             one.of = tn_any;
             one.kind = tn_kind(item) == TN_CBOR_MAP ? TN_MAP : TN_ARRAY;
         }
-        *++in = (level){one.of, NULL, NULL, (uint16_t)items, *item == TN_CBOR_NULL ? TN_ARRAY : (uint8_t)one.kind};
+        *++in = (level){one.of, NULL, NULL, (uint16_t)items, (uint8_t)one.kind};
         while (in->left == 0u) { /* what is complete is one item of what it lies in */
             if ((in->kind == TN_RECORD && entry_of(in, TN_END, own) == NULL) ||
-                (in->kind == TN_INSIDE && from.at != tn_behind(in[-1].item))) {
+                (in->kind == TN_INSIDE && at != tn_behind(in[-1].item))) {
                 return false;
             }
             if (in == open) {
-                return from.at == from.end;
+                return at == end;
             }
             in--;
         }
