@@ -25,12 +25,12 @@ static const uint8_t stamp_own[] = {
 tn_reason tn_accept(tn_source data, uint32_t kind, const char *name, tn_document *found)
 {
     static const tn_expected sorts[] = {
-        [TN_TOPIC_TIMESTAMP] = {"timestamp", TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product, NULL,
-                                stamp_own, TN_FLOOR_TIMESTAMP, true},
-        [TN_TOPIC_CATALOGUE] = {"catalogue", TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product, NULL,
-                                catalogue_own, TN_FLOOR_CATALOGUE, true},
-        [TN_TOPIC_NOTICE] = {"notice", TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, tn_maker.product, NULL,
-                             tn_notice_own, TN_FLOOR_NOTICE, false},
+        [TN_TOPIC_TIMESTAMP] = {"timestamp", TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product,
+                                tn_maker.product, stamp_own, TN_FLOOR_TIMESTAMP, true},
+        [TN_TOPIC_CATALOGUE] = {"catalogue", TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product,
+                                tn_maker.product, catalogue_own, TN_FLOOR_CATALOGUE, true},
+        [TN_TOPIC_NOTICE] = {"notice", TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, tn_maker.product,
+                             tn_maker.product, tn_notice_own, TN_FLOOR_NOTICE, false},
     };
     return tn_trust_accept(data, &sorts[kind], name, found);
 }

@@ -41,29 +41,20 @@ static bool is_typ(tn_source typ, const char *type)
 }
 
 /* Which keys of the root signed, and which did with what this device cannot check. */
-static tn_reason verify(const tn_message *message, const tn_root *root, tn_signers *signed_by, tn_signers *passed)
+static tn_reason verify(const tn_message *message, const tn_root *root, tn_signed *found)
 {
     tn_signature signature;
-    *signed_by = 0;
-    *passed = 0;
+    tn_fill(found, 0, sizeof(*found));
     for (uint32_t i = 0; tn_cose_signature(message, i, &signature); i++) {
-        int32_t key = tn_root_key(root, tn_cose_kid(&signature));
-        if (key < 0 || (*signed_by >> key & 1u) != 0u) {
-            continue; /* of an unknown key: passed over, not refused */
-        }
-        tn_reason reason = tn_root_verify(root, (uint32_t)key, message, &signature, message->payload);
-        if (reason == TN_UNSUPPORTED) {
-            *passed |= (tn_signers)1 << key;
-        } else if (reason == TN_OK) {
-            *signed_by |= (tn_signers)1 << key;
-        } else {
+        tn_reason reason = tn_root_take(root, message, &signature, message->payload, true, found);
+        if (reason != TN_OK) {
             return reason;
         }
     }
-    if (*signed_by != 0u) {
+    if (found->by != 0u) {
         return TN_OK;
     }
-    return *passed != 0u ? TN_UNSUPPORTED : TN_UNKNOWN_KEY;
+    return found->passed != 0u ? TN_UNSUPPORTED : TN_UNKNOWN_KEY;
 }
 
 /* Hold all of the body against its shape, and compare every statement in it. */
@@ -90,7 +81,6 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
                            uint64_t now, tn_document *found)
 {
     tn_message message;
-    tn_signers passed;
     /* 1. Size, before anything is decoded. */
     if (data.length > expected->document_bytes_max) {
         return TN_TOO_BIG;
@@ -106,7 +96,7 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
     }
     /* 4. Signatures: at least one by a key of the root, and none of those may be wrong. */
     if (reason == TN_OK) {
-        reason = verify(&message, root, &found->signed_by, &passed);
+        reason = verify(&message, root, &found->signers);
     }
     /* 5. Meaning: only now is the body read. */
     if (reason == TN_OK) {
@@ -115,8 +105,11 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
     }
     /* 6. Policy: enough different holders for every role of the row. */
     if (reason == TN_OK) {
-        reason = tn_root_meets(root, tn_root_row(root, expected), found->signed_by, passed,
-                               tn_at(found->body.bytes, TN_AUTHOR));
+        tn_item author = tn_at(found->body.bytes, TN_AUTHOR);
+        found->signers.author[0] = tn_mark_of_item(tn_nth(author, 0));
+        found->signers.author[1] = tn_mark_of_item(tn_nth(author, 1));
+        found->row = tn_root_row(root, expected->type, expected->product);
+        reason = tn_root_meets(root, found->row, &found->signers);
     }
     /* 7. Time. */
     tn_item expires = reason == TN_OK ? tn_at(found->body.bytes, TN_EXPIRES) : NULL;

@@ -57,20 +57,14 @@ uint64_t tn_trust_time_floor(bool metadata)
 /* Say what a floor rests on, in a form that outlives the root. */
 static void describe(const tn_floor *floor, const tn_root *root, tn_basis *basis)
 {
-    tn_item demands = tn_at(tn_nth(root->rows, floor->row), TN_ROW_DEMANDS), role;
-    uint32_t kids = 0, seats = 0;
+    uint32_t kids = 0;
     tn_fill(basis, 0, sizeof(*basis));
     for (uint32_t key = 0; key < root->key_count; key++) {
-        if ((floor->kids >> key & 1u) != 0u) {
+        if (TN_IN(floor->kids, key)) {
             basis->kids[kids++] = tn_root_mark(root, key);
         }
     }
-    for (uint32_t i = 0; (role = tn_nth(demands, i)) != NULL; i += 2u) {
-        tn_mark mark = tn_mark_of(tn_string(role));
-        for (uint32_t times = (uint32_t)tn_value(tn_nth(demands, i + 1u)); times > 0u; times--) {
-            basis->seats[seats++] = mark; /* a root in force demands TN_SIGNATURES_MAX at most (tn_root_check) */
-        }
-    }
+    (void)tn_seats_of(tn_at(tn_nth(root->rows, floor->row), TN_ROW_DEMANDS), basis->seats);
 }
 
 /* Those who signed, as keys of another root. */
@@ -84,25 +78,6 @@ static uint16_t kids_of(const tn_basis *basis, const tn_root *root)
         }
     }
     return (uint16_t)found;
-}
-
-/* Whether those who signed could still have signed, by what was demanded then. */
-static bool stands(const tn_floor *floor, const tn_basis *basis, const tn_root *root)
-{
-    tn_seats seats;
-    tn_seats_begin(&seats, root, floor->kids);
-    seats.has_author = floor->author_holder != 0u;
-    seats.author[0].mark = floor->author_holder;
-    seats.author[1].mark = floor->author_role;
-    for (uint32_t i = 0, times; i < TN_SIGNATURES_MAX && basis->seats[i] != 0u; i += times) {
-        tn_label role = {NULL, basis->seats[i]};
-        times = 1;
-        while (i + times < TN_SIGNATURES_MAX && basis->seats[i + times] == role.mark) {
-            times++;
-        }
-        tn_seats_add(&seats, &role, times);
-    }
-    return tn_seats_filled(&seats);
 }
 
 void tn_floors_clear(void)
@@ -126,7 +101,7 @@ void tn_floors_carry(const tn_root *old, uint32_t from, const tn_root *now, uint
         }
         floor->kids = kids_of(&basis, now);
         floor->row = TN_ROW_CARRIED;
-        if (stands(floor, &basis, now)) {
+        if (tn_seats_filled(now, floor->kids, basis.seats, floor->author)) { /* they could still have signed */
             tn_flash_write(to + place, &basis, sizeof(basis));
         } else {
             tn_fill(floor, 0, sizeof(*floor));
@@ -152,18 +127,13 @@ static tn_floor *make_room(uint64_t now)
     return over;
 }
 
-static tn_mark mark_of_item(tn_item name)
-{
-    return name != NULL ? tn_mark_of(tn_string(name)) : 0u;
-}
-
 /* `now`: by the clock alone, or 0. */
-static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const char *name, int32_t row, uint64_t now)
+static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const char *name, uint64_t now)
 {
-    tn_item author = tn_at(found->body.bytes, TN_AUTHOR), expires = tn_at(found->body.bytes, TN_EXPIRES);
+    tn_item expires = tn_at(found->body.bytes, TN_EXPIRES);
     tn_mark mark = tn_mark_of(tn_bytes_of(name));
     tn_floor *floor = find(type, mark);
-    tn_signers kids = found->signed_by;
+    tn_signers kids = found->signers.by;
     uint64_t version = tn_said(found, TN_VERSION), until = expires != NULL ? tn_value(expires) : TN_FOR_EVER;
     if (floor != NULL) {
         if (version < floor->version) {
@@ -189,9 +159,8 @@ static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const
     floor->issued = tn_said(found, TN_ISSUED);
     floor->until = until;
     floor->kids = (uint16_t)kids;
-    floor->row = (uint8_t)row;
-    floor->author_holder = mark_of_item(tn_nth(author, 0));
-    floor->author_role = mark_of_item(tn_nth(author, 1));
+    floor->row = (uint8_t)found->row;
+    tn_copy(floor->author, found->signers.author, sizeof(floor->author));
     tn_copy(floor->digest, found->digest, TN_HASH);
     return TN_OK;
 }
@@ -227,5 +196,5 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, const cha
     if (!has_name(found, type, name)) {
         return TN_WRONG_SUBJECT;
     }
-    return raise_floor(found, type, name, tn_root_row(root, expected), clock);
+    return raise_floor(found, type, name, clock);
 }

@@ -14,33 +14,12 @@ tn_mark tn_mark_of(tn_source name)
     return hash.mark;
 }
 
-static bool names(const tn_label *label, tn_item name)
+tn_mark tn_mark_of_item(tn_item name)
 {
-    return label->mark != 0u ? label->mark == tn_mark_of(tn_string(name)) : tn_alike(label->text, name);
+    return name != NULL ? tn_mark_of(tn_string(name)) : 0u;
 }
 
-void tn_seats_begin(tn_seats *seats, const tn_root *root, tn_signers keys)
-{
-    tn_fill(seats, 0, sizeof(*seats));
-    seats->root = root;
-    seats->keys = keys;
-}
-
-bool tn_seats_may(const tn_seats *seats, uint32_t key, const tn_label *role)
-{
-    tn_item roles = tn_key_part(seats->root, key, TN_KEY_ROLES), one;
-    const tn_label *author = seats->author;
-    bool bound = seats->has_author && !seats->root->exercise &&
-                 names(&author[0], tn_key_part(seats->root, key, TN_KEY_HOLDER));
-    for (uint32_t i = 0; (one = tn_nth(roles, i)) != NULL; i++) {
-        if (names(role, one) && (!bound || names(&author[1], one))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint32_t count_of(uint32_t bits)
+uint32_t tn_count_of(uint32_t bits)
 {
     uint32_t count = 0;
     for (; bits != 0u; bits &= bits - 1u) {
@@ -49,68 +28,73 @@ static uint32_t count_of(uint32_t bits)
     return count;
 }
 
-void tn_seats_add(tn_seats *seats, const tn_label *role, uint32_t times)
+uint32_t tn_seats_of(tn_item demands, tn_mark seats[TN_SIGNATURES_MAX])
 {
-    uint32_t able = 0;
-    seats->keys_able = 0;
-    for (uint32_t key = 0; key < seats->root->key_count; key++) {
-        if (TN_IN(seats->keys, key) && tn_seats_may(seats, key, role)) {
-            able |= 1u << seats->root->holder[key];
-            seats->keys_able++;
+    uint32_t count = 0;
+    tn_item role;
+    tn_fill(seats, 0, TN_SIGNATURES_MAX * sizeof(*seats));
+    for (uint32_t i = 0; (role = tn_nth(demands, i)) != NULL; i += 2u) {
+        uint32_t end = count + (uint32_t)tn_value(tn_behind(role));
+        if (end == count || end > TN_SIGNATURES_MAX) {
+            return 0;
+        }
+        while (count < end) {
+            seats[count++] = tn_mark_of_item(role);
         }
     }
-    seats->lacking = seats->lacking || count_of(able) < times;
-    seats->able[seats->count] = (uint16_t)able;
-    seats->times[seats->count++] = (uint8_t)times;
+    return count;
 }
 
-void tn_seats_demand(tn_seats *seats, tn_item demands)
+tn_signers tn_able(const tn_root *root, tn_signers keys, const tn_mark *role, const tn_mark *author)
 {
-    tn_item one;
-    for (uint32_t i = 0; (one = tn_nth(demands, i)) != NULL; i += 2u) {
-        tn_label role = {one, 0};
-        tn_seats_add(seats, &role, (uint32_t)tn_value(tn_nth(demands, i + 1u)));
+    tn_signers able = 0;
+    for (uint32_t key = 0; key < root->key_count; key++) {
+        tn_item roles = tn_key_part(root, key, TN_KEY_ROLES), one;
+        bool bound = author != NULL && !root->exercise && author[1] != *role &&
+                     author[0] == tn_mark_of_item(tn_key_part(root, key, TN_KEY_HOLDER));
+        for (uint32_t i = 0; TN_IN(keys, key) && !bound && (one = tn_nth(roles, i)) != NULL; i++) {
+            able |= tn_mark_of_item(one) == *role ? 1u << key : 0u;
+        }
     }
+    return able;
 }
 
-/* By Hall's theorem: every choice of roles has as many holders who can act for one of them as it has seats. */
-bool tn_seats_filled(const tn_seats *seats)
+/* By Hall's theorem: every choice of seats has as many holders who can take one of them. In an exercise one holder may
+ * act for several roles: there a choice is of seats of one role. */
+bool tn_seats_filled(const tn_root *root, tn_signers keys, const tn_mark seats[TN_SIGNATURES_MAX],
+                     const tn_mark *author)
 {
-    bool filled = !seats->lacking;
-    if (seats->root->exercise) {
-        return filled; /* there one holder may act for several roles */
+    uint32_t holders[TN_SIGNATURES_MAX] = {0}; /* who can take it: bit n: holder n (tn_root.holder) */
+    uint32_t count = 0;
+    for (; count < TN_SIGNATURES_MAX && seats[count] != 0u; count++) {
+        tn_signers able = tn_able(root, keys, &seats[count], author);
+        for (uint32_t key = 0; key < root->key_count; key++) {
+            holders[count] |= TN_IN(able, key) ? 1u << root->holder[key] : 0u;
+        }
     }
-    for (uint32_t choice = 1; filled && choice < 1u << seats->count; choice++) {
-        uint32_t able = 0, times = 0;
-        for (uint32_t role = 0; role < seats->count; role++) {
-            if (TN_IN(choice, role)) {
-                able |= seats->able[role];
-                times += seats->times[role];
+    for (uint32_t choice = 1; choice < 1u << count; choice++) {
+        uint32_t able = 0, last = count;
+        bool counts = true;
+        for (uint32_t seat = 0; seat < count; seat++) {
+            if (TN_IN(choice, seat)) {
+                able |= holders[seat];
+                counts = counts && (!root->exercise || last == count || seats[last] == seats[seat]);
+                last = seat;
             }
         }
-        filled = count_of(able) >= times;
+        if (counts && tn_count_of(able) < tn_count_of(choice)) {
+            return false;
+        }
     }
-    return filled;
+    return true;
 }
 
-static bool is_met(const tn_root *root, int32_t row, tn_signers keys, tn_item author)
+int32_t tn_root_row(const tn_root *root, const char *type, const char *product)
 {
-    tn_seats seats;
-    tn_seats_begin(&seats, root, keys);
-    seats.has_author = author != NULL;
-    seats.author[0].text = tn_nth(author, 0);
-    seats.author[1].text = tn_nth(author, 1);
-    tn_seats_demand(&seats, tn_at(tn_nth(root->rows, (uint32_t)row), TN_ROW_DEMANDS));
-    return tn_seats_filled(&seats);
-}
-
-int32_t tn_root_row(const tn_root *root, const tn_expected *expected)
-{
-    const char *product = expected->product != NULL ? expected->product : expected->subject;
     int32_t common = -1;
     tn_item row;
     for (uint32_t i = 0; (row = tn_nth(root->rows, i)) != NULL; i++) {
-        if (tn_is(tn_at(row, TN_ROW_TYPE), expected->type)) {
+        if (tn_is(tn_at(row, TN_ROW_TYPE), type)) {
             tn_item its = tn_at(row, TN_ROW_PRODUCT);
             if (its == NULL) {
                 common = (int32_t)i;
@@ -122,14 +106,16 @@ int32_t tn_root_row(const tn_root *root, const tn_expected *expected)
     return common;
 }
 
-tn_reason tn_root_meets(const tn_root *root, int32_t row, tn_signers signed_by, tn_signers passed, tn_item author)
+tn_reason tn_root_meets(const tn_root *root, int32_t row, const tn_signed *found)
 {
+    tn_mark seats[TN_SIGNATURES_MAX];
     if (row < 0) {
         return TN_NO_POLICY_ROW;
     }
-    if (is_met(root, row, signed_by, author)) {
+    (void)tn_seats_of(tn_at(tn_nth(root->rows, (uint32_t)row), TN_ROW_DEMANDS), seats);
+    if (tn_seats_filled(root, found->by, seats, found->author)) {
         return TN_OK;
     }
-    bool unread = passed != 0u && is_met(root, row, signed_by | passed, author);
+    bool unread = found->passed != 0u && tn_seats_filled(root, found->by | found->passed, seats, found->author);
     return unread ? TN_UNSUPPORTED : TN_THRESHOLD_NOT_MET;
 }

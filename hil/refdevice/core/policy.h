@@ -1,5 +1,4 @@
-/* Inside the trust room: rows of a root, names that may be known by their mark only, and seats that holders must
- * fill. */
+/* Inside the trust room: rows of a root, and seats that holders must fill. */
 #ifndef TN_POLICY_H
 #define TN_POLICY_H
 
@@ -15,34 +14,19 @@ extern const uint8_t tn_root_own[];
 tn_item tn_key_part(const tn_root *root, uint32_t key, uint32_t part);
 tn_mark tn_root_mark(const tn_root *root, uint32_t key); /* of its thumbprint */
 
-/* A role or holder: as it stands in a document, or its mark only. */
-typedef struct {
-    tn_item text;
-    tn_mark mark; /* 0: the text counts */
-} tn_label;
+tn_mark tn_mark_of_item(tn_item name);                   /* 0: of none */
 
-/* Seats of one demand by their roles, and the holders that are able to take them. */
-typedef struct {
-    const tn_root *root;
-    tn_signers keys;              /* whose holders may sit down */
-    tn_label author[2];           /* holder, role: */
-    bool has_author;              /* who counts for that role only; not in an exercise */
-    bool lacking;                 /* a role has fewer holders than seats */
-    uint8_t keys_able;                /* that may sign for the role that was added last */
-    uint8_t count;                    /* roles */
-    uint8_t times[TN_SIGNATURES_MAX]; /* of a role: how many seats */
-    uint16_t able[TN_SIGNATURES_MAX]; /* and who can take one: bit n: holder n (tn_root.holder) */
-} tn_seats;
-
-void tn_seats_begin(tn_seats *seats, const tn_root *root, tn_signers keys);
-/* Whether a key may sign for a role; the author may for the author's own role only. */
-bool tn_seats_may(const tn_seats *seats, uint32_t key, const tn_label *role);
-/* `times` more seats for one role. */
-void tn_seats_add(tn_seats *seats, const tn_label *role, uint32_t times);
-/* All that a policy row demands: role -> how many. */
-void tn_seats_demand(tn_seats *seats, tn_item demands);
+/* What a policy row demands: a seat for each holder, those of one role one after the other, by the marks of the roles;
+ * 0: no more. Returns how many there are; 0 where a role has none, or all have more than a document has signatures. */
+uint32_t tn_seats_of(tn_item demands, tn_mark seats[TN_SIGNATURES_MAX]);
+/* Which of these keys may sign for a role; `author`: marks of holder and role, or NULL. Who is the author may sign for
+ * the author's own role only, but in an exercise. */
+tn_signers tn_able(const tn_root *root, tn_signers keys, const tn_mark *role, const tn_mark *author);
 /* Say whether every seat can be taken at once, each holder taking one (keys.root.Root.missing is empty). */
-bool tn_seats_filled(const tn_seats *seats);
+bool tn_seats_filled(const tn_root *root, tn_signers keys, const tn_mark seats[TN_SIGNATURES_MAX],
+                     const tn_mark *author);
+uint32_t tn_count_of(uint32_t bits);
+
 /* Forget every floor; the second is the step of a root update that keeps those that the new root would still bear, and
  * writes what they rest on to `to`, an erased page of flash: `from` is where the old root's lies. */
 void tn_floors_clear(void);

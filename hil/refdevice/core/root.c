@@ -2,9 +2,12 @@
 #include <stddef.h>
 
 #include "policy.h"
+#include "tocsin_states.h"
 #include "tocsin_limits.h"
 
 static const char root_role[] = "root";
+
+#define ALL_KEYS UINT32_MAX
 
 /* -- reading -- */
 
@@ -90,40 +93,33 @@ static bool are_alike(tn_item one, tn_item other)
            tn_alike(tn_at(one, TN_ROW_PRODUCT), tn_at(other, TN_ROW_PRODUCT));
 }
 
-/* Whether a row stands once, demands something, and no more than there is. */
+/* Whether a row stands once, demands something of each of its roles, and no more than there is. */
 static bool is_row_possible(const tn_root *root, uint32_t number)
 {
-    tn_seats seats;
+    tn_mark seats[TN_SIGNATURES_MAX];
     tn_item row = tn_nth(root->rows, number), demands = tn_at(row, TN_ROW_DEMANDS);
-    uint32_t sum = 0;
     for (uint32_t i = 0; i < number; i++) {
         if (are_alike(row, tn_nth(root->rows, i))) {
             return false;
         }
     }
-    tn_seats_begin(&seats, root, ((tn_signers)1 << root->key_count) - 1u);
-    tn_seats_demand(&seats, demands);
+    uint32_t count = tn_seats_of(demands, seats);
     /* The row for root is for all products, demands its own role only, and one key more than it demands is there. */
     if (tn_is(tn_at(row, TN_ROW_TYPE), root_role) &&
-        (tn_at(row, TN_ROW_PRODUCT) != NULL || seats.count != 1u || !tn_is(tn_nth(demands, 0), root_role) ||
-         seats.keys_able <= seats.times[0])) {
+        (tn_at(row, TN_ROW_PRODUCT) != NULL || tn_value(demands) != 1u || !tn_is(tn_first(demands), root_role) ||
+         tn_count_of(tn_able(root, ALL_KEYS, seats, NULL)) <= count)) {
         return false;
     }
-    for (uint32_t role = 0; role < seats.count; role++) {
-        sum += seats.times[role];
-        seats.lacking = seats.lacking || seats.times[role] == 0u;
-    }
-    return sum > 0u && sum <= TN_SIGNATURES_MAX && tn_seats_filled(&seats);
+    return count > 0u && tn_seats_filled(root, ALL_KEYS, seats, NULL);
 }
 
 tn_reason tn_root_check(const tn_root *root)
 {
-    static const tn_expected another = {.type = root_role};
     tn_item body = root->body.bytes;
     bool possible = !root->twice && tn_value(tn_at(body, TN_SUBJECTS)) == 0u &&
                     root->expires > root->issued &&
                     (tn_value(tn_at(body, TN_FLEET)) == 0u) == (root->version == 1u) &&
-                    tn_root_row(root, &another) >= 0;
+                    tn_root_row(root, root_role, NULL) >= 0;
     for (uint32_t row = 0; row < tn_value(root->rows) && possible; row++) {
         possible = is_row_possible(root, row);
     }
@@ -156,11 +152,21 @@ int32_t tn_root_key(const tn_root *root, tn_source kid)
     return key;
 }
 
-tn_reason tn_root_verify(const tn_root *root, uint32_t key, const tn_message *message, const tn_signature *signature,
-                         tn_source payload)
+tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature, tn_source payload,
+                       bool sound, tn_signed *found)
 {
-    if ((root->others >> key & 1u) != 0u) {
-        return TN_UNSUPPORTED;
+    int32_t key = tn_root_key(root, tn_cose_kid(signature));
+    if (key < 0 || TN_IN(found->by, key)) {
+        return TN_OK;
     }
-    return tn_cose_check(message, signature, tn_key_part(root, key, TN_KEY_COSE) + TN_KEY_HEAD_BYTES, payload);
+    if (TN_IN(root->others, key)) {
+        found->passed |= 1u << key;
+        return TN_OK;
+    }
+    if (!sound) {
+        return TN_MALFORMED;
+    }
+    found->by |= 1u << key; /* what is wrong refuses the whole */
+    return tn_cose_check(message, signature, tn_key_part(root, (uint32_t)key, TN_KEY_COSE) + TN_KEY_HEAD_BYTES,
+                         payload);
 }

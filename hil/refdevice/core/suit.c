@@ -27,16 +27,11 @@ tn_reason tn_suit_fits(tn_source bytes, tn_shape shape, tn_shape own)
     return tn_beyond ? TN_UNSUPPORTED : TN_MALFORMED;
 }
 
-/* Keys of the root that signed, and that did with what this device cannot check. */
-typedef struct {
-    tn_signers signed_by, passed;
-} signers;
-
-static tn_reason check_block(tn_source bytes, tn_source stated, signers *found)
+static tn_reason check_block(tn_source bytes, tn_source stated, tn_signed *found)
 {
-    const tn_root *root = tn_trust_root();
     tn_message message;
     tn_signature signature;
+    tn_signed one = {.by = 0};
     if (*bytes.bytes != SIGN1_FIRST) { /* of another kind: it is passed over, if it is well formed */
         return tn_fits(bytes, tn_any, NULL) && tn_kind(bytes.bytes) == TN_CBOR_TAG ? TN_OK : TN_MALFORMED;
     }
@@ -44,26 +39,17 @@ static tn_reason check_block(tn_source bytes, tn_source stated, signers *found)
     if (reason != TN_OK) {
         return reason;
     }
-    (void)tn_cose_signature(&message, 0, &signature); /* it has one */
-    int32_t key = tn_root_key(root, tn_cose_kid(&signature));
-    if (key < 0) {
-        return TN_OK;
-    }
-    if (TN_IN(root->others, key)) {
-        found->passed |= 1u << key;
-        return TN_OK;
-    }
-    if (message.payload.bytes != NULL || !message.bare) {
-        return TN_MALFORMED;
-    }
-    found->signed_by |= 1u << key; /* what is wrong refuses the whole */
-    return tn_root_verify(root, (uint32_t)key, &message, &signature, stated);
+    (void)tn_cose_signature(&message, 0, &signature); /* it has one, which is checked even if that key has signed */
+    reason = tn_root_take(tn_trust_root(), &message, &signature, stated, message.payload.bytes == NULL && message.bare,
+                          &one);
+    found->by |= one.by;
+    found->passed |= one.passed;
+    return reason;
 }
 
 static tn_reason check_signatures(tn_item blocks, tn_source stated)
 {
-    static const tn_expected expected = {.type = "patch", .product = tn_maker.product};
-    signers found = {0, 0};
+    tn_signed found = {.by = 0};
     tn_item one;
     for (uint32_t i = 1; (one = tn_nth(blocks, i)) != NULL; i++) {
         tn_reason reason = check_block(tn_string(one), stated, &found);
@@ -71,10 +57,10 @@ static tn_reason check_signatures(tn_item blocks, tn_source stated)
             return reason;
         }
     }
-    if (found.signed_by == 0u) {
+    if (found.by == 0u) {
         return found.passed != 0u ? TN_UNSUPPORTED : TN_UNKNOWN_KEY;
     }
-    return tn_root_meets(tn_trust_root(), tn_root_row(tn_trust_root(), &expected), found.signed_by, found.passed, NULL);
+    return tn_root_meets(tn_trust_root(), tn_root_row(tn_trust_root(), "patch", tn_maker.product), &found);
 }
 
 tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)

@@ -65,13 +65,32 @@ typedef struct {
 tn_reason tn_root_read(tn_source document, tn_root *root);
 /* Check that it is possible at all (keys.root.checked): BAD_ROOT. */
 tn_reason tn_root_check(const tn_root *root);
+/* Number of the policy row for a type and product: that of the product, else that without one; -1: there is none.
+ * (keys.root.Root.demands) */
+int32_t tn_root_row(const tn_root *root, const char *type, const char *product);
 /* SHA-256 over the required members of a key's COSE_Key (RFC 9679). */
 void tn_root_thumbprint(const tn_root *root, uint32_t key, uint8_t digest[TN_HASH]);
 /* Number of the key with this thumbprint, or -1; `kid` is encoded, as tn_cose_kid() says it. */
 int32_t tn_root_key(const tn_root *root, tn_source kid);
-/* tn_cose_check with one key of the root; UNSUPPORTED where it is among `others`, and nothing was checked. */
-tn_reason tn_root_verify(const tn_root *root, uint32_t key, const tn_message *message, const tn_signature *signature,
-                         tn_source payload);
+
+/* A name, a role, a holder or a key, known again by the first 8 bytes of its SHA-256 (of a key: of its thumbprint). */
+typedef uint64_t tn_mark;
+tn_mark tn_mark_of(tn_source name);
+
+/* Keys of the root that signed, and that did with what this device cannot check; holder and role of the author, 0: of
+ * none. */
+typedef struct {
+    tn_signers by, passed;
+    tn_mark author[2];
+} tn_signed;
+
+/* Check one signature by a key of the root (tn_cose_check), and count it; one by an unknown key is passed over. What is
+ * not `sound`, and would count, is MALFORMED. */
+tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature, tn_source payload,
+                       bool sound, tn_signed *found);
+/* Say whether signers meet a row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or UNSUPPORTED
+ * where what this device cannot check would make up for what is missing. */
+tn_reason tn_root_meets(const tn_root *root, int32_t row, const tn_signed *found);
 
 /* -- documents -- */
 
@@ -81,7 +100,8 @@ enum { TN_TYPE = 1, TN_FLEET, TN_SUBJECTS, TN_VERSION, TN_ISSUED, TN_EXPIRES, TN
 typedef struct {
     tn_source body;          /* one item, in the shape of its type */
     uint8_t digest[TN_HASH]; /* of the body */
-    tn_signers signed_by;
+    tn_signed signers;
+    int32_t row;             /* of the root's policy */
 } tn_document;
 
 typedef struct {
@@ -89,19 +109,11 @@ typedef struct {
     uint32_t bytes_max;    /* of the body; document_bytes_max: with its signatures */
     uint32_t document_bytes_max;
     const char *subject;   /* that it must be about; NULL: any */
-    const char *product;   /* whose policy row counts; NULL: that of `subject`, or else the row without a product */
+    const char *product;   /* whose policy row counts; NULL: the row without a product */
     tn_shape own;          /* the shape of its own entries */
     uint8_t floor;         /* tn_floor_type */
     bool expiring;         /* refuse it when its time is over */
 } tn_expected;
-
-/* Number of the policy row for what is expected: that of the product, else that without one; -1: there is none.
- * (keys.root.Root.demands) */
-int32_t tn_root_row(const tn_root *root, const tn_expected *expected);
-/* Say whether signers meet a row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or
- * UNSUPPORTED where `passed`, signatures that this device cannot check, would make up for what is missing. `author`:
- * [holder, role], or NULL. */
-tn_reason tn_root_meets(const tn_root *root, int32_t row, tn_signers signed_by, tn_signers passed, tn_item author);
 
 /* Whether a body begins as every body does, and goes on as `own` says. */
 bool tn_document_fits(tn_source body, tn_shape own);
@@ -127,10 +139,6 @@ typedef enum {
     TN_FLOOR_NOTICE
 } tn_floor_type;
 
-/* A name, a role, a holder or a key, known again by the first 8 bytes of its SHA-256 (of a key: of its thumbprint). */
-typedef uint64_t tn_mark;
-tn_mark tn_mark_of(tn_source name);
-
 #define TN_ROW_CARRIED 0xFFu
 #define TN_FOR_EVER UINT64_MAX
 
@@ -140,7 +148,7 @@ typedef struct {
     tn_mark name;
     uint64_t version, issued;
     uint64_t until; /* a version accepted so far is valid until then; TN_FOR_EVER */
-    tn_mark author_holder, author_role; /* 0: no author */
+    tn_mark author[2]; /* holder, role; 0: none */
     uint8_t digest[TN_HASH];
     uint16_t kids;   /* keys of the present root that signed it */
     uint8_t type;    /* tn_floor_type */

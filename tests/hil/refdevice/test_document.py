@@ -79,7 +79,7 @@ class Desk:
 
     def _compare(self, mine: Genuine[Slip], its: Document) -> None:
         assert bytes(its.digest) == mine.digest
-        signed = {one.key.thumbprint for n, one in enumerate(FLEET.root.keys) if its.signed_by >> n & 1}
+        signed = {one.key.thumbprint for n, one in enumerate(FLEET.root.keys) if its.signers.by >> n & 1}
         assert signed == set(mine.signed)
         assert self.trust.bytes_of(its.body) == encode(pack(mine.body))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -66,10 +68,21 @@ class CRoot(Record):
     )
 
 
+class Signed(Record):
+    """``tn_signed``."""
+
+    _fields_ = (("by", ctypes.c_uint32), ("passed", ctypes.c_uint32), ("author", ctypes.c_uint64 * 2))
+
+
 class Document(Record):
     """``tn_document``."""
 
-    _fields_ = (("body", Source), ("digest", ctypes.c_uint8 * 32), ("signed_by", ctypes.c_uint32))
+    _fields_ = (
+        ("body", Source),
+        ("digest", ctypes.c_uint8 * 32),
+        ("signers", Signed),
+        ("row", ctypes.c_int32),
+    )
 
 
 class Expected(Record):
@@ -92,7 +105,7 @@ class CFloor(Record):
 
     _fields_ = (
         *((name, ctypes.c_uint64) for name in ("name", "version", "issued", "until")),
-        *((name, ctypes.c_uint64) for name in ("author_holder", "author_role")),
+        ("author", ctypes.c_uint64 * 2),
         ("digest", ctypes.c_uint8 * 32),
         ("kids", ctypes.c_uint16),
         ("type", ctypes.c_uint8),
@@ -116,6 +129,11 @@ class Stored(Record):
         ("digests", ctypes.c_uint8 * 32 * 4),
         ("floors", CFloor * 16),
     )
+
+
+def mark_of(name: str) -> int:
+    """Return by what the C device knows a role or holder again."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], sys.byteorder)
 
 
 def verdict(call: Callable[[], object]) -> Reason:
@@ -241,10 +259,9 @@ class Trust:
         self, root: CRoot, type_: str, product: str, signed: int, passed: int, author: tuple[str, str] | None
     ) -> Reason:
         """Ask whether keys meet a row; keys are bits."""
-        expected = Expected(type=type_.encode(), product=product.encode())
-        row = self.lib.tn_root_row(ctypes.byref(root), ctypes.byref(expected))
-        by = encode(list(author)) if author else None
-        return Reason(self.lib.tn_root_meets(ctypes.byref(root), row, signed, passed, by))
+        row = self.lib.tn_root_row(ctypes.byref(root), type_.encode(), product.encode())
+        found = Signed(signed, passed, tuple(map(mark_of, author or ())))
+        return Reason(self.lib.tn_root_meets(ctypes.byref(root), row, ctypes.byref(found)))
 
     def expected(
         self,
@@ -265,7 +282,7 @@ class Trust:
             cls.BYTES_MAX,
             size_max(cls),
             subject.encode() if subject else None,
-            product.encode() if product else None,
+            own_row.encode() if (own_row := product or subject) else None,
             ctypes.addressof(own or ANYTHING),
             FLOORS.get(cls.TYPE, 0),
             expiring,
