@@ -32,12 +32,14 @@ bool tn_document_is_about(const tn_document *found, const char *subject)
 
 /* -- from bytes to a body that may be believed -- */
 
-static bool is_typ(tn_source typ, const char *type)
+static bool is_typ(tn_item typ, const char *type)
 {
-    static const char prefix[] = "?tocsin/"; /* behind the head of a text of fewer than 24 bytes */
-    uint32_t head = sizeof(prefix) - 1u, length = tn_length(type);
-    return typ.length == head + length && typ.bytes[0] == 0x60u + head - 1u + length &&
-           tn_compare(typ.bytes + 1, prefix + 1, head - 1u) == 0 && tn_compare(typ.bytes + head, type, length) == 0;
+    static const char prefix[] = "tocsin/";
+    tn_source words = tn_string(typ);
+    uint32_t head = sizeof(prefix) - 1u;
+    return typ != NULL && tn_kind(typ) == TN_CBOR_TEXT && words.length > head &&
+           tn_compare(words.bytes, prefix, head) == 0 &&
+           tn_same(tn_part(words, head, words.length - head), tn_bytes_of(type));
 }
 
 /* Which keys of the root signed, and which did with what this device cannot check. */
@@ -87,7 +89,7 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
     }
     /* 2. Structure. Nothing unsigned: what the unprotected headers could carry would be anybody's words. */
     tn_reason reason = tn_cose_open(data, TN_COSE_SIGN, false, &message);
-    if (reason == TN_OK && message.payload.bytes == NULL) {
+    if (reason == TN_OK && message.payload == NULL) {
         reason = TN_MALFORMED;
     }
     /* 3. Type, from the protected header: keeps one type's signature from serving another. */
@@ -100,7 +102,7 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
     }
     /* 5. Meaning: only now is the body read. */
     if (reason == TN_OK) {
-        found->body = message.payload;
+        found->body = tn_string(message.payload);
         reason = understand(found, fleet, expected);
     }
     /* 6. Policy: enough different holders for every role of the row. */

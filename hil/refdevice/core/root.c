@@ -66,14 +66,14 @@ tn_reason tn_root_read(tn_source document, tn_root *root)
     if (reason != TN_OK) {
         return reason;
     }
-    if (message.payload.bytes == NULL || !tn_document_fits(message.payload, tn_root_own)) {
+    root->body = tn_string(message.payload);
+    if (message.payload == NULL || !tn_document_fits(root->body, tn_root_own)) {
         return TN_MALFORMED;
     }
-    tn_item keys = tn_at(message.payload.bytes, TN_ROOT_KEYS), rows = tn_at(message.payload.bytes, TN_ROOT_ROWS);
+    tn_item keys = tn_at(root->body.bytes, TN_ROOT_KEYS), rows = tn_at(root->body.bytes, TN_ROOT_ROWS);
     if (tn_value(keys) > TN_KEYS_MAX || tn_value(rows) > TN_ROWS_MAX) {
         return TN_LIMIT_REACHED;
     }
-    root->body = message.payload;
     root->keys = keys;
     root->rows = rows;
     root->key_count = (uint8_t)tn_value(keys);
@@ -139,20 +139,23 @@ tn_mark tn_root_mark(const tn_root *root, uint32_t key)
     return tn_mark_of(tn_whole(tn_key_part(root, key, TN_KEY_COSE)));
 }
 
-int32_t tn_root_key(const tn_root *root, tn_source kid)
+int32_t tn_root_key(const tn_root *root, tn_item kid)
 {
-    uint8_t item[2u + TN_HASH] = {0x58, TN_HASH};
+    uint8_t thumbprint[TN_HASH];
+    if (kid == NULL || tn_kind(kid) != TN_CBOR_BYTES) {
+        return -1;
+    }
     int32_t key = (int32_t)root->key_count;
-    do {
-        key--;
-        if (key >= 0) {
-            tn_root_thumbprint(root, (uint32_t)key, item + 2);
+    while (--key >= 0) {
+        tn_root_thumbprint(root, (uint32_t)key, thumbprint);
+        if (tn_is_hash(kid, thumbprint)) {
+            break;
         }
-    } while (key >= 0 && !tn_equals(kid, item, sizeof(item)));
+    }
     return key;
 }
 
-tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature, tn_source payload,
+tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature, tn_item payload,
                        bool sound, tn_signed *found)
 {
     int32_t key = tn_root_key(root, tn_cose_kid(signature));

@@ -27,8 +27,9 @@ tn_reason tn_suit_fits(tn_source bytes, tn_shape shape, tn_shape own)
     return tn_beyond ? TN_UNSUPPORTED : TN_MALFORMED;
 }
 
-static tn_reason check_block(tn_source bytes, tn_source stated, tn_signed *found)
+static tn_reason check_block(tn_item block, tn_item stated, tn_signed *found)
 {
+    tn_source bytes = tn_string(block);
     tn_message message;
     tn_signature signature;
     tn_signed one = {.by = 0};
@@ -40,19 +41,19 @@ static tn_reason check_block(tn_source bytes, tn_source stated, tn_signed *found
         return reason;
     }
     (void)tn_cose_signature(&message, 0, &signature); /* it has one, which is checked even if that key has signed */
-    reason = tn_root_take(tn_trust_root(), &message, &signature, stated, message.payload.bytes == NULL && message.bare,
+    reason = tn_root_take(tn_trust_root(), &message, &signature, stated, message.payload == NULL && message.bare,
                           &one);
     found->by |= one.by;
     found->passed |= one.passed;
     return reason;
 }
 
-static tn_reason check_signatures(tn_item blocks, tn_source stated)
+static tn_reason check_signatures(tn_item blocks)
 {
     tn_signed found = {.by = 0};
     tn_item one;
     for (uint32_t i = 1; (one = tn_nth(blocks, i)) != NULL; i++) {
-        tn_reason reason = check_block(tn_string(one), stated, &found);
+        tn_reason reason = check_block(one, tn_first(blocks), &found);
         if (reason != TN_OK) {
             return reason;
         }
@@ -73,10 +74,10 @@ tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)
         return reason;
     }
     tn_item members = tn_first(data.bytes), blocks = tn_first(tn_at(members, TN_SUIT_AUTHENTICATION));
-    tn_source stated = tn_string(tn_nth(blocks, 0)); /* its bytes are what was signed */
+    tn_source stated = tn_string(tn_first(blocks)); /* its bytes are what was signed */
     reason = tn_suit_fits(stated, digest_shape, NULL);
     if (reason == TN_OK) {
-        reason = check_signatures(blocks, stated);
+        reason = check_signatures(blocks);
     }
     if (reason != TN_OK) {
         return reason;

@@ -13,14 +13,15 @@ tn_source tn_bytes_of(const char *text);
 
 /* -- COSE -- */
 
+/* Headers are byte strings. */
 typedef struct {
-    tn_source header; /* protected header of one signer: a byte string's content */
-    tn_source value;  /* the signature */
+    tn_item header; /* protected header of one signer */
+    tn_item value;  /* the signature */
 } tn_signature;
 
 typedef struct {
-    tn_source header;   /* protected header of the body, or of the only signer */
-    tn_source payload;  /* without bytes (NULL): it is detached */
+    tn_item header;     /* protected header of the body, or of the only signer */
+    tn_item payload;    /* a byte string; NULL: it is detached */
     tn_item signatures; /* an array of signers; of a COSE_Sign1 the signature itself */
     bool many;          /* a COSE_Sign */
     bool bare;          /* nothing stands in an unprotected header */
@@ -35,12 +36,13 @@ typedef struct {
 tn_reason tn_cose_open(tn_source data, uint32_t tag, bool unprotected, tn_message *message);
 /* Signature number n; false: there are fewer. */
 bool tn_cose_signature(const tn_message *message, uint32_t number, tn_signature *signature);
-/* What the headers state, as encoded, of any kind; empty: nothing. */
-tn_source tn_cose_typ(const tn_message *message);
-tn_source tn_cose_kid(const tn_signature *signature);
-/* Check one signature with one key (keys.cose.check): ALGORITHM_MISMATCH, BAD_SIGNATURE. */
+/* What the headers state, of any kind; NULL: nothing. */
+tn_item tn_cose_typ(const tn_message *message);
+tn_item tn_cose_kid(const tn_signature *signature);
+/* Check one signature with one key (keys.cose.check): ALGORITHM_MISMATCH, BAD_SIGNATURE. What was signed is a byte
+ * string. */
 tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature, const uint8_t key[TN_PUBLIC],
-                        tn_source payload);
+                        tn_item payload);
 
 /* -- root -- */
 
@@ -70,8 +72,8 @@ tn_reason tn_root_check(const tn_root *root);
 int32_t tn_root_row(const tn_root *root, const char *type, const char *product);
 /* SHA-256 over the required members of a key's COSE_Key (RFC 9679). */
 void tn_root_thumbprint(const tn_root *root, uint32_t key, uint8_t digest[TN_HASH]);
-/* Number of the key with this thumbprint, or -1; `kid` is encoded, as tn_cose_kid() says it. */
-int32_t tn_root_key(const tn_root *root, tn_source kid);
+/* Number of the key with this thumbprint, a byte string, or -1; NULL is none's. */
+int32_t tn_root_key(const tn_root *root, tn_item kid);
 
 /* A name, a role, a holder or a key, known again by the first 8 bytes of its SHA-256 (of a key: of its thumbprint). */
 typedef uint64_t tn_mark;
@@ -86,7 +88,7 @@ typedef struct {
 
 /* Check one signature by a key of the root (tn_cose_check), and count it; one by an unknown key is passed over. What is
  * not `sound`, and would count, is MALFORMED. */
-tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature, tn_source payload,
+tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature, tn_item payload,
                        bool sound, tn_signed *found);
 /* Say whether signers meet a row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or UNSUPPORTED
  * where what this device cannot check would make up for what is missing. */

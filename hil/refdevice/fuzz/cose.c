@@ -16,15 +16,16 @@ static void opened(tn_source in, uint32_t tag, bool unprotected)
     if (tn_cose_open(in, tag, unprotected, &message) != TN_OK) {
         return;
     }
-    within(message.header, in);
-    within(tn_cose_typ(&message), message.header);
-    within(message.payload, in);
+    within(tn_whole(message.header), in);
+    within(tn_whole(tn_cose_typ(&message)), tn_string(message.header));
+    within(tn_whole(message.payload), in);
     within(tn_whole(message.signatures), in);
     for (; tn_cose_signature(&message, count, &signature); count++) {
-        within(signature.header, in);
-        within(signature.value, in);
-        within(tn_cose_kid(&signature), signature.header);
-        HOLDS(count > 0u || tn_cose_check(&message, &signature, key, message.payload) != TN_OK);
+        within(tn_whole(signature.header), in);
+        within(tn_whole(signature.value), in);
+        within(tn_whole(tn_cose_kid(&signature)), tn_string(signature.header));
+        HOLDS(count > 0u || message.payload == NULL ||
+              tn_cose_check(&message, &signature, key, message.payload) != TN_OK);
         if (tag == TN_COSE_SIGN1) {
             break;
         }

@@ -37,16 +37,14 @@ class Record(ctypes.Structure):
 class Signature(Record):
     """``tn_signature``."""
 
-    _fields_ = (("header", Source), ("value", Source))
+    _fields_ = (("header", ctypes.c_void_p), ("value", ctypes.c_void_p))
 
 
 class Message(Record):
     """``tn_message``."""
 
     _fields_ = (
-        ("header", Source),
-        ("payload", Source),
-        ("signatures", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name in ("header", "payload", "signatures")),
         ("many", ctypes.c_bool),
         ("bare", ctypes.c_bool),
     )
@@ -225,21 +223,30 @@ class Trust:
             found.append(signature)
         return found
 
-    def typ(self, message: Message) -> Source:
+    def string(self, item: int | None) -> bytes:
+        """Return what a string holds."""
+        self.lib.tn_string.restype = Source
+        return self.bytes_of(self.lib.tn_string(ctypes.c_void_p(item)))
+
+    def whole(self, item: int | None) -> bytes:
+        """Return an item as encoded; empty where there is none."""
+        self.lib.tn_whole.restype = Source
+        return self.bytes_of(self.lib.tn_whole(ctypes.c_void_p(item)))
+
+    def typ(self, message: Message) -> bytes:
         """What its header says of the type, as encoded."""
-        self.lib.tn_cose_typ.restype = Source
-        said: Source = self.lib.tn_cose_typ(ctypes.byref(message))
-        return said
+        self.lib.tn_cose_typ.restype = ctypes.c_void_p
+        return self.whole(self.lib.tn_cose_typ(ctypes.byref(message)))
 
-    def kid(self, signature: Signature) -> Source:
+    def kid(self, signature: Signature) -> bytes:
         """What a signer's header says of the key, as encoded."""
-        self.lib.tn_cose_kid.restype = Source
-        said: Source = self.lib.tn_cose_kid(ctypes.byref(signature))
-        return said
+        self.lib.tn_cose_kid.restype = ctypes.c_void_p
+        return self.whole(self.lib.tn_cose_kid(ctypes.byref(signature)))
 
-    def check(self, message: Message, signature: Signature, key: bytes, payload: Source) -> Reason:
+    def check(self, message: Message, signature: Signature, key: bytes, payload: bytes) -> Reason:
         """Check one signature."""
-        return Reason(self.lib.tn_cose_check(ctypes.byref(message), ctypes.byref(signature), key, payload))
+        said = bstr(payload)
+        return Reason(self.lib.tn_cose_check(ctypes.byref(message), ctypes.byref(signature), key, said))
 
     def read_root(self, document: bytes) -> tuple[Reason, CRoot]:
         """Read a root, believing nothing; it stays staged."""
@@ -253,7 +260,7 @@ class Trust:
 
     def key_of(self, root: CRoot, kid: bytes) -> int:
         """Return the number of the key with this thumbprint, or -1."""
-        return int(self.lib.tn_root_key(ctypes.byref(root), self.core.in_memory(bstr(kid))))
+        return int(self.lib.tn_root_key(ctypes.byref(root), bstr(kid)))
 
     def meets(
         self, root: CRoot, type_: str, product: str, signed: int, passed: int, author: tuple[str, str] | None
