@@ -68,11 +68,6 @@ class Ingest:
         """Messages committed, repeated, quarantined, dropped; batches; retries; how many reports wait."""
         return {**self._committer.counts, **self._own, "waiting": self._left}
 
-    @property
-    def busy(self) -> bool:
-        """Whether reports wait to be committed."""
-        return not self.idle.is_set()
-
     def submit(self, topic: str, device: str, data: bytes, done: Callable[[Outcome], None]) -> bool:
         """Queue a message; ``done`` is called in the event loop after its commit.
 

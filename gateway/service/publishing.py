@@ -8,6 +8,7 @@ anew from what is committed. So nothing waits here that is promised to anybody.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -29,7 +30,6 @@ REASSERT_SECONDS: Final = 300.0  # a timestamp that somebody overwrote at the br
 OUTBOX_MAX: Final = 10_000  # answers waiting to be sent; a device repeats what gets none
 ANSWER_SECONDS: Final = 600  # after that the broker forgets an answer that nobody fetched
 RECEIPT_SECONDS: Final = 2.0  # a receipt waits no longer for reports that keep coming
-_LOOK_SECONDS: Final = 0.005
 _TURN: Final = 20  # receipts signed before anything else has its turn
 _BLOCK_SENDERS: Final = 32
 
@@ -43,7 +43,7 @@ class Publisher:
         desk: blocks and topics that devices asked for.
         scheduler: says whether this worker publishes what is retained; one worker does.
         answers: signs receipts.
-        busy: says whether reports wait to be committed.
+        idle: set while no report waits to be committed.
         in_store: runs a function in the thread that reads the store.
         clock: UTC seconds.
     """
@@ -55,11 +55,11 @@ class Publisher:
         desk: Desk,
         scheduler: Scheduler,
         answers: Answers,
-        busy: Callable[[], bool],
+        idle: asyncio.Event,
         in_store: InStore,
         clock: Callable[[], float],
     ) -> None:
-        self._answers, self._busy = answers, busy
+        self._answers, self._idle = answers, idle
         self._receipts: OrderedDict[str, tuple[Receipt, float]] = OrderedDict()
         self._some = asyncio.Event()
         self.receipted = asyncio.Event()
@@ -195,8 +195,11 @@ class Publisher:
                 self._some.clear()
                 await self._some.wait()
             _, since = next(iter(receipts.values()))
-            if self._busy() and time.monotonic() - since < RECEIPT_SECONDS:
-                await asyncio.sleep(_LOOK_SECONDS)
+            left = since + RECEIPT_SECONDS - time.monotonic()
+            if left > 0 and not self._idle.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._idle.wait()
                 continue
             device, (receipt, _) = receipts.popitem(last=False)
             topic = self._topics.device(device, "answer")

@@ -130,7 +130,7 @@ class Gateway:
             self._desk,
             self._scheduler,
             self._answers,
-            lambda: self._ingest.busy,
+            self._ingest.idle,
             self._in_store,
             clock,
         )
