@@ -26,8 +26,7 @@ static tn_reason take_root(tn_source data)
     tn_reason reason = tn_trust_update(data);
     if (reason == TN_OK && tn_trust_root()->version != before) {
         char words[TN_COUNTED_ROOM];
-        (void)tn_counted(words, "root ", tn_trust_root()->version);
-        tn_record(TN_SAYS(TN_TRACK_DEVICE, 0, 0, TN_OK), words, NULL);
+        tn_record(TN_SAYS(TN_TRACK_DEVICE, 0, 0, TN_OK), tn_counted(words, "root ", tn_trust_root()->version), NULL);
         agent.probing = false;
         agent.settled = false;
     }
@@ -95,9 +94,9 @@ static void receive(tn_source name, tn_source data)
 /* The next root, when there is a sign of one. */
 static void look_for_root(void)
 {
-    char number[TN_NUMBER_ROOM];
+    char room[TN_NUMBER_ROOM];
     uint64_t version = tn_trust_root()->version;
-    (void)tn_number(number, version + 1u);
+    const char *number = tn_number(room, version + 1u);
     agent.settled = agent.settled && !tn_pause_over(&agent.probed);
     if (tn_absent(TN_TOPIC_ROOT, number)) {
         agent.probing = false;

@@ -31,7 +31,7 @@ static const tn_notice_track *about(const uint8_t digest[TN_HASH])
     for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
         const tn_notice_track *track = &tn_stored.notices[i];
         tn_item header = tn_notice_header(track);
-        if (track->id[0] == '\0' || !TN_IN(IN_FORCE, track->state) || !mends(header, digest)) {
+        if (!TN_IN(IN_FORCE, track->state) || !mends(header, digest)) {
             continue;
         }
         /* How grave it is, then how new: times of issue have 53 bits. */
@@ -60,7 +60,7 @@ static void put_digest(const uint8_t *digest)
 static void agree(tn_patch_track *track)
 {
     uint8_t bytes[144], words[TN_HASH]; /* at most 1 + 3 * 34 + 37 */
-    const tn_notice_track *notice = about(track->digest);
+    const tn_notice_track *notice = about(track->offer.digest);
     tn_source text = notice != NULL ? tn_notice_words(notice) : tn_in_memory(NULL, 0);
     bool seen = text.length != 0u && TN_IN(SEEN, notice->state);
     char *language = track->consent_language;
@@ -70,7 +70,7 @@ static void agree(tn_patch_track *track)
     }
     tn_write_to(bytes, sizeof(bytes));
     tn_put_array(4);
-    put_digest(track->digest);
+    put_digest(track->offer.digest);
     put_digest(notice != NULL ? notice->digest : NULL);
     put_digest(seen ? words : NULL);
     if (language[0] != '\0') {
@@ -80,7 +80,6 @@ static void agree(tn_patch_track *track)
     }
     tn_sha256_of(tn_in_memory(bytes, tn_written.length), track->consent_question);
     track->consent = true;
-    track->consent_how = 0;
     track->consent_time = tn_time();
     track->consent_has_notice = notice != NULL;
     if (notice != NULL) {

@@ -3,6 +3,7 @@
  *
  * An entry is written before the state that counts it. When the power goes in between, the next one that is written
  * has its index, or a lower one: what lies before that was never said. */
+#include "record.h"
 #include "rooms.h"
 #include "port.h"
 
@@ -107,27 +108,33 @@ static void chain(uint8_t *making, uint32_t length)
     tn_sha256_of(tn_in_memory(making, TN_HASH + length), tn_stored.journal_head);
 }
 
+typedef struct {
+    uint64_t time;
+    const char *name;
+    const uint8_t *digest;
+    uint8_t track, from, to, reason;
+} entry;
+
+static const tn_row rows[] = {
+    TN_ROW_MAP_OF(0, TN_ROW_REST),
+    TN_ROW(1, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, journal_count)),
+    TN_ROW(2, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_NUMBER(entry, time)),
+    TN_ROW(3, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_NUMBER(entry, track)),
+    TN_ROW(4, TN_POINTED, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_TEXT, entry, name)),
+    TN_ROW(5, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_NUMBER(entry, from)),
+    TN_ROW(6, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_NUMBER(entry, to)),
+    TN_ROW(7, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_NUMBER(entry, reason)),
+    TN_ROW(8, TN_POINTED, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_BYTES_32, entry, digest)),
+    TN_ROW_END,
+};
+
 static void record(uint32_t says, const char *name, const uint8_t *digest)
 {
     uint8_t making[MAKING_BYTES];
+    entry now = {tn_warning_time(), name, digest,
+                 (uint8_t)(says >> 24), (uint8_t)(says >> 16), (uint8_t)(says >> 8), (uint8_t)says};
     tn_write_to(making + TN_HASH, ENTRY_BYTES);
-    tn_put_map(digest != NULL ? 8u : 7u);
-    tn_put_uint(1);
-    tn_put_uint(tn_stored.journal_count);
-    tn_put_uint(2);
-    tn_put_uint(tn_warning_time());
-    for (uint32_t key = 3; key < 8u; key++, says <<= 8) {
-        tn_put_uint(key);
-        tn_put_uint(says >> 24);
-        if (key == 3u) {
-            tn_put_uint(++key);
-            tn_put_text(name);
-        }
-    }
-    if (digest != NULL) {
-        tn_put_uint(8);
-        tn_put_bytes(digest, TN_HASH);
-    }
+    (void)tn_put_rows(rows, &now);
     tn_copy(making, tn_stored.journal_head, TN_HASH);
     chain(making, tn_written.length);
     /* It is counted and chained even where there is no room to keep it. */
@@ -145,9 +152,9 @@ void tn_record(uint32_t says, const char *name, const uint8_t *digest)
 {
     if (tn_stored.journal_lost != 0u && waiting() < TN_JOURNAL_MAX - 1u) {
         char words[TN_COUNTED_ROOM];
-        (void)tn_counted(words, "journal gap ", tn_stored.journal_lost);
+        const char *gap = tn_counted(words, "journal gap ", tn_stored.journal_lost);
         tn_stored.journal_lost = 0;
-        record(TN_SAYS(TN_TRACK_DEVICE, 0, 0, TN_LIMIT_REACHED), words, NULL);
+        record(TN_SAYS(TN_TRACK_DEVICE, 0, 0, TN_LIMIT_REACHED), gap, NULL);
     }
     record(says, name, digest);
 }
@@ -163,8 +170,6 @@ void tn_journal_begin(void)
 
 void tn_journal_boot(void)
 {
-    ring.serial = 0;
-    ring.next = 0;
     for (uint32_t number = 0; number < PLACES; number++) {
         place here;
         if (read_place(number, UINT32_MAX, &here) && here.serial > ring.serial) {

@@ -60,7 +60,8 @@ bool tn_track_due(const tn_notice_track *track)
 void tn_track_move(tn_notice_track *track, uint32_t state, tn_reason reason)
 {
     uint8_t old = track->state;
-    if (tn_notice_may(old, state)) {
+    if (old != state && !TN_IN(TN_SET_NOTICE_DONE, old)) {
+        tn_must(tn_notice_may(old, state));
         track->state = (uint8_t)state;
         track->time = tn_warning_time();
         track->reason = (uint8_t)reason;

@@ -73,7 +73,7 @@ typedef enum { KIDS, PATCHES, NOTICES, LISTS } list;
 
 static const tn_row rows_of_patch[] = {
     TN_ROW_MAP_OF(0, TN_ROW_REST),
-    GIVEN(digest, TN_ALWAYS, TN_ROW_AS(TN_ROW_BYTES_8, tn_patch_track, digest)),
+    GIVEN(digest, TN_ALWAYS, TN_ROW_AS(TN_ROW_BYTES_8, tn_patch_track, offer.digest)),
     GIVEN(sequence, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, sequence)),
     GIVEN(state, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, state)),
     GIVEN(reason, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, reason)),
@@ -100,7 +100,7 @@ static bool put_entry(uint32_t which, uint32_t number, bool left_out)
     if (which == PATCHES && number < TN_PATCHES_MAX) {
         rows = rows_of_patch;
         entry = &tn_stored.patches[number];
-        here = tn_stored.patches[number].here;
+        here = tn_stored.patches[number].state != TN_PATCH_QUEUED;
     }
     if (which == NOTICES && number < TN_NOTICES_MAX) {
         rows = rows_of_notice;

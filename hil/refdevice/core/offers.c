@@ -33,9 +33,9 @@ tn_reason tn_offer_take(tn_source data)
         own,     TN_FLOOR_OFFER,          true};
     tn_offer *offer = &tn_stored.offer;
     const tn_floor *before = tn_trust_floor(TN_FLOOR_OFFER, tn_maker.id);
-    uint64_t known = before != NULL ? before->version + 1u : 0u;
+    uint64_t known = before != NULL ? before->version : UINT64_MAX;
     tn_reason reason = tn_trust_accept(data, &expected, tn_maker.id, &found);
-    if (reason != TN_OK || tn_said(&found, TN_VERSION) + 1u == known) { /* of one version there is one digest */
+    if (reason != TN_OK || tn_said(&found, TN_VERSION) == known) { /* of one version there is one digest */
         return reason;
     }
     tn_touch();
@@ -72,10 +72,8 @@ void tn_offers_begin_again(tn_patch_track *track, tn_reason reason)
 static void begin(tn_patch_track *track)
 {
     const tn_offer *offer = &tn_stored.offer;
-    tn_fill(&track->offer, 0, sizeof(*track) - offsetof(tn_patch_track, offer));
+    tn_fill(&track->has_version, 0, sizeof(*track) - offsetof(tn_patch_track, has_version));
     tn_copy(&track->offer, offer, sizeof(*offer));
-    tn_copy(track->digest, offer->digest, TN_HASH);
-    track->here = true;
     track->sequence = offer->sequence;
 }
 
@@ -109,7 +107,7 @@ static void cancel(tn_patch_track *track)
     if (TN_IN(ON_TRIAL, track->state)) {
         tn_patch_move(track, TN_PATCH_CANCEL_REJECTED, TN_BUSY);
     } else if (TN_IN(TN_SET_NO_RETURN, track->state)) {
-        tn_record(TN_SAYS(TN_TRACK_REFUSAL, 0, 0, TN_BUSY), "offer", track->digest);
+        tn_record(TN_SAYS(TN_TRACK_REFUSAL, 0, 0, TN_BUSY), "offer", track->offer.digest);
     } else if (!TN_IN(TN_SET_PATCH_ENDED, track->state)) {
         tn_patch_move(track, TN_PATCH_CANCELED, TN_CANCELED);
     }
@@ -134,7 +132,7 @@ void tn_offers_settle(void)
     }
     for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
         tn_patch_track *one = &tn_stored.patches[i];
-        track = one->here && tn_compare(one->digest, offer->digest, TN_HASH) == 0 ? one : track;
+        track = one->state != TN_PATCH_QUEUED && tn_compare(one->offer.digest, offer->digest, TN_HASH) == 0 ? one : track;
     }
     offer->here = false;
     tn_touch();
@@ -152,7 +150,7 @@ bool tn_offers_end(tn_patch_track *track)
     if (tn_time() >= track->offer.last) {
         state = TN_PATCH_TIMED_OUT;
         reason = TN_DEADLINE_PASSED;
-    } else if (tn_is_current() && !tn_currency_has_patch(track->sequence, track->digest)) {
+    } else if (tn_is_current() && !tn_currency_has_patch(track->sequence, track->offer.digest)) {
         reason = TN_NOT_IN_CATALOGUE;
     } else if (track->image_size != 0u && tn_patch_is_signed(track) != TN_OK) {
         reason = TN_THRESHOLD_NOT_MET;

@@ -37,15 +37,13 @@ void tn_patch_changed(tn_patch_track *track)
 void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason)
 {
     char name[17];
-    if (!tn_patch_may(track->state, state)) {
-        return;
-    }
+    tn_must(tn_patch_may(track->state, state));
     for (uint32_t i = 0; i < 16u; i++) {
-        uint32_t digit = (uint32_t)track->digest[i / 2u] >> (i % 2u == 0u ? 4u : 0u) & 15u;
+        uint32_t digit = (uint32_t)track->offer.digest[i / 2u] >> (i % 2u == 0u ? 4u : 0u) & 15u;
         name[i] = (char)(digit < 10u ? '0' + digit : 'a' - 10u + digit);
     }
     name[16] = '\0';
-    tn_record(TN_SAYS(TN_TRACK_PATCH, track->state, state, reason), name, track->digest);
+    tn_record(TN_SAYS(TN_TRACK_PATCH, track->state, state, reason), name, track->offer.digest);
     tn_log(reason, "patch");
     track->state = (uint8_t)state;
     track->reason = (uint8_t)reason;
@@ -65,7 +63,7 @@ static uint32_t envelope_at(const tn_patch_track *track)
 static tn_reason open_for(const tn_patch_track *track, tn_source envelope, tn_manifest *manifest)
 {
     tn_reason reason = tn_suit_open(envelope, manifest);
-    if (reason == TN_OK && tn_compare(manifest->digest, track->digest, TN_HASH) != 0) {
+    if (reason == TN_OK && tn_compare(manifest->digest, track->offer.digest, TN_HASH) != 0) {
         reason = TN_DIGEST_MISMATCH;
     }
     patches.signed_under = reason == TN_OK ? (uint32_t)tn_trust_root()->version : 0u;
@@ -84,10 +82,6 @@ tn_reason tn_patch_is_signed(const tn_patch_track *track)
 /* Compare a genuine patch with this device. */
 static tn_reason judge(const tn_patch_track *track, const tn_manifest *manifest)
 {
-    uint8_t some = 0; /* whether there is a floor */
-    for (uint32_t i = 0; i < TN_HASH; i++) {
-        some |= tn_stored.patch_floor_digest[i];
-    }
     if (manifest->sequence != track->sequence) {
         return TN_MALFORMED;
     }
@@ -97,13 +91,13 @@ static tn_reason judge(const tn_patch_track *track, const tn_manifest *manifest)
     if (manifest->image_size > TN_SLOT_BYTES || manifest->image_size == 0u) {
         return manifest->image_size != 0u ? TN_NO_SPACE : TN_MALFORMED;
     }
-    if (some == 0u || manifest->sequence > tn_stored.patch_floor) {
+    if (!tn_stored.has_patch_floor || manifest->sequence > tn_stored.patch_floor) {
         return TN_OK;
     }
     if (manifest->sequence < tn_stored.patch_floor) {
         return TN_DOWNGRADE_REFUSED;
     }
-    return tn_compare(track->digest, tn_stored.patch_floor_digest, TN_HASH) == 0 ? TN_OK : TN_EQUIVOCATION;
+    return tn_compare(track->offer.digest, tn_stored.patch_floor_digest, TN_HASH) == 0 ? TN_OK : TN_EQUIVOCATION;
 }
 
 tn_reason tn_patch_take(tn_source data)
@@ -252,7 +246,6 @@ void tn_patches_step(void)
 bool tn_patches_booted(void)
 {
     tn_patch_track *track = tn_patch_active();
-    patches.signed_under = 0;
     if (tn_slots_booted(track)) {
         return true;
     }

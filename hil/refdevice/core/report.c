@@ -44,14 +44,14 @@ static const tn_row rows_of_notice[] = {
 
 static const tn_row rows_of_patch[] = {
     TN_ROW_MAP_OF(0, TN_ROW_REST),
-    GIVEN(1, TN_ALWAYS, TN_ROW_BYTES(tn_patch_track, digest)),
+    GIVEN(1, TN_ALWAYS, TN_ROW_BYTES(tn_patch_track, offer.digest)),
     GIVEN(2, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, sequence)),
     GIVEN(3, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, state)),
     GIVEN(4, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, time)),
     GIVEN(5, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, reason)),
     GIVEN(7, TN_ALWAYS, TN_ROW_AS(TN_ROW_IF, tn_patch_track, consent)),
     TN_ROW_MAP_OF(6, 6),
-    GIVEN(1, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, consent_how)),
+    TN_ROW_NUMBER_IS(1, 0), /* asked: nobody agrees beforehand on this device */
     GIVEN(2, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, consent_time)),
     GIVEN(3, TN_ALWAYS, TN_ROW_BYTES(tn_patch_track, consent_question)),
     GIVEN(1, TN_ALWAYS, TN_ROW_AS(TN_ROW_IF, tn_patch_track, consent_has_notice)),
@@ -80,7 +80,7 @@ static const tracks notices = {
 };
 static const tracks patches = {
     tn_stored.patches, rows_of_patch, TN_SET_PATCH_ENDED, 1u << TN_PATCH_DOWNLOADING,
-    sizeof(tn_patch_track), TN_PATCHES_MAX, offsetof(tn_patch_track, here), offsetof(tn_patch_track, state),
+    sizeof(tn_patch_track), TN_PATCHES_MAX, offsetof(tn_patch_track, state), offsetof(tn_patch_track, state),
     offsetof(tn_patch_track, time),
 };
 

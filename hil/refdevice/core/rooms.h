@@ -33,6 +33,18 @@ extern tn_session tn_now;
 
 typedef enum { TN_TRACK_NOTICE, TN_TRACK_PATCH, TN_TRACK_REFUSAL, TN_TRACK_DEVICE } tn_track;
 
+/* What always holds: a test build stops where it does not, and a release does not ask. */
+static inline void tn_must(bool holds)
+{
+#ifdef TN_TEST_BUILD
+    if (!holds) {
+        __builtin_trap();
+    }
+#else
+    (void)holds;
+#endif
+}
+
 void tn_begin(void);                 /* start a step: take the time */
 void tn_touch(void);                 /* the state has changed */
 void tn_save(void);                  /* store it, where it has: before anything that others may notice */
@@ -103,9 +115,10 @@ void tn_put_topic(uint32_t kind, const char *language, const char *name, bool wh
 bool tn_topic_read(tn_source topic, tn_topic *found); /* false: nothing that this device takes */
 bool tn_is_id(const char *words);                     /* may be one level of a topic */
 bool tn_is_same(const char *one, const char *other);
+/* A number in decimal, at the end of its room, and the same behind words of up to 12 bytes; return where it begins. */
 char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number);
 #define TN_COUNTED_ROOM (12u + TN_NUMBER_ROOM)
-const char *tn_counted(char to[TN_COUNTED_ROOM], const char *words, uint64_t number); /* up to 12 bytes, and a number */
+char *tn_counted(char to[TN_COUNTED_ROOM], const char *words, uint64_t number);
 
 /* -- fetch.c: what is missing is asked for: by subscribing, or by a want -- */
 

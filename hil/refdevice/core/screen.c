@@ -106,10 +106,10 @@ static void put_layout(page *to, const char *layout)
             words = track->id;
             break;
         case 'r':
-            (void)tn_number(room, track->revision);
+            words = tn_number(room, track->revision);
             break;
         case 'p':
-            (void)tn_number(room, tn_value(tn_at(text, TN_TEXT_PAGES)));
+            words = tn_number(room, tn_value(tn_at(text, TN_TEXT_PAGES)));
             break;
         case 'c':
             write_code(room, track->digest);

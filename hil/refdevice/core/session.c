@@ -128,32 +128,32 @@ void tn_refuse(const char *notice, const char *what, tn_reason reason, const uin
     session.refused++;
 }
 
-/* Divided by ten in three pieces: nothing else here would need a division of 64 bits. */
+/* Divided by ten bit by bit: nothing else here would need a division of 64 bits. */
 char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number)
 {
-    char digits[TN_NUMBER_ROOM];
-    uint32_t count = 0, high = (uint32_t)(number >> 32), low = (uint32_t)number;
-    do {
-        uint32_t middle = (high % 10u) << 16 | low >> 16;
-        uint32_t last = (middle % 10u) << 16 | (low & 0xFFFFu);
-        high /= 10u;
-        low = middle / 10u << 16 | last / 10u;
-        digits[count++] = (char)('0' + (char)(last % 10u));
-    } while ((high | low) != 0u);
-    char *next = to;
-    while (count > 0u) {
-        *next++ = digits[--count];
-    }
+    char *next = to + TN_NUMBER_ROOM - 1u;
     *next = '\0';
-    return to;
+    do {
+        uint32_t digit = 0;
+        for (uint32_t bit = 0; bit < 64u; bit++) {
+            digit = digit << 1 | (uint32_t)(number >> 63);
+            number <<= 1;
+            if (digit >= 10u) {
+                digit -= 10u;
+                number++;
+            }
+        }
+        *--next = (char)('0' + digit);
+    } while (number != 0u);
+    return next;
 }
 
-const char *tn_counted(char to[TN_COUNTED_ROOM], const char *words, uint64_t number)
+char *tn_counted(char to[TN_COUNTED_ROOM], const char *words, uint64_t number)
 {
     uint32_t length = tn_length(words);
-    tn_copy(to, words, length);
-    (void)tn_number(to + length, number);
-    return to;
+    char *start = tn_number(to + TN_COUNTED_ROOM - TN_NUMBER_ROOM, number) - length;
+    tn_copy(start, words, length);
+    return start;
 }
 
 bool tn_is_id(const char *words)

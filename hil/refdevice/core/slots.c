@@ -151,13 +151,14 @@ void tn_slots_test(tn_patch_track *track)
     }
     save_boot(track->slot, false);
     for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) { /* what was installed before is no more */
-        if (tn_stored.patches[i].here && tn_stored.patches[i].state == TN_PATCH_SUCCEEDED) {
+        if (tn_stored.patches[i].state == TN_PATCH_SUCCEEDED) {
             tn_patch_move(&tn_stored.patches[i], TN_PATCH_REMOVED, TN_OK);
         }
     }
     tn_patch_move(track, TN_PATCH_SUCCEEDED, TN_OK);
+    tn_stored.has_patch_floor = true;
     tn_stored.patch_floor = track->sequence;
-    tn_copy(tn_stored.patch_floor_digest, track->digest, TN_HASH);
+    tn_copy(tn_stored.patch_floor_digest, track->offer.digest, TN_HASH);
     raise_counter(track->counter);
     tn_now.trial = false;
     tn_notices_installed();
@@ -186,7 +187,6 @@ static bool resume(tn_patch_track *track)
 
 bool tn_slots_booted(tn_patch_track *track)
 {
-    over = false;
     if (track != NULL && TN_IN(TN_SET_NO_RETURN, track->state)) {
         return resume(track);
     }

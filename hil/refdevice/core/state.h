@@ -47,17 +47,13 @@ typedef struct {
 } tn_offer;
 
 typedef struct {
-    uint8_t digest[TN_HASH];
-    bool here;
-    uint8_t state, reason; /* tn_patch_state, tn_reason */
+    uint8_t state, reason; /* tn_patch_state, tn_reason; QUEUED: the place is free */
     uint8_t deferrals;
     uint32_t touched;      /* rises with every change: the track touched longest ago makes room */
     uint64_t sequence, time;
-    tn_offer offer;        /* the newest offer of it; what follows is of this try */
-    bool has_version;
+    bool has_version;      /* this and what follows is of this try */
     bool consent;          /* the owner agreed */
     bool consent_has_notice;
-    uint8_t consent_how;   /* 0 asked, 1 urgent, 2 always */
     uint8_t slot;          /* where it is written */
     uint8_t attempts;
     uint8_t done;          /* percent */
@@ -68,6 +64,7 @@ typedef struct {
     tn_version_part version[4]; /* promised; valid where has_version */
     uint64_t defer_until;
     uint64_t consent_time;
+    tn_offer offer;        /* the newest offer of it; its digest is that of the patch */
     uint8_t image_digest[TN_HASH];
     uint8_t consent_question[TN_HASH], consent_notice[TN_HASH];
     char consent_language[TN_LANGUAGE_BYTES_MAX + 1];
@@ -80,7 +77,7 @@ typedef struct tn_state {
     uint8_t catalogue_page; /* of TN_AT_CATALOGUES */
     uint16_t root_length;
     uint16_t catalogue_length; /* 0: none; the body of the newest accepted one */
-    bool has_timestamp;
+    bool has_timestamp, has_patch_floor;
     uint32_t journal_count, journal_first; /* entries written; the oldest that no receipt covers */
     uint32_t journal_lost;
     uint32_t security_counter;

@@ -5,7 +5,7 @@
 #include "state.h"
 
 #define FORM_FACTORY 0x544E4601u
-#define FORM_STATE 0x544E5302u
+#define FORM_STATE 0x544E5303u
 #define FORM_BOOT 0x544E4202u
 #define HEAD_BYTES (TN_FLASH_UNIT > 8u ? TN_FLASH_UNIT : 8u) /* in units of its own */
 

@@ -1,44 +1,41 @@
 /* Topics, level by level: written where they are needed and compared where they lie (advisories/topics.py). */
+#include "record.h"
 #include "rooms.h"
 
-/* A shape names its parts by digits; everything else stands for itself. */
-enum { PREFIX = '0', WORD, PRODUCT, DEVICE, LANGUAGE, NAME };
-#define OF_DEVICE "0/device/3/1"
-
-static const char shapes[][sizeof(OF_DEVICE)] = {"0/1/2", "0/1/2/5", "0/1/2/4/5", "0/1/5", OF_DEVICE};
+/* Levels of a topic. A shape has three bits for each, the first one lowest. */
+enum { PREFIX = 1, WORD, PRODUCT, A_DEVICE, DEVICE, LANGUAGE, NAME, PARTS };
+#define SHAPE(two, three, four, five) (PREFIX | (two) << 3 | (three) << 6 | (four) << 9 | (five) << 12)
+#define OF_PRODUCT SHAPE(WORD, PRODUCT, 0, 0)
+#define OF_NAME SHAPE(WORD, PRODUCT, NAME, 0)
+#define OF_LANGUAGE SHAPE(WORD, PRODUCT, LANGUAGE, NAME)
+#define OF_FLEET SHAPE(WORD, NAME, 0, 0)
+#define OF_DEVICE SHAPE(A_DEVICE, DEVICE, WORD, 0)
 
 static const struct {
-    char word[10];
-    uint8_t shape;
+    uint16_t word, shape;
 } kinds[TN_TOPICS] = {
-    {"timestamp", 0}, {"catalogue", 0}, {"notice", 1}, {"text", 2},  {"offer", 4},  {"answer", 4},
-    {"block", 4},     {"root", 3},      {"patch", 1},  {"pages", 2}, {"report", 4}, {"want", 4},
+    {TN_NAME_timestamp, OF_PRODUCT}, {TN_NAME_catalogue, OF_PRODUCT}, {TN_NAME_notice, OF_NAME},
+    {TN_NAME_text, OF_LANGUAGE},     {TN_NAME_offer, OF_DEVICE},      {TN_NAME_answer, OF_DEVICE},
+    {TN_NAME_block, OF_DEVICE},      {TN_NAME_root, OF_FLEET},        {TN_NAME_patch, OF_NAME},
+    {TN_NAME_pages, OF_LANGUAGE},    {TN_NAME_report, OF_DEVICE},     {TN_NAME_want, OF_DEVICE},
 };
 
 const char *tn_topic_word(uint32_t kind)
 {
-    return kinds[kind].word;
-}
-
-/* The words that stand for a part, up to the device's id. */
-static const char *value_of(char part, uint32_t kind)
-{
-    static const char *const values[] = {tn_maker.topics, NULL, tn_maker.product, tn_maker.id};
-    return part == WORD ? kinds[kind].word : values[part - PREFIX];
+    return tn_name(kinds[kind].word);
 }
 
 static uint32_t write(char text[TN_TOPIC_BYTES_MAX], uint32_t kind, const char *language, const char *name, bool whole)
 {
+    const char *const levels[PARTS] = {
+        NULL, tn_maker.topics, tn_topic_word(kind), tn_maker.product, "device", tn_maker.id, language, name};
     uint32_t length = 0, count; /* at its longest it fits */
-    const char *shape = shapes[kinds[kind].shape] + (whole ? 0 : 2); /* without the prefix, and its slash */
-    for (; *shape != '\0'; shape++, length += count) {
-        const char *words = shape;
-        count = 1;
-        if (*shape >= PREFIX && *shape <= NAME) {
-            words = *shape < LANGUAGE ? value_of(*shape, kind) : *shape == LANGUAGE ? language : name;
-            count = tn_length(words);
+    for (uint32_t shape = (uint32_t)kinds[kind].shape >> (whole ? 0 : 3); shape != 0u; shape >>= 3, length += count) {
+        if (length > 0u) {
+            text[length++] = '/';
         }
-        tn_copy(text + length, words, count);
+        count = tn_length(levels[shape & 7u]);
+        tn_copy(text + length, levels[shape & 7u], count);
     }
     return length;
 }

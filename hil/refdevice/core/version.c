@@ -5,10 +5,14 @@ char *tn_version(char to[TN_VERSION_ROOM], const tn_version_part version[4], cha
 {
     uint32_t at = 0;
     for (uint32_t i = 0; i < (version[3] != 0u ? 4u : 3u); i++) {
+        char room[TN_NUMBER_ROOM];
+        const char *number = tn_number(room, version[i]);
+        uint32_t length = tn_length(number);
         if (i > 0u) {
             to[at++] = i < 3u ? '.' : separator;
         }
-        at += tn_length(tn_number(to + at, version[i]));
+        tn_copy(to + at, number, length + 1u);
+        at += length;
     }
     return to;
 }

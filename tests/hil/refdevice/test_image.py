@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from advisories import mcuboot
+from advisories.versions import Version
 from keys.algorithms import Algorithm
 from keys.reasons import Reason
 
@@ -145,3 +146,31 @@ def test_an_image_that_a_test_build_makes_is_whole(core: Core) -> None:
     whole = mcuboot.parse(core.flash(core.constants["TN_AT_SLOTS"], image.length))
     assert (reason, whole.version, whole.security_counter) == (Reason.OK, (9, 8, 7, 70_001), 0)
     assert whole.algorithms == frozenset({Algorithm.ED25519})
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ((0, 0, 0, 0), "0.0.0"),
+        ((1, 20, 300, 0), "1.20.300"),
+        ((1, 4, 2, 70_000), "1.4.2+70000"),
+        ((255, 255, 65_535, 2**32 - 1), "255.255.65535+4294967295"),
+    ],
+)
+def test_a_version_in_words_stays_within_its_room(core: Core, version: Version, words: str) -> None:
+    room = ctypes.create_string_buffer(b"\xaa" * 64)
+    core.lib.tn_version.restype = ctypes.c_char_p
+    assert core.lib.tn_version(room, (ctypes.c_uint32 * 4)(*version), ord("+")) == words.encode()
+    most = core.constants["TN_VERSION_ROOM"]
+    assert room.raw[most : len(room) - 1] == b"\xaa" * (len(room) - 1 - most)
+
+
+@pytest.mark.parametrize("number", [0, 9, 10, 4_294_967_295, 4_294_967_296, 2**53 - 1, 2**64 - 1])
+def test_a_number_in_words_stands_at_the_end_of_its_room(core: Core, number: int) -> None:
+    room = ctypes.create_string_buffer(b"\xaa" * 40)
+    core.lib.tn_number.restype = ctypes.c_char_p
+    core.lib.tn_number.argtypes = (ctypes.c_void_p, ctypes.c_uint64)
+    assert core.lib.tn_number(room, number) == str(number).encode()
+    most, used = core.constants["TN_NUMBER_ROOM"], len(str(number)) + 1
+    assert room.raw[: most - used] + room.raw[most:39] == b"\xaa" * (39 - used)
+    core.lib.tn_number.argtypes = None
