@@ -132,16 +132,12 @@ static void begin(void)
 
 static void measure(void)
 {
-    tn_image image;
-    tn_reason reason = tn_image_read(tn_now.slot, 0, &image);
+    tn_reason reason = tn_image_read(tn_now.slot, 0, &tn_now.image);
     tn_now.measured = reason == TN_OK;
     if (!tn_now.measured) {
-        tn_refuse(NULL, "image", reason, tn_now.image);
-        return;
+        tn_fill(&tn_now.image, 0, sizeof(tn_now.image));
+        tn_refuse(NULL, "image", reason, tn_now.image.digest);
     }
-    tn_copy(tn_now.installed, image.version, sizeof(tn_now.installed));
-    tn_copy(tn_now.image, image.digest, TN_HASH);
-    tn_now.counter = image.counter;
 }
 
 static bool begin_life(void)

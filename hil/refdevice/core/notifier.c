@@ -39,7 +39,7 @@ int tn_on_info(tn_request *request)
 #define TEXT(NAME, handler) TOCSIN_SMP_##NAME##_TEXT
     static const char caps[] = "\x9F" TN_HANDLES_NOTIFIER(TEXT) "\xFF";
     char version[TN_VERSION_ROOM];
-    described board = {TN_HARDWARE, tn_now.measured ? tn_version(version, tn_now.installed, '+') : "none"};
+    described board = {TN_HARDWARE, tn_now.measured ? tn_version(version, tn_now.image.version, '+') : "none"};
     const tn_topic *open = tn_out_topic();
     (void)request;
     const tn_row *row = tn_put_rows(rows_of_info, &board);
@@ -145,7 +145,7 @@ static const tn_row rows_of_state[] = {
     TN_ROW(TN_NAME_epoch, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, boot_epoch)),
     GIVEN(cause, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, standing, cause)),
     TN_ROW(TN_NAME_slot, TN_ALWAYS, TN_OF_NOW, TN_ROW_NUMBER(tn_session, slot)),
-    TN_ROW(TN_NAME_installed, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_VERSION, tn_session, installed)),
+    TN_ROW(TN_NAME_installed, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_VERSION, tn_session, image.version)),
     GIVEN(pending, TN_POINTED, TN_ROW_AS(TN_ROW_TEXT, standing, pending)),
     GIVEN(root, TN_POINTED, TN_ROW_AS(TN_ROW_U64, standing, root)),
     TN_ROW(TN_NAME_journal, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, journal_count)),

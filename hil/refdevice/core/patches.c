@@ -157,7 +157,7 @@ static void bring(tn_patch_track *track)
 static bool runs(const tn_patch_track *track)
 {
     return track->has_version && tn_now.measured &&
-           tn_compare(track->version, tn_now.installed, sizeof(track->version)) == 0;
+           tn_compare(track->version, tn_now.image.version, sizeof(track->version)) == 0;
 }
 
 static void consider(tn_patch_track *track)

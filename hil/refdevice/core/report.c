@@ -125,7 +125,7 @@ static const tn_row rows_of_report[] = {
     GIVEN(5, TN_ALWAYS, TN_ROW_NUMBER(tn_report, issued)),
     GIVEN(9, TN_POINTED, TN_ROW_AS(TN_ROW_BYTES_32, tn_report, audit_head)),
     TN_ROW(10, TN_ALWAYS, TN_OF_MAKER, TN_ROW_AS(TN_ROW_TEXT, tn_factory, product)),
-    TN_ROW(11, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_PARTS, tn_session, installed)),
+    TN_ROW(11, TN_ALWAYS, TN_OF_NOW, TN_ROW_AS(TN_ROW_PARTS, tn_session, image.version)),
     TN_ROW(12, TN_ALWAYS, TN_OF_STORED, TN_ROW_NUMBER(tn_state, boot_epoch)),
     GIVEN(13, TN_POINTED, TN_ROW_AS(TN_ROW_U64, tn_report, root)),
     GIVEN(14, TN_POINTED, TN_ROW_AS(TN_ROW_BYTES_32, tn_report, catalogue)),

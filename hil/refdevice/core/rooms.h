@@ -9,14 +9,21 @@
 
 #define TN_NONCE 16u
 
+/* MCUboot images (advisories.mcuboot): header, protected and plain TLVs, SHA-256. */
+typedef struct {
+    tn_version_part version[4];
+    uint32_t counter;
+    uint8_t digest[TN_HASH]; /* over the whole file */
+    uint8_t hash[TN_HASH];   /* MCUboot's own: what `img state` names it by */
+    uint32_t length;         /* of the whole file */
+} tn_image;
+
 /* -- session.c: what all rooms share -- */
 
 typedef struct {
     bool connected, news, rebooting, measured, trial;
     uint8_t slot;             /* that booted */
-    tn_version_part installed[4]; /* measured; zeros before */
-    uint8_t image[TN_HASH];   /* SHA-256 over the image that booted */
-    uint32_t counter;         /* its security counter */
+    tn_image image;           /* that booted, measured; zeros before */
     uint64_t now;             /* UTC seconds by the board's clock and what a test added */
     uint32_t ms;              /* milliseconds for pauses: they only rise, also where the clock goes back */
 #ifdef TN_TEST_BUILD
@@ -212,14 +219,6 @@ tn_reason tn_patches_consent(const char *answer);
 const tn_patch_track *tn_patches_asking(void);        /* waits for the owner's consent; NULL: none does */
 bool tn_patches_busy(void);                           /* the spare slot belongs to a patch */
 
-/* MCUboot images (advisories.mcuboot): header, protected and plain TLVs, SHA-256. */
-typedef struct {
-    tn_version_part version[4];
-    uint32_t counter;
-    uint8_t digest[TN_HASH]; /* over the whole file */
-    uint8_t hash[TN_HASH];   /* MCUboot's own: what `img state` names it by */
-    uint32_t length;         /* of the whole file */
-} tn_image;
 /* "1.2.3", and the separator and the fourth number where that is not 0. */
 char *tn_version(char to[TN_VERSION_ROOM], const tn_version_part version[4], char separator);
 bool tn_version_read(tn_source words, tn_version_part version[4]); /* of that form, with '+' */

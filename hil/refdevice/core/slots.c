@@ -125,10 +125,10 @@ static tn_reason fault_of(const tn_patch_track *track)
     if (!works) {
         return TN_BOOT_NOT_CONFIRMED;
     }
-    if (!is_version(track, tn_now.installed)) {
+    if (!is_version(track, tn_now.image.version)) {
         return TN_WRONG_VERSION;
     }
-    return tn_compare(tn_now.image, track->image_digest, TN_HASH) == 0 ? TN_OK : TN_DIGEST_MISMATCH;
+    return tn_compare(tn_now.image.digest, track->image_digest, TN_HASH) == 0 ? TN_OK : TN_DIGEST_MISMATCH;
 }
 
 static void raise_counter(uint32_t counter)
@@ -194,7 +194,7 @@ bool tn_slots_booted(tn_patch_track *track)
         tn_patch_move(track, TN_PATCH_FAILED, TN_UPDATE_FAILED); /* never write the slot that runs */
     }
     if (!tn_now.trial) {
-        raise_counter(tn_now.counter);
+        raise_counter(tn_now.image.counter);
     }
     return false;
 }

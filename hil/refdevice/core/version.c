@@ -46,8 +46,8 @@ bool tn_version_is_from(tn_item version)
 {
     for (uint32_t i = 0; i < 4u; i++) {
         uint32_t part = (uint32_t)tn_value(tn_nth(version, i));
-        if (tn_now.installed[i] != part) {
-            return tn_now.installed[i] > part;
+        if (tn_now.image.version[i] != part) {
+            return tn_now.image.version[i] > part;
         }
     }
     return true;
