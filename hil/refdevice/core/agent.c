@@ -17,7 +17,7 @@ static struct {
 
 static bool is_root_over(void)
 {
-    return tn_time() >= tn_trust_root()->expires;
+    return tn_is_past(tn_trust_root()->expires);
 }
 
 static tn_reason take_root(tn_source data)

@@ -111,7 +111,7 @@ tn_reason tn_notice_take(tn_source data, const char *advisory)
     if (carried == TN_NOTICE_VERIFIED) {
         tn_fill(track, 0, sizeof(*track));
     }
-    tn_copy(track->id, advisory, tn_length(advisory) + 1u);
+    tn_put_words(track->id, advisory);
     tn_copy(track->digest, found.digest, TN_HASH);
     track->area = area;
     track->revision = (uint16_t)tn_value(tn_notice_says(track, TN_NOTICE_REVISION));
@@ -147,7 +147,7 @@ tn_reason tn_text_take(tn_source data, const char *language, const char *advisor
     tn_flash_copy(tn_piece_at(track->area, TN_PIECE_TEXT), data);
     track->text = true;
     track->pages = false;
-    tn_copy(track->language, language, tn_length(language) + 1u);
+    tn_put_words(track->language, language);
     tn_track_changed();
     tn_track_present(track);
     return TN_OK;

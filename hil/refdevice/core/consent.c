@@ -95,7 +95,7 @@ bool tn_consent_answer(tn_patch_track *track, const char *answer)
     }
     if (answer[0] == 'n') {
         tn_patch_move(track, TN_PATCH_DECLINED, TN_DECLINED);
-    } else if (track->deferrals < DEFERRALS_MAX && tn_time() < track->offer.final) {
+    } else if (track->deferrals < DEFERRALS_MAX && !tn_is_past(track->offer.final)) {
         track->deferrals++;
         track->defer_until = tn_time() + DEFER_SECONDS;
         tn_patch_move(track, TN_PATCH_DEFERRED, TN_DEFERRED);
@@ -105,7 +105,7 @@ bool tn_consent_answer(tn_patch_track *track, const char *answer)
 
 void tn_consent_remind(tn_patch_track *track)
 {
-    if (tn_time() >= track->defer_until || tn_time() >= track->offer.final) {
+    if (tn_is_past(track->defer_until) || tn_is_past(track->offer.final)) {
         tn_patch_move(track, TN_PATCH_WAITING_FOR_CONFIRMATION, TN_OK);
     }
 }

@@ -17,18 +17,13 @@
 static uint32_t ticked; /* ms, as they wrap */
 static bool alive; /* provisioned: the agent runs */
 
-static void put(char *to, const char *words)
-{
-    tn_copy(to, words, tn_length(words) + 1u);
-}
-
 void tn_start(void)
 {
     if (!tn_store_load()) {
-        put(tn_maker.id, "device");
-        put(tn_maker.product, TN_PRODUCT);
-        put(tn_maker.language, "en");
-        put(tn_maker.topics, "tocsin/v1");
+        tn_put_words(tn_maker.id, "device");
+        tn_put_words(tn_maker.product, TN_PRODUCT);
+        tn_put_words(tn_maker.language, "en");
+        tn_put_words(tn_maker.topics, "tocsin/v1");
 #ifdef TN_TEST_BUILD
         tn_uuid5(NULL, TN_VENDOR, tn_maker.vendor);
         tn_uuid5(tn_maker.vendor, TN_PRODUCT, tn_maker.model);

@@ -122,7 +122,7 @@ void tn_offers_settle(void)
     if (!offer->here || (!offer->cancel && active != NULL && TN_IN(TN_SET_NO_RETURN, active->state))) {
         return;
     }
-    if (!offer->cancel && tn_time() < offer->last) {
+    if (!offer->cancel && !tn_is_past(offer->last)) {
         if (!tn_is_current() || tn_currency_version() < offer->catalogue_version) {
             return; /* stale metadata blocks installing; the missing pieces are being asked for */
         }
@@ -147,7 +147,7 @@ bool tn_offers_end(tn_patch_track *track)
 {
     tn_reason reason = TN_OK;
     uint32_t state = TN_PATCH_REJECTED;
-    if (tn_time() >= track->offer.last) {
+    if (tn_is_past(track->offer.last)) {
         state = TN_PATCH_TIMED_OUT;
         reason = TN_DEADLINE_PASSED;
     } else if (tn_is_current() && !tn_currency_has_patch(track->sequence, track->offer.digest)) {

@@ -143,7 +143,7 @@ static void because(tn_patch_track *track, tn_reason reason)
 static void bring(tn_patch_track *track)
 {
     tn_reason reason = track->offer.from < track->offer.last ? TN_OK : TN_OUT_OF_WINDOW;
-    if (reason == TN_OK && tn_time() >= track->offer.from) {
+    if (reason == TN_OK && tn_is_past(track->offer.from)) {
         tn_patch_move(track, TN_PATCH_DOWNLOADING, TN_OK);
         tn_blocks_begin(track);
     } else if (track->state != TN_PATCH_WAITING_FOR_WINDOW) {
@@ -177,7 +177,7 @@ static void consider(tn_patch_track *track)
 static void begin_install(tn_patch_track *track)
 {
     /* That it is not over tn_offers_end() has seen. */
-    bool closed = tn_time() < track->offer.from, stale = !tn_is_current();
+    bool closed = !tn_is_past(track->offer.from), stale = !tn_is_current();
     if (!closed && !stale) {
         tn_patch_move(track, TN_PATCH_INSTALLING, TN_OK);
         return;

@@ -57,6 +57,7 @@ void tn_touch(void);                 /* the state has changed */
 void tn_save(void);                  /* store it, where it has: before anything that others may notice */
 uint64_t tn_time(void);              /* session.time of the Python core */
 uint64_t tn_warning_time(void);      /* session.warning_time */
+bool tn_is_past(uint64_t utc);       /* whether it is that time, or later */
 /* Random bytes, at most 32, and the number of this draw; the bytes of a draw of this boot once more. */
 uint32_t tn_random(void *bytes, uint32_t count);
 void tn_draw(uint32_t number, void *bytes, uint32_t count);
@@ -122,6 +123,7 @@ void tn_put_topic(uint32_t kind, const char *language, const char *name, bool wh
 bool tn_topic_read(tn_source topic, tn_topic *found); /* false: nothing that this device takes */
 bool tn_is_id(const char *words);                     /* may be one level of a topic */
 bool tn_is_same(const char *one, const char *other);
+void tn_put_words(char *to, const char *words); /* with the 0 behind them */
 /* A number in decimal, at the end of its room, and the same behind words of up to 12 bytes; return where it begins. */
 char *tn_number(char to[TN_NUMBER_ROOM], uint64_t number);
 #define TN_COUNTED_ROOM (12u + TN_NUMBER_ROOM)

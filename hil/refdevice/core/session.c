@@ -52,6 +52,11 @@ uint64_t tn_warning_time(void)
     return at_least(tn_trust_time_floor(false));
 }
 
+bool tn_is_past(uint64_t utc)
+{
+    return tn_time() >= utc;
+}
+
 void tn_pause_begin(tn_pause *pause, uint32_t ms)
 {
     pause->since = tn_now.ms;
@@ -154,6 +159,11 @@ char *tn_counted(char to[TN_COUNTED_ROOM], const char *words, uint64_t number)
     char *start = tn_number(to + TN_COUNTED_ROOM - TN_NUMBER_ROOM, number) - length;
     tn_copy(start, words, length);
     return start;
+}
+
+void tn_put_words(char *to, const char *words)
+{
+    tn_copy(to, words, tn_length(words) + 1u);
 }
 
 bool tn_is_id(const char *words)
