@@ -17,16 +17,17 @@ static tn_notice_track *room(void)
     return found;
 }
 
-/* There is one more area than places; that an empty one counts as one that has the first area takes none away. */
-static uint8_t free_area(void)
+/* There is one more area than places. */
+static uint32_t free_area(void)
 {
-    uint32_t taken = 0;
-    uint8_t area = 0;
-    for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
-        taken |= 1u << tn_stored.notices[i].area;
-    }
-    while ((taken >> area & 1u) != 0u) {
-        area++;
+    uint32_t area = TN_AT_NOTICES;
+    for (uint32_t i = 0; i < TN_NOTICES_MAX;) {
+        if (tn_stored.notices[i].area == area) { /* all of them are asked once more about the next one */
+            area += TN_NOTICE_AREA;
+            i = 0;
+        } else {
+            i++;
+        }
     }
     return area;
 }
@@ -85,7 +86,8 @@ tn_reason tn_notice_take(tn_source data, const char *advisory)
 {
     tn_document found;
     tn_notice_track *old = tn_track_find(advisory), *track = old != NULL ? old : room();
-    uint8_t carried = TN_NOTICE_VERIFIED, area = free_area();
+    uint8_t carried = TN_NOTICE_VERIFIED;
+    uint32_t area = free_area();
     bool told = false;
     if (track == NULL) {
         return TN_LIMIT_REACHED;
@@ -98,13 +100,13 @@ tn_reason tn_notice_take(tn_source data, const char *advisory)
     if (tn_compare(track->digest, found.digest, TN_HASH) == 0) {
         return TN_OK;
     }
-    tn_flash_copy(tn_piece_at(area, TN_PIECE_HEADER), found.body);
+    tn_flash_copy(TN_PIECE_AT(area, TN_PIECE_HEADER), found.body);
     if (old != NULL) {
         told = old->told || old->shown != 0u;
         if (is_known(old, found.body.bytes)) {
             carried = old->state;
-            tn_flash_copy(tn_piece_at(area, TN_PIECE_TEXT),
-                          tn_in_flash(tn_piece_at(old->area, TN_PIECE_TEXT), 2u * TN_FLASH_PAGE));
+            tn_flash_copy(TN_PIECE_AT(area, TN_PIECE_TEXT),
+                          tn_in_flash(TN_PIECE_AT(old->area, TN_PIECE_TEXT), 2u * TN_FLASH_PAGE));
         }
         tn_track_move(old, TN_NOTICE_SUPERSEDED, TN_SUPERSEDED);
     }
@@ -144,7 +146,7 @@ tn_reason tn_text_take(tn_source data, const char *language, const char *advisor
     if (!tn_fits(data, tn_text_shape, NULL) || !tn_is(tn_at(data.bytes, TN_TEXT_LANGUAGE), language)) {
         return TN_MALFORMED;
     }
-    tn_flash_copy(tn_piece_at(track->area, TN_PIECE_TEXT), data);
+    tn_flash_copy(TN_PIECE_AT(track->area, TN_PIECE_TEXT), data);
     track->text = true;
     track->pages = false;
     tn_put_words(track->language, language);
@@ -169,7 +171,7 @@ tn_reason tn_pages_take(tn_source data, const char *language, const char *adviso
             return TN_DIGEST_MISMATCH;
         }
     }
-    tn_flash_copy(tn_piece_at(track->area, TN_PIECE_PAGES), data);
+    tn_flash_copy(TN_PIECE_AT(track->area, TN_PIECE_PAGES), data);
     track->pages = true;
     tn_track_changed();
     tn_track_draw(track, 0);

@@ -12,19 +12,14 @@ static tn_pause failure; /* of the display, the last one */
 
 /* -- one track -- */
 
-uint32_t tn_piece_at(uint32_t area, tn_piece piece)
-{
-    return TN_AT_NOTICES + area * TN_NOTICE_AREA + (uint32_t)piece * TN_FLASH_PAGE;
-}
-
 tn_item tn_notice_header(const tn_notice_track *track)
 {
-    return port_flash() + tn_piece_at(track->area, TN_PIECE_HEADER);
+    return port_flash() + TN_PIECE_AT(track->area, TN_PIECE_HEADER);
 }
 
 tn_item tn_notice_text(const tn_notice_track *track)
 {
-    return track->text ? port_flash() + tn_piece_at(track->area, TN_PIECE_TEXT) : NULL;
+    return track->text ? port_flash() + TN_PIECE_AT(track->area, TN_PIECE_TEXT) : NULL;
 }
 
 tn_source tn_notice_words(const tn_notice_track *track)
@@ -34,7 +29,7 @@ tn_source tn_notice_words(const tn_notice_track *track)
 
 const uint8_t *tn_notice_pages(const tn_notice_track *track)
 {
-    return port_flash() + tn_piece_at(track->area, TN_PIECE_PAGES);
+    return port_flash() + TN_PIECE_AT(track->area, TN_PIECE_PAGES);
 }
 
 tn_notice_track *tn_track_find(const char *advisory)

@@ -6,7 +6,7 @@
 
 /* A page of flash each, in every area. */
 typedef enum { TN_PIECE_HEADER, TN_PIECE_TEXT, TN_PIECE_PAGES } tn_piece;
-uint32_t tn_piece_at(uint32_t area, tn_piece piece);
+#define TN_PIECE_AT(area, piece) ((area) + (uint32_t)(piece) * TN_FLASH_PAGE)
 tn_notice_track *tn_track_find(const char *advisory); /* NULL: there is none */
 bool tn_track_on_screen(const tn_notice_track *track);
 /* Whether there is something to show that has not been shown. */

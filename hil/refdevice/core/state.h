@@ -23,13 +23,13 @@ typedef struct {
 
 typedef struct {
     uint8_t state, reason; /* tn_notice_state, tn_reason; QUEUED: the place is free */
-    uint8_t area;          /* of TN_NOTICE_AREAS: where header, text and pages lie */
     uint8_t reminders;
     bool told;
     bool text, pages;      /* they are here */
     bool failed;           /* in this boot, to be drawn */
     uint8_t passed_over;   /* so many texts, the best of the header, cannot be shown */
     uint16_t revision;
+    uint32_t area;         /* where in flash header, text and pages lie: one of TN_NOTICE_AREAS */
     uint64_t time, confirmed, shown; /* UTC seconds; 0: never */
     uint8_t digest[TN_HASH];
     char id[TN_NAME_BYTES_MAX + 1]; /* empty: free */
