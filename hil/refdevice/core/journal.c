@@ -7,50 +7,54 @@
 #include "rooms.h"
 #include "port.h"
 
-#define PLACE_BYTES 152u
+#define PLACE_BYTES 256u /* more than an entry takes: where the next place lies is told by shifts alone */
 #define PLACES_OF_PAGE (TN_FLASH_PAGE / PLACE_BYTES)
 #define PAGES (TN_JOURNAL_BYTES / TN_FLASH_PAGE)
 #define PLACES (PLACES_OF_PAGE * PAGES)
-#define ENTRY_BYTES (PLACE_BYTES - (uint32_t)sizeof(place))
-#define MAKING_BYTES (TN_HASH + ENTRY_BYTES) /* of an entry, and the head before it */
+#define ENTRY_BYTES 136u
 
 typedef struct {
-    uint32_t serial; /* rises with every place that is written */
+    uint32_t crc;    /* over what stands behind it, and the entry */
+    uint32_t serial; /* which place this is: they are counted through, and the ring begins anew every PLACES of them */
     uint32_t index;
     uint32_t length; /* of the entry behind this */
-    uint32_t crc;    /* over what stands before, and the entry */
 } place;
 
-typedef char place_fits[sizeof(place) <= TN_HASH && ENTRY_BYTES >= 134u && PLACE_BYTES % TN_FLASH_UNIT == 0u ? 1 : -1];
+/* An entry that is being made. What the journal's head is made of, the head before and the entry, lies together; then
+ * the place takes that head's room. */
+typedef struct {
+    uint8_t before[TN_HASH - sizeof(place)];
+    place here;
+    uint8_t entry[ENTRY_BYTES];
+} making;
+
+typedef char place_fits[sizeof(place) + ENTRY_BYTES <= PLACE_BYTES ? 1 : -1];
 /* What waits for a receipt lies in all pages but the one that is about to be erased. */
 typedef char ring_fits[PLACES - PLACES_OF_PAGE >= TN_JOURNAL_MAX ? 1 : -1];
 
-static struct {
-    uint32_t serial; /* of the newest place; 0: none */
-    uint32_t next;   /* the place behind it */
-} ring;
+static uint32_t next; /* the place that is written to next */
 
-static uint32_t crc_of(const place *here, const uint8_t *entry)
+static uint32_t crc_of(const void *here, uint32_t length)
 {
-    return tn_crc32(tn_crc32(0, here, sizeof(*here) - sizeof(here->crc)), entry, here->length);
+    return tn_crc32(0, (const uint8_t *)here + sizeof(uint32_t), sizeof(place) - sizeof(uint32_t) + length);
 }
 
-static uint32_t place_at(uint32_t number)
+static uint32_t place_at(uint32_t serial)
 {
-    return TN_AT_JOURNAL + number / PLACES_OF_PAGE * TN_FLASH_PAGE + number % PLACES_OF_PAGE * PLACE_BYTES;
+    return TN_AT_JOURNAL + serial % PLACES * PLACE_BYTES;
 }
 
 /* Read the head of a place; false: nothing whole lies there, of an index up to `most`. */
-static bool read_place(uint32_t number, uint32_t most, place *here)
+static bool read_place(uint32_t serial, uint32_t most, place *here)
 {
-    const uint8_t *bytes = port_flash() + place_at(number);
+    const uint8_t *bytes = port_flash() + place_at(serial);
     tn_copy(here, bytes, sizeof(*here));
-    return here->index <= most && here->length <= ENTRY_BYTES && here->crc == crc_of(here, bytes + sizeof(*here));
+    return here->index <= most && here->length <= ENTRY_BYTES && here->crc == crc_of(bytes, here->length);
 }
 
-static bool is_erased(uint32_t number)
+static bool is_erased(uint32_t serial)
 {
-    const uint8_t *bytes = port_flash() + place_at(number);
+    const uint8_t *bytes = port_flash() + place_at(serial);
     uint8_t all = 0xFF;
     for (uint32_t i = 0; i < PLACE_BYTES; i++) {
         all &= bytes[i];
@@ -61,9 +65,9 @@ static bool is_erased(uint32_t number)
 /* Whether a page has an entry that waits for its receipt. */
 static bool is_needed(uint32_t first)
 {
-    for (uint32_t number = first; number < first + PLACES_OF_PAGE; number++) {
+    for (uint32_t serial = first; serial < first + PLACES_OF_PAGE; serial++) {
         place here;
-        if (read_place(number, tn_stored.journal_count - 1u, &here) && here.index >= tn_stored.journal_first) {
+        if (read_place(serial, tn_stored.journal_count - 1u, &here) && here.index >= tn_stored.journal_first) {
             return true;
         }
     }
@@ -73,29 +77,25 @@ static bool is_needed(uint32_t first)
 /* Find a place that can be written to; a torn one is passed over. */
 static bool make_room(void)
 {
-    while (!is_erased(ring.next)) {
-        if (ring.next % PLACES_OF_PAGE == 0u) {
-            bool needed = is_needed(ring.next);
+    while (!is_erased(next)) {
+        if (next % PLACES_OF_PAGE == 0u) {
+            bool needed = is_needed(next);
             if (!needed) {
-                tn_flash_erase(place_at(ring.next), TN_FLASH_PAGE);
+                tn_flash_erase(place_at(next), TN_FLASH_PAGE);
             }
             return !needed;
         }
-        ring.next = (ring.next + 1u) % PLACES;
+        next++;
     }
     return true;
 }
 
-/* Write an entry that is being made, its place in front of it. */
-static void append(uint8_t *making, uint32_t length)
+static void append(making *made, uint32_t length)
 {
-    place here = {ring.serial + 1u, tn_stored.journal_count, length, 0};
-    uint8_t *bytes = making + TN_HASH - sizeof(here);
-    here.crc = crc_of(&here, making + TN_HASH);
-    tn_copy(bytes, &here, sizeof(here));
-    tn_flash_write(place_at(ring.next), bytes, (uint32_t)sizeof(here) + length);
-    ring.serial++;
-    ring.next = (ring.next + 1u) % PLACES;
+    made->here = (place){0, next, tn_stored.journal_count, length};
+    made->here.crc = crc_of(&made->here, length);
+    tn_flash_write(place_at(next), &made->here, (uint32_t)sizeof(place) + length);
+    next++;
 }
 
 static uint32_t waiting(void)
@@ -103,9 +103,10 @@ static uint32_t waiting(void)
     return tn_stored.journal_count - tn_stored.journal_first;
 }
 
-static void chain(uint8_t *making, uint32_t length)
+static void chain(making *made, const uint8_t *before, uint32_t length)
 {
-    tn_sha256_of(tn_in_memory(making, TN_HASH + length), tn_stored.journal_head);
+    tn_copy(made, before, TN_HASH);
+    tn_sha256_of(tn_in_memory(made, TN_HASH + length), tn_stored.journal_head);
 }
 
 typedef struct {
@@ -130,18 +131,17 @@ static const tn_row rows[] = {
 
 static void record(uint32_t says, const char *name, const uint8_t *digest)
 {
-    uint8_t making[MAKING_BYTES];
+    making made;
     entry now = {tn_warning_time(), name, digest,
                  (uint8_t)(says >> 24), (uint8_t)(says >> 16), (uint8_t)(says >> 8), (uint8_t)says};
-    tn_write_to(making + TN_HASH, ENTRY_BYTES);
+    tn_write_to(made.entry, ENTRY_BYTES);
     (void)tn_put_rows(rows, &now);
-    tn_copy(making, tn_stored.journal_head, TN_HASH);
-    chain(making, tn_written.length);
+    chain(&made, tn_stored.journal_head, tn_written.length);
     /* It is counted and chained even where there is no room to keep it. */
     if (tn_stored.journal_lost != 0u || waiting() >= TN_JOURNAL_MAX || !make_room()) {
         tn_stored.journal_lost++;
     } else {
-        append(making, tn_written.length);
+        append(&made, tn_written.length);
     }
     tn_stored.journal_count++;
     tn_now.news = true;
@@ -161,31 +161,28 @@ void tn_record(uint32_t says, const char *name, const uint8_t *digest)
 
 void tn_journal_begin(void)
 {
-    uint8_t making[TN_HASH + TN_NAME_BYTES_MAX];
+    making made;
     uint32_t length = tn_length(tn_maker.id);
-    tn_copy(making, tn_stored.fleet, TN_HASH);
-    tn_copy(making + TN_HASH, tn_maker.id, length);
-    chain(making, length);
+    tn_copy(made.entry, tn_maker.id, length);
+    chain(&made, tn_stored.fleet, length);
 }
 
 void tn_journal_boot(void)
 {
     for (uint32_t number = 0; number < PLACES; number++) {
         place here;
-        if (read_place(number, UINT32_MAX, &here) && here.serial > ring.serial) {
-            ring.serial = here.serial;
-            ring.next = (number + 1u) % PLACES;
+        if (read_place(number, UINT32_MAX, &here) && here.serial >= next) {
+            next = here.serial + 1u;
         }
     }
 }
 
 tn_source tn_journal_read(uint32_t index)
 {
-    for (uint32_t i = 1; i <= PLACES; i++) { /* from the newest to the oldest */
-        uint32_t number = (ring.next + PLACES - i) % PLACES;
+    for (uint32_t back = 1; back <= PLACES; back++) { /* from the newest to the oldest */
         place here;
-        if (read_place(number, index, &here)) {
-            return tn_in_flash(place_at(number) + (uint32_t)sizeof(here), here.index == index ? here.length : 0u);
+        if (read_place(next - back, index, &here)) {
+            return tn_in_flash(place_at(next - back) + (uint32_t)sizeof(here), here.index == index ? here.length : 0u);
         }
     }
     return tn_in_flash(0, 0);

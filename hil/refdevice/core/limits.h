@@ -49,7 +49,7 @@
 #define TN_AT_STATE (TN_AT_FACTORY + TN_FACTORY_BYTES)
 #define TN_STATE_BYTES (8u * TN_FLASH_PAGE) /* snapshots of tn_state, one after the other */
 #define TN_AT_JOURNAL (TN_AT_STATE + TN_STATE_BYTES)
-#define TN_JOURNAL_BYTES (4u * TN_FLASH_PAGE)
+#define TN_JOURNAL_BYTES (8u * TN_FLASH_PAGE)
 #define TN_AT_BOOT (TN_AT_JOURNAL + TN_JOURNAL_BYTES)
 #define TN_BOOT_BYTES (2u * TN_FLASH_PAGE) /* boot records, taking turns */
 #define TN_AT_ROOTS (TN_AT_BOOT + TN_BOOT_BYTES)

@@ -68,19 +68,12 @@ void tn_offers_begin_again(tn_patch_track *track, tn_reason reason)
     }
 }
 
-/* Make the track one for the newest offer; of what it has been through before, state and deferrals stay. */
-static void begin(tn_patch_track *track)
-{
-    const tn_offer *offer = &tn_stored.offer;
-    tn_fill(&track->has_version, 0, sizeof(*track) - offsetof(tn_patch_track, has_version));
-    tn_copy(&track->offer, offer, sizeof(*offer));
-    track->sequence = offer->sequence;
-}
-
-/* Begin, renew or change the track of the newest offer; NULL: it has none. */
+/* Begin, renew or change the track of the newest offer; NULL: it has none. Of what it has been through before, state and
+ * deferrals stay. */
 static void open(tn_patch_track *track, uint32_t state, tn_reason reason)
 {
     tn_patch_track *active = tn_patch_active(), *other = tn_stored.patches;
+    bool anew = true;
     if (active != NULL && active != track) {
         tn_patch_move(active, TN_PATCH_SUPERSEDED, TN_SUPERSEDED);
     }
@@ -88,18 +81,21 @@ static void open(tn_patch_track *track, uint32_t state, tn_reason reason)
         track = other[1].touched < other[0].touched ? &other[1] : &other[0];
         track->state = TN_PATCH_QUEUED;
         track->deferrals = 0;
-        begin(track);
     } else if (!TN_IN(TN_SET_PATCH_ENDED, track->state)) {
-        tn_copy(&track->offer, &tn_stored.offer, sizeof(track->offer));
-        tn_patch_changed(track);
-        return;
-    } else if (TN_IN(RENEWABLE, track->state) && state == (uint32_t)TN_PATCH_OFFERED) {
-        begin(track);
-    } else {
+        anew = false;
+    } else if (!TN_IN(RENEWABLE, track->state) || state != (uint32_t)TN_PATCH_OFFERED) {
         tn_log(TN_SUPERSEDED, "offer");
         return;
     }
-    tn_patch_move(track, state, reason);
+    if (anew) {
+        tn_fill(&track->has_version, 0, sizeof(*track) - offsetof(tn_patch_track, has_version));
+        track->sequence = tn_stored.offer.sequence;
+    }
+    tn_copy(&track->offer, &tn_stored.offer, sizeof(track->offer));
+    tn_patch_changed(track);
+    if (anew) {
+        tn_patch_move(track, state, reason);
+    }
 }
 
 static void cancel(tn_patch_track *track)
@@ -130,9 +126,10 @@ void tn_offers_settle(void)
         state = named ? TN_PATCH_OFFERED : TN_PATCH_REJECTED;
         reason = named ? TN_OK : TN_NOT_IN_CATALOGUE;
     }
-    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) {
-        tn_patch_track *one = &tn_stored.patches[i];
-        track = one->state != TN_PATCH_QUEUED && tn_compare(one->offer.digest, offer->digest, TN_HASH) == 0 ? one : track;
+    for (tn_patch_track *one = tn_stored.patches; one < tn_stored.patches + TN_PATCHES_MAX; one++) {
+        if (one->state != TN_PATCH_QUEUED && tn_compare(one->offer.digest, offer->digest, TN_HASH) == 0) {
+            track = one;
+        }
     }
     offer->here = false;
     tn_touch();

@@ -9,7 +9,8 @@ tn_shown tn_screen;
 
 static const char *const severities[] = {"none", "low", "medium", "high", "critical"};
 
-/* What the owner reads. Behind % a letter stands for what the notice says, a digit for words of its text, by key. */
+/* What the owner reads. Behind % a character stands for what the notice says by a key, counted from '0' on: up to '9'
+ * in its text, then in its header (':' is the advisory, ';' the revision); 's' is the severity, 'c' the check code. */
 static const char exercise[] = "*** EXERCISE: This is a drill. Nothing is wrong with your device. ***\n";
 static const char title[] = "SECURITY NOTICE, SEVERITY %s\n";
 static const char told[] = "%2\n"
@@ -18,8 +19,8 @@ static const char told[] = "%2\n"
                            "What is affected: %5\n"
                            "What we are doing: %6\n"
                            "Contact: %7\n";
-static const char drawn[] = "Drawn pages: %p\n";
-static const char proof[] = "Signed notice %i revision %r check code %c\n";
+static const char drawn[] = "Drawn pages: %8\n";
+static const char proof[] = "Signed notice %: revision %; check code %c\n";
 
 /* Lines are made from the first one on; only the one that is asked for is kept. */
 typedef struct {
@@ -86,9 +87,8 @@ static void write_code(char code[8], const uint8_t digest[TN_HASH])
 static void put_layout(page *to, const char *layout)
 {
     const tn_notice_track *track = tn_screen.track;
-    tn_item text = tn_notice_text(track);
     char room[TN_NUMBER_ROOM];
-    for (;;) {
+    for (;; layout++) {
         const char *from = layout, *words = room;
         while (*layout != '%' && *layout != '\0') {
             layout++;
@@ -97,27 +97,19 @@ static void put_layout(page *to, const char *layout)
         if (*layout++ == '\0') {
             return;
         }
-        tn_source said;
-        switch (*layout++) {
-        case 's':
+        if (*layout == 's') {
             words = tn_screen.severity;
-            break;
-        case 'i':
-            words = track->id;
-            break;
-        case 'r':
-            words = tn_number(room, track->revision);
-            break;
-        case 'p':
-            words = tn_number(room, tn_value(tn_at(text, TN_TEXT_PAGES)));
-            break;
-        case 'c':
+        } else if (*layout == 'c') {
             write_code(room, track->digest);
-            break;
-        default:
-            said = tn_string(tn_at(text, (uint32_t)layout[-1] - '0'));
-            put_words(to, said.bytes, said.length);
-            continue;
+        } else {
+            uint32_t key = (uint32_t)*layout - '0';
+            tn_item said = tn_at(key < TN_NOTICE_ID ? tn_notice_text(track) : tn_notice_header(track), key);
+            if (said == NULL || tn_kind(said) == TN_CBOR_TEXT) {
+                tn_source text = tn_string(said);
+                put_words(to, text.bytes, text.length);
+                continue;
+            }
+            words = tn_number(room, tn_value(said));
         }
         put_words(to, (const uint8_t *)words, tn_length(words));
     }
