@@ -11,8 +11,7 @@
 
 static struct {
     bool probing;   /* something was refused that a newer root might cure: the next one is looked for */
-    bool settled;   /* it was looked for in vain, not long ago */
-    tn_pause probed;
+    tn_pause probed; /* since it was looked for in vain */
 } agent;
 
 static bool is_root_over(void)
@@ -28,7 +27,7 @@ static tn_reason take_root(tn_source data)
         char words[TN_COUNTED_ROOM];
         tn_record(TN_SAYS(TN_TRACK_DEVICE, 0, 0, TN_OK), tn_counted(words, "root ", tn_trust_root()->version), NULL);
         agent.probing = false;
-        agent.settled = false;
+        agent.probed.ms = 0;
     }
     return reason;
 }
@@ -62,7 +61,9 @@ static void turn_away(const tn_topic *topic, tn_source data, tn_reason reason)
     uint8_t digest[TN_HASH];
     uint32_t bit = (uint32_t)reason - TN_UNSUPPORTED;
     bool curable = reason == TN_EXPIRED ? is_root_over() : bit < 32u && (CURABLE >> bit & 1u) != 0u;
-    agent.probing = agent.probing || (curable && !agent.settled);
+    if (curable && tn_pause_over(&agent.probed)) {
+        agent.probing = true;
+    }
     tn_sha256_of(data, digest);
     tn_refuse(topic->kind == TN_TOPIC_NOTICE ? topic->name : NULL, tn_topic_word(topic->kind), reason, digest);
 }
@@ -75,7 +76,7 @@ static void receive(tn_source name, tn_source data)
         return;
     }
     if (!tn_topic_read(name, &topic)) {
-        tn_log(TN_WRONG_TYPE, "a message on a topic that is not for this device");
+        tn_log(TN_WRONG_TYPE, "not for this device");
     } else if (topic.kind == TN_TOPIC_BLOCK) { /* anyone may send nonsense: it is logged and not journaled */
         reason = tn_block_take(data);
         if (reason != TN_OK) {
@@ -97,10 +98,8 @@ static void look_for_root(void)
     char room[TN_NUMBER_ROOM];
     uint64_t version = tn_trust_root()->version;
     const char *number = tn_number(room, version + 1u);
-    agent.settled = agent.settled && !tn_pause_over(&agent.probed);
     if (tn_absent(TN_TOPIC_ROOT, number)) {
         agent.probing = false;
-        agent.settled = true;
         tn_pause_begin(&agent.probed, PROBE_MS);
     }
     if (agent.probing || is_root_over() || (tn_stored.has_timestamp && tn_stored.stamp_root > version)) {

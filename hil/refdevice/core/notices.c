@@ -100,9 +100,9 @@ tn_item tn_track_waits_for(const tn_notice_track *track)
     return can ? NULL : tn_at(words, TN_TEXT_PAGES);
 }
 
-bool tn_track_may_draw(const tn_notice_track *track)
+bool tn_track_may_try(void)
 {
-    return !track->failed || tn_pause_over(&failure);
+    return tn_pause_over(&failure);
 }
 
 /* What came of drawing decides how far it is. A reminder counts only once it stands on the display. */

@@ -23,8 +23,8 @@ void tn_track_confirm(tn_notice_track *track, bool confirmed);
 tn_item tn_track_tag(const tn_notice_track *track);
 /* Digests of the drawn pages that it waits for, as its text cannot be shown without them; NULL: it does not. */
 tn_item tn_track_waits_for(const tn_notice_track *track);
-/* Whether the display has not failed a short while ago. */
-bool tn_track_may_draw(const tn_notice_track *track);
+/* Whether it is long enough since the display failed to try once more. */
+bool tn_track_may_try(void);
 /* Draw it; `reminders`: how many count as given once it stands on the display, 0: it is none. */
 void tn_track_draw(tn_notice_track *track, uint32_t reminders);
 /* Take the next language, for this one cannot be shown. */

@@ -68,8 +68,8 @@ void tn_offers_begin_again(tn_patch_track *track, tn_reason reason)
     }
 }
 
-/* Begin, renew or change the track of the newest offer; NULL: it has none. Of what it has been through before, state and
- * deferrals stay. */
+/* Begin, renew or change the track of the newest offer; NULL: it has none. Of what it has been through before, state
+ * and deferrals stay. */
 static void open(tn_patch_track *track, uint32_t state, tn_reason reason)
 {
     tn_patch_track *active = tn_patch_active(), *other = tn_stored.patches;

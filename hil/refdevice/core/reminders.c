@@ -65,8 +65,8 @@ static void pass_time(tn_notice_track *track)
     }
     tn_track_explain(track, track->failed ? TN_DISPLAY_FAILED : confirmed ? TN_OK : TN_STALE);
     uint32_t reminders = reminders_due(track);
-    bool differs = track->failed || (tn_screen.track == track && tn_screen.confirmed != confirmed);
-    if ((reminders != 0u || differs) && tn_track_may_draw(track)) {
+    bool differs = tn_screen.track == track && tn_screen.confirmed != confirmed;
+    if (track->failed ? tn_track_may_try() : reminders != 0u || differs) {
         tn_track_draw(track, reminders);
     }
 }
@@ -107,7 +107,7 @@ void tn_notices_step(void)
         } else if (goes_on(track)) {
             pass_time(track);
         }
-        if (track->failed && tn_track_due(track) && tn_track_may_draw(track)) {
+        if (track->failed && tn_track_due(track) && tn_track_may_try()) {
             tn_track_present(track);
         }
         if (tn_track_due(track)) {
