@@ -111,20 +111,27 @@ static bool is_zero(const element *number)
 
 /* -- Formulas are steps, of 16 bits each: what to do, and the places of the result and of what it is made of. -- */
 
-/* A point is X / Z, Y / Z, and E H = X Y / Z. What add[] takes is a term: Y + X, Y - X, 2 Z, 2 d X Y / Z. */
-enum { X, Y, Z, E, H, F, G, TERM, PLUS = 11, MINUS, TWICE, PRODUCT, ONE = 11, D = 13, ROOT };
+/* A point is X / Z, Y / Z, and E H = X Y / Z. What add[] takes is a term: Y + X, Y - X, 2 Z, 2 d X Y / Z. Behind the
+ * two that are worked on stand 1, d, the root of -1, and the terms of the base point and of the key's negative. */
+enum {
+    X, Y, Z, E, H, F, G,
+    PLUS, MINUS, TWICE, PRODUCT,
+    ONE, D, ROOT,
+    OF_BASE, OF_KEY = OF_BASE + 4, PLACES = OF_KEY + 4
+};
 #define POINT_PLACES 7u
 #define TERM_PLACES 4u
+#define AHEAD(term) ((term) - PLUS)
 
 #define ADD(to, one, other) ((to) << 10 | (one) << 6 | (other))
 #define SUB(to, one, other) (1u << 14 | (to) << 10 | (one) << 6 | (other))
 #define MUL(to, one, other) (2u << 14 | (to) << 10 | (one) << 6 | (other)) /* to is not one */
 #define SQUARE(to, one, times) (3u << 14 | (to) << 10 | (one) << 6 | (times)) /* so often */
 
-/* Each ends with a step of 0. */
+/* Where one does not end with a step of 0, the next one follows. */
 typedef struct {
-    uint16_t double_point[14], add_term[15], make_term[7], raise[24], look_at_key[10], try_root[6], other_root[2],
-        negate[3], take_root[6], before_inverse[2], divide[7];
+    uint16_t double_point[14], add_term[15], make_term[7], before_inverse[1], raise[24], make_root[3], look_at_key[10],
+        try_root[6], other_root[2], negate[2], take_root[6], divide[7], before_root[2];
 } formulas;
 
 static const formulas steps = {
@@ -135,13 +142,16 @@ static const formulas steps = {
     .add_term = {MUL(H, E, H), MUL(H, PRODUCT, H), SUB(E, Y, X), MUL(E, MINUS, E), ADD(X, Y, X), MUL(X, PLUS, X),
                  MUL(Z, TWICE, Z), SUB(F, Z, H), ADD(G, Z, H), ADD(H, X, E), SUB(E, X, E), MUL(X, E, F), MUL(Y, G, H),
                  MUL(Z, F, G)},
-    .make_term = {ADD(TERM, Y, X), SUB(TERM + 1, Y, X), ADD(TERM + 2, Z, Z), MUL(G, E, H), ADD(G, G, G),
-                  MUL(TERM + 3, G, D)},
+    .make_term = {ADD(PLUS, Y, X), SUB(MINUS, Y, X), ADD(TWICE, Z, Z), MUL(G, E, H), ADD(G, G, G), MUL(PRODUCT, G, D)},
+    /* 1 / z is (z^((p - 5) / 8))^8 z^3. */
+    .before_inverse = {MUL(G, Z, ONE)},
     /* F = G^(2^252 - 3), which is G^((p - 5) / 8), by way of G^(2^k - 1): k = 2, 3, 6, 12, 24, 25, 50, 100, 200, 250 */
     .raise = {SQUARE(H, G, 1), MUL(F, H, G), SQUARE(H, F, 1), MUL(F, H, G), SQUARE(H, F, 3), MUL(F, H, F),
               SQUARE(H, F, 6), MUL(F, H, F), SQUARE(H, F, 12), MUL(F, H, F), SQUARE(H, F, 1), MUL(F, H, G),
               SQUARE(H, F, 25), MUL(Z, H, F), SQUARE(H, Z, 50), MUL(F, H, Z), SQUARE(H, F, 50), SQUARE(H, H, 50),
               MUL(F, H, F), SQUARE(H, F, 50), MUL(F, H, Z), SQUARE(H, F, 2), MUL(F, H, G)},
+    /* d; and 2^((p - 1) / 4), which is 2 F^2, where G is 2. */
+    .make_root = {SQUARE(H, F, 1), MUL(ROOT, H, G), MUL(D, X, ONE)},
     /* X = u = y^2 - 1, E = v = d y^2 + 1, of which x^2 = u / v; G = u v. H = y u (y^2 v + u): zero where the point's
      * order is 4, 1 or 2, or 8 (then x^2 = -y^2). */
     .look_at_key = {SQUARE(H, Y, 1), SUB(X, H, ONE), MUL(E, D, H), ADD(E, E, ONE), MUL(G, X, E), MUL(H, E, H),
@@ -151,35 +161,24 @@ static const formulas steps = {
     .other_root = {MUL(F, ROOT, F)},
     .negate = {SUB(Z, F, F), SUB(F, Z, F)},
     .take_root = {SUB(Z, F, F), ADD(X, F, Z), ADD(E, F, Z), ADD(H, Y, Z), ADD(Z, Z, ONE)},
-    /* 1 / z is (z^((p - 5) / 8))^8 z^3. */
-    .before_inverse = {MUL(G, Z, ONE)},
     .divide = {SQUARE(F, F, 3), MUL(F, G, F), MUL(F, G, F), MUL(F, G, F), MUL(X, F, X), MUL(Y, F, Y)},
+    .before_root = {ADD(G, ONE, ONE)},
 };
 #define STEPS(name) offsetof(formulas, name)
 
-static const element constants[] = {
-    /* (y + x) / 2, (y - x) / 2, 1, d x y */
-    {{-87679540, -17674468, -243154138, -215103748, 169219709, -232384241, -188068329, -207405748, -3938353}},
-    {{195053727, -197073897, 135779956, -107018799, -61845526, 17635876, 80694147, -114716799, 2260632}},
-    {{1}},
-    {{62739764, 254035990, -178744363, -102226995, -87269065, -9242799, 189838391, -158732090, 3639486}},
-    /* d, the root of -1 */
-    {{-212240202, 257584721, -260691235, 1350275, -24543225, 3980221, -103927011, -37392896, -3013779}},
-    {{168730800, 124836154, 200875569, 103812442, -42306828, 5021438, -64180940, -267782084, 2851621}},
-};
+/* What does not change is worked out once: it takes RAM where it would take flash. */
+static element work[PLACES];
 
-/* Places from PLUS on are those of `more`; NULL: of the constants, from ONE on. */
-static void run(uint32_t formula, element *work, const element *more)
+/* A formula, which takes its term from so many places ahead of PLUS. */
+static void run(uint32_t formula, uint32_t ahead)
 {
-    if (more == NULL) {
-        more = constants + 2;
-    }
     const uint16_t *step = (const uint16_t *)(const void *)((const uint8_t *)&steps + formula);
     for (; *step != 0u; step++) {
-        uint32_t what = (uint32_t)*step >> 14, times = *step & 63u, first = *step >> 6 & 15u;
+        uint32_t what = (uint32_t)*step >> 14, times = *step & 63u;
         element *to = work + (*step >> 10 & 15u);
-        const element *one = first < PLUS ? work + first : more + (first - PLUS);
-        const element *other = times < PLUS ? work + times : more + (times - PLUS);
+        uint32_t first = *step >> 6 & 15u;
+        const element *one = work + (first < PLUS ? first : first + ahead);
+        const element *other = work + (times < PLUS ? times : times + ahead);
         if (what == 2u) {
             multiply(to, one, other);
         } else if (what < 2u) {
@@ -196,46 +195,37 @@ static void run(uint32_t formula, element *work, const element *more)
     }
 }
 
-/* Write a point as RFC 8032 does. */
-static void write_point(uint8_t *bytes, element *work)
+/* X / Z, Y / Z */
+static void divide(void)
 {
-    run(STEPS(before_inverse), work, NULL);
-    run(STEPS(raise), work, NULL);
-    run(STEPS(divide), work, NULL);
+    run(STEPS(before_inverse), 0);
+    run(STEPS(divide), 0);
+}
+
+/* Write a point as RFC 8032 does. */
+static void write_point(uint8_t *bytes)
+{
+    divide();
     (void)write(bytes, &work[X]);
     uint8_t sign = (uint8_t)(bytes[0] << 7);
     (void)write(bytes, &work[Y]);
     bytes[31] |= sign;
 }
 
-/* What look_at_key[] says; false: it is none. */
-static bool read_key(element *work, const uint8_t *key)
-{
-    uint8_t bytes[32];
-    read(&work[Y], key);
-    run(STEPS(look_at_key), work, NULL);
-    (void)write(bytes, &work[Y]);
-    bytes[31] |= key[31] & 0x80u;
-    return tn_compare(bytes, key, sizeof(bytes)) == 0 && !is_zero(&work[H]);
-}
-
 /* -A, where A is the key that read_key() has read; false: there is no such point. */
-static bool read_point(element *work, uint32_t sign)
+static bool read_point(uint32_t sign)
 {
     uint8_t bytes[32];
-    run(STEPS(raise), work, NULL);
-    run(STEPS(try_root), work, NULL);
+    run(STEPS(raise), 0);
+    run(STEPS(try_root), 0);
     if (!is_zero(&work[Z])) {
         if (!is_zero(&work[H])) {
             return false;
         }
-        run(STEPS(other_root), work, NULL);
+        run(STEPS(other_root), 0);
     }
     (void)write(bytes, &work[F]);
-    if ((bytes[0] & 1u) == sign) {
-        run(STEPS(negate), work, NULL);
-    }
-    run(STEPS(take_root), work, NULL);
+    run((bytes[0] & 1u) == sign ? STEPS(negate) : STEPS(take_root), 0);
     return true;
 }
 
@@ -244,63 +234,91 @@ static uint32_t bit_of(const uint32_t *words, uint32_t bit)
     return words[bit / 32u] >> (bit % 32u) & 1u;
 }
 
-static void begin(element *work)
+static void make_constants(void)
 {
+    work[ONE].limb[0] = 1;
+    /* d is -121665 / 121666, and the base point's y is 4 / 5 */
+    work[X].limb[0] = -121665 * 5;
+    work[Y].limb[0] = 4 * 121666;
+    work[Z].limb[0] = 5 * 121666;
+    divide();
+    run(STEPS(before_root), 0);
+    run(STEPS(raise), 0);
+    run(STEPS(make_root), 0);
+    (void)read_point(1);
+    run(STEPS(make_term), 0);
+    tn_copy(work + OF_BASE, work + PLUS, TERM_PLACES * sizeof(*work));
+}
+
+/* The neutral point. */
+static void begin(void)
+{
+    if (work[ONE].limb[0] == 0) {
+        make_constants();
+    }
     tn_fill(work, 0, POINT_PLACES * sizeof(*work));
     work[Y].limb[0] = work[Z].limb[0] = 1;
 }
 
+/* What look_at_key[] says; false: it is none. */
+static bool read_key(const uint8_t *key)
+{
+    uint8_t bytes[32];
+    begin();
+    read(&work[Y], key);
+    run(STEPS(look_at_key), 0);
+    (void)write(bytes, &work[Y]);
+    bytes[31] |= key[31] & 0x80u;
+    return tn_compare(bytes, key, sizeof(bytes)) == 0 && !is_zero(&work[H]);
+}
+
 bool tn_ed25519_is_key(const uint8_t key[TN_PUBLIC])
 {
-    element work[POINT_PLACES];
-    return read_key(work, key);
+    return read_key(key);
 }
 
 bool tn_curve_check(const uint8_t r[32], const uint8_t key[32], const uint32_t s[8], const uint32_t hash[8])
 {
-    /* a point; a term as it is made: in the end B - A; the term -A */
-    element work[POINT_PLACES + 2u * TERM_PLACES];
     uint8_t written[32];
-    if (!read_key(work, key) || !read_point(work, key[31] >> 7)) {
+    if (!read_key(key) || !read_point(key[31] >> 7)) {
         return false;
     }
-    run(STEPS(make_term), work, NULL);
-    tn_copy(work + TERM + TERM_PLACES, work + TERM, TERM_PLACES * sizeof(*work));
-    run(STEPS(add_term), work, constants);
-    run(STEPS(make_term), work, NULL);
-    begin(work);
+    run(STEPS(make_term), 0);
+    tn_copy(work + OF_KEY, work + PLUS, TERM_PLACES * sizeof(*work));
+    run(STEPS(add_term), AHEAD(OF_BASE)); /* in the end, the term that is worked on is that of B - A */
+    run(STEPS(make_term), 0);
+    begin();
     for (uint32_t bit = 253; bit > 0u;) { /* both are below L, which is below 2^253; and public */
         bit--;
-        run(STEPS(double_point), work, NULL);
+        run(STEPS(double_point), 0);
         bool of_base = bit_of(s, bit) != 0u;
         if (bit_of(hash, bit) != 0u) {
-            run(STEPS(add_term), work, work + TERM + (of_base ? 0u : TERM_PLACES));
+            run(STEPS(add_term), of_base ? 0u : AHEAD(OF_KEY));
         } else if (of_base) {
-            run(STEPS(add_term), work, constants);
+            run(STEPS(add_term), AHEAD(OF_BASE));
         }
     }
-    write_point(written, work);
+    write_point(written);
     return tn_compare(written, r, sizeof(written)) == 0;
 }
 
 void tn_curve_base(const uint32_t scalar[8], uint8_t point[32])
 {
-    element work[POINT_PLACES + TERM_PLACES];
-    begin(work);
+    begin();
     for (uint32_t bit = 253; bit > 0u;) {
         bit--;
-        run(STEPS(double_point), work, NULL);
+        run(STEPS(double_point), 0);
         /* the base point, or zero, which is 1, 1, 2, 0 as a term: both are worked out of all bits */
         volatile int32_t mask = -(int32_t)bit_of(scalar, bit);
-        const int32_t *from = constants->limb;
-        int32_t *to = work[TERM].limb;
+        const int32_t *from = work[OF_BASE].limb;
+        int32_t *to = work[PLUS].limb;
         for (uint32_t i = 0; i < TERM_PLACES * LIMBS; i++) {
             to[i] = from[i] & mask;
         }
         to[0] += 1 + mask;
         to[LIMBS] += 1 + mask;
         to[2u * LIMBS] += 2 * (1 + mask);
-        run(STEPS(add_term), work, work + TERM);
+        run(STEPS(add_term), 0);
     }
-    write_point(point, work);
+    write_point(point);
 }

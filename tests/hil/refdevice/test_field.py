@@ -29,11 +29,11 @@ ONE_SIDE, OTHER_SIDE = 3 * PRODUCT, 4 * PRODUCT
 """How wide the limbs are that may be multiplied."""
 
 FORMULAS = (
-    "double", "add", "term", "raise", "key", "try", "other", "negate", "take", "copy", "divide",
+    "double", "add", "term", "raise", "key", "try", "other", "negate", "take", "copy", "divide", "two", "root",
 )  # fmt: skip
 X, Y, Z, E, H, F, G, TERM = range(8)
-PLACES, MORE = 15, 11
-"""Places of a formula's operands, and from which on they are those of what is given besides."""
+ONE, PLACES = 11, 14
+"""Places of a formula's operands: a point, a term, and from one on what does not change."""
 
 Element = ctypes.c_int32 * LIMBS
 Scalar = ctypes.c_uint32 * 8
@@ -49,7 +49,7 @@ def field(needed: Callable[..., None], tmp_path_factory: pytest.TempPathFactory)
     subprocess.run(["cc", *flags, "-Icore", "-I.", *files, "-o", library], check=True, cwd=build.SOURCE)
     lib: Any = ctypes.CDLL(str(library))
     lib.test_constants.restype = ctypes.POINTER(Element)
-    lib.test_formula.restype = ctypes.POINTER(ctypes.c_uint16)
+    lib.test_formula.restype = ctypes.c_uint32
     return lib
 
 
@@ -129,11 +129,13 @@ def test_bytes_are_read_without_the_sign(field: Any, number: int) -> None:
 
 def test_the_constants_are_those_of_rfc_8032(field: Any) -> None:
     x, y = BASE
-    found = [value(field.test_constants()[i]) for i in range(6)]
-    half = pow(2, -1, P)
-    expected = [(y + x) * half, (y - x) * half, 1, D * x * y, D, edwards.ROOT_OF_MINUS_1]
-    assert [one % P for one in found[:5]] == [one % P for one in expected[:5]]
-    assert found[5] ** 2 % P == P - 1
+    found = [value(field.test_constants()[i]) for i in range(7)]
+    assert [one % P for one in found[:2]] == [1, D]
+    assert found[2] ** 2 % P == P - 1
+    # The term is in proportion: to Y + X, Y - X, 2 Z, 2 d X Y / Z.
+    scale = found[5] * pow(2, -1, P)
+    expected = [y + x, y - x, 2, 2 * D * x * y]
+    assert [one % P for one in found[3:]] == [one * scale % P for one in expected]
 
 
 # Formulas: how wide their limbs are, and what comes out of them.
@@ -141,8 +143,7 @@ def test_the_constants_are_those_of_rfc_8032(field: Any) -> None:
 
 def steps(field: Any, name: str) -> list[tuple[int, int, int, int]]:
     """Return a formula as (what, to, one, other)."""
-    found = field.test_formula(FORMULAS.index(name))
-    codes = takewhile(bool, (found[i] for i in range(100)))
+    codes = takewhile(bool, (field.test_formula(FORMULAS.index(name), i) for i in range(100)))
     return [(code >> 14, code >> 10 & 15, code >> 6 & 15, code & 63) for code in codes]
 
 
@@ -164,20 +165,33 @@ def widths(field: Any, name: str, wide: list[int]) -> None:
 def test_no_formula_multiplies_what_is_too_wide(field: Any) -> None:
     wide = [0] * PLACES
     wide[Y] = 2 * HALF  # as it is read
-    wide[MORE:] = [PRODUCT] * 4
+    wide[ONE:] = [PRODUCT] * 3
     for name in ("key", "raise", "try", "other", "negate", "take", "term"):
         widths(field, name, wide)
-    terms = wide[TERM : TERM + 4]
-    wide[MORE:] = [PRODUCT] * 4
-    for more in ([PRODUCT] * 4, terms):
-        start = list(wide)
-        start[MORE:] = more
-        for name in ("add", "term", "double", "add", "double", "double", "add", "copy", "raise", "divide"):
-            if name == "term":
-                start[MORE:] = [PRODUCT] * 4
-            widths(field, name, start)
-            if name == "term":
-                start[MORE:] = [max(pair) for pair in zip(terms, start[TERM : TERM + 4], strict=True)]
+    for name in ("add", "term", "double", "add", "double", "double", "add", "copy", "raise", "divide"):
+        terms = wide[TERM : TERM + 4]
+        widths(field, name, wide)
+        wide[TERM : TERM + 4] = [max(pair) for pair in zip(terms, wide[TERM : TERM + 4], strict=True)]
+    # The base point is worked out from numbers that fit a limb.
+    wide[:] = [0] * PLACES
+    wide[ONE] = 1
+    wide[X] = wide[Y] = wide[Z] = 2**20
+    for name in (
+        "copy",
+        "raise",
+        "divide",
+        "two",
+        "raise",
+        "root",
+        "key",
+        "raise",
+        "try",
+        "other",
+        "negate",
+        "take",
+        "term",
+    ):
+        widths(field, name, wide)
 
 
 def places(**given: int) -> Any:
@@ -210,7 +224,7 @@ def test_adding_and_doubling_have_no_exceptions(field: Any, one: edwards.Point, 
     x, y = one
     for name, expected in (("double", edwards.add(one, one)), ("add", edwards.add(one, BASE))):
         work = places(X=x * z % P, Y=y * z % P, Z=z, E=x * z % P, H=y)
-        field.test_run(FORMULAS.index(name), work, 0)
+        field.test_run(FORMULAS.index(name), work)
         assert point(work) == expected
 
 
@@ -219,7 +233,7 @@ def test_adding_and_doubling_have_no_exceptions(field: Any, one: edwards.Point, 
 @example(1)
 def test_a_power_is_that_of_plain_numbers(field: Any, number: int) -> None:
     work = places(G=number)
-    field.test_run(FORMULAS.index("raise"), work, 0)
+    field.test_run(FORMULAS.index("raise"), work)
     assert value(work[F]) % P == pow(number, (P - 5) // 8, P)
 
 
