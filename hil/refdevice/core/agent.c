@@ -102,7 +102,7 @@ static void look_for_root(void)
         agent.probing = false;
         tn_pause_begin(&agent.probed, PROBE_MS);
     }
-    if (agent.probing || is_root_over() || (tn_stored.has_timestamp && tn_stored.stamp_root > version)) {
+    if (agent.probing || is_root_over() || tn_stored.stamp_root > version) {
         tn_missing(TN_TOPIC_ROOT, "", number);
     }
 }

@@ -120,8 +120,7 @@ static tn_source signed_form(tn_item header)
     return tn_whole(tn_value(header) == 1u ? nothing : header);
 }
 
-tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature, const uint8_t key[TN_PUBLIC],
-                        tn_item payload)
+tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature, const uint8_t key[TN_PUBLIC])
 {
     static const char sign[] = "\x85\x69Signature", sign1[] = "\x84\x6aSignature1";
     static const uint8_t ed25519 = 0x32; /* -19 */
@@ -139,6 +138,6 @@ tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature
         parts[count++] = signed_form(signature->header);
     }
     parts[count++] = tn_whole(nothing);
-    parts[count++] = tn_whole(payload);
+    parts[count++] = tn_whole(message->payload);
     return tn_ed25519_check(key, tn_first(signature->value), parts, count) ? TN_OK : TN_BAD_SIGNATURE;
 }

@@ -43,7 +43,6 @@ tn_reason tn_catalogue_take(tn_source data)
         uint8_t page = tn_stored.catalogue_page ^ 1u;
         tn_flash_copy(PAGE(page), found.body);
         tn_stored.catalogue_page = page;
-        tn_stored.catalogue_length = (uint16_t)found.body.length;
         tn_track_changed();
     }
     return reason;
@@ -54,7 +53,6 @@ tn_reason tn_timestamp_take(tn_source data)
     tn_document found;
     tn_reason reason = tn_accept(data, TN_TOPIC_TIMESTAMP, tn_maker.product, &found);
     if (reason == TN_OK) {
-        tn_stored.has_timestamp = true;
         tn_stored.stamp_root = tn_said(&found, STAMP_ROOT);
         tn_stored.stamp_catalogue = tn_said(&found, STAMP_CATALOGUE);
         tn_stored.stamp_expires = tn_said(&found, TN_EXPIRES);

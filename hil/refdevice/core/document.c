@@ -35,11 +35,9 @@ bool tn_document_is_about(const tn_document *found, const char *subject)
 static bool is_typ(tn_item typ, const char *type)
 {
     static const char prefix[] = "tocsin/";
-    tn_source words = tn_string(typ);
-    uint32_t head = sizeof(prefix) - 1u;
-    return typ != NULL && tn_kind(typ) == TN_CBOR_TEXT && words.length > head &&
-           tn_compare(words.bytes, prefix, head) == 0 &&
-           tn_same(tn_part(words, head, words.length - head), tn_bytes_of(type));
+    uint32_t head = sizeof(prefix) - 1u, length = tn_length(type); /* of a text of fewer than 24 bytes */
+    return typ != NULL && *typ == (TN_CBOR_TEXT << 5) + head + length && tn_compare(typ + 1, prefix, head) == 0 &&
+           tn_compare(typ + 1 + head, type, length) == 0;
 }
 
 /* Which keys of the root signed, and which did with what this device cannot check. */
@@ -48,7 +46,7 @@ static tn_reason verify(const tn_message *message, const tn_root *root, tn_signe
     tn_signature signature;
     tn_fill(found, 0, sizeof(*found));
     for (uint32_t i = 0; tn_cose_signature(message, i, &signature); i++) {
-        tn_reason reason = tn_root_take(root, message, &signature, message->payload, true, found);
+        tn_reason reason = tn_root_take(root, message, &signature, found);
         if (reason != TN_OK) {
             return reason;
         }

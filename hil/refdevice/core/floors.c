@@ -190,7 +190,8 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, const cha
         return reason;
     }
     /* Of a catalogue the notices (10) and patches (11) count together: their shapes hold each by itself. */
-    if (type == TN_FLOOR_CATALOGUE && tn_said(found, 10) + tn_said(found, 11) > TN_WIRE_CATALOGUE_ENTRIES_MAX) {
+    if (type == TN_FLOOR_CATALOGUE &&
+        (uint32_t)tn_said(found, 10) + (uint32_t)tn_said(found, 11) > TN_WIRE_CATALOGUE_ENTRIES_MAX) {
         return TN_MALFORMED;
     }
     if (!has_name(found, type, name)) {

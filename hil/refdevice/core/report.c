@@ -165,11 +165,11 @@ void tn_report_make(tn_report *report)
     static const char rest[] = "\x10\x6Dtocsin/report" "\x4Dtocsin report";
     uint8_t bytes[SIGNED_BYTES], signature[2u + TN_SIGNATURE] = {TN_CBOR_BYTES << 5 | 24u, TN_SIGNATURE};
     const tn_floor *catalogue = tn_trust_floor(TN_FLOOR_CATALOGUE, tn_maker.product);
-    bool has_stamp = tn_stored.has_timestamp && tn_trust_floor(TN_FLOOR_TIMESTAMP, tn_maker.product) != NULL;
+    bool has_stamp = tn_trust_floor(TN_FLOOR_TIMESTAMP, tn_maker.product) != NULL;
     tn_source parts[5];
     report->type = "report";
     report->root = &tn_trust_root()->version;
-    report->catalogue = catalogue != NULL && tn_stored.catalogue_length != 0u ? catalogue->digest : NULL;
+    report->catalogue = catalogue != NULL ? catalogue->digest : NULL;
     report->audit_head = has_stamp ? tn_stored.stamp_audit_head : NULL;
     tn_out_begin(TN_LEAF_REPORT);
     tn_write_to(NULL, 0);

@@ -49,17 +49,15 @@ static tn_reason open(tn_source data, tn_document *found)
     static const tn_expected expected = {
         "answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
         own,      TN_FLOOR_ANSWER,          true};
-    static const tn_expected again = {
-        "answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-        own,      TN_FLOOR_ANSWER,          false};
     uint64_t known = tn_trust_time_floor(true);
     tn_reason reason = tn_trust_accept(data, &expected, tn_maker.id, found);
     if (tn_trust_time_floor(true) > known) {
         tn_touch(); /* signed time outlives a restart; the same answer again wears no flash */
     }
     if (reason == TN_REPLAYED || reason == TN_EQUIVOCATION) {
-        /* A gateway that was restarted may count from its clock again. That an answer is fresh is told by its nonce. */
-        return tn_document_open(data, tn_trust_root(), tn_stored.fleet, &again, 0, found);
+        /* A gateway that was restarted may count from its clock again. That an answer is fresh is told by its nonce;
+         * that it is not over was seen just now. */
+        return tn_document_open(data, tn_trust_root(), tn_stored.fleet, &expected, 0, found);
     }
     return reason;
 }

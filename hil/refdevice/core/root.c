@@ -71,12 +71,12 @@ tn_reason tn_root_read(tn_source document, tn_root *root)
         return TN_MALFORMED;
     }
     tn_item keys = tn_at(root->body.bytes, TN_ROOT_KEYS), rows = tn_at(root->body.bytes, TN_ROOT_ROWS);
-    if (tn_value(keys) > TN_KEYS_MAX || tn_value(rows) > TN_ROWS_MAX) {
+    root->key_count = (uint8_t)tn_value(keys);
+    if (root->key_count > TN_KEYS_MAX || (uint32_t)tn_value(rows) > TN_ROWS_MAX) {
         return TN_LIMIT_REACHED;
     }
     root->keys = keys;
     root->rows = rows;
-    root->key_count = (uint8_t)tn_value(keys);
     root->version = tn_value(tn_at(root->body.bytes, TN_VERSION));
     root->issued = tn_value(tn_at(root->body.bytes, TN_ISSUED));
     root->expires = tn_value(tn_at(root->body.bytes, TN_EXPIRES));
@@ -155,8 +155,8 @@ int32_t tn_root_key(const tn_root *root, tn_item kid)
     return key;
 }
 
-tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature, tn_item payload,
-                       bool sound, tn_signed *found)
+tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature,
+                       tn_signed *found)
 {
     int32_t key = tn_root_key(root, tn_cose_kid(signature));
     if (key < 0 || TN_IN(found->by, key)) {
@@ -166,10 +166,9 @@ tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_
         found->passed |= 1u << key;
         return TN_OK;
     }
-    if (!sound) {
+    if (!message->bare) {
         return TN_MALFORMED;
     }
     found->by |= 1u << key; /* what is wrong refuses the whole */
-    return tn_cose_check(message, signature, tn_key_part(root, (uint32_t)key, TN_KEY_COSE) + TN_KEY_HEAD_BYTES,
-                         payload);
+    return tn_cose_check(message, signature, tn_key_part(root, (uint32_t)key, TN_KEY_COSE) + TN_KEY_HEAD_BYTES);
 }

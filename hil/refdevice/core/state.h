@@ -76,8 +76,7 @@ typedef struct tn_state {
     uint8_t root_page; /* 0: the pinned root 1, which stays; later ones take turns in areas 1 and 2 of TN_AT_ROOTS */
     uint8_t catalogue_page; /* of TN_AT_CATALOGUES */
     uint16_t root_length;
-    uint16_t catalogue_length; /* 0: none; the body of the newest accepted one */
-    bool has_timestamp, has_patch_floor;
+    bool has_patch_floor;
     uint32_t journal_count, journal_first; /* entries written; the oldest that no receipt covers */
     uint32_t journal_lost;
     uint32_t security_counter;

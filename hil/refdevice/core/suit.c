@@ -41,8 +41,9 @@ static tn_reason check_block(tn_item block, tn_item stated, tn_signed *found)
         return reason;
     }
     (void)tn_cose_signature(&message, 0, &signature); /* it has one, which is checked even if that key has signed */
-    reason = tn_root_take(tn_trust_root(), &message, &signature, stated, message.payload == NULL && message.bare,
-                          &one);
+    message.bare = message.bare && message.payload == NULL;
+    message.payload = stated;
+    reason = tn_root_take(tn_trust_root(), &message, &signature, &one);
     found->by |= one.by;
     found->passed |= one.passed;
     return reason;

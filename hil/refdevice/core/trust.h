@@ -39,10 +39,8 @@ bool tn_cose_signature(const tn_message *message, uint32_t number, tn_signature 
 /* What the headers state, of any kind; NULL: nothing. */
 tn_item tn_cose_typ(const tn_message *message);
 tn_item tn_cose_kid(const tn_signature *signature);
-/* Check one signature with one key (keys.cose.check): ALGORITHM_MISMATCH, BAD_SIGNATURE. What was signed is a byte
- * string. */
-tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature, const uint8_t key[TN_PUBLIC],
-                        tn_item payload);
+/* Check one signature with one key (keys.cose.check): ALGORITHM_MISMATCH, BAD_SIGNATURE. */
+tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature, const uint8_t key[TN_PUBLIC]);
 
 /* -- root -- */
 
@@ -86,10 +84,10 @@ typedef struct {
     tn_mark author[2];
 } tn_signed;
 
-/* Check one signature by a key of the root (tn_cose_check), and count it; one by an unknown key is passed over. What is
- * not `sound`, and would count, is MALFORMED. */
-tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature, tn_item payload,
-                       bool sound, tn_signed *found);
+/* Check one signature by a key of the root (tn_cose_check), and count it; one by an unknown key is passed over.
+ * MALFORMED: it would count, but something unsigned stands in the message. */
+tn_reason tn_root_take(const tn_root *root, const tn_message *message, const tn_signature *signature,
+                       tn_signed *found);
 /* Say whether signers meet a row (keys.document.require_met): TN_OK, NO_POLICY_ROW, THRESHOLD_NOT_MET, or UNSUPPORTED
  * where what this device cannot check would make up for what is missing. */
 tn_reason tn_root_meets(const tn_root *root, int32_t row, const tn_signed *found);
@@ -108,8 +106,8 @@ typedef struct {
 
 typedef struct {
     const char *type;      /* "notice" */
-    uint32_t bytes_max;    /* of the body; document_bytes_max: with its signatures */
-    uint32_t document_bytes_max;
+    uint16_t bytes_max;    /* of the body; document_bytes_max: with its signatures */
+    uint16_t document_bytes_max;
     const char *subject;   /* that it must be about; NULL: any */
     const char *product;   /* whose policy row counts; NULL: the row without a product */
     tn_shape own;          /* the shape of its own entries */

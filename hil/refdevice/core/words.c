@@ -40,16 +40,20 @@ bool tn_words_are_plain(tn_item text)
 /* How far a tag is from another one: 0, the same; 1, the same language in another script or region; 2, another. */
 static uint32_t distance(tn_source tag, const char *other)
 {
-    uint32_t at = 0;
     bool primary = false; /* the same language */
-    while (at < tag.length && other[at] != '\0' && tag.bytes[at] == (uint8_t)other[at]) {
-        primary = primary || other[at] == '-';
-        at++;
+    for (uint32_t at = 0;; at++) {
+        char mine = '\0', its = other[at];
+        if (at < tag.length) {
+            mine = (char)tag.bytes[at];
+        }
+        if (mine != its) {
+            return primary || ((mine == '-' || mine == '\0') && (its == '-' || its == '\0')) ? 1u : 2u;
+        }
+        if (mine == '\0') {
+            return 0;
+        }
+        primary = primary || mine == '-';
     }
-    if (at == tag.length) {
-        return other[at] == '\0' ? 0u : primary || other[at] == '-' ? 1u : 2u;
-    }
-    return primary || (tag.bytes[at] == '-' && other[at] == '\0') ? 1u : 2u;
 }
 
 /* How well a text fits: the owner's language, English, any. */

@@ -25,7 +25,7 @@ static void opened(tn_source in, uint32_t tag, bool unprotected)
         within(tn_whole(signature.value), in);
         within(tn_whole(tn_cose_kid(&signature)), tn_string(signature.header));
         HOLDS(count > 0u || message.payload == NULL ||
-              tn_cose_check(&message, &signature, key, message.payload) != TN_OK);
+              tn_cose_check(&message, &signature, key) != TN_OK);
         if (tag == TN_COSE_SIGN1) {
             break;
         }

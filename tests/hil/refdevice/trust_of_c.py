@@ -88,8 +88,8 @@ class Expected(Record):
 
     _fields_ = (
         ("type", ctypes.c_char_p),
-        ("bytes_max", ctypes.c_uint32),
-        ("document_bytes_max", ctypes.c_uint32),
+        ("bytes_max", ctypes.c_uint16),
+        ("document_bytes_max", ctypes.c_uint16),
         ("subject", ctypes.c_char_p),
         ("product", ctypes.c_char_p),
         ("own", ctypes.c_void_p),
@@ -119,8 +119,7 @@ class Stored(Record):
         ("root_page", ctypes.c_uint8),
         ("catalogue_page", ctypes.c_uint8),
         ("root_length", ctypes.c_uint16),
-        ("catalogue_length", ctypes.c_uint16),
-        ("has_timestamp", ctypes.c_bool),
+        ("has_patch_floor", ctypes.c_bool),
         ("counts", ctypes.c_uint32 * 4),
         ("numbers", ctypes.c_uint64 * 4),
         ("fleet", ctypes.c_uint8 * 32),
@@ -245,8 +244,9 @@ class Trust:
 
     def check(self, message: Message, signature: Signature, key: bytes, payload: bytes) -> Reason:
         """Check one signature."""
-        said = bstr(payload)
-        return Reason(self.lib.tn_cose_check(ctypes.byref(message), ctypes.byref(signature), key, said))
+        said = ctypes.create_string_buffer(bstr(payload))
+        message.payload = ctypes.addressof(said)
+        return Reason(self.lib.tn_cose_check(ctypes.byref(message), ctypes.byref(signature), key))
 
     def read_root(self, document: bytes) -> tuple[Reason, CRoot]:
         """Read a root, believing nothing; it stays staged."""
