@@ -109,10 +109,22 @@ static void cancel(tn_patch_track *track)
     }
 }
 
+/* The track of the newest offer's patch; NULL: it has none. */
+static tn_patch_track *find(void)
+{
+    tn_patch_track *one = tn_stored.patches + TN_PATCHES_MAX;
+    while (one-- > tn_stored.patches) {
+        if (one->state != TN_PATCH_QUEUED && tn_compare(one->offer.digest, tn_stored.offer.digest, TN_HASH) == 0) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
 void tn_offers_settle(void)
 {
     tn_offer *offer = &tn_stored.offer;
-    tn_patch_track *active = tn_patch_active(), *track = NULL;
+    tn_patch_track *active = tn_patch_active(), *track = find();
     uint32_t state = TN_PATCH_TIMED_OUT;
     tn_reason reason = TN_DEADLINE_PASSED;
     if (!offer->here || (!offer->cancel && active != NULL && TN_IN(TN_SET_NO_RETURN, active->state))) {
@@ -125,11 +137,6 @@ void tn_offers_settle(void)
         bool named = tn_currency_has_patch(offer->sequence, offer->digest);
         state = named ? TN_PATCH_OFFERED : TN_PATCH_REJECTED;
         reason = named ? TN_OK : TN_NOT_IN_CATALOGUE;
-    }
-    for (tn_patch_track *one = tn_stored.patches; one < tn_stored.patches + TN_PATCHES_MAX; one++) {
-        if (one->state != TN_PATCH_QUEUED && tn_compare(one->offer.digest, offer->digest, TN_HASH) == 0) {
-            track = one;
-        }
     }
     offer->here = false;
     tn_touch();
