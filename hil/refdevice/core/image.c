@@ -31,19 +31,20 @@ static tn_source content(const uint8_t *record)
 /* Read the records of one area, of at most `most` bytes; return how many it has, 0: it is none. */
 static uint32_t read_area(const uint8_t *at, uint32_t most, uint32_t magic, const uint8_t *records[KINDS])
 {
-    uint32_t size = most >= RECORD_BYTES ? word(at) >> 16 : 0u, length, i;
-    tn_fill(records, 0, KINDS * sizeof(*records));
-    if (size < RECORD_BYTES || size > most || (word(at) & UINT16_MAX) != magic) {
+    uint32_t head = most >= RECORD_BYTES ? word(at) : 0u, size = head >> 16, length;
+    if ((head & UINT16_MAX) != magic || size < RECORD_BYTES || size > most) {
         return 0;
     }
+    tn_fill(records, 0, KINDS * sizeof(*records));
     for (uint32_t from = RECORD_BYTES; from < size; from += RECORD_BYTES + length) {
         const uint8_t *record = at + from;
-        uint32_t left = size - from - RECORD_BYTES;
-        length = size - from >= RECORD_BYTES ? content(record).length : UINT32_MAX;
-        if (left < length) {
+        uint32_t left = size - from, says = left >= RECORD_BYTES ? word(record) : UINT32_MAX, i = 0;
+        length = says >> 16;
+        if (left < RECORD_BYTES + length) {
             return 0;
         }
-        for (i = 0; i < KINDS && kinds[i].type != (word(record) & UINT16_MAX); i++) {
+        while (i < KINDS && kinds[i].type != (says & UINT16_MAX)) {
+            i++;
         }
         if (i == KINDS) {
             continue;

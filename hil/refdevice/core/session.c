@@ -81,7 +81,9 @@ void tn_draw(uint32_t number, void *bytes, uint32_t count)
     struct {
         uint32_t epoch, number;
         uint8_t seed[TN_PUBLIC];
-    } drawn = {tn_stored.boot_epoch, number, {0}};
+    } drawn;
+    drawn.epoch = tn_stored.boot_epoch;
+    drawn.number = number;
     tn_copy(drawn.seed, tn_maker.seed, sizeof(drawn.seed));
     tn_sha256_of(tn_in_memory(&drawn, sizeof(drawn)), digest);
     tn_copy(bytes, digest, count);
