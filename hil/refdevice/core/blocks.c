@@ -134,7 +134,7 @@ tn_reason tn_block_take(tn_source data)
     tn_source bytes = tn_string(tn_at(data.bytes, BYTES));
     if (!blocks.begun || offset != blocks.next || offset >= blocks.end ||
         bytes.length > track->image_size - blocks.next ||
-        tn_compare(tn_string(tn_at(data.bytes, DIGEST)).bytes, track->image_digest, TN_HASH) != 0) {
+        !tn_is_hash(tn_at(data.bytes, DIGEST), track->image_digest)) {
         return TN_OK;
     }
     tn_flash_add(&blocks.to, bytes.bytes, bytes.length);
