@@ -262,6 +262,22 @@ class Bench:
             self.verdict = self.calm(lambda: self.notifier.deliver(data, topic))
         return self.verdict
 
+    def send_once(self, topic: str, data: bytes) -> Verdict | None:
+        """Hand over what the board wants again if it lacks it; None where it began anew instead of answering.
+
+        A board that boots what the last block has completed does that before its answer is out: it is done.
+        """
+        try:
+            return self.notifier.deliver(data, topic)
+        except (DeviceRebooted, DeviceGone):
+            if self.brittle:
+                raise
+            self.session.wait_ready()
+        except SmpRefused as error:
+            if error.rc != Rc.ENOENT:
+                raise
+        return None
+
     def refuses(self, data: bytes) -> str:
         """Return the name of the error with which a message is refused at staging; empty: it is not."""
         try:
@@ -281,11 +297,20 @@ class Bench:
             return found[0].boot != before.boot
 
         for _ in range(TRIES):
+            since = self.session.console_line.mark()
             with contextlib.suppress(DeviceRebooted, DeviceGone, Timeout):
                 self.session.smp.os.reset()
+            self._greeted(since)
             if self.until(anew, self.session.board.boot.timeout_s):
                 return found[0]
         raise DiffersError("the board did not start anew after os.reset")
+
+    def _greeted(self, since: int) -> None:
+        """Wait for the banner, where the board has one: what it is asked in the middle of a reset is lost."""
+        banner = self.session.board.boot.banner
+        if banner:
+            with contextlib.suppress(Timeout, DeviceGone):
+                self.session.console.expect(banner, since=since, timeout_s=self.session.board.boot.timeout_s)
 
     def power_back(self) -> None:
         """Give a board its power again that has lost it by a fault."""

@@ -85,12 +85,15 @@ class Serve:
         for one in blocks(payload or b"", offset, digest):
             if left <= 0 or bench.calm(bench.notifier.info).boot != boot:
                 break
-            found = bench.send(scene.topic("device/{device}/block"), one)
+            found = bench.send_once(scene.topic("device/{device}/block"), one)
+            left -= 1
+            if found is None:
+                break
+            bench.verdict = found
             must(
                 found.number in {Reason.OK, self.ends},
                 f"a block that was asked for is {found.name} ({found.text})",
             )
-            left -= 1
         bench.carrier_back(boot)
         return left
 

@@ -113,6 +113,39 @@ def test_it_survives_whatever_the_line_says() -> None:
     bridge.close()
 
 
+class Installing(Board):
+    """Takes the last block of a patch, and starts anew into the new image before it has answered."""
+
+    def deliver(self, data: bytes, topic: str) -> Verdict:
+        verdict = super().deliver(data, topic)
+        if data == b"the last block" and self.boot == b"1":
+            self.boot = b"2"
+            raise DeviceRebooted("it started anew")
+        return verdict
+
+
+def test_a_board_that_starts_anew_instead_of_answering_to_the_last_block_has_taken_it() -> None:
+    board = Installing(filters=(*FILTERS, f"{OWN}/block"))
+    with DemoBroker() as broker, shell(board, broker.url) as (bridge, events):
+        writer = connect(broker.url, "writer")
+        work(bridge, lambda: board.carriers == [True])
+        for number, data in enumerate((b"a block", b"the last block", b"what comes next"), 1):
+            writer.publish(Publish(number, f"{OWN}/block", data))
+        work(bridge, lambda: len(board.taken) == 4 and bridge.idle)
+        writer.close()
+        # Whether it was taken nobody knows: handed over again, it changes nothing. The broker is told once.
+        assert [data for _, data in board.taken] == [
+            *(b"a block", b"the last block"),
+            *(b"the last block", b"what comes next"),
+        ]
+        assert board.carriers == [True, True]
+        assert bridge.counts["verdict OK"] == bridge.counts["to-board"] == 3
+        assert [event.text for event in events if event.kind == "boot"][1:] == [f"{BOARD} began anew"]
+        assert not [event for event in events if event.kind == "note"]
+        work(bridge, lambda: not bridge.step(0.01))
+        assert len(board.taken) == 4
+
+
 def test_it_comes_back_to_a_broker_that_was_away() -> None:
     board = Board()
     with DemoBroker() as first:
