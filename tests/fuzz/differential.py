@@ -1,6 +1,6 @@
 """The same verdict from the C library and from Python, on documents that were changed at random.
 
-    python -m tests.fuzz.differential [--documents 100000] [--seed 1] [--found FOLDER]
+    python -m tests.fuzz.differential [--documents 100000] [--seconds 600] [--seed 1] [--found FOLDER]
 
 Each pair is one question that both can be asked. An input on which they differ is written to FOLDER as PAIR-DIGEST.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import random
 import sys
 import time
@@ -134,12 +135,21 @@ PAIRS: Mapping[str, Pair] = {
 
 
 def differences(
-    core: build.Core, documents: int, rng: random.Random, verdicts: Counter[tuple[str, str]]
-) -> Iterator[tuple[str, bytes, str, str]]:
-    """Yield (pair, input, C's answer, Python's) of every input on which they differ; count all answers."""
+    core: build.Core,
+    documents: int,
+    rng: random.Random,
+    verdicts: Counter[tuple[str, str]],
+    over: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Yield (pair, input, C's answer, Python's) of every input on which they differ; count all answers.
+
+    It ends after so many documents, or when ``over`` says so.
+    """
     forget()
     names = [name for name, pair in PAIRS.items() for _ in range(RUN * pair.share)]
     for number in range(documents):
+        if over():
+            return
         name = names[number % len(names)]
         pair = PAIRS[name]
         data = rng.choice([one for kind in pair.kinds for one in seeds()[kind]])
@@ -173,6 +183,7 @@ def main(arguments: list[str]) -> int:
         prog="differential", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="after which no more are compared")
     parser.add_argument("--seed", type=int, default=None, help="of the mutations; another one at every run")
     parser.add_argument("--found", type=Path, default=Path("build/refdevice/fuzz/found"))
     options = parser.parse_args(arguments)
@@ -182,7 +193,11 @@ def main(arguments: list[str]) -> int:
     core: Any = build.core()
     core.new()
     failed = 0
-    for name, data, in_c, in_python in differences(core, options.documents, random.Random(seed), verdicts):
+    end = time.monotonic() + options.seconds
+    found = differences(
+        core, options.documents, random.Random(seed), verdicts, lambda: time.monotonic() >= end
+    )
+    for name, data, in_c, in_python in found:
         failed += 1
         options.found.mkdir(parents=True, exist_ok=True)
         place = options.found / f"{name}-{hashlib.sha256(data).hexdigest()[:16]}"
@@ -190,6 +205,7 @@ def main(arguments: list[str]) -> int:
         print(f"{place}: C says {in_c}, Python {in_python}")
         if failed == 20:
             break
+    print(f"  {verdicts.total()} were compared")
     for (name, verdict), count in sorted(verdicts.items()):
         print(f"  {name:<12} {verdict:<20} {count:>8}")
     return 1 if failed else 0

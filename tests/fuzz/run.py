@@ -1,9 +1,10 @@
 """Fuzz the C core (libFuzzer, ASan, UBSan) and the Python parsers (atheris), and compare their verdicts.
 
     hil/refdevice/fuzz/run [--seconds 60] [--documents 100000] [--only c python differential] [--jobs 2]
+    hil/refdevice/fuzz/run --within 60
 
 SECONDS is what the C programs take together, and as long again the Python parsers, at the same time where
-there are two processors. First everything is tried again that ever broke something (tests/fuzz/crashes).
+there are two processors. --within is for a slice: all steps share so many seconds, once the programs are built. First everything is tried again that ever broke something (tests/fuzz/crashes).
 Exit code 1: something was found. It lies in build/refdevice/fuzz/found, named after the parser it is for.
 
 Needs clang with libFuzzer and the development environment; atheris is installed below build/ where it is
@@ -96,10 +97,11 @@ def in_python(seconds: float) -> list[str]:
     return ["python"] if code else []
 
 
-def compared(documents: int, seed: int | None) -> list[str]:
-    """Compare the verdicts of C and Python."""
+def compared(documents: int, seed: int | None, seconds: float | None = None) -> list[str]:
+    """Compare the verdicts of C and Python; for no more than so many seconds, where they are given."""
     words = [sys.executable, "-m", "tests.fuzz.differential", "--found", str(FOUND)]
     words += [] if seed is None else ["--seed", str(seed)]
+    words += [] if seconds is None else ["--seconds", str(seconds)]
     code, told = said([*words, "--documents", str(documents)])
     print(told, end="", flush=True)
     return ["differential"] if code else []
@@ -136,6 +138,11 @@ def _have_atheris() -> None:
             sys.exit(told)
 
 
+def shared(within: float, steps: int, jobs: int) -> float:
+    """Return the seconds that each step may take: as many as there are jobs are done at a time."""
+    return within / -(-steps // jobs)
+
+
 def main() -> int:
     """Do what was asked; return the exit code."""
     parser = argparse.ArgumentParser(prog="run", description=(__doc__ or "").splitlines()[0])
@@ -148,20 +155,24 @@ def main() -> int:
         "--only", nargs="+", choices=("c", "python", "differential"), default=("c", "python", "differential")
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--within", type=float, help="seconds for all steps together, in place of --seconds")
     options = parser.parse_args()
+    jobs = max(1, min(options.jobs, 2))
+    each = shared(options.within, len(options.only), jobs) if options.within else None
+    seconds = options.seconds if each is None else each
     FOUND.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     steps: list[Callable[[], list[str]]] = []
     if "c" in options.only:
         build()
         seeds()
-        steps.append(lambda: in_c(options.seconds))
+        steps.append(lambda: in_c(seconds))
     if "python" in options.only:
         _have_atheris()
-        steps.append(lambda: in_python(options.seconds))
+        steps.append(lambda: in_python(seconds))
     if "differential" in options.only:
-        steps.append(lambda: compared(options.documents, options.seed))
-    with ThreadPoolExecutor(max(1, min(options.jobs, 2))) as pool:
+        steps.append(lambda: compared(options.documents, options.seed, each))
+    with ThreadPoolExecutor(jobs) as pool:
         failed = [name for names in pool.map(lambda step: step(), steps) for name in names]
     print(
         f"fuzz: {time.monotonic() - begun:.0f} s, {'nothing found' if not failed else 'found: ' + ', '.join(failed)}"

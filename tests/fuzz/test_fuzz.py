@@ -10,6 +10,7 @@ import pytest
 
 from tests.fuzz import differential, parsers
 from tests.fuzz.mutate import mutated
+from tests.fuzz.run import shared
 from tests.fuzz.seeds import seeds
 from tests.hil.refdevice.build import Core
 
@@ -54,3 +55,17 @@ def test_c_and_python_say_the_same_of_changed_documents(core: Core) -> None:
     for name in {pair.partition(".")[2] or pair for pair in differential.PAIRS}:
         asked = {verdict for pair, verdict in verdicts if pair == name}
         assert len(asked) > 1 or name in {"text", "pages", "block"}, name
+
+
+@pytest.mark.parametrize(
+    ("steps", "jobs", "each"), [(3, 2, 30.0), (3, 1, 20.0), (2, 2, 60.0), (1, 2, 60.0), (1, 1, 60.0)]
+)
+def test_a_slice_is_shared_by_its_steps(steps: int, jobs: int, each: float) -> None:
+    assert shared(60.0, steps, jobs) == each
+
+
+def test_a_comparison_ends_when_it_is_told_to(core: Core) -> None:
+    verdicts: Counter[tuple[str, str]] = Counter()
+    over = iter((False, False, False, True))
+    assert not list(differential.differences(core, 1_000, random.Random(1), verdicts, lambda: next(over)))
+    assert verdicts.total() == 3
