@@ -88,13 +88,14 @@ def _only_writer(path: Path) -> Iterator[BinaryIO]:
     while True:
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            if _lies_at(path, stream):
+            if lies_at(path, stream):
                 yield stream
                 return
         # Another one finished and renamed it while we waited: that file is no longer ours to touch.
 
 
-def _lies_at(path: Path, stream: BinaryIO) -> bool:
+def lies_at(path: Path, stream: BinaryIO) -> bool:
+    """Say whether an open file is the one that lies at a path."""
     try:
         return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
     except FileNotFoundError:
@@ -103,8 +104,9 @@ def _lies_at(path: Path, stream: BinaryIO) -> bool:
 
 def not_a_file(path: Path) -> UnavailableError:
     """Return the error of a place where a folder, device or pipe lies."""
+    message = "Something that is no plain file is there."
     return UnavailableError(
-        "NOT_A_FILE", "Something that is no plain file is there.", mend="Name another path.", where=str(path)
+        "NOT_A_FILE", message, mend="Move it away, or name another path.", where=str(path)
     )
 
 
@@ -177,6 +179,17 @@ def read_bytes(path: Path, *, what: str, mend: str, size_max: int = NAMED_BYTES_
     return data
 
 
+def listed(folder: Path, suffix: str) -> list[Path]:
+    """Return what a folder holds whose name ends so, in order; nothing where there is no such folder.
+
+    Raises:
+        UnavailableError: FILE, when it may not be looked into, where ``Path.glob`` finds nothing.
+    """
+    with os_errors(folder, "read"), contextlib.suppress(FileNotFoundError):
+        return sorted(path for path in folder.iterdir() if path.name.endswith(suffix))
+    return []
+
+
 def read_stored(path: Path, *, what: str, mend: str) -> bytes:
     """Read a file that Tocsin wrote itself.
 
@@ -187,6 +200,10 @@ def read_stored(path: Path, *, what: str, mend: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         message = f"The {what} cannot be read ({error.strerror or type(error).__name__})."
+        if isinstance(error, IsADirectoryError):  # nothing can be put in its place
+            mend = f"Move that folder away first. {mend}"
+        elif isinstance(error, PermissionError):
+            mend = "Check the rights of the file and of its folder."
         raise DamagedError("STORED_FILE", message, mend=mend, where=str(path)) from None
 
 

@@ -46,7 +46,9 @@ ACCOUNT_KINDS: Final[dict[str, frozenset[str]]] = {
 }
 """What an account is told: kind of audit row -> the keys of its data. All of it is public on the wire.
 
-Nothing else: other rows count or name devices of several accounts, or say what the maker decides inside.
+Nothing else: other rows count or name devices of several accounts, or say what the maker decides inside,
+such as who signed a patch (``patch.signed``) and which keys come and go (``trust.key-made``): of those a
+webhook that is the fleet's own is told.
 """
 
 

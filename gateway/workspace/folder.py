@@ -256,7 +256,7 @@ class Workspace:
 
     def newest_root(self) -> Root | None:
         """Return the newest root WITHOUT verifying it; None where there is none that can be read."""
-        numbers = [int(p.stem) for p in (self.path / "roots").glob("*.cose") if p.stem.isdecimal()]
+        numbers = [int(p.stem) for p in files.listed(self.path / "roots", ".cose") if p.stem.isdecimal()]
         with contextlib.suppress(OSError, RefusedError, ValueError):
             return peek((self.path / "roots" / f"{max(numbers)}.cose").read_bytes(), Root)
         return None
@@ -340,7 +340,7 @@ class Workspace:
 
     def root_documents(self) -> list[bytes]:
         """Return every published root in order, 1 first; an empty list before the first."""
-        numbers = sorted(int(p.stem) for p in (self.path / "roots").glob("*.cose") if p.stem.isdigit())
+        numbers = sorted(int(p.stem) for p in files.listed(self.path / "roots", ".cose") if p.stem.isdigit())
         if numbers != list(range(1, len(numbers) + 1)):
             raise DamagedError(
                 "ROOT_GAP",

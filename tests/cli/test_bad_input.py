@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -87,6 +88,36 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
     assert str(locked) in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(locked.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [
+        ("roots", ("root", "show")),
+        ("advisories", ("advisory", "check", "EX-2026-0404")),
+        ("patches", ("patch", "show", "1")),
+    ],
+)
+def test_a_folder_of_the_workspace_that_may_not_be_read_is_not_missing(
+    workspace: Workspace, folder: str, command: tuple[str, ...]
+) -> None:
+    """As another user where the tests run as root, to whom the rest of the workspace then belongs."""
+    drop = "os.geteuid() or (os.setgid(65534), os.setuid(65534))"
+    code = f"import os, gateway.cli.app as app; app.make(); from gateway.cli.main import main; {drop}; main()"
+    if os.geteuid() == 0:
+        for path in (workspace.path, *workspace.path.rglob("*")):
+            os.chown(path, 65_534, 65_534)
+        for path in workspace.path.parents:
+            if path != Path("/") and path.stat().st_mode & 0o001 == 0:
+                path.chmod(path.stat().st_mode | 0o011)
+    (workspace.path / folder).chmod(0)
+    python = [sys.executable, "-c", code, *command, "-w", str(workspace.path)]
+    done = subprocess.run(python, check=False, capture_output=True, text=True)
+    (workspace.path / folder).chmod(0o700)
+    assert done.returncode == 4, done
+    assert "Permission denied" in done.stderr
+    assert str(workspace.path / folder) in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_with_json_an_error_is_one_object(tocsin: Tocsin, workspace: Workspace) -> None:

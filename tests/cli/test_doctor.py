@@ -14,14 +14,17 @@ from typing import Any
 import pytest
 
 from gateway.cli import homes
-from gateway.operations import patches
+from gateway.operations import patches, products
 from gateway.operations.identity import device_ca
 from gateway.operations.trust import doctor, keys, roots
 from gateway.operations.trust.choosing import signer_for
 from gateway.operations.trust.expiry import Check, State
+from gateway.store import schema
+from gateway.workspace.entries import Product
 from gateway.workspace.folder import Workspace
 from keys.algorithms import Algorithm
-from keys.signer import LocalSigner
+from keys.signer import LocalSigner, from_pem
+from tests.cli.afar import an_image
 from tests.cli.conftest import ROLES, Tocsin, no_passphrase, snapshot
 
 DAY = 86_400
@@ -93,7 +96,12 @@ def _lost_root(workspace: Workspace) -> None:
     (workspace.path / "roots" / "2.cose").unlink()
 
 
+def _draft_folder(workspace: Workspace) -> None:
+    (workspace.path / "roots" / "draft.cbor").mkdir()
+
+
 HARMS = [
+    Harm("a folder in the place of a draft", _draft_folder, "STORED_FILE"),
     Harm("a key that others may read", lambda w: (w.path / "keys/legal.pem").chmod(0o640), "KEY_FILE_OPEN"),
     Harm("a folder that others may read", lambda w: (w.path / "keys").chmod(0o750), "KEYS_FOLDER_OPEN"),
     Harm("a key that is gone", lambda w: (w.path / "keys/legal.pem").unlink(), "KEY_MISSING", State.WARN),
@@ -256,3 +264,56 @@ def test_a_part_that_is_not_installed_is_named(workspace: Workspace, monkeypatch
     found = _found(workspace)
     assert "pyphen" in found["PART_MISSING"].message
     assert "legal" in found["PKCS11_MISSING"].message
+
+
+def _forget(workspace: Workspace, kind: str) -> None:
+    """Take rows out of the audit chain, as if each had been kept from it by a kill."""
+    with workspace.store() as store, store.write() as session:
+        session.connection.execute(schema.audit.update().where(schema.audit.c.kind == kind).values(kind="x"))
+
+
+def test_keys_and_signatures_that_no_row_tells_of_are_named(in_earnest: Workspace, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    _roots_away(in_earnest, away)
+    roots.rotate(in_earnest, now=_now(), by="exercise")
+    path = in_earnest.path / "keys.toml"
+    path.write_text(path.read_text().replace("[root-1]", f'[root-1]\nuri = "file:{away}/root-1.pem"'))
+    roots.sign_draft(in_earnest, "root-1", no_passphrase, now=_now(), by="exercise")
+    keys.revoke(in_earnest, "legal", "lost", now=_now(), by="exercise")
+    assert "UNRECORDED" not in _found(in_earnest)
+    for kind, named, command in (
+        ("trust.key-added", "key root-2,", "key add"),
+        ("trust.key-made", "key gateway,", "key new"),
+        ("trust.key-revoked", "revocation of key legal", "key revoke"),
+        ("trust.root-signed", "signature of root 2 by root-1.", "root sign"),
+    ):
+        _forget(in_earnest, kind)
+        found = _found(in_earnest)["UNRECORDED"]
+        assert found.state is State.WARN
+        assert named in found.message
+        assert command in found.mend
+    text = (in_earnest.path / "tocsin.toml").read_text()
+    (in_earnest.path / "tocsin.toml").write_text(text.replace("exercise = false", "exercise = true"))
+    assert "UNRECORDED" not in _found(Workspace.open(in_earnest.path)), "an exercise need not record it"
+
+
+def test_a_patchs_signature_that_no_row_tells_of_is_named_until_it_is_given_again(
+    in_earnest: Workspace, tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    _roots_away(in_earnest, away)
+    made = Product("thermostat", "thermostat", ("en",), "console", "example.com", 65_536, "ask")
+    view = patches.add(in_earnest, products.add(in_earnest, made).id, an_image(tmp_path), now=_now())
+    release = from_pem((away / "release.pem").read_bytes(), b"", where="release")
+
+    def sign() -> None:
+        reference = str(view.patch.sequence)
+        digest = view.patch.digest
+        patches.add_signature(in_earnest, reference, release, digest=digest, now=_now(), by="exercise")
+
+    sign()
+    assert "UNRECORDED" not in _found(in_earnest)
+    _forget(in_earnest, "patch.signed")
+    assert "by exercise-release." in _found(in_earnest)["UNRECORDED"].message
+    sign()
+    assert "UNRECORDED" not in _found(in_earnest)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shlex
 import subprocess
 import threading
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -233,3 +235,41 @@ def test_what_comes_through_a_pipe_is_judged_like_a_file(told: Told, tocsin: Toc
         said[place] = ran.out
     assert said["fleet/roots/1.cose"].startswith("pipe: genuine")
     assert said["e.zip"].startswith("pipe: proved")
+
+
+def test_what_a_killed_export_left_is_swept_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / ".tocsin-0123456789abcdef.new"
+    left.write_bytes(b"half")
+    others = [tmp_path / name for name in (".tocsin-01.new", ".tocsin-0123456789ABCDEF.new", "e.zip.new")]
+    for other in others:
+        other.write_bytes(b"mine")
+    folder = tmp_path / ".tocsin-00112233445566ff.new"
+    folder.mkdir()
+    link = tmp_path / ".tocsin-ffffffffffffffff.new"
+    link.symlink_to(others[0])
+    with placing.placed(tmp_path / "one.zip") as outer:
+        outer.write(b"outer")
+        assert not left.exists()
+        with placing.placed(tmp_path / "two.zip") as inner:
+            inner.write(b"inner")
+    assert (tmp_path / "one.zip").read_bytes() == b"outer", "it was being written, and stayed"
+    assert (tmp_path / "two.zip").read_bytes() == b"inner"
+    kept = {*others, folder, link, tmp_path / "one.zip", tmp_path / "two.zip"}
+    assert set(tmp_path.iterdir()) == kept
+
+
+def test_a_file_that_is_swept_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = fcntl.flock
+
+    def late(stream: IO[bytes], how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        placing._sweep(tmp_path)
+        lock(stream, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with placing.placed(tmp_path / "one.zip") as stream:
+        stream.write(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["one.zip"]
+    assert (tmp_path / "one.zip").read_bytes() == b"whole"

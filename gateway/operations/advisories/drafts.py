@@ -185,7 +185,7 @@ def load(workspace: Workspace, advisory: str | Path, *, now: int | None = None) 
     """
     path = advisory if isinstance(advisory, Path) else facts_path(workspace, advisory)
     if not isinstance(advisory, Path) and not path.exists():
-        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        known = [p.stem for p in files.listed(path.parent, ".yaml")]
         mend = files.near(advisory, known) if known else "Make it with 'tocsin advisory new'."
         raise InputError("NO_ADVISORY", f"There is no advisory '{advisory}'.", mend=mend, where=str(path))
     facts = load_facts(files.read_bytes(path, what="advisory", mend="Check the path."), where=str(path))

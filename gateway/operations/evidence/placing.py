@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ from gateway.core.evidence.archive import ABOUT, FORMAT, Archive
 from keys.errors import InputError, UnavailableError
 
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_FRESH: Final = re.compile(r"\.tocsin-[0-9a-f]{16}\.new")
 _NAME_BYTES: Final = 8  # of chance in the name of a file that is being written
 
 
@@ -64,15 +68,16 @@ def placed(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes its place once everything in it is on the disk, and not at all otherwise.
 
     It is written under a name of chance in the same folder, which nobody can have laid anything under: two
-    exports to one place do not meet, and the last to end stays.
+    exports to one place do not meet, and the last to end stays. Whoever writes holds a lock on it; what a
+    kill left there has none, and is swept by the next.
 
     Raises:
         InputError, UnavailableError: of :func:`require_place`; FILE.
     """
     place = require_place(path)
-    fresh = place.with_name(f".tocsin-{secrets.token_hex(_NAME_BYTES)}.new")
     with files.os_errors(path, "written"):
-        stream = os.fdopen(_new(fresh, path), "w+b")
+        _sweep(place.parent)
+        fresh, stream = _new(place, path)
         try:
             with stream:
                 yield stream
@@ -86,12 +91,40 @@ def placed(path: Path) -> Iterator[BinaryIO]:
         files.sync_folder(place.parent)
 
 
-def _new(fresh: Path, path: Path) -> int:
+def _new(place: Path, path: Path) -> tuple[Path, BinaryIO]:
+    """Make the file that takes a place in the end, locked; ``path`` is the name that a person knows."""
+    while True:
+        fresh = place.with_name(f".tocsin-{secrets.token_hex(_NAME_BYTES)}.new")
+        try:
+            stream = os.fdopen(os.open(fresh, _NEW, 0o644), "w+b")
+        except OSError as error:
+            error.filename = str(path)
+            raise
+        if _is_ours(fresh, stream):
+            return fresh, stream
+        stream.close()  # one that swept took it for what a kill left
+
+
+def _is_ours(fresh: Path, stream: BinaryIO) -> bool:
     try:
-        return os.open(fresh, _NEW, 0o644)
-    except OSError as error:
-        error.filename = str(path)  # the name that a person knows
-        raise
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a folder without locks: there nobody sweeps
+    return files.lies_at(fresh, stream)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what exports left here that were killed; what is being written is locked, and stays."""
+    with contextlib.suppress(OSError):  # whoever may not look in here cannot write here either
+        for path in sorted(folder.iterdir()):
+            if _FRESH.fullmatch(path.name):
+                with contextlib.suppress(OSError), os.fdopen(os.open(path, _OLD), "rb") as stream:
+                    found = os.fstat(stream.fileno())
+                    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        path.unlink()
 
 
 def _moved(path: Path) -> UnavailableError:

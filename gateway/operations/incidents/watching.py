@@ -30,6 +30,7 @@ from advisories.incident.violations import Violation, violations
 from advisories.learning.calls import SPOKEN, Made
 from advisories.notice import Notice
 from advisories.organisation import Organisation
+from gateway import files
 from gateway.operations import releases
 from gateway.operations.advisories.drafts import facts_path
 from gateway.operations.advisories.setting import organisation
@@ -54,7 +55,7 @@ class Watched:
 def speaking(workspace: Workspace, incident: Incident) -> tuple[str, ...]:
     """Return the advisories that speak about an incident: linked to it, or naming it in their facts."""
     found = list(incident.advisories)
-    for path in sorted((workspace.path / "advisories").glob("*.yaml")):
+    for path in files.listed(workspace.path / "advisories", ".yaml"):
         if path.stem not in found and _names(path.read_bytes(), incident.id):
             found.append(path.stem)
     return tuple(found)

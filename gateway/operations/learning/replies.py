@@ -41,7 +41,7 @@ def receive(
             mend="Name one with --advisory or --incident.",
         )
     if advisory and not facts_path(workspace, advisory).exists():
-        known = [path.stem for path in sorted((workspace.path / "advisories").glob("*.yaml"))]
+        known = [path.stem for path in files.listed(workspace.path / "advisories", ".yaml")]
         message = f"There is no advisory '{advisory}'."
         raise InputError("NO_ADVISORY", message, mend=files.near(advisory, known) if known else "")
     if incident:

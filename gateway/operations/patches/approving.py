@@ -11,7 +11,7 @@ from gateway.operations import catalogues
 from gateway.operations.afar import Server, operation
 from gateway.operations.patches.checking import check, refuse
 from gateway.operations.patches.views import POLICY_TYPE, Kept, PatchView, find, kept, path_of, view_of
-from gateway.operations.trust.recording import recorded
+from gateway.operations.trust.recording import made_good, recorded
 from gateway.operations.trust.signing import missing_error, require_role, require_say
 from gateway.store.patches import publish_patch
 from gateway.workspace.folder import Workspace
@@ -57,6 +57,8 @@ def add_signature(
 ) -> PatchView:
     """Add a signer's signature to a patch of this digest; one that is there already changes nothing.
 
+    Where a kill kept its row from the audit chain, that is written.
+
     Args:
         workspace: where.
         reference: sequence number or ``PRODUCT@VERSION``.
@@ -80,6 +82,8 @@ def add_signature(
         if suit.decode(envelope).blocks != suit.decode(view.envelope).blocks:
             with recorded(workspace, "patch.signed", _facts(view, signer), now=now, by=by):
                 files.write_atomic(path_of(workspace, view.patch.sequence), envelope)
+        else:
+            made_good(workspace, ("patch.signed",), _facts(view, signer), now=now, by=by)
     return view_of(workspace, envelope, path_of(workspace, view.patch.sequence))
 
 

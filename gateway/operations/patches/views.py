@@ -104,7 +104,7 @@ def every(workspace: Workspace) -> list[PatchView]:
     """
     numbered = sorted(
         (int(path.stem), path)
-        for path in (workspace.path / "patches").glob("*.suit")
+        for path in files.listed(workspace.path / "patches", ".suit")
         if path.stem.isdecimal()
     )
     found = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from advisories.compose import FACTS
 from advisories.embargo import Channel
 from advisories.facts import load_facts
+from gateway import files
 from gateway.operations import advisories, patches, releases
 from gateway.operations.advisories.embargo import require_may_leave
 from gateway.operations.afar import operation
@@ -173,7 +174,7 @@ def take_root(workspace: Workspace, data: bytes, *, now: int, by: str) -> Taken:
 def take_notice(workspace: Workspace, data: bytes, *, now: int) -> Taken:
     """Take in a signature over an advisory, see :func:`take`."""
     answer = _of(data, Kind.NOTICE)
-    for advisory in sorted(path.stem for path in (workspace.path / "advisories").glob("*.yaml")):
+    for advisory in [path.stem for path in files.listed(workspace.path / "advisories", ".yaml")]:
         revision = advisories.published_revision(workspace, advisory) + 1
         if _waiting(workspace, advisory, revision) != answer.digest:
             continue

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway import files
 from gateway.operations.afar import operation
 from gateway.operations.trust import expiry
 from gateway.operations.trust.choosing import Place, place
 from gateway.operations.trust.expiry import Check, State
+from gateway.operations.trust.unrecorded import unrecorded
 from gateway.store import audit, events
 from gateway.store.trust import load_trusted
 from gateway.workspace.entries import KeyEntry
@@ -81,6 +83,21 @@ def _store(case: _Case) -> Iterator[Check]:
         mend = "Restore the store from a newer copy: it lost what was published since."
         yield Check("roots", State.FAIL, message, "STORE_BEHIND", mend)
     yield from dated or [_ok("documents", "Catalogues and timestamps are not about to be over.")]
+
+
+def _recorded(case: _Case) -> Iterator[Check]:
+    """Hold the workspace's files against what the audit chain says was done to them."""
+    if case.workspace.settings.exercise:
+        return
+    with case.workspace.store() as store, store.read() as session:
+        found = list(unrecorded(case.workspace, session))
+    if found:
+        message = f"The audit chain does not say who made these: {', '.join(what for what, _ in found)}."
+        commands = ", ".join(f"'{command}'" for command in dict.fromkeys(command for _, command in found))
+        mend = f"If it was you, give the command again, as it was: {commands}. If nobody did: revoke the key."
+        yield Check("chain", State.WARN, message, "UNRECORDED", mend)
+    else:
+        yield _ok("chain", "Every key and every signature here stands in the audit chain.")
 
 
 def _policy(case: _Case) -> Iterator[Check]:
@@ -250,6 +267,7 @@ def _draft(case: _Case) -> Iterator[Check]:
             yield Check("draft", State.WARN, message, "DRAFT_DAMAGED", "Draft again with --restart.")
             return
     if path.exists():
+        files.read_stored(path, what="draft", mend="Then draft again if you had one.")
         message = "A draft of a root waits to be signed and published."
         yield Check("draft", State.WARN, message, "DRAFT_WAITS", "See 'tocsin root show'.")
 
@@ -260,6 +278,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[_Case], Iterator[Check]]], ...]] = (
     ("clock", _clock),
     ("policy", _policy),
     ("store", _store),
+    ("chain", _recorded),
     ("keys/", _key_folder),
     ("keys", _key_files),
     ("separation", _separation),

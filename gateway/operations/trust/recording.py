@@ -51,6 +51,7 @@ def made_good(
 
 
 def _is_recorded(session: Session, kinds: tuple[str, ...], about: dict[str, Any]) -> bool:
+    """Say whether the chain has a row of one of these kinds with all of these data."""
     a = schema.audit
     found = session.connection.execute(sa.select(a.c.data).where(a.c.kind.in_(kinds))).scalars()
     rows = (json.loads(row) for row in found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from advisories.packet import Packet
+from gateway import files
 from gateway.operations import advisories, releases
 from gateway.operations.advisories import comments
 from gateway.operations.advisories import packet as packets
@@ -73,7 +74,7 @@ class WorkspaceDesk:
 
     def lines(self) -> list[Line]:
         """Return every advisory of the workspace, what awaits this role first."""
-        names = sorted(path.stem for path in (self._workspace.path / "advisories").glob("*.yaml"))
+        names = [path.stem for path in files.listed(self._workspace.path / "advisories", ".yaml")]
         return sorted(map(self._line, names), key=lambda line: not line.waits)
 
     def _line(self, advisory: str) -> Line:
