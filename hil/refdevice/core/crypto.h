@@ -23,6 +23,6 @@ void tn_ed25519_sign(const uint8_t seed[TN_PUBLIC], tn_source *parts, uint32_t c
 bool tn_ed25519_is_key(const uint8_t key[TN_PUBLIC]);
 
 uint16_t tn_crc16(uint16_t crc, const void *bytes, uint32_t length); /* XMODEM: begin with 0 */
-uint32_t tn_crc32(uint32_t crc, const void *bytes, uint32_t length); /* IEEE: begin with 0 */
+uint32_t tn_crc32(uint32_t crc, const void *bytes, uint32_t length); /* BZIP2: begin with 0 */
 
 #endif

@@ -32,12 +32,12 @@ void tn_read(tn_source from_source, uint32_t from, void *bytes, uint32_t count)
 
 bool tn_same(tn_source one, tn_source other)
 {
-    return tn_order(one, other) == 0;
+    return tn_equals(one, other.bytes, other.length);
 }
 
 bool tn_equals(tn_source one, const void *bytes, uint32_t length)
 {
-    return tn_same(one, tn_in_memory(bytes, length));
+    return one.length == length && tn_compare(one.bytes, bytes, length) == 0;
 }
 
 int tn_order(tn_source one, tn_source other)
@@ -84,7 +84,7 @@ int tn_compare(const void *one, const void *other, uint32_t count)
     const uint8_t *right = other;
     for (uint32_t i = 0; i < count; i++) {
         if (left[i] != right[i]) {
-            return left[i] < right[i] ? -1 : 1;
+            return left[i] - right[i];
         }
     }
     return 0;

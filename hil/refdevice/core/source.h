@@ -20,7 +20,7 @@ tn_source tn_part(tn_source whole, uint32_t from, uint32_t length);
 void tn_read(tn_source from_source, uint32_t from, void *bytes, uint32_t count);
 bool tn_same(tn_source one, tn_source other);
 bool tn_equals(tn_source one, const void *bytes, uint32_t length);
-/* -1, 0, 1: the shorter comes first, then the bytes decide. So deterministic CBOR orders the keys of a map. */
+/* Below, at or above 0: the shorter comes first, then the bytes decide. So deterministic CBOR orders a map's keys. */
 int tn_order(tn_source one, tn_source other);
 /* Copy a text of at most `room` - 1 bytes and end it with 0; false: it is too long (then nothing is copied), or has a
  * 0 in it. */
