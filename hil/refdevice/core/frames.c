@@ -17,14 +17,18 @@ static struct {
     bool padded;
 } in;
 
-/* Values of base64, and what fills it up. */
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+/* The character of base64 that stands for a value, or fills it up. */
+static uint8_t letter(uint32_t value)
+{
+    return (uint8_t)(value < 26u ? 'A' + value : value < 52u ? 'a' - 26u + value : value < 62u ? '0' - 52u + value
+                     : value == 62u ? '+' : value == PAD ? '=' : '/');
+}
 
 /* Take one character of base64; false: this cannot become a frame. */
 static bool character(uint8_t c)
 {
     uint32_t value = 0, behind = in.characters % 4u;
-    while (value <= PAD && letters[value] != (char)c) {
+    while (value <= PAD && letter(value) != c) {
         value++;
     }
     in.characters++;
@@ -105,7 +109,7 @@ void tn_frame_send(uint32_t length)
                 quad = quad << 8 | (at + i < total ? tn_frame[at + i] : 0u);
             }
             for (uint32_t i = 0; i < 4u; i++) {
-                line[count++] = (uint8_t)letters[at + i <= total ? quad >> (18u - 6u * i) & 63u : PAD];
+                line[count++] = letter(at + i <= total ? quad >> (18u - 6u * i) & 63u : PAD);
             }
             at += 3u;
         } while (at < total && at % LINE_BYTES != 0u);

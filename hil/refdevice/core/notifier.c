@@ -69,69 +69,38 @@ int tn_on_clock(tn_request *request)
 
 #define KID_BYTES 8u /* of a key's thumbprint */
 
-typedef enum { KIDS, PATCHES, NOTICES, LISTS } list;
-
-static const tn_row rows_of_patch[] = {
-    TN_ROW_MAP_OF(0, TN_ROW_REST),
-    GIVEN(digest, TN_ALWAYS, TN_ROW_AS(TN_ROW_BYTES_8, tn_patch_track, offer.digest)),
-    GIVEN(sequence, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, sequence)),
-    GIVEN(state, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, state)),
-    GIVEN(reason, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, reason)),
-    TN_ROW_END,
-};
-
-static const tn_row rows_of_notice[] = {
-    TN_ROW_MAP_OF(0, TN_ROW_REST),
-    GIVEN(id, TN_ALWAYS, TN_ROW_AS(TN_ROW_TEXT, tn_notice_track, id)),
-    GIVEN(revision, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, revision)),
-    GIVEN(state, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, state)),
-    GIVEN(reason, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, reason)),
-    GIVEN(confirmed, TN_ALWAYS, TN_ROW_AS(TN_ROW_FLAG_64, tn_notice_track, confirmed)),
-    TN_ROW_END,
-};
-
-/* Write one entry of a list, unless it is left out; false: there is nothing in its place. */
-static bool put_entry(uint32_t which, uint32_t number, bool left_out)
-{
-    uint8_t kid[TN_HASH];
-    const tn_row *rows = NULL;
-    const void *entry = kid;
-    bool here = which == KIDS && number < tn_trust_root()->key_count;
-    if (which == PATCHES && number < TN_PATCHES_MAX) {
-        rows = rows_of_patch;
-        entry = &tn_stored.patches[number];
-        here = tn_stored.patches[number].state != TN_PATCH_QUEUED;
-    }
-    if (which == NOTICES && number < TN_NOTICES_MAX) {
-        rows = rows_of_notice;
-        entry = &tn_stored.notices[number];
-        here = tn_stored.notices[number].id[0] != '\0';
-    }
-    if (here && !left_out) {
-        if (rows == NULL) {
-            tn_root_thumbprint(tn_trust_root(), number, kid);
-            tn_put_bytes(kid, KID_BYTES);
-        } else {
-            (void)tn_put_rows(rows, entry);
-        }
-    }
-    return here;
-}
-
 /* The lists, without so many of their first entries. */
 static void put_lists(uint32_t without)
 {
-    static const uint8_t names[LISTS] = {TN_NAME_kids, TN_NAME_patches, TN_NAME_notices};
-    for (uint32_t which = 0; which < LISTS; which++) {
-        tn_put_name(names[which]);
+    const tn_root *root = tn_trust_root();
+    tn_put_name(TN_NAME_kids);
+    tn_put_byte(TN_CBOR_OPEN_ARRAY);
+    for (uint32_t i = 0; i < root->key_count; i++) {
+        uint8_t kid[TN_HASH];
+        if (without > 0u) {
+            without--;
+        } else {
+            tn_root_thumbprint(root, i, kid);
+            tn_put_bytes(kid, KID_BYTES);
+        }
+    }
+    for (const tn_tracks *all = tn_all_tracks; all < tn_all_tracks + TN_KINDS_OF_TRACKS; all++) {
+        const uint8_t *track = all->first;
+        tn_put_byte(TN_CBOR_CLOSE);
+        tn_put_name(all->name);
         tn_put_byte(TN_CBOR_OPEN_ARRAY);
-        for (uint32_t i = 0; i < TN_KEYS_MAX; i++) {
-            if (put_entry(which, i, without > 0u) && without > 0u) {
+        for (uint32_t i = 0; i < all->most; i++, track += all->bytes) {
+            if (track[all->here] == 0u) {
+                continue;
+            }
+            if (without > 0u) {
                 without--;
+            } else {
+                (void)tn_put_rows(all->brief, track);
             }
         }
-        tn_put_byte(TN_CBOR_CLOSE);
     }
+    tn_put_byte(TN_CBOR_CLOSE);
 }
 
 typedef struct {
@@ -175,8 +144,11 @@ int tn_on_state(tn_request *request)
     tn_image image;
     standing now;
     (void)request;
-    now.cause = record->has_trial && tn_now.slot == record->trial ? "update" : port_was_reset() ? "reset" : "power-on";
+    now.cause = port_was_reset() ? "reset" : "power-on";
     now.pending = NULL;
+    if (record->has_trial && tn_now.slot == record->trial) {
+        now.cause = "update";
+    }
     if (record->has_trial && !record->tried) {
         now.pending = tn_image_read(record->trial, 0, &image) == TN_OK ? tn_version(words, image.version, '+') : "none";
     }
@@ -221,6 +193,12 @@ int tn_on_submit(tn_request *request)
 
 int tn_on_report(tn_request *request)
 {
+    static const tn_row rows_of_out[] = {
+        GIVEN(number, TN_ALWAYS, TN_ROW_NUMBER(tn_out, number)),
+        GIVEN(kind, TN_ALWAYS, TN_ROW_NUMBER(tn_out, kind)),
+        GIVEN(len, TN_ALWAYS, TN_ROW_NUMBER(tn_out, data.length)),
+        TN_ROW_STOP_AT(TN_NAME_topic),
+    };
     uint32_t off = tn_number_of(request->fields[TOCSIN_SMP_NOTIFIER_REPORT_AT_OFF]);
     tn_out_acknowledge(tn_number_of(request->fields[TOCSIN_SMP_NOTIFIER_REPORT_AT_ACK]));
     const tn_out *head = tn_out_head();
@@ -230,11 +208,8 @@ int tn_on_report(tn_request *request)
     if (off > head->data.length) {
         return TOCSIN_SMP_RC_EINVAL;
     }
-    tn_put_named(TN_NAME_number, head->number);
-    tn_put_named(TN_NAME_kind, head->kind);
-    tn_put_named(TN_NAME_len, head->data.length);
     tn_put_named(TN_NAME_off, off);
-    tn_put_name(TN_NAME_topic);
+    (void)tn_put_rows(rows_of_out, head);
     tn_put_topic(head->topic, tn_out_topic()->language, tn_out_topic()->name, true);
     tn_put_name(TN_NAME_data);
     uint32_t left = head->data.length - off, used = tn_written.length + LENGTH_BYTES;

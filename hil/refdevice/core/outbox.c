@@ -6,13 +6,10 @@
 
 static struct {
     uint32_t numbered, read; /* numbers given so far; the highest that somebody has read */
-    uint32_t numbers[ITEMS]; /* 0: nothing is to be said */
-    tn_source leaves[TN_LEAVES];
     uint32_t leaf; /* what is being put into its page */
     tn_stream to;
+    tn_out items[ITEMS]; /* of number 0: nothing is to be said */
     tn_topic topic;
-    bool leaving; /* the topic */
-    tn_out head;
 } box;
 
 static uint32_t leaf_at(void)
@@ -20,16 +17,16 @@ static uint32_t leaf_at(void)
     return TN_AT_OUTBOX + box.leaf * TN_FLASH_PAGE;
 }
 
-static void say(uint32_t item)
+static void say(tn_out *item)
 {
     box.numbered++;
-    box.numbers[item] = box.numbered;
+    item->number = box.numbered;
 }
 
 void tn_out_begin(tn_leaf leaf)
 {
     box.leaf = (uint32_t)leaf;
-    box.numbers[leaf] = 0;
+    box.items[leaf].number = 0;
     tn_flash_erase(leaf_at(), TN_FLASH_PAGE);
     box.to.at = leaf_at() + TN_OUT_HEAD_BYTES;
 }
@@ -57,29 +54,33 @@ void tn_out_publish(const void *head, uint32_t count)
         tn_flash_write(at, bytes, sizeof(bytes));
     }
     at += TN_OUT_HEAD_BYTES - count;
-    box.leaves[box.leaf] = tn_in_flash(at, box.to.at - at);
+    tn_out *item = &box.items[box.leaf];
+    item->topic = (uint8_t)(TN_TOPIC_REPORT + box.leaf);
+    item->data = tn_in_flash(at, box.to.at - at);
     if (tn_now.connected) { /* while nobody listens, nothing that is published is kept */
-        say(box.leaf);
+        say(item);
     }
 }
 
 bool tn_out_subscribe(uint32_t kind, const char *language, const char *name)
 {
-    if (box.numbers[TN_LEAVES] != 0u) { /* nobody knows yet that the one before is left */
+    tn_out *item = &box.items[TN_LEAVES];
+    if (item->number != 0u) { /* nobody knows yet that the one before is left */
         return false;
     }
+    item->kind = TN_SUBSCRIBE;
+    item->topic = (uint8_t)kind;
     box.topic.kind = (uint8_t)kind;
-    tn_copy(box.topic.language, language, tn_length(language) + 1u);
-    tn_copy(box.topic.name, name, tn_length(name) + 1u);
-    box.leaving = false;
-    say(TN_LEAVES);
+    tn_put_words(box.topic.language, language);
+    tn_put_words(box.topic.name, name);
+    say(item);
     return true;
 }
 
 void tn_out_unsubscribe(void)
 {
-    box.leaving = true;
-    say(TN_LEAVES);
+    box.items[TN_LEAVES].kind = TN_UNSUBSCRIBE;
+    say(&box.items[TN_LEAVES]);
 }
 
 const tn_topic *tn_out_topic(void)
@@ -89,37 +90,25 @@ const tn_topic *tn_out_topic(void)
 
 const tn_out *tn_out_head(void)
 {
-    tn_out *head = &box.head;
-    uint32_t item = 0;
-    for (uint32_t i = 1; i < ITEMS; i++) { /* the oldest; what is not to be said counts as the newest */
-        item = box.numbers[i] - 1u < box.numbers[item] - 1u ? i : item;
-    }
-    head->number = box.numbers[item];
-    if (head->number == 0u) {
-        return NULL;
-    }
-    head->kind = TN_PUBLISH;
-    head->topic = (uint8_t)(TN_TOPIC_REPORT + item);
-    head->data = box.leaves[item % TN_LEAVES];
-    if (item == TN_LEAVES) {
-        head->kind = box.leaving ? TN_UNSUBSCRIBE : TN_SUBSCRIBE;
-        head->topic = box.topic.kind;
-        head->data.length = 0;
+    const tn_out *head = box.items;
+    for (const tn_out *item = head; item < box.items + ITEMS; item++) { /* the oldest; what is not to be said is newest */
+        head = item->number - 1u < head->number - 1u ? item : head;
     }
     box.read = head->number > box.read ? head->number : box.read;
-    return head;
+    return head->number != 0u ? head : NULL;
 }
 
 void tn_out_acknowledge(uint32_t number)
 {
     for (uint32_t i = 0; i < ITEMS; i++) {
-        if (number <= box.read && box.numbers[i] <= number) {
-            box.numbers[i] = 0;
+        if (number <= box.read && box.items[i].number <= number) {
+            box.items[i].number = 0;
         }
     }
 }
 
 void tn_out_clear(void)
 {
-    tn_fill(box.numbers, 0, sizeof(box.numbers));
+    box.read = box.numbered;
+    tn_out_acknowledge(box.numbered);
 }

@@ -1,20 +1,34 @@
 #include "record.h"
 
 #include "rooms.h"
+#include "tocsin_names.h"
+
+#define LETTER_BITS 5u
+#define BEFORE_LETTERS 0x5Eu /* code 1 is an underscore; between that and the letters "S" has its place */
+#define CODE_OF_S 2u
 
 const char *tn_name(uint32_t name)
 {
-#define WORDS(NAME) #NAME "\0"
-    static const char names[] = TN_NAMES(WORDS)
+    static const uint8_t names[] = {
+        TN_NAMES_PACKED
 #ifdef TN_TEST_BUILD
-        TN_NAMES_TEST(WORDS)
+        TN_NAMES_PACKED_TEST
 #endif
-        ;
-    const char *found = names;
-    for (name -= TN_NAME_NONE + 1u; name > 0u; name--) {
-        found += tn_length(found) + 1u;
+        0 /* a letter is read from two bytes */
+    };
+    static char words[TN_NAME_ROOM];
+    uint32_t length = 0;
+    for (uint32_t bit = 0; name > TN_NAME_NONE; bit += LETTER_BITS) {
+        const uint8_t *at = names + bit / 8u;
+        uint32_t code = (uint32_t)(at[0] | at[1] << 8) >> bit % 8u & 31u;
+        words[length++] = (char)(code == CODE_OF_S ? 'S' : BEFORE_LETTERS + code);
+        if (code == 0u) { /* the end of a name */
+            words[length - 1u] = '\0';
+            length = 0;
+            name--;
+        }
     }
-    return found;
+    return words;
 }
 
 void tn_put_name(uint32_t name)
@@ -33,20 +47,18 @@ static uint32_t kind_of(const tn_row *row)
     return row->what >> 4;
 }
 
-/* The number that lies there; of a text and of bytes the first byte. */
+/* The number that lies there. */
 static uint64_t number_of(uint32_t kind, const void *at)
 {
-    switch (kind) {
-    case TN_ROW_RAW:
-    case TN_ROW_U16:
-        return *(const uint16_t *)at;
-    case TN_ROW_U32:
-        return *(const uint32_t *)at;
-    case TN_ROW_U64:
-    case TN_ROW_FLAG_64:
-        return *(const uint64_t *)at;
-    default:
+    switch (kind & 3u) {
+    case TN_ROW_U8 & 3u:
         return *(const uint8_t *)at;
+    case TN_ROW_U16 & 3u:
+        return *(const uint16_t *)at;
+    case TN_ROW_U32 & 3u:
+        return *(const uint32_t *)at;
+    default:
+        return *(const uint64_t *)at;
     }
 }
 
@@ -65,80 +77,69 @@ static const void *value_of(const tn_row *row, const void *argument)
     return way == TN_UNLESS_EMPTY && number_of(kind_of(row), at) == 0u ? NULL : at;
 }
 
-/* How many rows stand between this one and the next that counts. */
-static uint32_t skipped(const tn_row *row, const void *at)
+/* The first row from this one on that counts, and where its value lies. */
+static const tn_row *next_of(const tn_row *row, const void *argument, const void **at)
 {
-    return kind_of(row) == TN_ROW_IF && *(const uint8_t *)at == 0u ? row->key : 0u;
+    for (;; row++) {
+        *at = value_of(row, argument);
+        if (kind_of(row) == TN_ROW_IF) {
+            row += *(const uint8_t *)*at == 0u ? row->key : 0u;
+        } else if (*at != NULL) {
+            return row;
+        }
+    }
 }
 
 /* How many entries a map has: of so many rows, and of none of the maps within. */
-static uint32_t count_of(const tn_row *row, uint32_t rows, const void *argument)
+static uint32_t count_of(const tn_row *first, uint32_t rows, const void *argument)
 {
+    const void *at;
     uint32_t count = 0;
-    while (rows != 0u && (kind_of(row) != TN_ROW_STOP || row->key != 0u)) {
-        const void *at = value_of(row, argument);
-        uint32_t step = 1u + skipped(row, at);
-        if (at != NULL && row->key != 0u && kind_of(row) != TN_ROW_IF) {
-            count++;
-            step += kind_of(row) == TN_ROW_MAP ? row->at : 0u;
+    for (const tn_row *row = first;; row++) {
+        row = next_of(row, argument, &at);
+        if ((uint32_t)(row - first) >= rows || (kind_of(row) == TN_ROW_STOP && row->key == 0u)) {
+            return count;
         }
-        row += step;
-        rows -= step;
+        count += row->key != 0u ? 1u : 0u;
+        row += kind_of(row) == TN_ROW_MAP ? row->at : 0u;
     }
-    return count;
 }
 
 static void put_value(uint32_t kind, const void *at)
 {
     char words[TN_VERSION_ROOM];
-    uint64_t number = number_of(kind, at);
-    switch (kind) {
-    case TN_ROW_FLAG:
-    case TN_ROW_FLAG_64:
-        tn_put_bool(number != 0u);
-        break;
-    case TN_ROW_RAW:
-        tn_put_byte((uint32_t)number);
-        break;
-    case TN_ROW_VERSION:
-        at = tn_version(words, at, '+');
-        /* fall through */
-    case TN_ROW_TEXT:
-        tn_put_text(at);
-        break;
-    case TN_ROW_BYTES_8:
-    case TN_ROW_BYTES_16:
-    case TN_ROW_BYTES_32:
+    if (kind >= TN_ROW_BYTES_8) {
         tn_put_bytes(at, 8u << (kind - TN_ROW_BYTES_8));
-        break;
-    case TN_ROW_PARTS:
+    } else if (kind == TN_ROW_TEXT || kind == TN_ROW_VERSION) {
+        tn_put_text(kind == TN_ROW_TEXT ? at : tn_version(words, at, '+'));
+    } else if (kind == TN_ROW_PARTS) {
         tn_put_array(4);
         for (uint32_t i = 0; i < 4u; i++) {
             tn_put_uint(((const tn_version_part *)at)[i]);
         }
-        break;
-    default:
-        tn_put_uint(number);
+    } else {
+        uint64_t number = number_of(kind, at);
+        if (kind < TN_ROW_FLAG) {
+            tn_put_uint(number);
+        } else if (kind == TN_ROW_RAW) {
+            tn_put_byte((uint32_t)number);
+        } else {
+            tn_put_bool(number != 0u);
+        }
     }
 }
 
 const tn_row *tn_put_rows(const tn_row *row, const void *argument)
 {
     for (;; row++) {
-        const void *at = value_of(row, argument);
-        uint32_t kind = kind_of(row);
-        if (kind == TN_ROW_IF) {
-            row += skipped(row, at);
-            continue;
-        }
-        if (at == NULL) {
-            continue;
-        }
+        const void *at;
+        row = next_of(row, argument, &at);
         if (row->key >= TN_NAME_NONE) {
             tn_put_name(row->key);
         } else if (row->key > 0u) {
             tn_put_uint(row->key);
         }
+        uint32_t kind = kind_of(row);
         if (kind == TN_ROW_STOP) {
             return row + 1;
         }

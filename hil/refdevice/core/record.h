@@ -4,7 +4,8 @@
 
 #include "cbor.h"
 
-/* Every name that a field of a request or an answer has, once. */
+/* Every name that a field of a request or an answer has, once: letters, underscores and one "S". .ci/c-tables packs
+ * them into tocsin_names.h. */
 #define TN_NAMES(X) \
     X(ack) X(active) X(algs) X(answer) X(asks) X(block) X(boot) X(boot_mode) X(bootable) X(bootloader) X(buf_count) \
     X(buf_size) X(caps) X(catalogue) X(cause) X(class) X(confirm) X(confirmed) X(count) X(counter) X(d) X(data) \
@@ -25,25 +26,29 @@ enum {
 #endif
     TN_NAMES_END
 };
+/* The name in words, until another one is asked for. */
+#define TN_NAME_ROOM 12u
 const char *tn_name(uint32_t name);
 
+/* Kinds of rows. From TN_ROW_U8 to TN_ROW_TEXT the last two bits say how wide the number is that lies there; of a text
+ * it is the first byte. */
 typedef enum {
-    TN_ROW_STOP,     /* the table ends; with a key, only its value is the caller's, who then goes on */
-    TN_ROW_IF,       /* so many rows as `key` says count only where this byte is not 0 */
-    TN_ROW_MAP,      /* a map of the next rows: so many as `at` says */
-    TN_ROW_RAW,      /* a byte of CBOR as it is: what opens or closes an array or map, or a small number */
+    TN_ROW_STOP,    /* the table ends; with a key, only its value is the caller's, who then goes on */
+    TN_ROW_IF,      /* so many rows as `key` says count only where this byte is not 0 */
+    TN_ROW_MAP,     /* a map of the next rows: so many as `at` says */
+    TN_ROW_PARTS,   /* a firmware version as an array of four numbers */
     TN_ROW_U8,
     TN_ROW_U16,
     TN_ROW_U32,
     TN_ROW_U64,
-    TN_ROW_FLAG,     /* whether a byte is not 0 */
-    TN_ROW_FLAG_64,  /* the same of a uint64_t */
-    TN_ROW_TEXT,     /* ends with 0 */
+    TN_ROW_FLAG,    /* whether a byte is not 0 */
+    TN_ROW_RAW,     /* a byte of CBOR as it is: what opens or closes an array or map, or a small number */
+    TN_ROW_VERSION, /* a firmware version in words */
+    TN_ROW_FLAG_64, /* whether a uint64_t is not 0 */
+    TN_ROW_TEXT,    /* ends with 0 */
     TN_ROW_BYTES_8,
     TN_ROW_BYTES_16,
-    TN_ROW_BYTES_32,
-    TN_ROW_VERSION,  /* a firmware version, in words */
-    TN_ROW_PARTS     /* the same as an array of four numbers */
+    TN_ROW_BYTES_32
 } tn_row_kind;
 
 typedef enum {

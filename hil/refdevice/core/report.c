@@ -63,32 +63,47 @@ static const tn_row rows_of_patch[] = {
     TN_ROW_END,
 };
 
-/* The tracks of one kind, where in them things lie, and which states are special: what has ended, and what a row of
- * theirs asks for. */
-typedef struct {
-    const void *first;
-    const tn_row *rows;
-    uint32_t ended, special;
-    uint16_t bytes;
-    uint8_t most, here, state, time;
-} tracks;
+/* The same, as `state` says it. */
+#define NAMED(name, way, value) TN_ROW(TN_NAME_##name, way, TN_OF_ARGUMENT, value)
 
-static const tracks notices = {
-    tn_stored.notices, rows_of_notice, TN_SET_NOTICE_DONE, 1u << TN_NOTICE_SHOWN | 1u << TN_NOTICE_ACKNOWLEDGED,
-    sizeof(tn_notice_track), TN_NOTICES_MAX, offsetof(tn_notice_track, id), offsetof(tn_notice_track, state),
-    offsetof(tn_notice_track, time),
+static const tn_row brief_of_patch[] = {
+    TN_ROW_MAP_OF(0, TN_ROW_REST),
+    NAMED(digest, TN_ALWAYS, TN_ROW_AS(TN_ROW_BYTES_8, tn_patch_track, offer.digest)),
+    NAMED(sequence, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, sequence)),
+    NAMED(state, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, state)),
+    NAMED(reason, TN_ALWAYS, TN_ROW_NUMBER(tn_patch_track, reason)),
+    TN_ROW_END,
 };
-static const tracks patches = {
-    tn_stored.patches, rows_of_patch, TN_SET_PATCH_ENDED, 1u << TN_PATCH_DOWNLOADING,
-    sizeof(tn_patch_track), TN_PATCHES_MAX, offsetof(tn_patch_track, state), offsetof(tn_patch_track, state),
-    offsetof(tn_patch_track, time),
+
+static const tn_row brief_of_notice[] = {
+    TN_ROW_MAP_OF(0, TN_ROW_REST),
+    NAMED(id, TN_ALWAYS, TN_ROW_AS(TN_ROW_TEXT, tn_notice_track, id)),
+    NAMED(revision, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, revision)),
+    NAMED(state, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, state)),
+    NAMED(reason, TN_ALWAYS, TN_ROW_NUMBER(tn_notice_track, reason)),
+    NAMED(confirmed, TN_ALWAYS, TN_ROW_AS(TN_ROW_FLAG_64, tn_notice_track, confirmed)),
+    TN_ROW_END,
+};
+
+const tn_tracks tn_all_tracks[TN_KINDS_OF_TRACKS] = {
+    {
+        tn_stored.patches, rows_of_patch, brief_of_patch, TN_SET_PATCH_ENDED, 1u << TN_PATCH_DOWNLOADING,
+        sizeof(tn_patch_track), TN_PATCHES_MAX, offsetof(tn_patch_track, state), offsetof(tn_patch_track, state),
+        offsetof(tn_patch_track, time), TN_NAME_patches,
+    },
+    {
+        tn_stored.notices, rows_of_notice, brief_of_notice, TN_SET_NOTICE_DONE,
+        1u << TN_NOTICE_SHOWN | 1u << TN_NOTICE_ACKNOWLEDGED, sizeof(tn_notice_track), TN_NOTICES_MAX,
+        offsetof(tn_notice_track, id), offsetof(tn_notice_track, state), offsetof(tn_notice_track, time),
+        TN_NAME_notices,
+    },
 };
 
 #define HERE (1ull << 62)
 #define GOES_ON (1ull << 63)
 
 /* What goes on stands before what has ended, the newest first. */
-static void put_tracks(const tracks *all)
+static void put_tracks(const tn_tracks *all)
 {
     uint64_t ranks[TN_NOTICES_MAX]; /* higher stands further in front; 0: nothing is there */
     const uint8_t *track = all->first;
@@ -146,9 +161,9 @@ static const tn_row rows_of_report[] = {
 static void put_body(const tn_report *report)
 {
     const tn_row *row = tn_put_rows(rows_of_report, report);
-    put_tracks(&notices);
+    put_tracks(&tn_all_tracks[1]);
     row = tn_put_rows(row, report);
-    put_tracks(&patches);
+    put_tracks(&tn_all_tracks[0]);
     row = tn_put_rows(row, report);
     tn_put_array(report->entries);
     for (uint32_t i = 0; i < report->entries; i++) {

@@ -11,7 +11,7 @@ static struct {
     bool pending, has_asked; /* a report waits for its receipt; the gateway asked for the nonce below */
     tn_pause sent;           /* until the next report may follow; of no length: none was sent since it is connected */
     uint32_t pause;          /* until a report without a receipt is repeated */
-    uint32_t made[TN_LEAVES], nonces[TN_LEAVES][TN_NONCES_MAX]; /* the last ones, by the numbers of their draws */
+    uint32_t made[TN_LEAVES]; /* nonces of each leaf in this boot */
     uint8_t asked[16];
 } reporter;
 
@@ -25,19 +25,28 @@ static const uint8_t own[] = {
     TN_END,
 };
 
-void tn_nonce(tn_leaf leaf, uint8_t nonce[TN_NONCE])
+/* Nonces have draws of their own, counted from here on; the other leaf's begin as far behind. */
+#define FIRST_DRAW (1u << 30)
+
+static void draw(uint32_t leaf, uint32_t back, uint8_t nonce[TN_NONCE])
 {
-    reporter.nonces[leaf][reporter.made[leaf]++ % TN_NONCES_MAX] = tn_random(nonce, TN_NONCE);
+    tn_draw((leaf + 1u) * FIRST_DRAW + reporter.made[leaf] - back, nonce, TN_NONCE);
 }
 
-/* Whether a nonce is one of the last; they are drawn once more, which takes less room than to keep them. */
+void tn_nonce(tn_leaf leaf, uint8_t nonce[TN_NONCE])
+{
+    reporter.made[leaf]++;
+    draw(leaf, 0, nonce);
+}
+
+/* Whether a nonce is one of the last; they are drawn once more, which takes less room than to keep them. Of one that
+ * was never sent nobody knows. */
 static bool is_ours(const uint8_t nonce[TN_NONCE])
 {
     uint8_t drawn[TN_NONCE];
     for (uint32_t i = 0; i < TN_LEAVES * TN_NONCES_MAX; i++) {
-        uint32_t number = reporter.nonces[i / TN_NONCES_MAX][i % TN_NONCES_MAX];
-        tn_draw(number, drawn, TN_NONCE);
-        if (number != 0u && tn_compare(drawn, nonce, TN_NONCE) == 0) {
+        draw(i % TN_LEAVES, i / TN_LEAVES, drawn);
+        if (tn_compare(drawn, nonce, TN_NONCE) == 0) {
             return true;
         }
     }

@@ -27,14 +27,16 @@ typedef struct {
 #define FIELDS(NAME, handler) TOCSIN_SMP_##NAME##_REQUEST(FIELD){TN_NAME_NONE, 0},
 static const field fields_of_all[] = {TN_HANDLES(FIELDS)};
 
-/* Their fields stand in the same order. */
-#define COMMAND(NAME, handler) {TOCSIN_SMP_##NAME##_HEAD, handler},
-static const struct {
-    uint32_t head; /* group, operation, command */
-    tn_handler handler;
-} commands[] = {TN_HANDLES(COMMAND)};
+/* Heads, in two bytes each, and handlers stand in the same order. */
+#define SHORT(group, operation, command) ((group) << 6 | (operation) << 4 | (command))
+#define COMMANDS_MAX 32u
+#define COMMAND(NAME, handler) \
+    SHORT(TOCSIN_SMP_##NAME##_HEAD >> 16, TOCSIN_SMP_##NAME##_HEAD >> 8 & 3u, TOCSIN_SMP_##NAME),
+static const uint16_t heads[] = {TN_HANDLES(COMMAND)};
+#define HANDLER(NAME, handler) handler,
+static const tn_handler handlers[] = {TN_HANDLES(HANDLER)};
 
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define COMMANDS (sizeof(heads) / sizeof(heads[0]))
 
 /* Requests with a key that were carried out, and what came of them. */
 static struct {
@@ -102,7 +104,7 @@ static int call_once(uint32_t number)
         request.verdict = done[place].verdict;
     }
     tn_answer();
-    int rc = commands[number].handler(&request);
+    int rc = handlers[number](&request);
     if (rc == TOCSIN_SMP_RC_OK && request.key != NULL && !request.again) {
         place = done_count++ % DONE_MAX;
         done[place].key = key;
@@ -115,13 +117,13 @@ static int call_once(uint32_t number)
 static int call(const uint8_t *head, uint32_t length)
 {
     const field *fields = fields_of_all;
-    uint32_t wanted = (uint32_t)head[4] << 24 | (uint32_t)head[5] << 16 | (uint32_t)(head[0] & 7u) << 8 | head[7];
+    uint32_t wanted = SHORT((uint32_t)head[4] << 8 | head[5], head[0] & 7u, head[7]);
     uint32_t number = 0;
     tn_fill(&request, 0, sizeof(request));
     if ((head[0] >> 3 & 3u) > VERSION_MAX) {
         return TOCSIN_SMP_RC_TOO_NEW;
     }
-    while (commands[number].head != wanted) {
+    while (heads[number] != wanted || head[7] >= COMMANDS_MAX) {
         if (++number == COMMANDS) {
             return TOCSIN_SMP_RC_ENOTSUP;
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import re
 import shutil
 import sys
 from importlib.machinery import SourceFileLoader
@@ -19,7 +21,7 @@ from keys.reasons import Reason
 
 from . import build
 
-HEADERS = ("tocsin_reasons.h", "tocsin_states.h", "tocsin_limits.h")
+HEADERS = ("tocsin_reasons.h", "tocsin_states.h", "tocsin_limits.h", "tocsin_names.h")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def test_a_header_is_what_its_source_makes(maker: ModuleType, name: str) -> None
 def test_what_has_drifted_is_named(
     maker: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for path in (*maker.LIMITS, *(maker.FOLDER / name for name in HEADERS)):
+    for path in (*maker.LIMITS, maker.RECORD, *(maker.FOLDER / name for name in HEADERS)):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(build.ROOT / path, tmp_path / path)
     monkeypatch.setattr(maker, "ROOT", tmp_path)
@@ -137,3 +139,14 @@ def test_transitions_are_those_of_python(tmp_path: Path) -> None:
         assert not may(0, len(kind))
         assert not may(len(kind), 0)
         assert not may(2**32 - 1, 2**32 - 1)
+
+
+def test_every_name_is_unpacked_as_it_was(core_library: build.Core) -> None:
+    text = (build.SOURCE / "core/record.h").read_text(encoding="utf-8")
+    names = re.findall(r"X\((\w+)\)", text)
+    first = 1 + build.enumerated("record.h", "TN_NAME_NONE")["TN_NAME_NONE"]
+    core_library.lib.tn_name.restype = ctypes.c_char_p
+    assert [core_library.lib.tn_name(first + i).decode() for i in range(len(names))] == names
+    room = re.search(r"^#define TN_NAME_ROOM (\d+)u$", text, re.MULTILINE)
+    assert room is not None
+    assert max(map(len, names)) < int(room[1])
