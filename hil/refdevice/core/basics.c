@@ -116,11 +116,12 @@ int tn_on_images(tn_request *request)
     tn_put_named(TN_NAME_splitStatus, 0);
     tn_put_name(TN_NAME_images);
     tn_put_byte(TN_CBOR_OPEN_ARRAY);
-    for (now.slot = 0; now.slot < 2u; now.slot++) {
-        if (tn_image_read(now.slot, 0, &now.image) == TN_OK) {
-            now.pending = now.slot == waits;
-            now.confirmed = now.slot == record->active;
-            now.active = now.slot == tn_now.slot;
+    for (uint8_t slot = 0; slot < 2u; slot++) {
+        if (tn_image_read(slot, 0, &now.image) == TN_OK) {
+            now.slot = slot;
+            now.pending = slot == waits;
+            now.confirmed = slot == record->active;
+            now.active = slot == tn_now.slot;
             (void)tn_version(now.version, now.image.version, '.');
             (void)tn_put_rows(rows, &now);
         }

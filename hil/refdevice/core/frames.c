@@ -4,7 +4,6 @@
 #include "smp.h"
 
 #define AROUND 4u /* bytes of length and CRC */
-#define LINE_BYTES ((TN_SMP_LINE_BYTES - 3u) / 4u * 3u)
 #define PAD 64u
 
 typedef enum { OUTSIDE, INSIDE, BETWEEN } place; /* of a frame: before any, in a line of it, behind one of its lines */
@@ -112,7 +111,7 @@ void tn_frame_send(uint32_t length)
                 line[count++] = letter(at + i <= total ? quad >> (18u - 6u * i) & 63u : PAD);
             }
             at += 3u;
-        } while (at < total && at % LINE_BYTES != 0u);
+        } while (at < total && count < TN_SMP_LINE_BYTES - 4u);
         line[count++] = '\n';
         port_uart_write(line, count);
     }

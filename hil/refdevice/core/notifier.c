@@ -171,12 +171,8 @@ int tn_on_state(tn_request *request)
 
 int tn_on_submit(tn_request *request)
 {
-    static const tn_row said[] = {
-        TN_ROW(TN_NAME_text, TN_POINTED, TN_OF_NOW, TN_ROW_AS(TN_ROW_TEXT, tn_session, words)),
-        TN_ROW_END,
-    };
     if (!request->again) {
-        tn_source data = tn_staged(tn_string(request->fields[TOCSIN_SMP_NOTIFIER_SUBMIT_AT_SHA]));
+        tn_source data = tn_staged(request->fields[TOCSIN_SMP_NOTIFIER_SUBMIT_AT_SHA]);
         if (data.length == 0u) {
             return TOCSIN_SMP_RC_ENOENT;
         }
@@ -186,7 +182,8 @@ int tn_on_submit(tn_request *request)
     }
     tn_put_named(TN_NAME_verdict, request->verdict);
     if (!request->again && request->verdict != TN_OK) {
-        (void)tn_put_rows(said, request);
+        tn_put_name(TN_NAME_text);
+        tn_put_text(tn_now.words);
     }
     return TOCSIN_SMP_RC_OK;
 }

@@ -92,8 +92,9 @@ static bool take_version(tn_source text)
 
 typedef enum { ERASE, ROOT, KEY, VERSION, ID, PRODUCT, LANGUAGE, TOPICS, THINGS } thing;
 
-static bool change(uint32_t what, tn_source value)
+static bool change(uint32_t what, tn_item said)
 {
+    tn_source value = tn_string(said);
     char words[TN_NAME_BYTES_MAX + 1u];
     bool text = tn_text(value, words, sizeof(words));
     switch (what) {
@@ -101,7 +102,7 @@ static bool change(uint32_t what, tn_source value)
         next.erase = true;
         return true;
     case ROOT:
-        return take_root(tn_staged(value));
+        return take_root(tn_staged(said));
     case KEY:
         tn_read(value, 0, next.factory.seed, TN_PUBLIC);
         return value.length == TN_PUBLIC;
@@ -129,7 +130,7 @@ int tn_on_provision(tn_request *request)
 {
     static const char *const things[THINGS] = {"erase", "root",    "key",      "version",
                                                "id",    "product", "language", "topics"};
-    tn_source value = tn_string(request->fields[TOCSIN_SMP_NOTIFIER_PROVISION_AT_VALUE]);
+    tn_item value = request->fields[TOCSIN_SMP_NOTIFIER_PROVISION_AT_VALUE];
     if (request->again) {
         return TOCSIN_SMP_RC_OK;
     }

@@ -73,7 +73,7 @@ TN_HANDLES(TN_DECLARE)
 /* -- staging.c: what `put` brings -- */
 
 /* The staged document with this digest, whole; empty: there is none. */
-tn_source tn_staged(tn_source sha);
+tn_source tn_staged(tn_item sha);
 
 /* -- main.c -- */
 

@@ -13,14 +13,19 @@ static uint32_t here(void)
     return staging.to.at - TN_AT_STAGING;
 }
 
-tn_source tn_staged(tn_source sha)
+/* Whether what is staged, or being staged, is what has this digest. */
+static bool is_staging(tn_item sha)
 {
-    bool whole = staging.length != 0u && here() == staging.length && tn_equals(sha, staging.sha, TN_HASH);
-    return tn_in_flash(TN_AT_STAGING, whole ? staging.length : 0u);
+    return staging.length != 0u && tn_is_hash(sha, staging.sha);
+}
+
+tn_source tn_staged(tn_item sha)
+{
+    return tn_in_flash(TN_AT_STAGING, is_staging(sha) && here() == staging.length ? staging.length : 0u);
 }
 
 /* Make room for another message. */
-static int begin(tn_source sha, uint32_t length, uint32_t count)
+static int begin(tn_item sha, uint32_t length, uint32_t count)
 {
     if (length < 1u || length < count) {
         return TOCSIN_SMP_RC_EINVAL;
@@ -28,7 +33,7 @@ static int begin(tn_source sha, uint32_t length, uint32_t count)
     if (length > TN_MESSAGE_BYTES_MAX) {
         return TOCSIN_SMP_RC_NOMEM;
     }
-    tn_copy(staging.sha, sha.bytes, TN_HASH);
+    tn_copy(staging.sha, tn_first(sha), TN_HASH);
     staging.length = length;
     staging.to.at = TN_AT_STAGING;
     return TOCSIN_SMP_RC_OK;
@@ -55,12 +60,12 @@ static int add(tn_source data)
 
 int tn_on_put(tn_request *request)
 {
-    tn_source sha = tn_string(request->fields[TOCSIN_SMP_NOTIFIER_PUT_AT_SHA]);
+    tn_item sha = request->fields[TOCSIN_SMP_NOTIFIER_PUT_AT_SHA];
     tn_source data = tn_string(request->fields[TOCSIN_SMP_NOTIFIER_PUT_AT_DATA]);
     uint32_t off = tn_number_of(request->fields[TOCSIN_SMP_NOTIFIER_PUT_AT_OFF]);
-    bool ours = staging.length != 0u && tn_equals(sha, staging.sha, TN_HASH);
+    bool ours = is_staging(sha);
     int rc = TOCSIN_SMP_RC_OK;
-    if (sha.length != TN_HASH) {
+    if (tn_number_of(sha) != TN_HASH) {
         return TOCSIN_SMP_RC_EINVAL;
     }
     if (!ours && off == 0u) {
