@@ -37,6 +37,7 @@
 #define TN_LANGUAGE_BYTES_MAX 35u
 #define TN_TOPIC_BYTES_MAX 256u
 #define TN_VERSION_ROOM 25u /* of a version in words: 255.255.65535+4294967295 */
+#define TN_LOG_ROOM 40u     /* of a few words on why something was refused */
 #define TN_NUMBER_ROOM 21u /* of a number in decimal */
 
 /* The serial line. */

@@ -31,9 +31,9 @@ typedef struct {
     uint32_t ms_ahead;
 #endif
     tn_reason heard;          /* the first refusal of this step, for the verdict of `submit` */
-    const char *words;        /* and a few words on it */
     uint8_t boot[8];          /* random, another one at every boot */
     bool special;             /* of the track that is written into a report (report.c) */
+    char words[TN_LOG_ROOM];  /* a few words on what was heard */
 } tn_session;
 
 extern tn_session tn_now;
@@ -61,7 +61,7 @@ bool tn_is_past(uint64_t utc);       /* whether it is that time, or later */
 /* Random bytes, at most 32, and the number of this draw; the bytes of a draw of this boot once more. */
 uint32_t tn_random(void *bytes, uint32_t count);
 void tn_draw(uint32_t number, void *bytes, uint32_t count);
-void tn_log(tn_reason reason, const char *words); /* a line on the console, and `heard`; the words stay there */
+void tn_log(tn_reason reason, const char *words); /* a line on the console, and `heard`; fewer than TN_LOG_ROOM */
 /* session.refuse: what was refused is journaled, each once a boot; of a notice its advisory, else `notice` is NULL. */
 void tn_refuse(const char *notice, const char *what, tn_reason reason, const uint8_t digest[TN_HASH]);
 

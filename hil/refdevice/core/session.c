@@ -21,7 +21,6 @@ void tn_begin(void)
     tn_now.ms += tn_now.ms_ahead;
 #endif
     tn_now.heard = TN_OK;
-    tn_now.words = "";
 }
 
 void tn_touch(void)
@@ -100,7 +99,7 @@ void tn_log(tn_reason reason, const char *words)
 {
     if (reason != TN_OK && reason != TN_SUCCESS && tn_now.heard == TN_OK) {
         tn_now.heard = reason;
-        tn_now.words = words;
+        tn_put_words(tn_now.words, words);
     }
     tn_console(words);
 }

@@ -150,3 +150,10 @@ def test_every_name_is_unpacked_as_it_was(core_library: build.Core) -> None:
     room = re.search(r"^#define TN_NAME_ROOM (\d+)u$", text, re.MULTILINE)
     assert room is not None
     assert max(map(len, names)) < int(room[1])
+
+
+def test_words_that_are_logged_fit_where_they_are_kept() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in sorted((build.SOURCE / "core").glob("*.c"))]
+    said = [words for text in texts for words in re.findall(r'\btn_(?:log|refuse)\([^;]*?"([^"]*)"', text)]
+    assert len(said) >= 5
+    assert max(map(len, said)) < build.constants()["TN_LOG_ROOM"]
