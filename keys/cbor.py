@@ -163,8 +163,11 @@ _LEAST: Final = {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}
 
 def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
     """Read a byte string and return it with where it ends (errors of :func:`head`)."""
-    if at + 1 < len(data) and data[at] == 0x58 and data[at + 1] >= 24:  # most are of this length
+    first = data[at] if at + 1 < len(data) else 0xFF
+    if first == 0x58 and data[at + 1] >= 24:  # most are of this length
         size, start = data[at + 1], at + 2
+    elif 0x40 <= first < 0x58:
+        size, start = first - 0x40, at + 1
     else:
         size, start = head(data, at, 2)
     end = start + size

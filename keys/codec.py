@@ -109,13 +109,35 @@ def _compiled(cls: type[Any], table: tuple[_Field, ...]) -> Reader:
             source.add(f"if d[p] != {one.key}: wrong(d, start)", "p += 1")
             one.shape.write(source, target, where)
     source.add("if left: wrong(d, start)")
-    values = ", ".join(f"{name}={target}" for name, target in targets.items())
-    source.add(
-        f"try: record = {source.name(cls)}({values})",
-        "except ValueError as error:",  # a record's own __post_init__ refuses what shapes cannot say
-        f"    refuse(f'{cls.__name__}: {{error}}')",
-    )
+    _write_construction(source, cls, targets)
     return source.reader("record")
+
+
+def _write_construction(source: Source, cls: type[Any], targets: dict[str, str]) -> None:
+    """Write how ``record`` is made of the variables that hold its fields.
+
+    Its own constructor looks each field of a frozen record up by name; here the slots are known.
+    """
+    slots = {
+        name: vars(base)[name]
+        for base in cls.__mro__
+        for name in vars(base).get("__slots__", ())
+        if name in targets
+    }
+    if slots.keys() == targets.keys() == {one.name for one in fields(cls)}:
+        source.add(f"record = {source.name(cls.__new__)}({source.name(cls)})")
+        for name, target in targets.items():
+            source.add(f"{source.name(slots[name].__set__)}(record, {target})")
+        made = "record.__post_init__()" if hasattr(cls, "__post_init__") else ""
+    else:
+        values = ", ".join(f"{name}={target}" for name, target in targets.items())
+        made = f"record = {source.name(cls)}({values})"
+    if made:
+        source.add(
+            f"try: {made}",
+            "except ValueError as error:",  # a record's own __post_init__ refuses what shapes cannot say
+            f"    refuse(f'{cls.__name__}: {{error}}')",
+        )
 
 
 def _wrong(cls: type[Any], data: bytes, start: int) -> NoReturn:

@@ -32,6 +32,15 @@ _HEADERS_KEPT = 256  # decoded headers: the same few keys sign everything
 _DETACHED = re.compile(rb"\xd2\x84\x58([\x18-\xff])(.{24,255})\xa0\xf6\x58\x40(.{64})", re.DOTALL)
 """What most COSE_Sign1 look like: nothing unprotected, no payload, a signature of 64 bytes."""
 _UNDERSTOOD = frozenset({ALG, CRIT, KID, TYP})
+_TAGS = {TAG_SIGN1: b"\xd2", TAG_SIGN: b"\xd8\x62"}
+_SIGNER, _SIGNED = b"\x83\x58", b"\xa0\x58\x40"
+"""What stands before a signer's header of 24 to 255 bytes, and between it and a signature of 64 bytes."""
+_USUAL_BYTES_MIN = 3 + 24 + 3 + 64
+_new = tuple.__new__  # all that the constructor of a NamedTuple does
+
+
+Around = tuple[bytes, bytes]
+"""Of a Sig_structure: the bytes before a signer's own header, and those after it."""
 
 
 class Signature(NamedTuple):
@@ -59,7 +68,12 @@ class Message(NamedTuple):
         """Return the Sig_structure bytes (RFC 9052 section 4.4)."""
         if self.tag == TAG_SIGN1:
             return _sign1_tbs(_canonical(self.protected), external_aad, payload)
-        return _sign_tbs(_canonical(self.protected), _canonical(signature.protected), external_aad, payload)
+        return _signed(signature, self.around(payload, external_aad))
+
+    def around(self, payload: bytes, external_aad: bytes = b"") -> Around:
+        """Return what every signer of a COSE_Sign signs before and after its own header."""
+        before = b"\x85\x69Signature" + bstr(_canonical(self.protected))
+        return before, bstr(external_aad) + bstr(payload)
 
 
 def _canonical(protected: bytes) -> bytes:
@@ -71,8 +85,8 @@ def _sign1_tbs(body: bytes, external_aad: bytes, payload: bytes) -> bytes:
     return b"\x84\x6aSignature1" + bstr(body) + bstr(external_aad) + bstr(payload)
 
 
-def _sign_tbs(body: bytes, signer: bytes, external_aad: bytes, payload: bytes) -> bytes:
-    return b"\x85\x69Signature" + bstr(body) + bstr(signer) + bstr(external_aad) + bstr(payload)
+def _signed(signature: Signature, around: Around) -> bytes:
+    return around[0] + bstr(_canonical(signature.protected)) + around[1]
 
 
 @lru_cache(maxsize=_HEADERS_KEPT)
@@ -134,10 +148,11 @@ def parse(
             signature = Signature(protected, value, header, alg, kid)
             return Message(tag, protected, header, None, (signature,))
     at = 0
-    if tagged:
+    if tagged and data.startswith(_TAGS[tag]):
+        at = len(_TAGS[tag])
+    elif tagged:
         found, at = head(data, 0, 6)
-        if found != tag:
-            raise RefusedError(Reason.MALFORMED, f"tagged {found}, not {tag}")
+        raise RefusedError(Reason.MALFORMED, f"tagged {found}, not {tag}")
     protected, at = _headers(data, at, 4, unprotected)
     if data[at : at + 1] == _NULL:
         payload, at = None, at + 1
@@ -152,7 +167,7 @@ def parse(
         signatures, at = _signatures(data, at, unprotected)
     if at != len(data):
         raise RefusedError(Reason.MALFORMED, f"{len(data) - at} bytes after the end")
-    return Message(tag, protected, header, payload, tuple(signatures))
+    return _new(Message, (tag, protected, header, payload, tuple(signatures)))
 
 
 def _signatures(data: bytes, at: int, unprotected: bool) -> tuple[list[Signature], int]:  # noqa: FBT001 - passed on
@@ -160,10 +175,19 @@ def _signatures(data: bytes, at: int, unprotected: bool) -> tuple[list[Signature
     if not 1 <= count <= SIGNATURES_MAX:
         raise RefusedError(Reason.MALFORMED, f"expected 1 to {SIGNATURES_MAX} signatures")
     found = []
+    whole = len(data)
     for _ in range(count):
-        protected, at = _headers(data, at, 3, unprotected)
-        value, at = read_bytes(data, at)
-        found.append(Signature(protected, value, *_header(protected)))
+        start, end = at + 3, 0
+        if at + _USUAL_BYTES_MIN <= whole and data.startswith(_SIGNER, at):
+            end = start + data[at + 2]
+        if end >= start + 24 and end + 67 <= whole and data.startswith(_SIGNED, end):
+            at = end + 67
+            protected, value = data[start:end], data[end + 3 : at]
+        else:
+            protected, at = _headers(data, at, 3, unprotected)
+            value, at = read_bytes(data, at)
+        header, alg, kid = _header(protected)
+        found.append(_new(Signature, (protected, value, header, alg, kid)))
     return found, at
 
 
@@ -199,10 +223,28 @@ def check(
     Raises:
         RefusedError: ALGORITHM_MISMATCH when the label is not the key's, BAD_SIGNATURE otherwise.
     """
+    _check(signature, key, message.to_be_signed(signature, payload, external_aad), deprecated=deprecated)
+
+
+def check_around(signature: Signature, key: PublicKey, around: Around) -> None:
+    """Check one signature of a COSE_Sign: :func:`check`, but what all its signers sign is made once.
+
+    Args:
+        signature: one of the message's.
+        key: what to check it with.
+        around: of :meth:`Message.around`.
+
+    Raises:
+        RefusedError: as :func:`check`.
+    """
+    _check(signature, key, _signed(signature, around))
+
+
+def _check(signature: Signature, key: PublicKey, data: bytes, *, deprecated: bool = False) -> None:
     alg = signature.alg
     if alg != key.algorithm and (alg is None or not key.accepts(alg, deprecated=deprecated)):
         raise RefusedError(Reason.ALGORITHM_MISMATCH, f"label {alg}, key {key.algorithm.value}")
-    if not key.verify(signature.value, message.to_be_signed(signature, payload, external_aad)):
+    if not key.verify(signature.value, data):
         raise RefusedError(Reason.BAD_SIGNATURE, f"key {key.thumbprint.hex()[:16]}")
 
 
@@ -266,4 +308,6 @@ def _is_good(message: Message, signature: Signature, key: PublicKey) -> bool:
 
 def _sign_one(body: bytes, payload: bytes, signer: Signer) -> list[Any]:
     protected = _protected(signer)
-    return [protected, {}, signer.sign(_sign_tbs(body, protected, b"", payload))]
+    made = Signature(protected, b"", {}, None, None)
+    message = Message(TAG_SIGN, body, {}, payload, (made,))
+    return [protected, {}, signer.sign(message.to_be_signed(made, payload))]

@@ -36,6 +36,8 @@ class Genuine(Generic[B]):
     """SHA-256 of the body bytes."""
     signed: tuple[bytes, ...]
     """Thumbprints of the root's keys whose signatures were verified."""
+    demands: dict[str, int]
+    """Role -> threshold: what the root demands of it, and those signatures meet."""
 
 
 def typ(type_: str) -> str:
@@ -117,11 +119,12 @@ def open_document(
     body = load(cls, message.payload, size_max=cls.BYTES_MAX)
     _compare(body, cls, fleet, subject)
     # 6. Policy: enough different holders for every role of the row.
-    require_met(root, root.demanded(body, product or subject), signed, passed, body.author)
+    demands = root.demanded(body, product or subject)
+    require_met(root, demands, signed, passed, body.author)
     # 7. Time.
     if now is not None and body.expires is not None and now >= body.expires:
         raise RefusedError(Reason.EXPIRED, f"at {body.expires}, now {now}")
-    return Genuine(body, hashlib.sha256(message.payload).digest(), signed)
+    return Genuine(body, hashlib.sha256(message.payload).digest(), signed, demands)
 
 
 def require_met(
@@ -161,6 +164,7 @@ def _verified(
     """
     signed: list[bytes] = []
     passed: list[bytes] = []
+    around = message.around(payload)
     for signature in message.signatures:
         kid = signature.kid or b""
         entry = root.by_kid.get(kid)
@@ -169,7 +173,7 @@ def _verified(
         if entry.key.algorithm not in algorithms:
             passed.append(kid)
             continue
-        cose.check(message, signature, entry.key, payload=payload)
+        cose.check_around(signature, entry.key, around)
         signed.append(kid)
     if not signed:
         raise RefusedError(Reason.UNSUPPORTED if passed else Reason.UNKNOWN_KEY)

@@ -121,9 +121,10 @@ class Root(Body):
         Raises:
             RefusedError: NO_POLICY_ROW.
         """
-        found = self.policy_row(type_, product)
+        rows = self._rows
+        found = rows.get((type_, product))
         if found is None:
-            found = self.policy_row(type_, None)
+            found = rows.get((type_, None))
         if not found:
             raise RefusedError(Reason.NO_POLICY_ROW, type_)
         return found

@@ -28,6 +28,13 @@ _STEERING = re.compile(r"[\n\u2028-\u202e\u2066-\u2069]")
 """Line ends, and the characters that turn the direction of writing: a name must read as it is spelt."""
 _IDENT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]*")
 NUMBER, BYTES, TEXT, ARRAY, MAP = 0, 2, 3, 4, 5  # major types (RFC 8949 section 3.1)
+_SHORT = {
+    f"short{major}": tuple(
+        one - (major << 5) if one >> 5 == major and one & 31 < 24 else None for one in range(256)
+    )
+    for major in (BYTES, TEXT, ARRAY, MAP)
+}
+"""First byte -> the argument of a head of one byte, else None; a table for each major type."""
 
 
 def refuse(what: str) -> NoReturn:
@@ -48,6 +55,7 @@ class Source:
             "item_end": item_end,
             "decode": decode,
             "number": int.from_bytes,
+            **_SHORT,
         }
 
     def add(self, *lines: str) -> None:
@@ -75,13 +83,17 @@ class Source:
 
     def argument(self, target: str, major: int) -> None:
         """Read a head of one major type; its argument is ``target``."""
-        self.add(f"{target} = d[p] - {major << 5}", f"if 0 <= {target} < 24: p += 1")
-        if major == NUMBER:  # most numbers are times: four bytes, the upper two not zero
-            self.add(
+        if major == NUMBER:
+            self.add(f"{target} = d[p]", f"if {target} < 24: p += 1")
+            self.add(  # most numbers are times: four bytes, the upper two not zero
                 f"elif {target} == 26 and (d[p + 1] or d[p + 2]):",
-                f"    {target} = number(d[p + 1:p + 5], 'big')",
+                f"    {target} = number(d[p + 1:p + 5])",  # the most significant byte first
                 "    p += 5",  # past the end where the data is cut off, which `whole` notices
             )
+        else:
+            self.add(f"{target} = short{major}[d[p]]", f"if {target} is not None: p += 1")
+            if major == BYTES:  # most that are longer state their length in one byte
+                self.add(f"elif d[p] == 0x58 and d[p + 1:p + 2] > b'\\x17': {target} = d[p + 1]; p += 2")
         self.add(f"else: {target}, p = head(d, p, {major})")
 
     def refuse_unless(self, condition: str, what: str) -> None:
@@ -90,7 +102,7 @@ class Source:
 
     def reader(self, result: str) -> Reader:
         """Return the finished function, which gives ``result``."""
-        text = "\n".join(("def read(d, p):", *self._lines, f"    return {result}, p"))
+        text = "\n".join(("def read(d, p):", "    end = len(d)", *self._lines, f"    return {result}, p"))
         exec(text, self.values)  # noqa: S102 - our own tables in, never anybody's data
         return self.values["read"]  # type: ignore[no-any-return]
 
@@ -169,8 +181,7 @@ def _emit_string(source: Source, target: str, where: str, major: int, *, least: 
     source.add(f"{target} = d[p:p + {size}]", f"p += {size}")
     kind = "bytes" if major == BYTES else "bytes of text"
     source.refuse_unless(
-        f"{least} <= {size} <= {most} and len({target}) == {size}",
-        f"{where}: expected {least} to {most} {kind}",
+        f"{least} <= {size} <= {most} and p <= end", f"{where}: expected {least} to {most} {kind}"
     )
 
 
@@ -219,7 +230,7 @@ def ident(bytes_max: int) -> Shape:
     def emit(source: Source, target: str, where: str) -> None:
         _emit_string(source, target, where, TEXT, least=1, most=bytes_max)
         source.refuse_unless(
-            f"{source.name(_IDENT.fullmatch)}({target})",
+            f"{target}.isalnum() or {source.name(_IDENT.fullmatch)}({target})",  # of bytes: ASCII only
             f"{where}: expected an id of letters, digits, dots, underscores or hyphens",
         )
         source.add(f"{target} = {target}.decode()")
@@ -236,13 +247,12 @@ def blob(bytes_max: int, *, bytes_min: int | None = None) -> Shape:
             _emit_string(source, target, where, BYTES, least=least, most=bytes_max)
             return
         start = encode(bytes(bytes_max))[: -bytes_max or None]  # the one head that fits
-        end = f"p + {len(start) + bytes_max}"
-        source.add(f"{target} = d[p + {len(start)}:{end}]")
+        after = source.fresh()
+        source.add(f"{after} = p + {len(start) + bytes_max}")
         source.refuse_unless(
-            f"d[p:p + {len(start)}] == {start!r} and len({target}) == {bytes_max}",
-            f"{where}: expected {bytes_max} bytes",
+            f"d.startswith({start!r}, p) and {after} <= end", f"{where}: expected {bytes_max} bytes"
         )
-        source.add(f"p += {len(start) + bytes_max}")
+        source.add(f"{target} = d[p + {len(start)}:{after}]", f"p = {after}")
 
     return Shape.compiled(_same, emit)
 
@@ -262,8 +272,9 @@ def choice(enum: type[IntEnum]) -> Shape:
     members = {int(member): member for member in enum}
 
     def emit(source: Source, target: str, where: str) -> None:
+        find = source.name(members.get)
         source.argument(target, NUMBER)
-        source.add(f"{target} = {source.name(members)}.get({target})")
+        source.add(f"{target} = {find}({target})")
         source.refuse_unless(f"{target} is not None", f"{where}: no such {enum.__name__}")
 
     return Shape.compiled(int, emit)

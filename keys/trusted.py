@@ -152,9 +152,10 @@ class TrustedSet:
             now: UTC seconds, or None without a clock.
             type_: the document type whose expiry is asked for; metadata counts against metadata only.
         """
+        issued = self._issued
         if type_ is None or type_ in METADATA:
-            return max(now or 0, self.time_floor)
-        return max(now or 0, self._issued[False])
+            return max(now or 0, issued[True], issued[False])
+        return max(now or 0, issued[False])
 
     def floor(self, type_: str, name: str) -> Floor | None:
         """Return the newest accepted version of a document, if any."""
@@ -241,10 +242,10 @@ class TrustedSet:
         names = genuine.body.names()
         if names and name not in names:
             raise RefusedError(Reason.WRONG_SUBJECT, f"expected {name}, got {', '.join(names)}")
-        self._raise_floor(genuine, name, self.root.demanded(genuine.body, product or subject), now)
+        self._raise_floor(genuine, name, now)
         return genuine
 
-    def _raise_floor(self, genuine: Genuine[B], name: str, demands: dict[str, int], now: int | None) -> None:
+    def _raise_floor(self, genuine: Genuine[B], name: str, now: int | None) -> None:
         body = genuine.body
         key = (body.type, name)
         last = self._floors.get(key)
@@ -267,7 +268,7 @@ class TrustedSet:
             digest=genuine.digest,
             kids=tuple(sorted(kids)[:SIGNATURES_MAX]),
             issued=body.issued,
-            demands=demands,  # the root's own, never changed: one for all that hangs from it
+            demands=genuine.demands,  # the root's own, never changed: one for all that hangs from it
             author=body.author,
             until=until,
         )
