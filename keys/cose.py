@@ -73,7 +73,7 @@ class Message(NamedTuple):
     def around(self, payload: bytes, external_aad: bytes = b"") -> Around:
         """Return what every signer of a COSE_Sign signs before and after its own header."""
         before = b"\x85\x69Signature" + bstr(_canonical(self.protected))
-        return before, bstr(external_aad) + bstr(payload)
+        return before, (bstr(external_aad) if external_aad else b"\x40") + bstr(payload)
 
 
 def _canonical(protected: bytes) -> bytes:
@@ -82,7 +82,8 @@ def _canonical(protected: bytes) -> bytes:
 
 
 def _sign1_tbs(body: bytes, external_aad: bytes, payload: bytes) -> bytes:
-    return b"\x84\x6aSignature1" + bstr(body) + bstr(external_aad) + bstr(payload)
+    aad = bstr(external_aad) if external_aad else b"\x40"
+    return b"\x84\x6aSignature1" + bstr(body) + aad + bstr(payload)
 
 
 def _signed(signature: Signature, around: Around) -> bytes:

@@ -28,6 +28,7 @@ _STEERING = re.compile(r"[\n\u2028-\u202e\u2066-\u2069]")
 """Line ends, and the characters that turn the direction of writing: a name must read as it is spelt."""
 _IDENT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]*")
 NUMBER, BYTES, TEXT, ARRAY, MAP = 0, 2, 3, 4, 5  # major types (RFC 8949 section 3.1)
+_SHORT_ARGUMENTS = 24  # an argument below that stands in the first byte of a head
 _SHORT = {
     f"short{major}": tuple(
         one - (major << 5) if one >> 5 == major and one & 31 < 24 else None for one in range(256)
@@ -169,20 +170,35 @@ def uint(maximum: int = VERSION_MAX) -> Shape:
     """An unsigned integer of at most ``maximum``."""
 
     def emit(source: Source, target: str, where: str) -> None:
-        source.argument(target, NUMBER)
-        source.refuse_unless(f"{target} <= {maximum}", f"{where}: expected an integer from 0 to {maximum}")
+        what = f"{where}: expected an integer from 0 to {maximum}"
+        if maximum < _SHORT_ARGUMENTS:
+            source.argument(target, NUMBER)
+            source.refuse_unless(f"{target} <= {maximum}", what)
+            return
+        source.add(f"{target} = d[p]", f"if {target} < {_SHORT_ARGUMENTS}: p += 1")
+        with source.block("else:"):
+            source.argument(target, NUMBER)
+            source.refuse_unless(f"{target} <= {maximum}", what)
 
     return Shape.compiled(_same, emit)
 
 
 def _emit_string(source: Source, target: str, where: str, major: int, *, least: int, most: int) -> None:
     size = source.fresh()
+    what = f"{where}: expected {least} to {most} {'bytes' if major == BYTES else 'bytes of text'}"
+    taken = f"{target} = d[p:p + {size}]", f"p += {size}"
+    if major == TEXT and least <= 1 and most >= _SHORT_ARGUMENTS:  # only the end has to be compared
+        source.add(f"{size} = short{major}[d[p]]")
+        with source.block(f"if {size}:"):
+            source.add("p += 1", *taken)
+            source.refuse_unless("p <= end", what)
+        with source.block("else:"):
+            source.add(f"{size}, p = head(d, p, {major})", *taken)
+            source.refuse_unless(f"{least} <= {size} <= {most} and p <= end", what)
+        return
     source.argument(size, major)
-    source.add(f"{target} = d[p:p + {size}]", f"p += {size}")
-    kind = "bytes" if major == BYTES else "bytes of text"
-    source.refuse_unless(
-        f"{least} <= {size} <= {most} and p <= end", f"{where}: expected {least} to {most} {kind}"
-    )
+    source.add(*taken)
+    source.refuse_unless(f"{least} <= {size} <= {most} and p <= end", what)
 
 
 def _emit_text(source: Source, target: str, where: str, *, least: int, most: int) -> None:
