@@ -142,10 +142,14 @@ def _matcher(beginning: str, ending: str, anywhere: bool, terms: tuple[tuple[str
     for number, (term, _) in enumerate(terms):
         exact = term.isupper() or (term.isascii() and term[1:] != term[1:].lower())
         word = f"(?-i:{re.escape(term)})" if exact else re.escape(term)
-        forms.append(f"(?P<t{number}>{word})" if anywhere else f"(?P<t{number}>{beginning}{word}{ending})")
+        forms.append(f"(?P<t{number}>{word})" if anywhere else f"(?P<t{number}>{beginning}{word})")
     either = "|".join(forms)
     # CVE-2026-1 is an id, not jargon; an acronym in a script without spaces still ends where letters end.
-    bounded = rf"(?<![A-Za-z])(?:{either})(?![A-Za-z]|-\d)" if anywhere else rf"(?<!\w)(?:{either})(?!\w|-\d)"
+    bounded = (
+        rf"(?<![A-Za-z])(?:{either})(?![A-Za-z]|-\d)"
+        if anywhere
+        else rf"(?<!\w)(?:{either}){ending}(?!\w|-\d)"
+    )
     return Matcher(re.compile(bounded, re.IGNORECASE), tuple(plain for _, plain in terms))
 
 

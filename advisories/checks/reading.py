@@ -9,8 +9,8 @@ Formulas, each with the number of a text that most people can read:
     it  Gulpease (Lucisano and Piemontese 1988)        at least 60 of 100
 
 Other languages have no formula here; for them only the length of sentences counts. Syllables are one more
-than the places where a word may be hyphenated (pyphen); German ones are its vowels, for its list of places
-takes half a second to read and splits no single letter off.
+than the places where a word may be hyphenated (by pyphen's lists); German ones are its vowels, for its list
+splits no single letter off.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from advisories.languages import primary
 _SENTENCE_END: Final = re.compile(r"(?<=[。！？؟])|(?<!\s\d\.)(?<!\s\d\d\.)(?<!\b[a-z]\.)(?<=[.!?])\s+")  # noqa: RUF001 - marks of Japanese and Chinese
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # noqa: RUF001 - the typographic apostrophe
 _HYPHENATION: Final = MappingProxyType({"en": "en_US", "es": "es", "fr": "fr"})
+_PATTERN: Final = re.compile(r"(\d?)(\D?)")
 _VOWELS: Final = re.compile("ei|ai|au|eu|äu|ie|aa|ee|oo|[aeiouyäöü]")
 """What sounds as one in German."""
 LONG_LETTERS_MIN: Final = 7
@@ -145,9 +146,42 @@ def reading(text: str, language: str) -> tuple[Reading, float] | None:
     return (formula, formula.formula(counts)) if formula and counts else None
 
 
+class Places:
+    """Counts the places where a word may be hyphenated, as :class:`pyphen.Pyphen` does with its lists.
+
+    A list has thousands of patterns, and a text meets a few: a pattern is taken apart when a word has it.
+
+    Args:
+        name: of the list, such as ``en_US``.
+    """
+
+    def __init__(self, name: str) -> None:
+        encoding, _, listed = pyphen.LANGUAGES[name].read_bytes().partition(b"\n")
+        lines = listed.decode(encoding.decode().strip()).split("\n")
+        patterns = [line for line in lines if line and line[0] != "%" and " " not in line]
+        letters = "\n".join(patterns)
+        for digit in "0123456789":
+            letters = letters.replace(digit, "")
+        self.patterns: Final = dict(zip(letters.split("\n"), patterns, strict=True))
+        """Letters -> the same with a digit before those that may begin, or must not begin, a part."""
+        self._longest = max(map(len, self.patterns))
+
+    def count(self, word: str) -> int:
+        """Return how many places a word in small letters has: behind its first letter and before its last."""
+        within = f".{word}."
+        weights = [0] * (len(within) + 1)
+        for start in range(len(within) - 1):
+            for end in range(start + 1, min(start + self._longest, len(within)) + 1):
+                pattern = self.patterns.get(within[start:end])
+                if pattern is not None:
+                    for at, (digit, _) in enumerate(_PATTERN.findall(pattern), start):
+                        weights[at] = max(weights[at], int(digit or 0))
+        return sum(weight & 1 for weight in weights[3 : len(word)])
+
+
 @cache
-def _hyphens(tag: str) -> pyphen.Pyphen:
-    return pyphen.Pyphen(lang=_HYPHENATION[tag])
+def _places(tag: str) -> Places:
+    return Places(_HYPHENATION[tag])
 
 
 @lru_cache(maxsize=8_192)
@@ -155,4 +189,4 @@ def _syllables(word: str, tag: str) -> int:
     if tag == "de":
         return max(1, len(_VOWELS.findall(word)))
     # Gulpease counts letters and needs no syllables.
-    return len(_hyphens(tag).positions(word)) + 1 if tag in _HYPHENATION else 0
+    return _places(tag).count(word) + 1 if tag in _HYPHENATION else 0

@@ -127,9 +127,13 @@ class View:
         site = self.story.setting.organisation.site
         return f"{site.rstrip('/')}/notices/{self.notice.id}/{self.language}/web.html" if site else ""
 
+    @cached_property
+    def _outside(self) -> dict[str, str]:
+        return self.facts.elsewhere
+
     def said(self, place: str) -> Said | None:
         """Return a sentence that stands outside ``texts``: translated, or marked as foreign."""
-        source = self.facts.elsewhere.get(place)
+        source = self._outside.get(place)
         if source is None:
             return None
         if self.language == self.facts.source_language:

@@ -1,8 +1,9 @@
 """Reading formulas against values reckoned by hand from their published constants."""
 
+import pyphen
 import pytest
 
-from advisories.checks.reading import FORMULAS, Counts, count, reading, sentences, words
+from advisories.checks.reading import FORMULAS, Counts, Places, count, reading, sentences, words
 
 COUNTED = Counts(sentences=5, words=100, letters=450, syllables=150, long=25, many=12, one=60)
 
@@ -99,3 +100,12 @@ def test_german_syllables_are_its_vowels(word: str, syllables: int) -> None:
     found = count(word, "de")
     assert found is not None
     assert found.syllables == syllables
+
+
+@pytest.mark.parametrize("name", ["en_US", "es", "fr"])
+def test_places_are_those_that_pyphen_finds(name: str) -> None:
+    ours, theirs = Places(name), pyphen.Pyphen(lang=name)
+    parts = sorted(part.strip(".") for part in theirs.hd.patterns)
+    whole = [first + second for first, second in zip(parts, parts[1:] + parts[:1], strict=True)]
+    for word in ("", "a", "it's", "mis-en-scène", *parts, *whole):
+        assert ours.count(word) == len(theirs.positions(word)), word
