@@ -251,40 +251,40 @@ def signers(
     """
     signed: list[bytes] = []
     others: list[bytes] = []
+    payload = envelope.signed_bytes
     for block in envelope.blocks:
         message = read_block(block)
         if message is None:
             continue
         kid = message.signatures[0].kid
         if kid is None:
-            kid = _match(message, block, anonymous, envelope, deprecated=deprecated)
+            kid = _match(message, block, anonymous, payload, deprecated=deprecated)
         elif (key := find(kid)) is None:
             others.append(kid)
             continue
         else:
-            _check(message, block, key, envelope, deprecated=deprecated)
+            _check(message, block, key, payload, deprecated=deprecated)
         if kid is not None and kid not in signed:
             signed.append(kid)
     return tuple(signed), tuple(others)
 
 
-def _check(
-    message: cose.Message, block: bytes, key: PublicKey, envelope: Envelope, *, deprecated: bool
-) -> None:
+def _check(message: cose.Message, block: bytes, key: PublicKey, payload: bytes, *, deprecated: bool) -> None:
     if message.payload is not None:
         refuse("the payload is attached to a block")
     # Behind the tag, the head of the array and the protected header stands the unprotected one.
-    if block[2 + len(bstr(message.protected))] != _EMPTY_MAP:
+    size = len(message.protected)
+    if block[2 + size + (1 if size < 24 else 2 if size < 256 else 3)] != _EMPTY_MAP:
         refuse("a block has unprotected headers")
-    cose.check(message, message.signatures[0], key, payload=envelope.signed_bytes, deprecated=deprecated)
+    cose.check(message, message.signatures[0], key, payload=payload, deprecated=deprecated)
 
 
 def _match(
-    message: cose.Message, block: bytes, keys: Iterable[PublicKey], envelope: Envelope, *, deprecated: bool
+    message: cose.Message, block: bytes, keys: Iterable[PublicKey], payload: bytes, *, deprecated: bool
 ) -> bytes | None:
     for key in keys:
         try:
-            _check(message, block, key, envelope, deprecated=deprecated)
+            _check(message, block, key, payload, deprecated=deprecated)
         except RefusedError:
             continue
         return key.thumbprint

@@ -106,20 +106,18 @@ def ordinary(d: bytes, named: bytes, component: ComponentId) -> Texts | None:
     ):
         return None
     places: dict[bytes, int] = {}
-    words: list[bytes] = []
     p, more = 1, len(said)
-    for _ in range(size):
-        long = d[p + 6]
-        end = p + 7 + long
-        if d[p] != _TAG or d[p + 3 : p + 6] != _ONE_TEXT or long < _LONG or not d.startswith(said, end):
+    languages = d[1:-more].split(said)  # whatever has these bytes in its words, too, is not the usual
+    for one in languages:
+        long = len(one) - 7
+        if long < _LONG or one[0] != _TAG or one[6] != long or one[3:6] != _ONE_TEXT:
             return None
-        places[d[p + 1 : p + 3]] = p + 3
-        words.append(d[p + 7 : end])
-        p = end + more
+        places[one[1:3]] = p + 3
+        p += more + 7 + long
     tags = list(places)
-    if p != len(d) or len(tags) != size or tags != sorted(tags):
+    if len(languages) != size or len(tags) != size or tags != sorted(tags):
         return None
-    b"\n".join((*words, *tags)).decode()  # all at once: a line end completes no character
+    b"\n".join([one[7:] for one in languages] + tags).decode()  # a line end completes no character
     about = {ComponentTextKey.COMPONENT_VERSION: version[1:].decode()}
     return Texts(d, places, ({component: about},))
 
