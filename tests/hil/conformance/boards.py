@@ -73,38 +73,44 @@ def c_host(folder: Path) -> str:
     return spawned("c-host", str(refdevice.host()), str(folder / "flash"), "tcp:{port}")
 
 
+def c_coverage(folder: Path) -> str:
+    """The C device as a program of this machine that counts branches (.ci/c-coverage)."""
+    needed("cc", "gcc")
+    return spawned("c-coverage", str(refdevice.counting()), str(folder / "flash"), "tcp:{port}")
+
+
 def c_qemu(folder: Path) -> str:
-    """The C device on a Cortex-M3 in QEMU; its flash is a file."""
+    """The C device on a Cortex-M3 in QEMU; its flash is a file.
+
+    Between the line and a UART, which takes one byte at a time, lies the buffer of QEMU's multiplexer: without it the
+    emulator's threads change places at each byte. Its escape character, which would otherwise be 0x01, is never sent.
+    """
     needed("arm-none-eabi-gcc", "gcc-arm-none-eabi")
     needed("qemu-system-arm", "qemu-system-arm")
-    elf = refdevice.built("qemu", "tocsin-device.elf")
+    line = "socket,id=line,mux=on,host=127.0.0.1,port={port},server=on,wait=on,nodelay=on"
     memory = f"memory-backend-file,id=psram,size=16M,share=on,mem-path={folder / 'psram'}"
-    return spawned(
-        "c-qemu",
-        *(
-            "qemu-system-arm",
-            "-machine",
-            "mps2-an385",
-            "-kernel",
-            str(elf),
-            "-display",
-            "none",
-            "-monitor",
-            "none",
-        ),
-        *(
-            "-serial",
-            "tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on",
-            "-serial",
-            f"file:{folder / 'display'}",
-        ),
-        *("-object", memory, "-machine", "memory-backend=psram"),
-        *("-device", f"loader,addr=0x21FFFFF8,data={NOW},data-len=8"),
-        *("-semihosting-config", "enable=on,target=native"),
-    )
+    options = {
+        "-machine": "mps2-an385,memory-backend=psram",
+        "-kernel": refdevice.built("qemu", "tocsin-device.elf"),
+        "-display": "none",
+        "-monitor": "none",
+        "-chardev": line,
+        "-echr": "0",
+        "-object": memory,
+        "-device": f"loader,addr=0x21FFFFF8,data={NOW},data-len=8",
+        "-semihosting-config": "enable=on,target=native",
+    }
+    words = [str(word) for option in options.items() for word in option]
+    ports = ("-serial", "chardev:line", "-serial", f"file:{folder / 'display'}")
+    return spawned("c-qemu", "qemu-system-arm", *words, *ports)
 
 
-BOARDS: Mapping[str, Callable[[Path], str]] = {"python": python, "c-host": c_host, "c-qemu": c_qemu}
+BOARDS: Mapping[str, Callable[[Path], str]] = {
+    "python": python,
+    "c-host": c_host,
+    "c-qemu": c_qemu,
+    **({"c-coverage": c_coverage} if os.environ.get(refdevice.COVERAGE) else {}),
+}
 """Name of a board -> what writes its part of a board file, or skips the test where a tool is missing."""
 
 

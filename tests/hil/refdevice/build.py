@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "hil/refdevice"
 OUT = ROOT / "build/refdevice"
 COVERAGE = "TN_COVERAGE"
-"""With this variable set the library counts branches (make library-coverage)."""
+"""With this variable set the library counts branches (make library-coverage), and the table is run on a program that
+does, too."""
 
 
 class Source(ctypes.Structure):
@@ -215,5 +216,10 @@ def core() -> Core:
 
 
 def host() -> Path:
-    """Build the program for this machine: with sanitizers, or counting branches."""
-    return built("host-coverage" if os.environ.get(COVERAGE) else "sanitized")
+    """Build the program for this machine, with sanitizers."""
+    return built("sanitized")
+
+
+def counting() -> Path:
+    """Build the program for this machine that counts branches; sanitizers would add some of their own."""
+    return built("host-coverage")

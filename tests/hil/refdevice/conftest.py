@@ -27,11 +27,13 @@ def needed() -> Callable[[str, str], None]:
 
 
 @pytest.fixture(scope="session")
-def core_library() -> build.Core:
+def core_library() -> Iterator[build.Core]:
     """The core as a library, built and loaded."""
     _needed("cc", "gcc")
     _needed("make", "make")
-    return build.core()
+    core = build.core()
+    yield core
+    core.new()  # which writes down the branches of the last test, where they are counted
 
 
 @pytest.fixture(scope="session")
