@@ -158,7 +158,6 @@ bool tn_agent_boot(void)
     if (!tn_maker.provisioned || !begin_life()) {
         return false;
     }
-    tn_begin();
     tn_stored.boot_epoch++; /* before anything random is drawn */
     tn_touch();
     tn_save();
@@ -181,9 +180,7 @@ tn_reason tn_agent_receive(tn_source topic, tn_source data)
     go_on(); /* what is overdue is refused now, not while this message is judged */
     begin();
     receive(topic, data);
-    tn_reason verdict = tn_now.heard;
     go_on();
-    tn_now.heard = verdict != TN_OK ? verdict : tn_now.heard;
     return tn_now.heard;
 }
 

@@ -174,6 +174,6 @@ tn_reason tn_pages_take(tn_source data, const char *language, const char *adviso
     tn_flash_copy(TN_PIECE_AT(track->area, TN_PIECE_PAGES), data);
     track->pages = true;
     tn_track_changed();
-    tn_track_draw(track, 0);
+    tn_track_present(track);
     return TN_OK;
 }

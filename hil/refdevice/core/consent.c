@@ -105,7 +105,8 @@ bool tn_consent_answer(tn_patch_track *track, const char *answer)
 
 void tn_consent_remind(tn_patch_track *track)
 {
-    if (tn_is_past(track->defer_until) || tn_is_past(track->offer.final)) {
+    uint64_t due = track->defer_until < track->offer.final ? track->defer_until : track->offer.final;
+    if (tn_is_past(due)) {
         tn_patch_move(track, TN_PATCH_WAITING_FOR_CONFIRMATION, TN_OK);
     }
 }
