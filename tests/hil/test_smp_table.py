@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import cbor2
 import pytest
 from smp.error import MGMT_ERR
 
@@ -152,7 +153,7 @@ int main(void) {
   TOCSIN_SMP_COMMANDS(LINE)
   for (unsigned i = 0; i < sizeof put / sizeof *put; i++) printf("%s %d %d\\n", put[i].name, put[i].type, put[i].optional);
   printf("%d %d\\n", TOCSIN_SMP_RC_PERUSER, TOCSIN_SMP_GROUP_NOTIFIER);
-  printf("%s %08x %s\\n", put[TOCSIN_SMP_NOTIFIER_PUT_AT_LEN].name, TOCSIN_SMP_NOTIFIER_PUT_HEAD, TOCSIN_SMP_NOTIFIER_PUT_NAME);
+  printf("%s %08x %s\\n", put[TOCSIN_SMP_NOTIFIER_PUT_AT_LEN].name, TOCSIN_SMP_NOTIFIER_PUT_HEAD, TOCSIN_SMP_NOTIFIER_PUT_TEXT);
   return 0;
 }
 """
@@ -168,7 +169,8 @@ def test_the_header_is_strict_c99_and_says_the_same(tmp_path: Path) -> None:
         f"{one.name} {one.group} {one.id} {one.write:d} {one.test_build:d} {one.id}"
         for one in COMMANDS.values()
     ]
-    assert said == [*commands, "sha 1 0", "off 2 0", "len 2 1", "data 1 0", "256 400", "len 01900201 put"]
+    text = cbor2.dumps("put").decode()
+    assert said == [*commands, "sha 1 0", "off 2 0", "len 2 1", "data 1 0", "256 400", f"len 01900201 {text}"]
 
 
 def test_the_page_shows_every_command_and_code() -> None:

@@ -91,7 +91,7 @@ const tn_topic *tn_out_topic(void)
 const tn_out *tn_out_head(void)
 {
     const tn_out *head = box.items;
-    for (const tn_out *item = head; item < box.items + ITEMS; item++) { /* the oldest; what is not to be said is newest */
+    for (const tn_out *item = head; item < box.items + ITEMS; item++) { /* the oldest; what is not said is newest */
         head = item->number - 1u < head->number - 1u ? item : head;
     }
     box.read = head->number > box.read ? head->number : box.read;
