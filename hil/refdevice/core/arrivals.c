@@ -69,7 +69,7 @@ void tn_track_begin(tn_notice_track *track, uint8_t carried)
 static bool is_known(const tn_notice_track *old, tn_item header)
 {
     tn_item tag = tn_language_of(tn_at(header, TN_NOTICE_TEXTS), 0);
-    uint32_t same_since = (uint32_t)tn_value(tn_at(header, TN_NOTICE_SAME_SINCE));
+    uint32_t same_since = (uint32_t)tn_value_at(header, TN_NOTICE_SAME_SINCE);
     bool same = same_since != 0u && old->revision >= same_since && tn_track_on_screen(old) && tn_is(tag, old->language);
     for (uint32_t key = TN_NOTICE_ID; same && key <= TN_NOTICE_PATCHES; key++) {
         tn_item mine = tn_at(header, key), theirs = tn_notice_says(old, key);

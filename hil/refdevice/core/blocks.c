@@ -127,7 +127,7 @@ tn_reason tn_block_take(tn_source data)
     if (!tn_fits(data, block, NULL)) {
         return TN_MALFORMED;
     }
-    uint32_t offset = (uint32_t)tn_value(tn_at(data.bytes, OFFSET));
+    uint32_t offset = (uint32_t)tn_value_at(data.bytes, OFFSET);
     if (offset > TN_WIRE_IMAGE_BYTES_MAX) {
         return TN_MALFORMED;
     }

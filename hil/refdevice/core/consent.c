@@ -35,7 +35,7 @@ static const tn_notice_track *about(const uint8_t digest[TN_HASH])
             continue;
         }
         /* How grave it is, then how new: times of issue have 53 bits. */
-        uint64_t weight = tn_value(tn_at(header, TN_NOTICE_SEVERITY)) << 56 | tn_value(tn_at(header, TN_ISSUED));
+        uint64_t weight = tn_value_at(header, TN_NOTICE_SEVERITY) << 56 | tn_value_at(header, TN_ISSUED);
         if (best == NULL || weight > most ||
             (weight == most && tn_compare(track->id, best->id, sizeof(track->id)) > 0)) {
             best = track;

@@ -8,6 +8,8 @@
 #define EMPTY_MAP 0xA0u
 static const uint8_t nothing[] = {0x40}; /* an empty byte string */
 
+#define ED25519 0x32u /* -19, as it is encoded */
+
 /* Header labels (RFC 9052; RFC 9596), each a byte as it is encoded. */
 enum { ALG = 1, CRIT = 2, KID = 4, TYP = 16 };
 
@@ -123,21 +125,20 @@ static tn_source signed_form(tn_item header)
 tn_reason tn_cose_check(const tn_message *message, const tn_signature *signature, const uint8_t key[TN_PUBLIC])
 {
     static const char sign[] = "\x85\x69Signature", sign1[] = "\x84\x6aSignature1";
-    static const uint8_t ed25519 = 0x32; /* -19 */
-    /* What is signed: body's header, signer's header, nothing besides, payload (RFC 9052, section 4.4). */
-    tn_source parts[7] = {
-        {NULL, 0}, {NULL, 0}, tn_bytes_of(message->many ? sign : sign1), signed_form(message->header)};
-    uint32_t count = 4;
-    if (!tn_equals(tn_whole(said(signature->header, ALG)), &ed25519, 1)) {
+    static const tn_source none = {nothing, sizeof(nothing)};
+    tn_item algorithm = said(signature->header, ALG);
+    if (algorithm == NULL || *algorithm != ED25519) {
         return TN_ALGORITHM_MISMATCH;
     }
     if (tn_value(signature->value) != TN_SIGNATURE) {
         return TN_BAD_SIGNATURE;
     }
+    /* What is signed: body's header, signer's header, nothing besides, payload (RFC 9052, section 4.4). */
+    tn_source parts[7] = {
+        {NULL, 0}, {NULL, 0}, tn_bytes_of(message->many ? sign : sign1), signed_form(message->header),
+        {NULL, 0}, none,      tn_whole(message->payload)};
     if (message->many) {
-        parts[count++] = signed_form(signature->header);
+        parts[4] = signed_form(signature->header);
     }
-    parts[count++] = tn_whole(nothing);
-    parts[count++] = tn_whole(message->payload);
-    return tn_ed25519_check(key, tn_first(signature->value), parts, count) ? TN_OK : TN_BAD_SIGNATURE;
+    return tn_ed25519_check(key, tn_first(signature->value), parts, 7) ? TN_OK : TN_BAD_SIGNATURE;
 }

@@ -53,9 +53,9 @@ tn_reason tn_timestamp_take(tn_source data)
     tn_document found;
     tn_reason reason = tn_accept(data, TN_TOPIC_TIMESTAMP, tn_maker.product, &found);
     if (reason == TN_OK) {
-        tn_stored.stamp_root = tn_said(&found, STAMP_ROOT);
-        tn_stored.stamp_catalogue = tn_said(&found, STAMP_CATALOGUE);
-        tn_stored.stamp_expires = tn_said(&found, TN_EXPIRES);
+        tn_stored.stamp_root = tn_value_at(found.body.bytes, STAMP_ROOT);
+        tn_stored.stamp_catalogue = tn_value_at(found.body.bytes, STAMP_CATALOGUE);
+        tn_stored.stamp_expires = tn_value_at(found.body.bytes, TN_EXPIRES);
         tn_copy(tn_stored.stamp_catalogue_digest, tn_first(tn_at(found.body.bytes, STAMP_DIGEST)), TN_HASH);
         tn_copy(tn_stored.stamp_audit_head, tn_first(tn_at(found.body.bytes, STAMP_HEAD)), TN_HASH);
         tn_touch();

@@ -20,11 +20,6 @@ bool tn_document_fits(tn_source body, tn_shape own)
     return tn_fits(body, body_shape, own);
 }
 
-uint64_t tn_said(const tn_document *found, uint32_t key)
-{
-    return tn_value(tn_at(found->body.bytes, key));
-}
-
 bool tn_document_is_about(const tn_document *found, const char *subject)
 {
     return tn_has(tn_at(found->body.bytes, TN_SUBJECTS), subject);
@@ -70,7 +65,8 @@ static tn_reason understand(const tn_document *found, const uint8_t *fleet, cons
     if (!tn_is(tn_at(body, TN_TYPE), expected->type)) {
         return TN_WRONG_TYPE;
     }
-    if (!tn_equals(tn_string(tn_at(body, TN_FLEET)), fleet, fleet != NULL ? TN_HASH : 0u)) {
+    tn_item its = tn_at(body, TN_FLEET);
+    if (fleet != NULL ? !tn_is_hash(its, fleet) : tn_value(its) != 0u) {
         return TN_WRONG_FLEET;
     }
     bool about = expected->subject == NULL || tn_document_is_about(found, expected->subject);

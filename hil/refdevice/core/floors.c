@@ -20,8 +20,7 @@ typedef char bases_lie_even[sizeof(tn_basis) % TN_FLASH_UNIT == 0u ? 1 : -1];
 
 static tn_floor *find(tn_floor_type type, tn_mark mark)
 {
-    for (uint32_t i = 0; i < TN_FLOORS_MAX; i++) {
-        tn_floor *floor = &tn_stored.floors[i];
+    for (tn_floor *floor = tn_stored.floors; floor < tn_stored.floors + TN_FLOORS_MAX; floor++) {
         if (floor->type == (uint8_t)type && floor->name == mark) {
             return floor;
         }
@@ -43,8 +42,7 @@ static bool is_metadata(uint8_t type)
 uint64_t tn_trust_time_floor(bool metadata)
 {
     uint64_t latest = tn_trust_root()->issued;
-    for (uint32_t i = 0; i < TN_FLOORS_MAX; i++) {
-        const tn_floor *floor = &tn_stored.floors[i];
+    for (const tn_floor *floor = tn_stored.floors; floor < tn_stored.floors + TN_FLOORS_MAX; floor++) {
         if (floor->type != TN_FLOOR_NONE && (metadata || !is_metadata(floor->type)) && floor->issued > latest) {
             latest = floor->issued;
         }
@@ -115,8 +113,7 @@ void tn_floors_carry(const tn_root *old, uint32_t from, const tn_root *now, uint
 static tn_floor *make_room(uint64_t now)
 {
     tn_floor *over = NULL;
-    for (uint32_t i = 0; i < TN_FLOORS_MAX; i++) {
-        tn_floor *floor = &tn_stored.floors[i];
+    for (tn_floor *floor = tn_stored.floors; floor < tn_stored.floors + TN_FLOORS_MAX; floor++) {
         if (floor->type == TN_FLOOR_NONE) {
             return floor;
         }
@@ -130,11 +127,11 @@ static tn_floor *make_room(uint64_t now)
 /* `now`: by the clock alone, or 0. */
 static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const char *name, uint64_t now)
 {
-    tn_item expires = tn_at(found->body.bytes, TN_EXPIRES);
+    tn_item body = found->body.bytes, expires = tn_at(body, TN_EXPIRES);
     tn_mark mark = tn_mark_of(tn_bytes_of(name));
     tn_floor *floor = find(type, mark);
     tn_signers kids = found->signers.by;
-    uint64_t version = tn_said(found, TN_VERSION), until = expires != NULL ? tn_value(expires) : TN_FOR_EVER;
+    uint64_t version = tn_value_at(body, TN_VERSION), until = expires != NULL ? tn_value(expires) : TN_FOR_EVER;
     if (floor != NULL) {
         if (version < floor->version) {
             return TN_REPLAYED;
@@ -156,7 +153,7 @@ static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const
     floor->type = (uint8_t)type;
     floor->name = mark;
     floor->version = version;
-    floor->issued = tn_said(found, TN_ISSUED);
+    floor->issued = tn_value_at(body, TN_ISSUED);
     floor->until = until;
     floor->kids = (uint16_t)kids;
     floor->row = (uint8_t)found->row;
@@ -172,7 +169,7 @@ static bool has_name(const tn_document *found, tn_floor_type type, const char *n
     if (type == TN_FLOOR_NOTICE) {
         return tn_is(tn_at(found->body.bytes, TN_NOTICE_ID), name);
     }
-    return tn_said(found, TN_SUBJECTS) == 0u || tn_document_is_about(found, name);
+    return tn_value_at(found->body.bytes, TN_SUBJECTS) == 0u || tn_document_is_about(found, name);
 }
 
 tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, const char *name, tn_document *found)
@@ -190,8 +187,9 @@ tn_reason tn_trust_accept(tn_source data, const tn_expected *expected, const cha
         return reason;
     }
     /* Of a catalogue the notices (10) and patches (11) count together: their shapes hold each by itself. */
-    if (type == TN_FLOOR_CATALOGUE &&
-        (uint32_t)tn_said(found, 10) + (uint32_t)tn_said(found, 11) > TN_WIRE_CATALOGUE_ENTRIES_MAX) {
+    tn_item body = found->body.bytes;
+    uint32_t entries = (uint32_t)tn_value_at(body, 10) + (uint32_t)tn_value_at(body, 11);
+    if (type == TN_FLOOR_CATALOGUE && entries > TN_WIRE_CATALOGUE_ENTRIES_MAX) {
         return TN_MALFORMED;
     }
     if (!has_name(found, type, name)) {

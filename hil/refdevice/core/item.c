@@ -29,18 +29,21 @@ uint32_t tn_kind(tn_item item)
 
 tn_item tn_first(tn_item item)
 {
+    if (item == NULL) {
+        return NULL;
+    }
     uint32_t info = *item & 31u;
     return item + 1u + (info < 24u ? 0u : 1u << (info - 24u));
 }
 
 tn_source tn_string(tn_item item)
 {
-    return tn_in_memory(item != NULL ? tn_first(item) : NULL, (uint32_t)tn_value(item));
+    return tn_in_memory(tn_first(item), (uint32_t)tn_value(item));
 }
 
 tn_item tn_behind(tn_item item)
 {
-    for (uint32_t left = 1; left > 0u; left--) {
+    for (uint32_t left = item != NULL ? 1u : 0u; left > 0u; left--) {
         uint32_t kind = tn_kind(item), count = (uint32_t)tn_value(item);
         item = tn_first(item);
         if (kind == TN_CBOR_BYTES || kind == TN_CBOR_TEXT) {
@@ -56,7 +59,7 @@ tn_item tn_behind(tn_item item)
 
 tn_source tn_whole(tn_item item)
 {
-    return tn_in_memory(item, item != NULL ? (uint32_t)(tn_behind(item) - item) : 0u);
+    return tn_in_memory(item, (uint32_t)(tn_behind(item) - item));
 }
 
 tn_item tn_nth(tn_item array, uint32_t number)
@@ -86,6 +89,11 @@ tn_item tn_at(tn_item map, uint32_t key)
         map = left > 1u ? tn_behind(map) : map;
     }
     return NULL;
+}
+
+uint64_t tn_value_at(tn_item map, uint32_t key)
+{
+    return tn_value(tn_at(map, key));
 }
 
 bool tn_is(tn_item string, const char *words)

@@ -40,22 +40,23 @@ static bool means(uint16_t code, uint16_t number)
 }
 
 /* A key of a known kind that does not fit is wrong; one of another kind may well be good. */
-tn_reason tn_key_read(tn_source item, bool *other)
+tn_reason tn_key_read(tn_item item, bool *other)
 {
     uint16_t member[MEMBERS + 1] = {0}; /* whatever has another label comes last, too */
-    tn_item at = item.bytes;
-    if (tn_kind(at) != TN_CBOR_MAP) {
+    if (tn_kind(item) != TN_CBOR_MAP) {
         return TN_MALFORMED;
     }
-    for (at = tn_first(at); at < item.bytes + item.length; at = tn_behind(at)) {
+    tn_item at = tn_first(item);
+    for (uint32_t left = (uint32_t)tn_value(item); left > 0u; left--) {
         uint32_t number = 0;
         while (number < MEMBERS && said(at) != labels[number]) {
             number++;
         }
         at = tn_behind(at);
         member[number] = said(at);
+        at = tn_behind(at);
     }
-    member[ENTRIES] = (uint16_t)tn_value(item.bytes);
+    member[ENTRIES] = (uint16_t)tn_value(item);
     for (uint32_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         const uint16_t *kind = kinds[i];
         bool is_whole = member[CURVE] >> 13 == BYTES >> 13; /* bytes stand where others have a curve */
@@ -64,7 +65,7 @@ tn_reason tn_key_read(tn_source item, bool *other)
         if (of_kind && means(member[TYPE], kind[TYPE])) {
             *other = i > 0u;
             bool fits = tn_compare(member, kind, sizeof(*kinds)) == 0 &&
-                        (*other || tn_ed25519_is_key(item.bytes + TN_KEY_HEAD_BYTES));
+                        (*other || tn_ed25519_is_key(item + TN_KEY_HEAD_BYTES));
             return fits ? TN_OK : TN_MALFORMED;
         }
     }

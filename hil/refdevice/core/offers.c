@@ -35,7 +35,8 @@ tn_reason tn_offer_take(tn_source data)
     const tn_floor *before = tn_trust_floor(TN_FLOOR_OFFER, tn_maker.id);
     uint64_t known = before != NULL ? before->version : UINT64_MAX;
     tn_reason reason = tn_trust_accept(data, &expected, tn_maker.id, &found);
-    if (reason != TN_OK || tn_said(&found, TN_VERSION) == known) { /* of one version there is one digest */
+    /* Of one version there is one digest. */
+    if (reason != TN_OK || tn_value_at(found.body.bytes, TN_VERSION) == known) {
         return reason;
     }
     tn_touch();
@@ -44,13 +45,13 @@ tn_reason tn_offer_take(tn_source data)
         return TN_WRONG_SUBJECT;
     }
     tn_item hours = tn_at(body, WINDOW);
-    uint64_t last = sooner(sooner(tn_said(&found, DEADLINE), tn_at(body, TN_EXPIRES)), tn_nth(hours, 1));
-    uint64_t issued = tn_said(&found, TN_ISSUED);
+    uint64_t last = sooner(sooner(tn_value_at(found.body.bytes, DEADLINE), tn_at(body, TN_EXPIRES)), tn_nth(hours, 1));
+    uint64_t issued = tn_value_at(found.body.bytes, TN_ISSUED);
     uint64_t quarter = (last - issued) >> 2; /* one that ends before it was issued is over, whatever this is */
     offer->here = true;
     offer->cancel = tn_is_true(tn_at(body, CANCEL));
-    offer->sequence = tn_said(&found, SEQUENCE);
-    offer->catalogue_version = tn_said(&found, CATALOGUE_VERSION);
+    offer->sequence = tn_value_at(found.body.bytes, SEQUENCE);
+    offer->catalogue_version = tn_value_at(found.body.bytes, CATALOGUE_VERSION);
     offer->from = tn_value(tn_nth(hours, 0));
     offer->last = last;
     offer->final = last - (quarter < FINAL_SECONDS ? quarter : FINAL_SECONDS);

@@ -36,6 +36,6 @@ void tn_floors_carry(const tn_root *old, uint32_t from, const tn_root *now, uint
 
 /* Check one COSE_Key (keys.algorithms.PublicKey.from_cose): MALFORMED, UNSUPPORTED (a kind that the protocol does
  * not know). `other`: not of Ed25519. */
-tn_reason tn_key_read(tn_source item, bool *other);
+tn_reason tn_key_read(tn_item item, bool *other);
 
 #endif

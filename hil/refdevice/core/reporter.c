@@ -79,7 +79,7 @@ tn_reason tn_answer_take(tn_source data)
         return reason;
     }
     tn_item newest_sent = tn_at(found.body.bytes, RECEIPT);
-    uint64_t epoch = tn_value(tn_nth(newest_sent, 0)), count = tn_said(&found, COUNT);
+    uint64_t epoch = tn_value(tn_nth(newest_sent, 0)), count = tn_value_at(found.body.bytes, COUNT);
     if (!is_ours(tn_string(tn_at(found.body.bytes, NONCE)).bytes)) {
         tn_log(TN_WRONG_NONCE, "an answer to none of the last nonces");
         return TN_OK;

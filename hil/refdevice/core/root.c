@@ -29,9 +29,10 @@ tn_item tn_key_part(const tn_root *root, uint32_t key, uint32_t part)
     return tn_at(tn_nth(root->keys, key), part);
 }
 
-static bool are_same(const tn_root *root, uint32_t key, uint32_t other, uint32_t part)
+/* Whether two keys or rows have the same under a number, or both nothing. */
+static bool are_same(tn_item one, tn_item other, uint32_t part)
 {
-    return tn_alike(tn_key_part(root, key, part), tn_key_part(root, other, part));
+    return tn_alike(tn_at(one, part), tn_at(other, part));
 }
 
 /* Of the same holder, the first key stands for all; and the same key must not stand twice. */
@@ -39,15 +40,17 @@ static tn_reason read_keys(tn_root *root)
 {
     for (uint32_t key = 0; key < root->key_count; key++) {
         bool other = false;
-        tn_reason reason = tn_key_read(tn_whole(tn_key_part(root, key, TN_KEY_COSE)), &other);
+        tn_item one = tn_nth(root->keys, key);
+        tn_reason reason = tn_key_read(tn_at(one, TN_KEY_COSE), &other);
         if (reason != TN_OK) {
             return reason;
         }
         root->others |= (tn_signers)other << key;
         root->holder[key] = (uint8_t)key;
         for (uint32_t i = key; i-- > 0u;) {
-            root->twice = root->twice || are_same(root, key, i, TN_KEY_COSE);
-            if (are_same(root, key, i, TN_KEY_HOLDER)) {
+            tn_item before = tn_nth(root->keys, i);
+            root->twice = root->twice || are_same(one, before, TN_KEY_COSE);
+            if (are_same(one, before, TN_KEY_HOLDER)) {
                 root->holder[key] = (uint8_t)i;
             }
         }
@@ -77,29 +80,22 @@ tn_reason tn_root_read(tn_source document, tn_root *root)
     }
     root->keys = keys;
     root->rows = rows;
-    root->version = tn_value(tn_at(root->body.bytes, TN_VERSION));
-    root->issued = tn_value(tn_at(root->body.bytes, TN_ISSUED));
-    root->expires = tn_value(tn_at(root->body.bytes, TN_EXPIRES));
+    root->version = tn_value_at(root->body.bytes, TN_VERSION);
+    root->issued = tn_value_at(root->body.bytes, TN_ISSUED);
+    root->expires = tn_value_at(root->body.bytes, TN_EXPIRES);
     root->exercise = tn_is_true(tn_at(root->body.bytes, TN_ROOT_EXERCISE));
     return read_keys(root);
 }
 
 /* -- a root that is possible at all -- */
 
-/* Whether two rows are for the same type and product. */
-static bool are_alike(tn_item one, tn_item other)
-{
-    return tn_alike(tn_at(one, TN_ROW_TYPE), tn_at(other, TN_ROW_TYPE)) &&
-           tn_alike(tn_at(one, TN_ROW_PRODUCT), tn_at(other, TN_ROW_PRODUCT));
-}
-
 /* Whether a row stands once, demands something of each of its roles, and no more than there is. */
-static bool is_row_possible(const tn_root *root, uint32_t number)
+static bool is_row_possible(const tn_root *root, tn_item row)
 {
     tn_mark seats[TN_SIGNATURES_MAX];
-    tn_item row = tn_nth(root->rows, number), demands = tn_at(row, TN_ROW_DEMANDS);
-    for (uint32_t i = 0; i < number; i++) {
-        if (are_alike(row, tn_nth(root->rows, i))) {
+    tn_item demands = tn_at(row, TN_ROW_DEMANDS), other;
+    for (uint32_t i = 0; (other = tn_nth(root->rows, i)) != row; i++) {
+        if (are_same(row, other, TN_ROW_TYPE) && are_same(row, other, TN_ROW_PRODUCT)) {
             return false;
         }
     }
@@ -115,12 +111,12 @@ static bool is_row_possible(const tn_root *root, uint32_t number)
 
 tn_reason tn_root_check(const tn_root *root)
 {
-    tn_item body = root->body.bytes;
-    bool possible = !root->twice && tn_value(tn_at(body, TN_SUBJECTS)) == 0u &&
+    tn_item body = root->body.bytes, row;
+    bool possible = !root->twice && tn_value_at(body, TN_SUBJECTS) == 0u &&
                     root->expires > root->issued &&
-                    (tn_value(tn_at(body, TN_FLEET)) == 0u) == (root->version == 1u) &&
+                    (tn_value_at(body, TN_FLEET) == 0u) == (root->version == 1u) &&
                     tn_root_row(root, root_role, NULL) >= 0;
-    for (uint32_t row = 0; row < tn_value(root->rows) && possible; row++) {
+    for (uint32_t i = 0; possible && (row = tn_nth(root->rows, i)) != NULL; i++) {
         possible = is_row_possible(root, row);
     }
     return possible ? TN_OK : TN_BAD_ROOT;

@@ -131,7 +131,7 @@ uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room)
 
 static bool draw_pages(const tn_notice_track *track)
 {
-    uint32_t count = (uint32_t)tn_value(tn_at(tn_notice_text(track), TN_TEXT_PAGES));
+    uint32_t count = (uint32_t)tn_value_at(tn_notice_text(track), TN_TEXT_PAGES);
     for (uint32_t i = 0; track->pages && i < count; i++) {
         if (!port_display_page(tn_notice_pages(track) + i * TN_PAGE_BYTES)) {
             return false;

@@ -54,12 +54,6 @@ static const uint8_t texts[] = {TN_MAP, TN_WIRE_NOTICE_LANGUAGES_MAX, TN_OF(
         ABOUT_MOST, TN_TEXT | TN_OPTIONAL, TN_ALL,
         A_COMPONENT, TN_RECORD | TN_OPTIONAL, TN_ALL, TN_OF(WORDS_MOST, TN_TEXT | TN_OPTIONAL, TN_ALL, TN_END)))};
 
-/* What is wrapped in a byte string. */
-static tn_item inside(tn_item wrapped)
-{
-    return wrapped != NULL ? tn_first(wrapped) : NULL;
-}
-
 /* Read the version that all languages state of our component, and find the one for this owner
  * (advisories.languages). */
 static tn_reason read_texts(tn_item said, tn_manifest *manifest)
@@ -75,15 +69,15 @@ static tn_reason read_texts(tn_item said, tn_manifest *manifest)
             if (version == NULL) {
                 continue;
             }
-            if (stated != NULL && tn_compare(stated, version, (uint32_t)(tn_behind(version) - version)) != 0) {
+            if (stated != NULL && !tn_alike(stated, version)) {
                 return TN_MALFORMED;
             }
             stated = version;
         }
     }
     manifest->has_version = tn_version_read(tn_string(stated), manifest->version);
-    one = best != NULL ? tn_behind(best) : NULL;
-    bool speaks = (tn_value(tn_at(one, MANIFEST_DESCRIPTION)) | tn_value(tn_at(one, UPDATE_DESCRIPTION))) != 0u;
+    one = tn_behind(best);
+    bool speaks = (tn_value_at(one, MANIFEST_DESCRIPTION) | tn_value_at(one, UPDATE_DESCRIPTION)) != 0u;
     manifest->language = tn_string(speaks ? best : NULL);
     return TN_OK;
 }
@@ -98,7 +92,7 @@ static tn_reason take_texts(tn_item text, tn_item named, tn_manifest *manifest)
         }
         reason = tn_suit_fits(tn_string(text), texts, NULL);
     }
-    return reason == TN_OK ? read_texts(inside(text), manifest) : reason;
+    return reason == TN_OK ? read_texts(tn_first(text), manifest) : reason;
 }
 
 /* -- what is run -- */
@@ -160,9 +154,9 @@ static tn_reason run(tn_item steps, bool invoking, course *now)
 static tn_reason run_all(tn_item manifest, course *now)
 {
     static const uint8_t order[] = {INSTALL, VALIDATE, INVOKE};
-    tn_reason reason = run(inside(tn_at(inside(tn_at(manifest, COMMON)), SHARED)), false, now);
+    tn_reason reason = run(tn_first(tn_at(tn_first(tn_at(manifest, COMMON)), SHARED)), false, now);
     for (uint32_t i = 0; i < sizeof(order) && reason == TN_OK; i++) {
-        reason = run(inside(tn_at(manifest, order[i])), order[i] == INVOKE, now);
+        reason = run(tn_first(tn_at(manifest, order[i])), order[i] == INVOKE, now);
     }
     if (reason == TN_OK && (now->done & DONE(C_MATCH)) == 0u) { /* it brings nothing, or does not compare it */
         reason = (now->done & DONE(C_FETCH)) != 0u ? TN_MALFORMED : TN_UNSUPPORTED;
@@ -173,8 +167,8 @@ static tn_reason run_all(tn_item manifest, course *now)
 /* A manifest is for this device where each of the identities that it checks is ours. */
 static bool is_ours(const course *now)
 {
-    return tn_compare(tn_first(now->said[P_VENDOR]), tn_maker.vendor, TN_UUID) == 0 &&
-           tn_compare(tn_first(now->said[P_CLASS]), tn_maker.model, TN_UUID) == 0;
+    return tn_compare(now->said[P_VENDOR] + 1, tn_maker.vendor, TN_UUID) == 0 && /* behind a head of one byte */
+           tn_compare(now->said[P_CLASS] + 1, tn_maker.model, TN_UUID) == 0;
 }
 
 /* Whether an address is one: a text of 1 to so many bytes. A payload in the envelope is none (`#`). */
@@ -195,7 +189,7 @@ tn_reason tn_suit_manifest(tn_item members, tn_manifest *manifest)
     if (reason != TN_OK) {
         return reason;
     }
-    tn_item version = tn_at(bytes.bytes, VERSION), parts = tn_at(inside(tn_at(bytes.bytes, COMMON)), COMPONENTS);
+    tn_item version = tn_at(bytes.bytes, VERSION), parts = tn_at(tn_first(tn_at(bytes.bytes, COMMON)), COMPONENTS);
     if (version == NULL || *version != 1u || tn_compare(parts, components, sizeof(components)) != 0) {
         return TN_UNSUPPORTED;
     }
@@ -206,8 +200,8 @@ tn_reason tn_suit_manifest(tn_item members, tn_manifest *manifest)
         return reason;
     }
     uint64_t size = tn_value(now.said[P_SIZE]);
-    manifest->sequence = tn_value(tn_at(bytes.bytes, SEQUENCE));
-    manifest->image_digest = inside(now.said[P_DIGEST]) + TN_SUIT_DIGEST_HEAD;
+    manifest->sequence = tn_value_at(bytes.bytes, SEQUENCE);
+    manifest->image_digest = tn_first(now.said[P_DIGEST]) + TN_SUIT_DIGEST_HEAD;
     manifest->image_size = (uint32_t)size;
     manifest->ours = is_ours(&now);
     return size <= UINT32_MAX ? TN_OK : TN_TOO_BIG;

@@ -107,8 +107,11 @@ tn_reason tn_trust_update(tn_source document)
         return TN_OK;
     }
     /* 2. Version: exactly the next one. */
+    if (candidate.version <= root->version) {
+        return TN_REPLAYED;
+    }
     if (candidate.version != root->version + 1u) {
-        return candidate.version <= root->version ? TN_REPLAYED : TN_ROOT_GAP;
+        return TN_ROOT_GAP;
     }
     /* 3. Old policy: a root that is over still verifies its successor. */
     reason = open_root(document, root, tn_stored.fleet);

@@ -117,8 +117,6 @@ typedef struct {
 
 /* Whether a body begins as every body does, and goes on as `own` says. */
 bool tn_document_fits(tn_source body, tn_shape own);
-/* A number that it states; 0 where it does not. */
-uint64_t tn_said(const tn_document *found, uint32_t key);
 /* Whether a document is about this product or device. */
 bool tn_document_is_about(const tn_document *found, const char *subject);
 /* keys.document.open_document, step by step, with the same reason at the same step; `fleet` NULL: none;
