@@ -62,7 +62,7 @@ typedef const uint8_t *tn_item;
 uint64_t tn_value(tn_item item);      /* a number; how many bytes or entries of anything else */
 bool tn_is_true(tn_item item);
 tn_source tn_string(tn_item item);     /* what a byte string or a text holds */
-tn_item tn_first(tn_item item);        /* the first in an array or map, or the tagged one: right behind the head; NULL: none */
+tn_item tn_first(tn_item item); /* the first in an array or map, or the tagged one, right behind the head; NULL: none */
 tn_item tn_behind(tn_item item);       /* right behind the whole of it; NULL: of none */
 tn_source tn_whole(tn_item item);      /* its encoding */
 tn_item tn_at(tn_item map, uint32_t key); /* the value under a number; NULL: there is none */
