@@ -92,8 +92,8 @@ def _notice_accounts() -> None:
     op.create_table(
         "notice_accounts",
         sa.Column("advisory", letters(64), autoincrement=False, nullable=False),
-        sa.Column("account", letters(64), autoincrement=False, nullable=False),
         sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("account", letters(64), autoincrement=False, nullable=False),
         sa.Column("product", letters(64), autoincrement=False, nullable=False),
         sa.Column("installed", letters(32), autoincrement=False, nullable=False),
         sa.Column("state", sa.Integer(), autoincrement=False, nullable=False),
@@ -101,7 +101,7 @@ def _notice_accounts() -> None:
         sa.Column("reached", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
-            "advisory", "account", "revision", "product", "installed", "state", "surface", "reached"
+            "advisory", "revision", "account", "product", "installed", "state", "surface", "reached"
         ),
     )
 

@@ -80,9 +80,13 @@ rollout_cells = Table(
 )
 
 
-def _sums(cells: Table, name: str = "sums", *together: str) -> Table:
-    """Return the table of the same cells with some columns together: regions and accounts, unless named."""
+def _sums(cells: Table, name: str = "sums", *together: str, first: tuple[str, ...] = ()) -> Table:
+    """Return the table of the same cells with some columns together: regions and accounts, unless named.
+
+    Columns that a page always asks for by one value come ``first``: then its rows are found in order.
+    """
     kept = [column for column in cells.primary_key if column.name not in (together or {"region", "account"})]
+    kept.sort(key=lambda column: column.name not in first)
     return Table(
         f"{cells.name.removesuffix('_cells')}_{name}",
         metadata,
@@ -96,7 +100,7 @@ notice_sums = _sums(notice_cells)
 wait_sums = _sums(wait_cells)
 patch_sums = _sums(patch_cells)
 device_accounts = _sums(device_cells, "accounts", "region", "language")
-notice_accounts = _sums(notice_cells, "accounts", "region", "language")
+notice_accounts = _sums(notice_cells, "accounts", "region", "language", first=("advisory", "revision"))
 device_regions = _sums(device_cells, "regions", "account", "language")
 notice_regions = _sums(notice_cells, "regions", "account", "language")
 
