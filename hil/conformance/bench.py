@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -297,20 +297,21 @@ class Bench:
             return found[0].boot != before.boot
 
         for _ in range(TRIES):
-            since = self.session.console_line.mark()
-            with contextlib.suppress(DeviceRebooted, DeviceGone, Timeout):
+            with self._greeted(), contextlib.suppress(DeviceRebooted, DeviceGone, Timeout):
                 self.session.smp.os.reset()
-            self._greeted(since)
             if self.until(anew, self.session.board.boot.timeout_s):
                 return found[0]
         raise DiffersError("the board did not start anew after os.reset")
 
-    def _greeted(self, since: int) -> None:
+    @contextlib.contextmanager
+    def _greeted(self) -> Iterator[None]:
         """Wait for the banner, where the board has one: what it is asked in the middle of a reset is lost."""
-        banner = self.session.board.boot.banner
-        if banner:
+        boot = self.session.board.boot
+        since = self.session.console_line.mark() if boot.banner else 0
+        yield
+        if boot.banner:
             with contextlib.suppress(Timeout, DeviceGone):
-                self.session.console.expect(banner, since=since, timeout_s=self.session.board.boot.timeout_s)
+                self.session.console.expect(boot.banner, since=since, timeout_s=boot.timeout_s)
 
     def power_back(self) -> None:
         """Give a board its power again that has lost it by a fault."""

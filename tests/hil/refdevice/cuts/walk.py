@@ -52,6 +52,7 @@ class Powered(Protocol):
 @dataclass(frozen=True)
 class _Boot:
     timeout_s: float = 30.0
+    banner: str = ""  # there is no console to read it from
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ class _Stand:
 
     smp: SmpClient
     board: _Facts = field(default_factory=_Facts)
+
+    def wait_ready(self) -> None:
+        """Return: this board starts anew at once."""
 
 
 class CutBench(Bench):
@@ -98,7 +102,14 @@ class CutBench(Bench):
 
     def send(self, topic: str, data: bytes) -> Verdict:
         """Hand a message over, and count it where it is a block."""
-        found = super().send(topic, data)
+        return self._counted(topic, super().send(topic, data))
+
+    def send_once(self, topic: str, data: bytes) -> Verdict | None:
+        """Do the same with what the board wants again if it lacks it."""
+        found = super().send_once(topic, data)
+        return found if found is None else self._counted(topic, found)
+
+    def _counted(self, topic: str, found: Verdict) -> Verdict:
         if topic.endswith("/block") and found.number == Reason.OK:
             self.blocks += 1
             if self.counts is not None:
