@@ -19,7 +19,6 @@ from gateway.operations.patches.checking import check, floor_of, refuse
 from gateway.operations.patches.making import Wishes, composed, next_number
 from gateway.operations.patches.payloads import Incoming
 from gateway.operations.patches.views import Kept, PatchView, kept, path_of, view_of
-from gateway.operations.trust.recording import recorded
 from gateway.workspace.folder import Workspace, add_artefact
 from keys.errors import InputError
 
@@ -58,7 +57,7 @@ def add(
                 mend = "Make the patch in the workspace's own folder."
                 raise InputError("PATCH_UPLOAD", message, mend=mend, where=str(taken.source))
             upload(workspace, taken.found.digest.hex(), taken.path.read_bytes())
-    made = put(workspace, envelope, now=now, by="")  # who that is, the server knows by the token
+    made = put(workspace, envelope)
     return view_of(workspace, made.envelope, Path(f"{made.sequence}.suit"))
 
 
@@ -93,14 +92,12 @@ def upload(workspace: Workspace, digest: str, data: bytes) -> int:
 
 
 @operation("POST", "/patches", right="patch:write", raw="envelope")
-def put(workspace: Workspace, envelope: bytes, *, now: int, by: str) -> Kept:
+def put(workspace: Workspace, envelope: bytes) -> Kept:
     """Keep an unsigned patch whose files are there already.
 
     Args:
         workspace: where.
         envelope: a SUIT envelope, untrusted.
-        now: UTC seconds.
-        by: who sends it.
 
     Raises:
         InputError: PATCH_TOO_BIG, PATCH_SIGNED, PATCH_EXISTS, NO_PRODUCT; or the code of what a file and its
@@ -119,7 +116,5 @@ def put(workspace: Workspace, envelope: bytes, *, now: int, by: str) -> Kept:
         path = path_of(workspace, number)
         view = view_of(workspace, envelope, path)
         refuse(check(workspace, view.product, patch, None))
-        about = {"digest": patch.digest.hex(), "product": view.product, "sequence": number}
-        with recorded(workspace, "patch.added", about, now=now, by=by):
-            files.write_atomic(path, envelope)
+        files.write_atomic(path, envelope)
     return kept(view)

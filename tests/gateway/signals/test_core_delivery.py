@@ -95,7 +95,7 @@ def test_a_schedule_ends_after_some_twenty_attempts() -> None:
         (["rollout."], False, True),
         (["advisory.published", "patch."], False, True),
         (["a"], False, True),
-        (["patch.signed", "patch.added", "trust.key-", "trust.key-revoked"], False, True),
+        (["patch.signed", "trust.key-", "trust.key-revoked"], False, True),
         (["patch.signed"], True, False),
         (["trust.key-"], True, False),
         ([], False, False),
