@@ -20,13 +20,11 @@ WHOLE := tests/cli tests/flow $(wildcard tests/test_*.py)
 
 PEERS := $(VENV)/smpmgr/bin/smpmgr $(VENV)/csaf-validator/package.json $(VENV)/homeassistant/.asked
 
-test: system $(VENV)/dev $(PEERS) ## Run all tests; hold line and branch coverage of the pure rooms and of the C core
+test: system $(VENV)/dev $(PEERS) ## Run all tests; hold line and branch coverage of the pure rooms
 	@mkdir -p build
-	@$(BIN)/python .ci/c-coverage --clear
 	$(BIN)/pytest -n 2 --dist worksteal $(WHOLE) $(ARGS)
-	TN_COVERAGE=1 $(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=json:build/coverage.json $(PURE) $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=json:build/coverage.json $(PURE) $(ARGS)
 	@$(BIN)/python .ci/coverage
-	@$(BIN)/python .ci/c-coverage
 
 examples: system $(VENV)/dev $(VENV)/csaf-validator/package.json ## Take ten advisories through everything, into build/examples
 	@$(BIN)/python examples/make.py $(ARGS)
