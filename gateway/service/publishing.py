@@ -46,6 +46,7 @@ class Publisher:
         idle: set while no report waits to be committed.
         in_store: runs a function in the thread that reads the store.
         clock: UTC seconds.
+        timed: tell the broker when to forget what it retains.
     """
 
     def __init__(  # noqa: PLR0917 - the parts that it joins
@@ -58,7 +59,10 @@ class Publisher:
         idle: asyncio.Event,
         in_store: InStore,
         clock: Callable[[], float],
+        *,
+        timed: bool,
     ) -> None:
+        self._timed = timed
         self._answers, self._idle = answers, idle
         self._receipts: OrderedDict[str, tuple[Receipt, float]] = OrderedDict()
         self._some = asyncio.Event()
@@ -138,7 +142,8 @@ class Publisher:
     async def _publish(self, link: Link, row: Retained) -> None:
         left = self._left(row)
         if self._scheduler.leads and (left is None or left > 0):  # the broker forgets the others by itself
-            await link.publish(row.topic, row.payload, retain=True, expiry=left if row.payload else None)
+            expiry = left if row.payload and self._timed else None
+            await link.publish(row.topic, row.payload, retain=True, expiry=expiry)
 
     def _left(self, row: Retained) -> int | None:
         return None if row.expires is None else row.expires - int(self._clock())
@@ -164,7 +169,7 @@ class Publisher:
                 if row is not None and row.payload:
                     left = self._left(row)
                     if left is None or left > 0:
-                        self.queue(row.topic, row.payload, retain=True, expiry=left)
+                        self.queue(row.topic, row.payload, retain=True, expiry=left if self._timed else None)
 
     def _timestamps(self) -> list[str]:
         try:

@@ -74,8 +74,10 @@ class Gateway:
         root: the newest root; only to see that ``signer`` may act for the gateway.
         signer: the gateway's key.
         worker: name of this process among those on the same store; each has its own.
-        share: several gateways share the reports by ``$share`` filters. Off unless asked for: iotcore's
-            router ends for good when a client with shared filters leaves with messages in hand.
+        share: several gateways share the reports by ``$share`` filters, and the broker forgets by itself
+            what has expired. Off unless asked for: iotcore's router ends for good when a client with
+            shared filters leaves with messages in hand, and takes a retained message's age off its time
+            anew for each subscriber, so that a fleet that starts makes it forget a timestamp.
         chores: what else the worker that leads has to do.
         payload_rate: bytes of payloads a second that all devices together are sent over MQTT.
         report_rate: reports a minute that one device may send, so many at once.
@@ -133,6 +135,7 @@ class Gateway:
             self._ingest.idle,
             self._in_store,
             clock,
+            timed=share,
         )
         self._arrivals = Arrivals(
             store,

@@ -10,9 +10,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
+from paho.mqtt import subscribe
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from advisories.catalogue import Timestamp
 from advisories.report import Want, open_block
@@ -130,6 +134,32 @@ async def test_what_is_retained_arrives_and_the_timestamp_makes_it_current(url: 
         assert genuine.body.catalogue_digest == catalogue.digest
     order = list(seen)
     assert order.index(TOPICS.catalogue(PRODUCT)) < order.index(TOPICS.timestamp(PRODUCT))
+    store.close()
+
+
+def lifetime(url: str, topic: str) -> int | None:
+    """How long the broker says that it keeps what it retains there, in seconds."""
+    parts = urlsplit(url)
+    message = subscribe.simple(
+        topic, qos=1, hostname=parts.hostname, port=parts.port, protocol=MQTTProtocolVersion.MQTTv5
+    )
+    assert isinstance(message, MQTTMessage)
+    assert message.properties is not None
+    found: int | None = getattr(message.properties, "MessageExpiryInterval", None)
+    return found
+
+
+async def test_only_a_broker_that_counts_right_is_told_how_long_to_retain(
+    url: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """iotcore takes a message's age off anew for each subscriber: a fleet that starts made it forget."""
+    store, fleet = scene(tmp_path)
+    publish(store, fleet, header(fleet), now=time.time())
+    share = "mosquitto" in request.node.name
+    async with serving(store, fleet, tmp_path, url, share=share):
+        said = await asyncio.to_thread(lifetime, url, TOPICS.timestamp(PRODUCT))
+    assert said is None or 0 < said <= 21_600
+    assert (said is not None) is share
     store.close()
 
 
