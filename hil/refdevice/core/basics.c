@@ -1,15 +1,6 @@
-/* What every SMP tool asks for: os, stat, and the images in the slots. */
+/* What every SMP tool asks for: an echo, a reset, the size of messages, and the images in the slots. */
 #include "rooms.h"
 #include "smp.h"
-
-#define DIRECT_XIP_WITH_REVERT 3 /* MCUboot's mode: slots take turns, and an image that is not confirmed goes */
-
-static int put_words(uint32_t name, const char *words)
-{
-    tn_put_name(name);
-    tn_put_text(words);
-    return TOCSIN_SMP_RC_OK;
-}
 
 int tn_on_echo(tn_request *request)
 {
@@ -17,13 +8,6 @@ int tn_on_echo(tn_request *request)
     tn_source text = tn_string(request->fields[TOCSIN_SMP_OS_ECHO_AT_D]);
     tn_put_name(TN_NAME_r);
     tn_put_text_of((const char *)text.bytes, text.length);
-    return TOCSIN_SMP_RC_OK;
-}
-
-/* The console's echo: nothing is ever echoed on this line. */
-int tn_on_nothing(tn_request *request)
-{
-    (void)request;
     return TOCSIN_SMP_RC_OK;
 }
 
@@ -41,50 +25,6 @@ int tn_on_parameters(tn_request *request)
     return TOCSIN_SMP_RC_OK;
 }
 
-int tn_on_os_info(tn_request *request)
-{
-    tn_item format = request->fields[TOCSIN_SMP_OS_INFO_AT_FORMAT];
-    if (tn_value(format) > 0u && !tn_is(format, "s")) {
-        return TOCSIN_SMP_RC_EINVAL;
-    }
-    return put_words(TN_NAME_output, "Tocsin");
-}
-
-int tn_on_bootloader(tn_request *request)
-{
-    tn_item query = request->fields[TOCSIN_SMP_OS_BOOTLOADER_AT_QUERY];
-    if (tn_value(query) == 0u) {
-        return put_words(TN_NAME_bootloader, "MCUboot");
-    }
-    if (!tn_is(query, tn_name(TN_NAME_mode))) {
-        return TOCSIN_SMP_RC_ENOENT;
-    }
-    tn_put_named(TN_NAME_mode, DIRECT_XIP_WITH_REVERT);
-    return TOCSIN_SMP_RC_OK;
-}
-
-int tn_on_stats(tn_request *request)
-{
-    (void)request;
-    tn_put_name(TN_NAME_stat_list);
-    tn_put_array(1);
-    tn_put_text("flash");
-    return TOCSIN_SMP_RC_OK;
-}
-
-int tn_on_stat(tn_request *request)
-{
-    if (!tn_is(request->fields[TOCSIN_SMP_STAT_SHOW_AT_NAME], "flash")) {
-        return TOCSIN_SMP_RC_ENOENT;
-    }
-    (void)put_words(TN_NAME_name, "flash");
-    tn_put_name(TN_NAME_fields);
-    tn_put_map(2);
-    tn_put_named(TN_NAME_writes, tn_store_writes());
-    tn_put_named(TN_NAME_erases, tn_store_erases());
-    return TOCSIN_SMP_RC_OK;
-}
-
 #define NEITHER 2u /* of the slots */
 
 typedef struct {
@@ -98,7 +38,6 @@ int tn_on_images(tn_request *request)
 {
     static const tn_row rows[] = {
         TN_ROW_MAP_OF(0, TN_ROW_REST),
-        TN_ROW_NUMBER_IS(TN_NAME_image, 0),
         TN_ROW(TN_NAME_slot, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_NUMBER(picture, slot)),
         TN_ROW(TN_NAME_version, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_TEXT, picture, version)),
         TN_ROW(TN_NAME_hash, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_BYTES(picture, image.hash)),
@@ -106,14 +45,12 @@ int tn_on_images(tn_request *request)
         TN_ROW(TN_NAME_pending, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, pending)),
         TN_ROW(TN_NAME_confirmed, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, confirmed)),
         TN_ROW(TN_NAME_active, TN_ALWAYS, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_FLAG, picture, active)),
-        TN_ROW_BYTE_IS(TN_NAME_permanent, TN_CBOR_FALSE),
         TN_ROW_END,
     };
     const tn_boot_record *record = tn_boot();
     uint32_t waits = record->has_trial && !record->tried ? record->trial : NEITHER;
     picture now;
     (void)request;
-    tn_put_named(TN_NAME_splitStatus, 0);
     tn_put_name(TN_NAME_images);
     tn_put_byte(TN_CBOR_OPEN_ARRAY);
     for (uint8_t slot = 0; slot < 2u; slot++) {
@@ -128,11 +65,4 @@ int tn_on_images(tn_request *request)
     }
     tn_put_byte(TN_CBOR_CLOSE);
     return TOCSIN_SMP_RC_OK;
-}
-
-/* Images come over the air only: a serial line is no way around signatures, in test builds either. */
-int tn_on_image_write(tn_request *request)
-{
-    (void)request;
-    return TOCSIN_SMP_RC_EACCESSDENIED;
 }

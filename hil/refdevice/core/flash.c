@@ -3,7 +3,7 @@
 #include "state.h"
 
 static struct {
-    uint32_t writes, erases;
+    uint32_t writes; /* and erases */
 #ifdef TN_TEST_BUILD
     uint32_t cut_at; /* changes still to come until the power goes, that one included; 0: it stays */
     uint8_t cut_when;
@@ -14,11 +14,6 @@ static struct {
 uint32_t tn_store_writes(void)
 {
     return door.writes;
-}
-
-uint32_t tn_store_erases(void)
-{
-    return door.erases;
 }
 
 #ifdef TN_TEST_BUILD
@@ -89,7 +84,6 @@ static void erase_page(uint32_t at)
     if (door.dead) {
         return;
     }
-    door.erases++;
     if (counted()) {
         if (door.cut_when == TN_CUT_TORN) {
             port_flash_erase_half(at);
@@ -100,7 +94,6 @@ static void erase_page(uint32_t at)
         return;
     }
 #else
-    door.erases++;
     door.writes++;
 #endif
     port_flash_erase(at);

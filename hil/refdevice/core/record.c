@@ -4,8 +4,7 @@
 #include "tocsin_names.h"
 
 #define LETTER_BITS 5u
-#define BEFORE_LETTERS 0x5Eu /* code 1 is an underscore; between that and the letters "S" has its place */
-#define CODE_OF_S 2u
+#define BEFORE_LETTERS 0x5Eu /* code 1 is an underscore, and 3 the first letter */
 
 const char *tn_name(uint32_t name)
 {
@@ -21,7 +20,7 @@ const char *tn_name(uint32_t name)
     for (uint32_t bit = 0; name > TN_NAME_NONE; bit += LETTER_BITS) {
         const uint8_t *at = names + bit / 8u;
         uint32_t code = (uint32_t)(at[0] | at[1] << 8) >> bit % 8u & 31u;
-        words[length++] = (char)(code == CODE_OF_S ? 'S' : BEFORE_LETTERS + code);
+        words[length++] = (char)(BEFORE_LETTERS + code);
         if (code == 0u) { /* the end of a name */
             words[length - 1u] = '\0';
             length = 0;

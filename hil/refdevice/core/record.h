@@ -4,17 +4,15 @@
 
 #include "cbor.h"
 
-/* Every name that a field of a request or an answer has, once: letters, underscores and one "S". .ci/c-tables packs
- * them into tocsin_names.h. */
+/* Every name that a field of a request or an answer has, once: letters and underscores. .ci/c-tables packs them into
+ * tocsin_names.h. */
 #define TN_NAMES(X) \
-    X(ack) X(active) X(algs) X(answer) X(asks) X(block) X(boot) X(boot_mode) X(bootable) X(bootloader) X(buf_count) \
-    X(buf_size) X(caps) X(catalogue) X(cause) X(class) X(confirm) X(confirmed) X(count) X(counter) X(d) X(data) \
-    X(digest) X(echo) X(epoch) X(erases) X(err) X(fields) X(filters) X(floors) X(force) X(format) X(fw) X(group) \
-    X(hash) X(head) X(hw) X(id) X(image) X(images) X(installed) X(journal) X(key) X(kids) X(kind) X(language) X(len) \
-    X(lines) X(max) X(mode) X(name) X(notice) X(notices) X(number) X(off) X(offer) X(output) X(pages) X(patch) \
-    X(patches) X(pending) X(permanent) X(proto) X(query) X(r) X(rc) X(reason) X(report) X(revision) X(root) \
-    X(sequence) X(severity) X(sha) X(slot) X(splitStatus) X(stat_list) X(state) X(text) X(timestamp) X(topic) X(up) \
-    X(upgrade) X(utc) X(verdict) X(version) X(want) X(writes)
+    X(ack) X(active) X(algs) X(answer) X(asks) X(block) X(boot) X(boot_mode) X(bootable) X(buf_count) X(buf_size) \
+    X(caps) X(catalogue) X(cause) X(class) X(confirmed) X(count) X(counter) X(d) X(data) X(digest) X(epoch) X(err) \
+    X(filters) X(floors) X(force) X(fw) X(group) X(hash) X(head) X(hw) X(id) X(images) X(installed) X(journal) X(key) \
+    X(kids) X(kind) X(language) X(len) X(lines) X(max) X(notice) X(notices) X(number) X(off) X(offer) X(pages) \
+    X(patch) X(patches) X(pending) X(proto) X(r) X(rc) X(reason) X(report) X(revision) X(root) X(sequence) X(severity) \
+    X(sha) X(slot) X(state) X(text) X(timestamp) X(topic) X(up) X(utc) X(verdict) X(version) X(want) X(writes)
 #define TN_NAMES_TEST(X) X(at) X(button) X(value) X(what) X(when)
 #define TN_NAME(NAME) TN_NAME_##NAME,
 /* Beyond the numbers that are keys of a report. */

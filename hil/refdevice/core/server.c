@@ -114,18 +114,19 @@ static int call_once(uint32_t number)
     return rc == TOCSIN_SMP_RC_OK && tn_written.length > tn_written.room ? TOCSIN_SMP_RC_EMSGSIZE : rc;
 }
 
-static int call(const uint8_t *head, uint32_t length)
+static int call(const uint8_t *head, uint32_t length, uint32_t operation, uint32_t group)
 {
     const field *fields = fields_of_all;
-    uint32_t wanted = SHORT((uint32_t)head[4] << 8 | head[5], head[0] & 7u, head[7]);
+    uint32_t wanted = SHORT(group, operation, head[7]);
     uint32_t number = 0;
     tn_fill(&request, 0, sizeof(request));
     if ((head[0] >> 3 & 3u) > VERSION_MAX) {
         return TOCSIN_SMP_RC_TOO_NEW;
     }
     while (heads[number] != wanted || head[7] >= COMMANDS_MAX) {
-        if (++number == COMMANDS) {
-            return TOCSIN_SMP_RC_ENOTSUP;
+        if (++number == COMMANDS) { /* images come over the air only: a serial line is no way around signatures */
+            return group == TOCSIN_SMP_GROUP_IMG && operation == WRITE ? TOCSIN_SMP_RC_EACCESSDENIED
+                                                                       : TOCSIN_SMP_RC_ENOTSUP;
         }
         while ((fields++)->name != TN_NAME_NONE) {
         }
@@ -150,9 +151,9 @@ void tn_serve(uint32_t length)
     if (length < TN_HEAD_BYTES || (operation & ~WRITE) != 0u) {
         return; /* an answer is never answered */
     }
-    int rc = call(head, length);
+    uint32_t group = (uint32_t)head[4] << 8 | head[5];
+    int rc = call(head, length, operation, group);
     if (rc != TOCSIN_SMP_RC_OK) {
-        uint32_t group = (uint32_t)head[4] << 8 | head[5];
         tn_answer();
         if (version > 0u && group == TOCSIN_SMP_GROUP_NOTIFIER) {
             tn_put_name(TN_NAME_err);

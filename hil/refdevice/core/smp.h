@@ -1,4 +1,4 @@
-/* SMP on a serial line: frames in a noisy stream, and the commands of os, img, stat and the notifier's own group. */
+/* SMP on a serial line: frames in a noisy stream, and some commands of os and img, and the notifier's own group. */
 #ifndef TN_SMP_H
 #define TN_SMP_H
 
@@ -63,10 +63,8 @@ void tn_serve(uint32_t length);
 #define TN_HANDLES_TEST(X)
 #endif
 #define TN_HANDLES(X) \
-    X(OS_ECHO, tn_on_echo) X(OS_CONSOLE_ECHO, tn_on_nothing) X(OS_RESET, tn_on_reset) \
-    X(OS_PARAMETERS, tn_on_parameters) X(OS_INFO, tn_on_os_info) X(OS_BOOTLOADER, tn_on_bootloader) \
-    X(IMG_STATE, tn_on_images) X(IMG_STATE_SET, tn_on_image_write) X(IMG_UPLOAD, tn_on_image_write) \
-    X(IMG_ERASE, tn_on_image_write) X(STAT_SHOW, tn_on_stat) X(STAT_LIST, tn_on_stats) TN_HANDLES_NOTIFIER(X)
+    X(OS_ECHO, tn_on_echo) X(OS_RESET, tn_on_reset) X(OS_PARAMETERS, tn_on_parameters) X(IMG_STATE, tn_on_images) \
+    TN_HANDLES_NOTIFIER(X)
 #define TN_DECLARE(NAME, handler) int handler(tn_request *request);
 TN_HANDLES(TN_DECLARE)
 

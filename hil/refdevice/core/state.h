@@ -104,9 +104,8 @@ void tn_store_save_factory(const tn_factory *factory);
 /* Factory-new: what the maker wrote, the pinned root 1 and the image that is confirmed stay, nothing else does. Whole
  * with the snapshot that it stores (device_sim.serial.flash.Flash.make_new). */
 void tn_store_erase(void);
-/* Changes of flash since power-on, writes and erases together; and of these, erased pages. */
+/* Changes of flash since power-on, writes and erases together. */
 uint32_t tn_store_writes(void);
-uint32_t tn_store_erases(void);
 /* All of the core writes flash through these three: they count, and cut the power where a test asked for it. */
 void tn_flash_write(uint32_t at, const void *bytes, uint32_t count); /* any count: padded with 0xFF to the unit */
 void tn_flash_erase(uint32_t at, uint32_t count);                    /* whole pages */

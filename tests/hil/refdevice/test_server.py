@@ -19,7 +19,7 @@ from tests.helpers import NOW
 from .build import Core
 from .device_of_c import Device
 
-OS, IMG, STAT, OURS = 0, 1, 2, 400
+OS, IMG, OURS = 0, 1, 400
 READ, WRITE = 0, 2
 ROUNDS = 64
 BIG = 1 << 33
@@ -77,18 +77,15 @@ def asked(device: Device, group: int, number: int, body: Any, **how: Any) -> dic
         (OS, 99, READ, {}, Rc.ENOTSUP),
         (77, 0, READ, {}, Rc.ENOTSUP),
         (OS, 6, READ, b"", Rc.OK),
-        (OS, 7, READ, {}, Rc.OK),
-        (OS, 7, READ, {"format": ""}, Rc.OK),
-        (OS, 7, READ, {"format": "s"}, Rc.OK),
-        (OS, 7, READ, {"format": "v"}, Rc.EINVAL),
-        (OS, 8, READ, {}, Rc.OK),
-        (OS, 8, READ, {"query": ""}, Rc.OK),
-        (OS, 8, READ, {"query": "mode"}, Rc.OK),
-        (OS, 8, READ, {"query": "luck"}, Rc.ENOENT),
+        (OS, 5, WRITE, {"force": "yes"}, Rc.EINVAL),
+        (OS, 7, READ, {}, Rc.ENOTSUP),
         (IMG, 0, READ, {}, Rc.OK),
-        (STAT, 0, READ, {"name": "flash"}, Rc.OK),
-        (STAT, 0, READ, {"name": "luck"}, Rc.ENOENT),
-        (STAT, 1, READ, {}, Rc.OK),
+        (IMG, 0, WRITE, {"hash": bytes(32)}, Rc.EACCESSDENIED),
+        (IMG, 0, WRITE, {"confirm": True}, Rc.EACCESSDENIED),
+        (IMG, 1, READ, {}, Rc.ENOTSUP),
+        (IMG, 1, WRITE, {"off": 0, "data": b""}, Rc.EACCESSDENIED),
+        (IMG, 5, WRITE, {}, Rc.EACCESSDENIED),
+        (2, 1, READ, {}, Rc.ENOTSUP),
         (OURS, 0, READ, {}, Rc.OK),
         (OURS, 3, READ, {}, Rc.OK),
         (OURS, 3, READ, {"off": 1_000}, Rc.EINVAL),
