@@ -159,7 +159,6 @@ bool tn_agent_boot(void)
         return false;
     }
     tn_stored.boot_epoch++; /* before anything random is drawn */
-    tn_touch();
     tn_save();
     (void)tn_random(tn_now.boot, sizeof(tn_now.boot));
     tn_journal_boot();

@@ -58,7 +58,6 @@ tn_reason tn_timestamp_take(tn_source data)
         tn_stored.stamp_expires = tn_value_at(found.body.bytes, TN_EXPIRES);
         tn_copy(tn_stored.stamp_catalogue_digest, tn_first(tn_at(found.body.bytes, STAMP_DIGEST)), TN_HASH);
         tn_copy(tn_stored.stamp_audit_head, tn_first(tn_at(found.body.bytes, STAMP_HEAD)), TN_HASH);
-        tn_touch();
     }
     return reason;
 }

@@ -145,7 +145,6 @@ static void record(uint32_t says, const char *name, const uint8_t *digest)
     }
     tn_stored.journal_count++;
     tn_now.news = true;
-    tn_touch();
 }
 
 void tn_record(uint32_t says, const char *name, const uint8_t *digest)

@@ -6,7 +6,10 @@
 
 #define TICK_MS 50u
 
-/* What a board is before its maker has written anything. */
+static uint32_t ticked; /* ms, as they wrap */
+static bool alive; /* provisioned: the agent runs */
+
+#ifdef TN_TEST_BUILD
 #ifndef TN_PRODUCT
 #define TN_PRODUCT "thermostat"
 #endif
@@ -14,21 +17,27 @@
 #define TN_VENDOR "example.com"
 #endif
 
-static uint32_t ticked; /* ms, as they wrap */
-static bool alive; /* provisioned: the agent runs */
+/* What a board that tests provision is before that. A released one has no name until its maker gives it one. */
+static void name_it(void)
+{
+    tn_put_words(tn_maker.id, "device");
+    tn_put_words(tn_maker.product, TN_PRODUCT);
+    tn_put_words(tn_maker.language, "en");
+    tn_put_words(tn_maker.topics, "tocsin/v1");
+    tn_uuid5(NULL, TN_VENDOR, tn_maker.vendor);
+    tn_uuid5(tn_maker.vendor, TN_PRODUCT, tn_maker.model);
+}
+#endif
 
 void tn_start(void)
 {
-    if (!tn_store_load()) {
-        tn_put_words(tn_maker.id, "device");
-        tn_put_words(tn_maker.product, TN_PRODUCT);
-        tn_put_words(tn_maker.language, "en");
-        tn_put_words(tn_maker.topics, "tocsin/v1");
 #ifdef TN_TEST_BUILD
-        tn_uuid5(NULL, TN_VENDOR, tn_maker.vendor);
-        tn_uuid5(tn_maker.vendor, TN_PRODUCT, tn_maker.model);
-#endif
+    if (!tn_store_load()) {
+        name_it();
     }
+#else
+    (void)tn_store_load();
+#endif
     alive = tn_agent_boot();
     tn_console(alive ? "tocsin: ready" : "tocsin: waits for its maker");
 }

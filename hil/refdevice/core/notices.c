@@ -67,7 +67,6 @@ void tn_track_move(tn_notice_track *track, uint32_t state, tn_reason reason)
 void tn_track_changed(void)
 {
     tn_now.news = true;
-    tn_touch();
 }
 
 void tn_track_explain(tn_notice_track *track, tn_reason reason)

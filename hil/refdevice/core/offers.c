@@ -39,7 +39,6 @@ tn_reason tn_offer_take(tn_source data)
     if (reason != TN_OK || tn_value_at(found.body.bytes, TN_VERSION) == known) {
         return reason;
     }
-    tn_touch();
     tn_item body = found.body.bytes;
     if (!tn_is(tn_at(body, PRODUCT), tn_maker.product)) {
         return TN_WRONG_SUBJECT;
@@ -140,7 +139,6 @@ void tn_offers_settle(void)
         reason = named ? TN_OK : TN_NOT_IN_CATALOGUE;
     }
     offer->here = false;
-    tn_touch();
     if (!offer->cancel) {
         open(track, state, reason);
     } else if (track != NULL) {

@@ -31,7 +31,6 @@ void tn_patch_changed(tn_patch_track *track)
 {
     uint32_t one = tn_stored.patches[0].touched, other = tn_stored.patches[1].touched;
     track->touched = (one > other ? one : other) + 1u;
-    tn_touch();
 }
 
 void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason)

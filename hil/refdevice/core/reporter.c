@@ -58,11 +58,7 @@ static tn_reason open(tn_source data, tn_document *found)
     static const tn_expected expected = {
         "answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
         own,      TN_FLOOR_ANSWER,          true};
-    uint64_t known = tn_trust_time_floor(true);
     tn_reason reason = tn_trust_accept(data, &expected, tn_maker.id, found);
-    if (tn_trust_time_floor(true) > known) {
-        tn_touch(); /* signed time outlives a restart; the same answer again wears no flash */
-    }
     if (reason == TN_REPLAYED || reason == TN_EQUIVOCATION) {
         /* A gateway that was restarted may count from its clock again. That an answer is fresh is told by its nonce;
          * that it is not over was seen just now. */
@@ -90,7 +86,6 @@ tn_reason tn_answer_take(tn_source data)
     bool trimmed = covered > tn_stored.journal_first;
     if (trimmed) {
         tn_stored.journal_first = covered;
-        tn_touch();
     }
     bool newest = epoch > tn_stored.boot_epoch ||
                   (epoch == tn_stored.boot_epoch && tn_value(tn_nth(newest_sent, 1)) >= reporter.sequence);

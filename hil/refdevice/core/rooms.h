@@ -53,8 +53,6 @@ static inline void tn_must(bool holds)
 }
 
 void tn_begin(void);                 /* start a step: take the time */
-void tn_touch(void);                 /* the state has changed */
-void tn_save(void);                  /* store it, where it has: before anything that others may notice */
 uint64_t tn_time(void);              /* session.time of the Python core */
 uint64_t tn_warning_time(void);      /* session.warning_time */
 bool tn_is_past(uint64_t utc);       /* whether it is that time, or later */

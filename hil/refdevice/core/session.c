@@ -6,7 +6,6 @@
 tn_session tn_now;
 
 static struct {
-    bool dirty;
     uint32_t drawn;   /* pieces of randomness */
     uint32_t refused; /* documents journaled as refused in this boot */
     uint32_t marks[TN_REFUSALS_PER_BOOT_MAX]; /* how their digests begin */
@@ -21,19 +20,6 @@ void tn_begin(void)
     tn_now.ms += tn_now.ms_ahead;
 #endif
     tn_now.heard = TN_OK;
-}
-
-void tn_touch(void)
-{
-    session.dirty = true;
-}
-
-void tn_save(void)
-{
-    if (session.dirty) {
-        session.dirty = false;
-        tn_store_save();
-    }
 }
 
 static uint64_t at_least(uint64_t floor)

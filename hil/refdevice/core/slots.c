@@ -135,7 +135,6 @@ static void raise_counter(uint32_t counter)
 {
     if (counter > tn_stored.security_counter) {
         tn_stored.security_counter = counter;
-        tn_touch();
     }
 }
 

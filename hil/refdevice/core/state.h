@@ -100,6 +100,7 @@ extern tn_factory tn_maker;  /* what the maker wrote, in memory */
 /* Read what is stored into tn_maker and tn_stored; false: nothing was ever provisioned. */
 bool tn_store_load(void);
 void tn_store_save(void);
+void tn_save(void); /* the same, where the state has changed: before anything that others may notice */
 void tn_store_save_factory(const tn_factory *factory);
 /* Factory-new: what the maker wrote, the pinned root 1 and the image that is confirmed stay, nothing else does. Whole
  * with the snapshot that it stores (device_sim.serial.flash.Flash.make_new). */

@@ -91,6 +91,16 @@ void tn_store_save(void)
     save(&of_state);
 }
 
+/* What lies in flash says whether anything has changed since: nobody has to note it. */
+void tn_save(void)
+{
+    const record_place *place = of_state.place;
+    const uint8_t *newest = port_flash() + of_state.at + place->page * TN_FLASH_PAGE + HEAD_BYTES;
+    if (place->number == 0u || tn_compare(newest, &tn_stored, sizeof(tn_stored)) != 0) {
+        tn_store_save();
+    }
+}
+
 void tn_store_save_factory(const tn_factory *factory)
 {
     tn_copy(&tn_maker, factory, sizeof(tn_maker));

@@ -55,7 +55,6 @@ def say(device: Device, times: int) -> None:
     """Let it record something as often."""
     for number in range(times):
         device.lib.tn_record(0, b"entry %d" % number, None)
-    device.lib.tn_touch()
     device.lib.tn_save()
 
 
