@@ -1,6 +1,6 @@
 /* Sorts messages, walks roots, and lets time pass for every room (device_sim.core.agent, device_sim.core.inbox). */
+#include "notice.h"
 #include "port.h"
-#include "rooms.h"
 
 #define PROBE_MS 60000u
 /* Why something was refused that a newer root might cure; and EXPIRED, where the root itself is over. */
@@ -32,27 +32,75 @@ static tn_reason take_root(tn_source data)
     return reason;
 }
 
+/* Documents of which the newest version counts: accepted when they are genuine, then each taken by its room. */
+static tn_reason accept(const tn_topic *topic, tn_source data)
+{
+    static const tn_expected sorts[] = { /* in the order of their topics, without texts */
+        {"timestamp", TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product, tn_maker.product,
+         tn_timestamp_own, TN_FLOOR_TIMESTAMP, true},
+        {"catalogue", TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product, tn_maker.product,
+         tn_catalogue_own, TN_FLOOR_CATALOGUE, true},
+        {"notice", TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, tn_maker.product, tn_maker.product,
+         tn_notice_own, TN_FLOOR_NOTICE, false},
+        {"offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
+         tn_offer_own, TN_FLOOR_OFFER, true},
+        {"answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
+         tn_answer_own, TN_FLOOR_ANSWER, true},
+    };
+    const tn_expected *expected = &sorts[topic->kind > TN_TOPIC_TEXT ? topic->kind - 1u : topic->kind];
+    const char *name = expected->subject;
+    tn_notice_track *track = NULL;
+    tn_document found;
+    if (topic->kind == TN_TOPIC_NOTICE) {
+        name = topic->name;
+        track = tn_notice_place(name);
+        if (track == NULL) {
+            return TN_LIMIT_REACHED;
+        }
+    }
+    tn_reason reason = tn_trust_accept(data, expected, name, &found);
+    if (topic->kind == TN_TOPIC_ANSWER && (reason == TN_REPLAYED || reason == TN_EQUIVOCATION)) {
+        /* It is genuine, and has been read. A gateway that was restarted may count from its clock again; that an
+         * answer is fresh is told by its nonce. */
+        reason = TN_OK;
+    }
+    if (reason != TN_OK) {
+        return reason;
+    }
+    tn_item body = found.body.bytes;
+    switch (topic->kind) {
+    case TN_TOPIC_TIMESTAMP:
+        tn_timestamp_take(body);
+        break;
+    case TN_TOPIC_CATALOGUE:
+        tn_catalogue_take(found.body);
+        break;
+    case TN_TOPIC_NOTICE:
+        tn_notice_take(track, &found, name);
+        break;
+    case TN_TOPIC_OFFER:
+        reason = found.again ? TN_OK : tn_offer_take(body); /* of one version there is one digest */
+        break;
+    default:
+        tn_answer_take(body);
+        break;
+    }
+    return reason;
+}
+
 static tn_reason dispatch(const tn_topic *topic, tn_source data)
 {
     switch (topic->kind) {
     case TN_TOPIC_ROOT:
         return take_root(data);
-    case TN_TOPIC_TIMESTAMP:
-        return tn_timestamp_take(data);
-    case TN_TOPIC_CATALOGUE:
-        return tn_catalogue_take(data);
-    case TN_TOPIC_NOTICE:
-        return tn_notice_take(data, topic->name);
     case TN_TOPIC_TEXT:
         return tn_text_take(data, topic->language, topic->name);
     case TN_TOPIC_PAGES:
         return tn_pages_take(data, topic->language, topic->name);
     case TN_TOPIC_PATCH:
         return tn_patch_take(data);
-    case TN_TOPIC_OFFER:
-        return tn_offer_take(data);
     default:
-        return tn_answer_take(data);
+        return accept(topic, data);
     }
 }
 

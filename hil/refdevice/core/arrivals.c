@@ -82,44 +82,40 @@ static bool is_known(const tn_notice_track *old, tn_item header)
     return same;
 }
 
-tn_reason tn_notice_take(tn_source data, const char *advisory)
+tn_notice_track *tn_notice_place(const char *advisory)
 {
-    tn_document found;
-    tn_notice_track *old = tn_track_find(advisory), *track = old != NULL ? old : room();
+    tn_notice_track *old = tn_track_find(advisory);
+    return old != NULL ? old : room();
+}
+
+void tn_notice_take(tn_notice_track *track, const tn_document *found, const char *advisory)
+{
     uint8_t carried = TN_NOTICE_VERIFIED;
     uint32_t area = free_area();
     bool told = false;
-    if (track == NULL) {
-        return TN_LIMIT_REACHED;
+    if (tn_compare(track->digest, found->digest, TN_HASH) == 0) {
+        return;
     }
-    tn_reason reason = tn_accept(data, TN_TOPIC_NOTICE, advisory, &found);
-    if (reason != TN_OK) {
-        return reason;
-    }
-    if (tn_compare(track->digest, found.digest, TN_HASH) == 0) {
-        return TN_OK;
-    }
-    tn_flash_copy(TN_PIECE_AT(area, TN_PIECE_HEADER), found.body);
-    if (old != NULL) {
-        told = old->told || old->shown != 0u;
-        if (is_known(old, found.body.bytes)) {
-            carried = old->state;
+    tn_flash_copy(TN_PIECE_AT(area, TN_PIECE_HEADER), found->body);
+    if (tn_is_same(track->id, advisory)) {
+        told = track->told || track->shown != 0u;
+        if (is_known(track, found->body.bytes)) {
+            carried = track->state;
             tn_flash_copy(TN_PIECE_AT(area, TN_PIECE_TEXT),
-                          tn_in_flash(TN_PIECE_AT(old->area, TN_PIECE_TEXT), 2u * TN_FLASH_PAGE));
+                          tn_in_flash(TN_PIECE_AT(track->area, TN_PIECE_TEXT), 2u * TN_FLASH_PAGE));
         }
-        tn_track_move(old, TN_NOTICE_SUPERSEDED, TN_SUPERSEDED);
+        tn_track_move(track, TN_NOTICE_SUPERSEDED, TN_SUPERSEDED);
     }
     if (carried == TN_NOTICE_VERIFIED) {
         tn_fill(track, 0, sizeof(*track));
     }
     tn_put_words(track->id, advisory);
-    tn_copy(track->digest, found.digest, TN_HASH);
+    tn_copy(track->digest, found->digest, TN_HASH);
     track->area = area;
     track->revision = (uint16_t)tn_value(tn_notice_says(track, TN_NOTICE_REVISION));
     track->told = told;
     track->passed_over = 0;
     tn_track_begin(track, carried);
-    return TN_OK;
 }
 
 static bool is_of(tn_source data, tn_item digest)

@@ -8,13 +8,13 @@
 enum { NOTICES = 10, PATCHES };
 enum { STAMP_ROOT = 10, STAMP_CATALOGUE, STAMP_DIGEST, STAMP_HEAD };
 
-static const uint8_t catalogue_own[] = {
+const uint8_t tn_catalogue_own[] = {
     NOTICES, TN_ARRAY, TN_WIRE_CATALOGUE_ENTRIES_MAX,
     TN_OF(TN_TUPLE, 3, TN_OF(TN_IDENT, TN_NAME_BYTES_MAX, TN_UINT, TN_ALL, TN_BYTES, TN_HASH)),
     PATCHES, TN_ARRAY, TN_WIRE_CATALOGUE_ENTRIES_MAX, TN_OF(TN_TUPLE, 2, TN_OF(TN_UINT53, TN_BYTES, TN_HASH)),
     TN_END,
 };
-static const uint8_t stamp_own[] = {
+const uint8_t tn_timestamp_own[] = {
     STAMP_ROOT, TN_UINT53,
     STAMP_CATALOGUE, TN_UINT53,
     STAMP_DIGEST, TN_BYTES, TN_HASH,
@@ -22,44 +22,21 @@ static const uint8_t stamp_own[] = {
     TN_END,
 };
 
-tn_reason tn_accept(tn_source data, uint32_t kind, const char *name, tn_document *found)
+void tn_catalogue_take(tn_source body)
 {
-    static const tn_expected sorts[] = {
-        [TN_TOPIC_TIMESTAMP] = {"timestamp", TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product,
-                                tn_maker.product, stamp_own, TN_FLOOR_TIMESTAMP, true},
-        [TN_TOPIC_CATALOGUE] = {"catalogue", TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product,
-                                tn_maker.product, catalogue_own, TN_FLOOR_CATALOGUE, true},
-        [TN_TOPIC_NOTICE] = {"notice", TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, tn_maker.product,
-                             tn_maker.product, tn_notice_own, TN_FLOOR_NOTICE, false},
-    };
-    return tn_trust_accept(data, &sorts[kind], name, found);
+    uint8_t page = tn_stored.catalogue_page ^ 1u;
+    tn_flash_copy(PAGE(page), body);
+    tn_stored.catalogue_page = page;
+    tn_track_changed();
 }
 
-tn_reason tn_catalogue_take(tn_source data)
+void tn_timestamp_take(tn_item body)
 {
-    tn_document found;
-    tn_reason reason = tn_accept(data, TN_TOPIC_CATALOGUE, tn_maker.product, &found);
-    if (reason == TN_OK) {
-        uint8_t page = tn_stored.catalogue_page ^ 1u;
-        tn_flash_copy(PAGE(page), found.body);
-        tn_stored.catalogue_page = page;
-        tn_track_changed();
-    }
-    return reason;
-}
-
-tn_reason tn_timestamp_take(tn_source data)
-{
-    tn_document found;
-    tn_reason reason = tn_accept(data, TN_TOPIC_TIMESTAMP, tn_maker.product, &found);
-    if (reason == TN_OK) {
-        tn_stored.stamp_root = tn_value_at(found.body.bytes, STAMP_ROOT);
-        tn_stored.stamp_catalogue = tn_value_at(found.body.bytes, STAMP_CATALOGUE);
-        tn_stored.stamp_expires = tn_value_at(found.body.bytes, TN_EXPIRES);
-        tn_copy(tn_stored.stamp_catalogue_digest, tn_first(tn_at(found.body.bytes, STAMP_DIGEST)), TN_HASH);
-        tn_copy(tn_stored.stamp_audit_head, tn_first(tn_at(found.body.bytes, STAMP_HEAD)), TN_HASH);
-    }
-    return reason;
+    tn_stored.stamp_root = tn_value_at(body, STAMP_ROOT);
+    tn_stored.stamp_catalogue = tn_value_at(body, STAMP_CATALOGUE);
+    tn_stored.stamp_expires = tn_value_at(body, TN_EXPIRES);
+    tn_copy(tn_stored.stamp_catalogue_digest, tn_first(tn_at(body, STAMP_DIGEST)), TN_HASH);
+    tn_copy(tn_stored.stamp_audit_head, tn_first(tn_at(body, STAMP_HEAD)), TN_HASH);
 }
 
 /* The newest catalogue's body. */

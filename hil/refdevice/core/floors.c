@@ -125,18 +125,19 @@ static tn_floor *make_room(uint64_t now)
 }
 
 /* `now`: by the clock alone, or 0. */
-static tn_reason raise_floor(const tn_document *found, tn_floor_type type, const char *name, uint64_t now)
+static tn_reason raise_floor(tn_document *found, tn_floor_type type, const char *name, uint64_t now)
 {
     tn_item body = found->body.bytes, expires = tn_at(body, TN_EXPIRES);
     tn_mark mark = tn_mark_of(tn_bytes_of(name));
     tn_floor *floor = find(type, mark);
     tn_signers kids = found->signers.by;
     uint64_t version = tn_value_at(body, TN_VERSION), until = expires != NULL ? tn_value(expires) : TN_FOR_EVER;
+    found->again = floor != NULL && version == floor->version;
     if (floor != NULL) {
         if (version < floor->version) {
             return TN_REPLAYED;
         }
-        if (version == floor->version) {
+        if (found->again) {
             if (tn_compare(found->digest, floor->digest, TN_HASH) != 0) {
                 return TN_EQUIVOCATION;
             }

@@ -36,9 +36,6 @@ tn_item tn_of_product(tn_item map);
 /* Whether what runs is this version or a later one. */
 bool tn_version_is_from(tn_item version);
 
-/* Accept the newest timestamp, catalogue or notice (by topic), whose versions are counted under a name. */
-tn_reason tn_accept(tn_source data, uint32_t kind, const char *name, tn_document *found);
-
 /* Keys of one text (advisories.notice.Text): what is told lies between title and contact. */
 enum { TN_TEXT_LANGUAGE = 1, TN_TEXT_TITLE, TN_TEXT_CONTACT = 7, TN_TEXT_PAGES };
 extern const uint8_t tn_text_shape[];

@@ -8,7 +8,7 @@
 
 /* Keys of an offer behind the common ones. */
 enum { PRODUCT = 10, SEQUENCE, DIGEST, CATALOGUE_VERSION, DEADLINE, WINDOW, CONSENT, CANCEL };
-static const uint8_t own[] = {
+const uint8_t tn_offer_own[] = {
     PRODUCT, TN_IDENT, TN_NAME_BYTES_MAX,
     SEQUENCE, TN_UINT53,
     DIGEST, TN_BYTES, TN_HASH,
@@ -25,32 +25,20 @@ static uint64_t sooner(uint64_t last, tn_item other)
     return other != NULL && tn_value(other) < last ? tn_value(other) : last;
 }
 
-tn_reason tn_offer_take(tn_source data)
+tn_reason tn_offer_take(tn_item body)
 {
-    tn_document found;
-    static const tn_expected expected = {
-        "offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-        own,     TN_FLOOR_OFFER,          true};
     tn_offer *offer = &tn_stored.offer;
-    const tn_floor *before = tn_trust_floor(TN_FLOOR_OFFER, tn_maker.id);
-    uint64_t known = before != NULL ? before->version : UINT64_MAX;
-    tn_reason reason = tn_trust_accept(data, &expected, tn_maker.id, &found);
-    /* Of one version there is one digest. */
-    if (reason != TN_OK || tn_value_at(found.body.bytes, TN_VERSION) == known) {
-        return reason;
-    }
-    tn_item body = found.body.bytes;
     if (!tn_is(tn_at(body, PRODUCT), tn_maker.product)) {
         return TN_WRONG_SUBJECT;
     }
     tn_item hours = tn_at(body, WINDOW);
-    uint64_t last = sooner(sooner(tn_value_at(found.body.bytes, DEADLINE), tn_at(body, TN_EXPIRES)), tn_nth(hours, 1));
-    uint64_t issued = tn_value_at(found.body.bytes, TN_ISSUED);
+    uint64_t last = sooner(sooner(tn_value_at(body, DEADLINE), tn_at(body, TN_EXPIRES)), tn_nth(hours, 1));
+    uint64_t issued = tn_value_at(body, TN_ISSUED);
     uint64_t quarter = (last - issued) >> 2; /* one that ends before it was issued is over, whatever this is */
     offer->here = true;
     offer->cancel = tn_is_true(tn_at(body, CANCEL));
-    offer->sequence = tn_value_at(found.body.bytes, SEQUENCE);
-    offer->catalogue_version = tn_value_at(found.body.bytes, CATALOGUE_VERSION);
+    offer->sequence = tn_value_at(body, SEQUENCE);
+    offer->catalogue_version = tn_value_at(body, CATALOGUE_VERSION);
     offer->from = tn_value(tn_nth(hours, 0));
     offer->last = last;
     offer->final = last - (quarter < FINAL_SECONDS ? quarter : FINAL_SECONDS);

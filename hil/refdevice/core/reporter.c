@@ -17,7 +17,7 @@ static struct {
 
 /* Keys of an answer behind the common ones. */
 enum { NONCE = 10, RECEIPT, COUNT, NEXT };
-static const uint8_t own[] = {
+const uint8_t tn_answer_own[] = {
     NONCE, TN_BYTES, 16,
     RECEIPT, TN_TUPLE | TN_OPTIONAL, 2, TN_OF(TN_UINT53, TN_UINT53), /* boot epoch, sequence */
     COUNT, TN_UINT53,
@@ -53,35 +53,16 @@ static bool is_ours(const uint8_t nonce[TN_NONCE])
     return false;
 }
 
-static tn_reason open(tn_source data, tn_document *found)
+void tn_answer_take(tn_item body)
 {
-    static const tn_expected expected = {
-        "answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-        own,      TN_FLOOR_ANSWER,          true};
-    tn_reason reason = tn_trust_accept(data, &expected, tn_maker.id, found);
-    if (reason == TN_REPLAYED || reason == TN_EQUIVOCATION) {
-        /* A gateway that was restarted may count from its clock again. That an answer is fresh is told by its nonce;
-         * that it is not over was seen just now. */
-        return tn_document_open(data, tn_trust_root(), tn_stored.fleet, &expected, 0, found);
-    }
-    return reason;
-}
-
-tn_reason tn_answer_take(tn_source data)
-{
-    tn_document found;
-    tn_reason reason = open(data, &found);
-    if (reason != TN_OK) {
-        return reason;
-    }
-    tn_item newest_sent = tn_at(found.body.bytes, RECEIPT);
-    uint64_t epoch = tn_value(tn_nth(newest_sent, 0)), count = tn_value_at(found.body.bytes, COUNT);
-    if (!is_ours(tn_string(tn_at(found.body.bytes, NONCE)).bytes)) {
+    tn_item newest_sent = tn_at(body, RECEIPT);
+    uint64_t epoch = tn_value(tn_nth(newest_sent, 0)), count = tn_value_at(body, COUNT);
+    if (!is_ours(tn_first(tn_at(body, NONCE)))) {
         tn_log(TN_WRONG_NONCE, "an answer to none of the last nonces");
-        return TN_OK;
+        return;
     }
     reporter.has_asked = true;
-    tn_copy(reporter.asked, tn_string(tn_at(found.body.bytes, NEXT)).bytes, TN_NONCE);
+    tn_copy(reporter.asked, tn_first(tn_at(body, NEXT)), TN_NONCE);
     uint32_t covered = count < tn_stored.journal_count ? (uint32_t)count : tn_stored.journal_count;
     bool trimmed = covered > tn_stored.journal_first;
     if (trimmed) {
@@ -94,9 +75,8 @@ tn_reason tn_answer_take(tn_source data)
         reporter.sent.ms = REPORT_MS_MIN;
         reporter.pause = RECEIPT_MS_MIN;
         /* The next entries follow at once, but only to a gateway that took some. */
-        tn_now.news = tn_now.news || (trimmed && tn_stored.journal_first < tn_stored.journal_count);
+        tn_now.news = tn_now.news || (trimmed && covered < tn_stored.journal_count);
     }
-    return TN_OK;
 }
 
 void tn_reporter_connected(void)

@@ -169,15 +169,17 @@ void tn_out_clear(void);
 
 /* -- reporter.c -- */
 
-tn_reason tn_answer_take(tn_source data);
+extern const uint8_t tn_answer_own[];
+void tn_answer_take(tn_item body);
 void tn_reporter_connected(void);
 void tn_reporter_step(void);
 void tn_nonce(tn_leaf leaf, uint8_t nonce[TN_NONCE]); /* a new one, whose answer will be known again */
 
 /* -- currency.c: catalogue and timestamp -- */
 
-tn_reason tn_catalogue_take(tn_source data);
-tn_reason tn_timestamp_take(tn_source data);
+extern const uint8_t tn_catalogue_own[], tn_timestamp_own[];
+void tn_catalogue_take(tn_source body);
+void tn_timestamp_take(tn_item body);
 bool tn_is_current(void);                             /* currency.current() is not None */
 bool tn_currency_names(const tn_notice_track *track); /* the current catalogue has this very header */
 bool tn_currency_has_patch(uint64_t sequence, const uint8_t digest[TN_HASH]);
@@ -186,7 +188,9 @@ void tn_currency_step(void);                          /* wakes, and what is miss
 
 /* -- notices.c, notice.c (the header), words.c (texts), screen.c (lines and pages) -- */
 
-tn_reason tn_notice_take(tn_source data, const char *advisory);
+/* A notice's track: its own, or one that may make room; NULL: there is none. */
+tn_notice_track *tn_notice_place(const char *advisory);
+void tn_notice_take(tn_notice_track *track, const tn_document *found, const char *advisory);
 tn_reason tn_text_take(tn_source data, const char *language, const char *advisory);
 tn_reason tn_pages_take(tn_source data, const char *language, const char *advisory);
 void tn_notices_booted(void);
@@ -209,7 +213,8 @@ uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room);
 
 /* -- patches.c, offers.c, suit.c, image.c, blocks.c -- */
 
-tn_reason tn_offer_take(tn_source data);
+extern const uint8_t tn_offer_own[];
+tn_reason tn_offer_take(tn_item body);
 tn_reason tn_patch_take(tn_source data);
 tn_reason tn_block_take(tn_source data);              /* a block of what is being brought; others are left aside */
 bool tn_patches_booted(void);                         /* true: one is on trial, notices wait */

@@ -102,6 +102,7 @@ typedef struct {
     uint8_t digest[TN_HASH]; /* of the body */
     tn_signed signers;
     int32_t row;             /* of the root's policy */
+    bool again;              /* this very version had been accepted before */
 } tn_document;
 
 typedef struct {

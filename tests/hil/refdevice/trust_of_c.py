@@ -80,6 +80,7 @@ class Document(Record):
         ("digest", ctypes.c_uint8 * 32),
         ("signers", Signed),
         ("row", ctypes.c_int32),
+        ("again", ctypes.c_bool),
     )
 
 
