@@ -48,7 +48,7 @@ enum {
 /* Two items of any kind: of a shape the first, or a key and its value. */
 extern const uint8_t tn_any[];
 
-/* Whether all of the bytes, fewer than 65,536, are one item, strict, and of this shape; `own` goes on where it says
+/* Whether all of the bytes are one item, strict, and of this shape; `own` goes on where it says
  * TN_OWN. */
 bool tn_fits(tn_source bytes, tn_shape shape, tn_shape own);
 /* Whether what did not fit last has a key that its shape does not know, or stands severed where it should not. */
