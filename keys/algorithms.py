@@ -135,7 +135,9 @@ class PublicKey:
         """
         if not isinstance(value, dict):
             raise RefusedError(Reason.MALFORMED, "COSE_Key is not a map")
-        match (value.get(1), value.get(3), value.get(-1)):
+        # In Python True equals 1; on the wire it is another kind of key.
+        told = [None if isinstance(one, bool) else one for one in map(value.get, (1, 3, -1))]
+        match told:
             case (1, _, 6):
                 key = PublicKey(Algorithm.ED25519, value.get(-2, b""))
             case (2, _, 1):

@@ -112,7 +112,7 @@ static void turn_away(const tn_topic *topic, tn_source data, tn_reason reason)
     if (curable && tn_pause_over(&agent.probed)) {
         agent.probing = true;
     }
-    tn_sha256_of(data, digest);
+    tn_sha256_of(data.bytes, data.length, digest);
     tn_refuse(topic->kind == TN_TOPIC_NOTICE ? topic->name : NULL, tn_topic_word(topic->kind), reason, digest);
 }
 

@@ -121,7 +121,7 @@ void tn_notice_take(tn_notice_track *track, const tn_document *found, const char
 static bool is_of(tn_source data, tn_item digest)
 {
     uint8_t found[TN_HASH];
-    tn_sha256_of(data, found);
+    tn_sha256_of(data.bytes, data.length, found);
     return tn_is_hash(digest, found);
 }
 

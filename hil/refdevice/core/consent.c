@@ -64,7 +64,7 @@ static void agree(tn_patch_track *track)
     tn_source text = notice != NULL ? tn_notice_words(notice) : tn_in_memory(NULL, 0);
     bool seen = text.length != 0u && TN_IN(SEEN, notice->state);
     char *language = track->consent_language;
-    tn_sha256_of(text, words);
+    tn_sha256_of(text.bytes, text.length, words);
     if (language[0] == '\0' && seen) {
         tn_copy(language, notice->language, sizeof(track->consent_language));
     }
@@ -78,7 +78,7 @@ static void agree(tn_patch_track *track)
     } else {
         tn_put_null();
     }
-    tn_sha256_of(tn_in_memory(bytes, tn_written.length), track->consent_question);
+    tn_sha256_of(bytes, tn_written.length, track->consent_question);
     track->consent = true;
     track->consent_time = tn_time();
     track->consent_has_notice = notice != NULL;

@@ -11,7 +11,7 @@
 /* SHA-256, or with a `size` of 64 SHA-512, of parts one after the other, of less than 2^29 bytes in all. The digest may
  * be where they lie. */
 void tn_sha(uint32_t size, const tn_source *parts, uint32_t count, uint8_t *digest);
-void tn_sha256_of(tn_source from, uint8_t digest[TN_HASH]);
+void tn_sha256_of(const void *bytes, uint32_t length, uint8_t digest[TN_HASH]);
 
 /* What is signed is the parts one after the other, from parts[2] on: the first two are of use here only. `count` is of
  * all. */

@@ -113,7 +113,7 @@ tn_reason tn_document_open(tn_source data, const tn_root *root, const uint8_t *f
         reason = TN_EXPIRED;
     }
     if (reason == TN_OK) {
-        tn_sha256_of(found->body, found->digest);
+        tn_sha256_of(found->body.bytes, found->body.length, found->digest);
     }
     return reason;
 }

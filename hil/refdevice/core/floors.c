@@ -18,8 +18,9 @@ typedef struct {
 typedef char bases_fit_a_page[sizeof(tn_basis) * TN_FLOORS_MAX <= TN_FLASH_PAGE ? 1 : -1];
 typedef char bases_lie_even[sizeof(tn_basis) % TN_FLASH_UNIT == 0u ? 1 : -1];
 
-static tn_floor *find(tn_floor_type type, tn_mark mark)
+static tn_floor *find(tn_floor_type type, const char *name)
 {
+    tn_mark mark = tn_mark_of(name, tn_length(name));
     for (tn_floor *floor = tn_stored.floors; floor < tn_stored.floors + TN_FLOORS_MAX; floor++) {
         if (floor->type == (uint8_t)type && floor->name == mark) {
             return floor;
@@ -30,7 +31,7 @@ static tn_floor *find(tn_floor_type type, tn_mark mark)
 
 const tn_floor *tn_trust_floor(tn_floor_type type, const char *name)
 {
-    return find(type, tn_mark_of(tn_bytes_of(name)));
+    return find(type, name);
 }
 
 /* Types that a single key may sign: their time of issue never makes a warning late. */
@@ -55,11 +56,10 @@ uint64_t tn_trust_time_floor(bool metadata)
 /* Say what a floor rests on, in a form that outlives the root. */
 static void describe(const tn_floor *floor, const tn_root *root, tn_basis *basis)
 {
-    uint32_t kids = 0;
     tn_fill(basis, 0, sizeof(*basis));
     for (uint32_t key = 0; key < root->key_count; key++) {
         if (TN_IN(floor->kids, key)) {
-            basis->kids[kids++] = tn_root_mark(root, key);
+            basis->kids[key] = tn_root_mark(root, key);
         }
     }
     (void)tn_seats_of(tn_at(tn_nth(root->rows, floor->row), TN_ROW_DEMANDS), basis->seats);
@@ -128,8 +128,7 @@ static tn_floor *make_room(uint64_t now)
 static tn_reason raise_floor(tn_document *found, tn_floor_type type, const char *name, uint64_t now)
 {
     tn_item body = found->body.bytes, expires = tn_at(body, TN_EXPIRES);
-    tn_mark mark = tn_mark_of(tn_bytes_of(name));
-    tn_floor *floor = find(type, mark);
+    tn_floor *floor = find(type, name);
     tn_signers kids = found->signers.by;
     uint64_t version = tn_value_at(body, TN_VERSION), until = expires != NULL ? tn_value(expires) : TN_FOR_EVER;
     found->again = floor != NULL && version == floor->version;
@@ -150,9 +149,9 @@ static tn_reason raise_floor(tn_document *found, tn_floor_type type, const char 
         if (floor == NULL) {
             return TN_LIMIT_REACHED;
         }
+        floor->name = tn_mark_of(name, tn_length(name));
+        floor->type = (uint8_t)type;
     }
-    floor->type = (uint8_t)type;
-    floor->name = mark;
     floor->version = version;
     floor->issued = tn_value_at(body, TN_ISSUED);
     floor->until = until;

@@ -18,27 +18,29 @@ static const struct {
     {0x80, TN_UUID, TN_UUID}, {0x75, TN_UUID, TN_UUID}, {0x81, TN_UUID, TN_UUID},       {0x40, 12, 12}};
 
 /* Four bytes, the lowest first. Of a record these are its type, and above it its length. */
-static uint32_t word(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
+#define WORD(at) \
+    ((uint32_t)(at)[0] | (uint32_t)(at)[1] << 8 | (uint32_t)(at)[2] << 16 | (uint32_t)(at)[3] << 24)
 
 static tn_source content(const uint8_t *record)
 {
-    return tn_in_memory(record + RECORD_BYTES, word(record) >> 16);
+    return tn_in_memory(record + RECORD_BYTES, WORD(record) >> 16);
 }
 
 /* Read the records of one area, of at most `most` bytes; return how many it has, 0: it is none. */
 static uint32_t read_area(const uint8_t *at, uint32_t most, uint32_t magic, const uint8_t *records[KINDS])
 {
-    uint32_t head = most >= RECORD_BYTES ? word(at) : 0u, size = head >> 16, length;
-    if ((head & UINT16_MAX) != magic || size < RECORD_BYTES || size > most) {
+    uint32_t size, length;
+    if (most < RECORD_BYTES || (WORD(at) & UINT16_MAX) != magic) {
+        return 0;
+    }
+    size = WORD(at) >> 16;
+    if (size < RECORD_BYTES || size > most) {
         return 0;
     }
     tn_fill(records, 0, KINDS * sizeof(*records));
     for (uint32_t from = RECORD_BYTES; from < size; from += RECORD_BYTES + length) {
         const uint8_t *record = at + from;
-        uint32_t left = size - from, says = left >= RECORD_BYTES ? word(record) : UINT32_MAX, i = 0;
+        uint32_t left = size - from, says = left >= RECORD_BYTES ? WORD(record) : UINT32_MAX, i = 0;
         length = says >> 16;
         if (left < RECORD_BYTES + length) {
             return 0;
@@ -64,8 +66,8 @@ static bool algorithms_fit(const uint8_t *record)
     uint32_t length = content(record).length;
     bool fits = length % 4u == 0u;
     for (uint32_t at = RECORD_BYTES; fits && at < length; at += 4u) {
-        uint32_t last = word(record + at) ^ 0x80000000u; /* so that they rise without a sign, too */
-        fits = (word(record + at + 4u) ^ 0x80000000u) > last;
+        uint32_t last = WORD(record + at) ^ 0x80000000u; /* so that they rise without a sign, too */
+        fits = (WORD(record + at + 4u) ^ 0x80000000u) > last;
     }
     return fits;
 }
@@ -80,15 +82,15 @@ static tn_reason read_parts(const uint8_t *head, uint32_t most, tn_image *image,
                             const uint8_t **stated)
 {
     const uint8_t *records[KINDS];
-    if (most < HEADER_BYTES || word(head) != MAGIC) {
+    if (most < HEADER_BYTES || WORD(head) != MAGIC) {
         return TN_MALFORMED;
     }
-    uint32_t header = word(head + 8) & UINT16_MAX, guarded = word(head + 8) >> 16, body = word(head + 12);
+    uint32_t header = WORD(head + 8) & UINT16_MAX, guarded = WORD(head + 8) >> 16, body = WORD(head + 12);
     image->version[0] = head[20];
     image->version[1] = head[21];
-    image->version[2] = word(head + 20) >> 16;
-    image->version[3] = word(head + 24);
-    if ((word(head + 16) & ~FLAGS_ALLOWED) != 0u) {
+    image->version[2] = WORD(head + 20) >> 16;
+    image->version[3] = WORD(head + 24);
+    if ((WORD(head + 16) & ~FLAGS_ALLOWED) != 0u) {
         return TN_UNSUPPORTED;
     }
     if (header < HEADER_BYTES || body == 0u || header > most || body > most - header) {
@@ -101,7 +103,7 @@ static tn_reason read_parts(const uint8_t *head, uint32_t most, tn_image *image,
             !are_alike(records[VENDOR], records[VENDOR_BEFORE]) || !are_alike(records[CLASS], records[CLASS_BEFORE])) {
             return TN_MALFORMED;
         }
-        image->counter = records[COUNTER] != NULL ? word(records[COUNTER] + RECORD_BYTES) : 0u;
+        image->counter = records[COUNTER] != NULL ? WORD(records[COUNTER] + RECORD_BYTES) : 0u;
         at += guarded;
     }
     uint32_t plain = read_area(head + at, most - at, AREA_PLAIN, records);
@@ -124,12 +126,12 @@ tn_reason tn_image_read(uint8_t slot, uint32_t length, tn_image *image)
         length = image->length;
     }
     if (length != 0u) {
-        tn_sha256_of(tn_in_memory(bytes, length), image->digest);
+        tn_sha256_of(bytes, length, image->digest);
     }
     if (reason != TN_OK || length != image->length) {
         return reason != TN_OK ? reason : TN_MALFORMED;
     }
-    tn_sha256_of(tn_in_memory(bytes, covered), image->hash);
+    tn_sha256_of(bytes, covered, image->hash);
     return tn_equals(content(stated), image->hash, TN_HASH) ? TN_OK : TN_DIGEST_MISMATCH;
 }
 
@@ -154,8 +156,8 @@ void tn_image_make(const tn_version_part version[4])
     for (uint32_t i = 0; i < 6u; i++) {
         bytes[22u + i] = (uint8_t)(i < 2u ? version[2] >> (8u * i) : version[3] >> (8u * (i - 2u)));
     }
-    tn_sha256_of(tn_in_memory(bytes, BODY_AT), bytes + BODY_AT); /* any code will do, another one for each version */
-    tn_sha256_of(tn_in_memory(bytes, PLAIN_AT), bytes + HASH_AT);
+    tn_sha256_of(bytes, BODY_AT, bytes + BODY_AT); /* any code will do, another one for each version */
+    tn_sha256_of(bytes, PLAIN_AT, bytes + HASH_AT);
     tn_flash_copy(TN_AT_SLOTS + record.active * TN_SLOT_BYTES, tn_in_memory(bytes, sizeof(bytes)));
     tn_boot_save(&record);
 }

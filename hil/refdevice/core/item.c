@@ -77,16 +77,13 @@ tn_item tn_nth(tn_item array, uint32_t number)
 tn_item tn_at(tn_item map, uint32_t key)
 {
     uint32_t left = (uint32_t)tn_value(map);
-    if (left == 0u) {
-        return NULL;
-    }
     for (map = tn_first(map); left > 0u; left--) {
-        bool found = tn_kind(map) == TN_CBOR_UINT && tn_value(map) == key;
+        bool found = *map == key;
         map = tn_behind(map);
         if (found) {
             return map;
         }
-        map = left > 1u ? tn_behind(map) : map;
+        map = tn_behind(map);
     }
     return NULL;
 }
@@ -96,14 +93,19 @@ uint64_t tn_value_at(tn_item map, uint32_t key)
     return tn_value(tn_at(map, key));
 }
 
+static bool holds(tn_item string, const void *bytes, uint32_t length)
+{
+    return tn_value(string) == length && tn_compare(tn_first(string), bytes, length) == 0;
+}
+
 bool tn_is(tn_item string, const char *words)
 {
-    return tn_equals(tn_string(string), words, words != NULL ? tn_length(words) : 0u);
+    return holds(string, words, words != NULL ? tn_length(words) : 0u);
 }
 
 bool tn_is_hash(tn_item string, const uint8_t digest[32])
 {
-    return tn_equals(tn_string(string), digest, 32);
+    return holds(string, digest, 32);
 }
 
 bool tn_alike(tn_item one, tn_item other)

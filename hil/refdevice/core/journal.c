@@ -106,7 +106,7 @@ static uint32_t waiting(void)
 static void chain(making *made, const uint8_t *before, uint32_t length)
 {
     tn_copy(made, before, TN_HASH);
-    tn_sha256_of(tn_in_memory(made, TN_HASH + length), tn_stored.journal_head);
+    tn_sha256_of(made, TN_HASH + length, tn_stored.journal_head);
 }
 
 typedef struct {

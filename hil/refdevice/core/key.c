@@ -23,7 +23,10 @@ static const uint16_t kinds[][MEMBERS + 1] = {
 
 static uint16_t said(tn_item item)
 {
-    uint32_t length = tn_whole(item).length;
+    uint32_t length = (uint32_t)(tn_behind(item) - item);
+    if (item == NULL) {
+        return 0;
+    }
     if (tn_kind(item) == TN_CBOR_BYTES) {
         return (uint16_t)(BYTES | tn_value(item));
     }
@@ -33,36 +36,22 @@ static uint16_t said(tn_item item)
     return (uint16_t)(length == 1u ? item[0] : item[0] << 8 | item[1]);
 }
 
-/* Whether a number is meant: where Python looks for a kind, True, of which the code is 0xF5, is 1. */
-static bool means(uint16_t code, uint16_t number)
-{
-    return code == number || (code == TN_CBOR_TRUE && number == 1u);
-}
-
 /* A key of a known kind that does not fit is wrong; one of another kind may well be good. */
 tn_reason tn_key_read(tn_item item, bool *other)
 {
-    uint16_t member[MEMBERS + 1] = {0}; /* whatever has another label comes last, too */
+    uint16_t member[MEMBERS + 1];
     if (tn_kind(item) != TN_CBOR_MAP) {
         return TN_MALFORMED;
     }
-    tn_item at = tn_first(item);
-    for (uint32_t left = (uint32_t)tn_value(item); left > 0u; left--) {
-        uint32_t number = 0;
-        while (number < MEMBERS && said(at) != labels[number]) {
-            number++;
-        }
-        at = tn_behind(at);
-        member[number] = said(at);
-        at = tn_behind(at);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        member[i] = said(tn_at(item, labels[i]));
     }
     member[ENTRIES] = (uint16_t)tn_value(item);
+    /* Where others have a curve, bytes may stand: then the algorithm tells the kind. */
+    uint32_t telling = member[CURVE] >> 13 == BYTES >> 13 ? ALGORITHM : CURVE;
     for (uint32_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         const uint16_t *kind = kinds[i];
-        bool is_whole = member[CURVE] >> 13 == BYTES >> 13; /* bytes stand where others have a curve */
-        bool of_kind = kind[ALGORITHM] == 0u ? means(member[CURVE], kind[CURVE])
-                                             : is_whole && member[ALGORITHM] == kind[ALGORITHM];
-        if (of_kind && means(member[TYPE], kind[TYPE])) {
+        if (kind[telling] != 0u && member[telling] == kind[telling] && member[TYPE] == kind[TYPE]) {
             *other = i > 0u;
             bool fits = tn_compare(member, kind, sizeof(*kinds)) == 0 &&
                         (*other || tn_ed25519_is_key(item + TN_KEY_HEAD_BYTES));

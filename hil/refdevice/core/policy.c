@@ -4,28 +4,19 @@
 
 #include <stddef.h>
 
-tn_mark tn_mark_of(tn_source name)
+tn_mark tn_mark_of(const void *bytes, uint32_t length)
 {
     union {
         uint8_t digest[TN_HASH];
         tn_mark mark;
     } hash;
-    tn_sha256_of(name, hash.digest);
+    tn_sha256_of(bytes, length, hash.digest);
     return hash.mark;
 }
 
 tn_mark tn_mark_of_item(tn_item name)
 {
-    return name != NULL ? tn_mark_of(tn_string(name)) : 0u;
-}
-
-uint32_t tn_count_of(uint32_t bits)
-{
-    uint32_t count = 0;
-    for (; bits != 0u; bits &= bits - 1u) {
-        count++;
-    }
-    return count;
+    return name != NULL ? tn_mark_of(tn_first(name), (uint32_t)tn_value(name)) : 0u;
 }
 
 uint32_t tn_seats_of(tn_item demands, tn_mark seats[TN_SIGNATURES_MAX])
@@ -34,57 +25,67 @@ uint32_t tn_seats_of(tn_item demands, tn_mark seats[TN_SIGNATURES_MAX])
     tn_item role;
     tn_fill(seats, 0, TN_SIGNATURES_MAX * sizeof(*seats));
     for (uint32_t i = 0; (role = tn_nth(demands, i)) != NULL; i += 2u) {
-        uint32_t end = count + (uint32_t)tn_value(tn_behind(role));
-        if (end == count || end > TN_SIGNATURES_MAX) {
+        uint32_t more = (uint32_t)tn_value(tn_behind(role));
+        if (more == 0u || more > TN_SIGNATURES_MAX - count) {
             return 0;
         }
-        while (count < end) {
+        for (; more > 0u; more--) {
             seats[count++] = tn_mark_of_item(role);
         }
     }
     return count;
 }
 
-tn_signers tn_able(const tn_root *root, tn_signers keys, const tn_mark *role, const tn_mark *author)
+/* Which holders among these keys (tn_root.holder) may take a seat. Who is the author may sign for the author's own role
+ * only, but in an exercise. */
+static uint32_t able(const tn_root *root, tn_signers keys, const tn_mark *role, const tn_mark *author)
 {
-    tn_signers able = 0;
+    uint32_t holders = 0;
     for (uint32_t key = 0; key < root->key_count; key++) {
         tn_item roles = tn_key_part(root, key, TN_KEY_ROLES), one;
         bool bound = author != NULL && !root->exercise && author[1] != *role &&
                      author[0] == tn_mark_of_item(tn_key_part(root, key, TN_KEY_HOLDER));
         for (uint32_t i = 0; TN_IN(keys, key) && !bound && (one = tn_nth(roles, i)) != NULL; i++) {
-            able |= tn_mark_of_item(one) == *role ? 1u << key : 0u;
+            holders |= tn_mark_of_item(one) == *role ? 1u << root->holder[key] : 0u;
         }
     }
-    return able;
+    return holders;
 }
 
-/* By Hall's theorem: every choice of seats has as many holders who can take one of them. In an exercise one holder may
- * act for several roles: there a choice is of seats of one role. */
+static uint32_t count_of(uint32_t bits)
+{
+    uint32_t count = 0;
+    for (; bits != 0u; bits &= bits - 1u) {
+        count++;
+    }
+    return count;
+}
+
+/* By Hall's theorem: every choice of seats has as many holders who can take one of them. Each choice is looked at with
+ * its last seat. In an exercise one holder may act for several roles: there a choice is of seats of one role. */
 bool tn_seats_filled(const tn_root *root, tn_signers keys, const tn_mark seats[TN_SIGNATURES_MAX],
                      const tn_mark *author)
 {
-    uint32_t holders[TN_SIGNATURES_MAX] = {0}; /* who can take it: bit n: holder n (tn_root.holder) */
+    uint32_t holders[TN_SIGNATURES_MAX]; /* who can take it */
     uint32_t count = 0;
-    for (; count < TN_SIGNATURES_MAX && seats[count] != 0u; count++) {
-        tn_signers able = tn_able(root, keys, &seats[count], author);
-        for (uint32_t key = 0; key < root->key_count; key++) {
-            holders[count] |= TN_IN(able, key) ? 1u << root->holder[key] : 0u;
+    for (uint32_t i = 0; i < TN_SIGNATURES_MAX && seats[i] != 0u; i++) {
+        if (root->exercise && i > 0u && seats[i] != seats[i - 1u]) {
+            count = 0;
         }
-    }
-    for (uint32_t choice = 1; choice < 1u << count; choice++) {
-        uint32_t able = 0, last = count;
-        bool counts = true;
-        for (uint32_t seat = 0; seat < count; seat++) {
-            if (TN_IN(choice, seat)) {
-                able |= holders[seat];
-                counts = counts && (!root->exercise || last == count || seats[last] == seats[seat]);
-                last = seat;
+        holders[count] = able(root, keys, &seats[i], author);
+        for (uint32_t choice = 1u << count; choice < 2u << count; choice++) {
+            uint32_t some = 0, chosen = 0;
+            for (uint32_t seat = 0; seat <= count; seat++) {
+                if (TN_IN(choice, seat)) {
+                    some |= holders[seat];
+                    chosen++;
+                }
+            }
+            if (count_of(some) < chosen) {
+                return false;
             }
         }
-        if (counts && tn_count_of(able) < tn_count_of(choice)) {
-            return false;
-        }
+        count++;
     }
     return true;
 }

@@ -19,13 +19,10 @@ tn_mark tn_mark_of_item(tn_item name);                   /* 0: of none */
 /* What a policy row demands: a seat for each holder, those of one role one after the other, by the marks of the roles;
  * 0: no more. Returns how many there are; 0 where a role has none, or all have more than a document has signatures. */
 uint32_t tn_seats_of(tn_item demands, tn_mark seats[TN_SIGNATURES_MAX]);
-/* Which of these keys may sign for a role; `author`: marks of holder and role, or NULL. Who is the author may sign for
- * the author's own role only, but in an exercise. */
-tn_signers tn_able(const tn_root *root, tn_signers keys, const tn_mark *role, const tn_mark *author);
-/* Say whether every seat can be taken at once, each holder taking one (keys.root.Root.missing is empty). */
+/* Say whether every seat can be taken at once by these keys, each holder taking one (keys.root.Root.missing is empty);
+ * `author`: marks of holder and role, or NULL. */
 bool tn_seats_filled(const tn_root *root, tn_signers keys, const tn_mark seats[TN_SIGNATURES_MAX],
                      const tn_mark *author);
-uint32_t tn_count_of(uint32_t bits);
 
 /* Forget every floor; the second is the step of a root update that keeps those that the new root would still bear, and
  * writes what they rest on to `to`, an erased page of flash: `from` is where the old root's lies. */

@@ -191,7 +191,7 @@ void tn_report_make(tn_report *report)
     put_body(report);
     tn_copy(bytes, cose_key, sizeof(cose_key) - 1u);
     tn_ed25519_public(tn_maker.seed, bytes + sizeof(cose_key) - 1u);
-    tn_sha256_of(tn_in_memory(bytes, sizeof(cose_key) - 1u + TN_PUBLIC), bytes + KID_AT);
+    tn_sha256_of(bytes, sizeof(cose_key) - 1u + TN_PUBLIC, bytes + KID_AT);
     tn_copy(bytes, head, KID_AT);
     tn_copy(bytes + KID_AT + TN_HASH, rest, sizeof(rest) - 1u);
     uint32_t length = tn_written.length;

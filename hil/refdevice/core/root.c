@@ -89,6 +89,16 @@ tn_reason tn_root_read(tn_source document, tn_root *root)
 
 /* -- a root that is possible at all -- */
 
+/* How many keys have the role of the root's own. */
+static uint32_t root_keys(const tn_root *root)
+{
+    uint32_t count = 0;
+    for (uint32_t key = 0; key < root->key_count; key++) {
+        count += tn_has(tn_key_part(root, key, TN_KEY_ROLES), root_role) ? 1u : 0u;
+    }
+    return count;
+}
+
 /* Whether a row stands once, demands something of each of its roles, and no more than there is. */
 static bool is_row_possible(const tn_root *root, tn_item row)
 {
@@ -103,7 +113,7 @@ static bool is_row_possible(const tn_root *root, tn_item row)
     /* The row for root is for all products, demands its own role only, and one key more than it demands is there. */
     if (tn_is(tn_at(row, TN_ROW_TYPE), root_role) &&
         (tn_at(row, TN_ROW_PRODUCT) != NULL || tn_value(demands) != 1u || !tn_is(tn_first(demands), root_role) ||
-         tn_count_of(tn_able(root, ALL_KEYS, seats, NULL)) <= count)) {
+         root_keys(root) <= count)) {
         return false;
     }
     return count > 0u && tn_seats_filled(root, ALL_KEYS, seats, NULL);
@@ -127,12 +137,14 @@ tn_reason tn_root_check(const tn_root *root)
 void tn_root_thumbprint(const tn_root *root, uint32_t key, uint8_t digest[TN_HASH])
 {
     /* Only the required members stand there, in the one encoding. */
-    tn_sha256_of(tn_whole(tn_key_part(root, key, TN_KEY_COSE)), digest);
+    tn_item item = tn_key_part(root, key, TN_KEY_COSE);
+    tn_sha256_of(item, (uint32_t)(tn_behind(item) - item), digest);
 }
 
 tn_mark tn_root_mark(const tn_root *root, uint32_t key)
 {
-    return tn_mark_of(tn_whole(tn_key_part(root, key, TN_KEY_COSE)));
+    tn_item item = tn_key_part(root, key, TN_KEY_COSE);
+    return tn_mark_of(item, (uint32_t)(tn_behind(item) - item));
 }
 
 int32_t tn_root_key(const tn_root *root, tn_item kid)

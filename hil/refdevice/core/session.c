@@ -70,7 +70,7 @@ void tn_draw(uint32_t number, void *bytes, uint32_t count)
     drawn.epoch = tn_stored.boot_epoch;
     drawn.number = number;
     tn_copy(drawn.seed, tn_maker.seed, sizeof(drawn.seed));
-    tn_sha256_of(tn_in_memory(&drawn, sizeof(drawn)), digest);
+    tn_sha256_of(&drawn, sizeof(drawn), digest);
     tn_copy(bytes, digest, count);
 }
 

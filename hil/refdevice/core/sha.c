@@ -170,7 +170,8 @@ void tn_sha(uint32_t size, const tn_source *parts, uint32_t count, uint8_t *dige
     }
 }
 
-void tn_sha256_of(tn_source from, uint8_t digest[TN_HASH])
+void tn_sha256_of(const void *bytes, uint32_t length, uint8_t digest[TN_HASH])
 {
+    tn_source from = tn_in_memory(bytes, length);
     tn_sha(TN_HASH, &from, 1, digest);
 }

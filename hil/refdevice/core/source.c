@@ -57,7 +57,8 @@ bool tn_text(tn_source from_source, char *text, uint32_t room)
     if (from_source.length >= room) {
         return false;
     }
-    tn_read(from_source, 0, text, from_source.length + 1u);
+    tn_copy(text, from_source.bytes, from_source.length);
+    text[from_source.length] = 0;
     return tn_length(text) == from_source.length;
 }
 

@@ -49,7 +49,7 @@ static int add(tn_source data)
     tn_flash_add(&staging.to, data.bytes, data.length);
     if (here() == staging.length) {
         tn_flash_end(&staging.to);
-        tn_sha256_of(tn_in_flash(TN_AT_STAGING, staging.length), digest);
+        tn_sha256_of(tn_in_flash(TN_AT_STAGING, 0).bytes, staging.length, digest);
         if (tn_compare(digest, staging.sha, TN_HASH) != 0) {
             staging.length = 0;
             return TOCSIN_SMP_RC_EINVAL;

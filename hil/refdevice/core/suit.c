@@ -15,7 +15,7 @@ static const uint8_t digest_shape[] = {TN_SUIT_DIGEST};
 bool tn_suit_names(tn_item digest, tn_item member)
 {
     uint8_t found[TN_HASH];
-    tn_sha256_of(tn_whole(member), found);
+    tn_sha256_of(member, (uint32_t)(tn_behind(member) - member), found);
     return tn_compare(digest + TN_SUIT_DIGEST_HEAD, found, TN_HASH) == 0;
 }
 

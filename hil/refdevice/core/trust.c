@@ -47,7 +47,7 @@ tn_reason tn_trust_is_root_1(tn_source root_1, const uint8_t *pinned, uint8_t fl
     if (reason != TN_OK) {
         return reason;
     }
-    tn_sha256_of(candidate.body, fleet);
+    tn_sha256_of(candidate.body.bytes, candidate.body.length, fleet);
     if (pinned != NULL && tn_compare(pinned, fleet, TN_HASH) != 0) {
         return TN_WRONG_FLEET;
     }

@@ -75,7 +75,7 @@ int32_t tn_root_key(const tn_root *root, tn_item kid);
 
 /* A name, a role, a holder or a key, known again by the first 8 bytes of its SHA-256 (of a key: of its thumbprint). */
 typedef uint64_t tn_mark;
-tn_mark tn_mark_of(tn_source name);
+tn_mark tn_mark_of(const void *bytes, uint32_t length);
 
 /* Keys of the root that signed, and that did with what this device cannot check; holder and role of the author, 0: of
  * none. */

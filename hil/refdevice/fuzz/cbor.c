@@ -71,7 +71,7 @@ static void contained(tn_item container)
     if (tn_kind(container) == TN_CBOR_MAP && count > 0u) {
         tn_item key = tn_nth(container, count - 2u);
         uint64_t number = tn_value(key);
-        bool told = tn_kind(key) == TN_CBOR_UINT && number <= UINT32_MAX;
+        bool told = tn_kind(key) == TN_CBOR_UINT && number < 24u;
         HOLDS(!told || tn_at(container, (uint32_t)number) == tn_nth(container, count - 1u));
     }
 }

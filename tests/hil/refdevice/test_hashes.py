@@ -127,7 +127,7 @@ def test_parts_are_hashed_as_one_wherever_they_lie(core_library: Core, name: str
 def test_a_source_is_hashed_at_once(core: Core) -> None:
     core.flash_load(9, b"abc")
     digest = ctypes.create_string_buffer(32)
-    core.lib.tn_sha256_of(core.in_flash(9, 3), digest)
+    core.lib.tn_sha256_of(ctypes.c_void_p(core.in_flash(9, 3).address), 3, digest)
     assert digest.raw == hashlib.sha256(b"abc").digest()
 
 
