@@ -178,19 +178,21 @@ static void run(uint32_t formula, uint32_t ahead)
         element *to = work + (*step >> 10 & 15u);
         uint32_t first = *step >> 6 & 15u;
         const element *one = work + (first < PLUS ? first : first + ahead);
-        const element *other = work + (times < PLUS ? times : times + ahead);
-        if (what == 2u) {
-            multiply(to, one, other);
-        } else if (what < 2u) {
-            for (uint32_t i = 0; i < LIMBS; i++) {
-                to->limb[i] = one->limb[i] + (1 - 2 * (int32_t)what) * other->limb[i];
-            }
-        } else {
+        if (what == 3u) {
             for (; times > 0u; times--) {
                 element root = *one;
                 multiply(to, &root, &root);
                 one = to;
             }
+            continue;
+        }
+        const element *other = work + (times < PLUS ? times : times + ahead);
+        if (what == 2u) {
+            multiply(to, one, other);
+            continue;
+        }
+        for (uint32_t i = 0; i < LIMBS; i++) {
+            to->limb[i] = one->limb[i] + (1 - 2 * (int32_t)what) * other->limb[i];
         }
     }
 }
