@@ -159,7 +159,7 @@ tn_reason tn_pages_take(tn_source data, const char *language, const char *adviso
     }
     uint32_t count = (uint32_t)tn_value(pages);
     if (data.length != count * TN_PAGE_BYTES) {
-        return data.length > TN_PAGES_MAX * TN_PAGE_BYTES ? TN_TOO_BIG : TN_DIGEST_MISMATCH;
+        return TN_DIGEST_MISMATCH; /* more than any text names would be no document (TN_DOCUMENT_BYTES_MAX) */
     }
     for (uint32_t i = 0; i < count; i++) {
         if (!is_of(tn_in_memory(data.bytes + i * TN_PAGE_BYTES, TN_PAGE_BYTES), tn_nth(pages, i))) {

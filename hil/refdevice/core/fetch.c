@@ -64,12 +64,9 @@ void tn_fetch_begin(void)
         fetch.searches[i].missed = false;
     }
     if (fetch.open != 0u && tn_pause_over(&fetch.opened)) {
-        search *what = find(fetch.open);
         fetch.absent = fetch.open;
+        put_off(find(fetch.open)); /* it is there: what nobody searched for any more was closed */
         close_open();
-        if (what != NULL) {
-            put_off(what);
-        }
     }
 }
 

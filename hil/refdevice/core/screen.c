@@ -104,7 +104,7 @@ static void put_layout(page *to, const char *layout)
         } else {
             uint32_t key = (uint32_t)*layout - '0';
             tn_item said = tn_at(key < TN_NOTICE_ID ? tn_notice_text(track) : tn_notice_header(track), key);
-            if (said == NULL || tn_kind(said) == TN_CBOR_TEXT) {
+            if (tn_kind(said) == TN_CBOR_TEXT) {
                 tn_source text = tn_string(said);
                 put_words(to, text.bytes, text.length);
                 continue;
