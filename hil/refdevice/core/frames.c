@@ -8,39 +8,38 @@
 
 typedef enum { OUTSIDE, INSIDE, BETWEEN } place; /* of a frame: before any, in a line of it, behind one of its lines */
 
-uint8_t tn_frame[TN_SMP_BUFFER_BYTES];
+uint8_t tn_frame[TN_SMP_BUFFER_BYTES + 1u];
 
 static struct {
-    uint32_t count, quad, characters;
+    uint32_t quad, characters, padding; /* of the characters so many fill up */
     uint8_t place, last; /* the byte before */
-    bool padded;
 } in;
 
 /* The character of base64 that stands for a value, or fills it up. */
-static uint8_t letter(uint32_t value)
+static uint32_t letter(uint32_t value)
 {
-    return (uint8_t)(value < 26u ? 'A' + value : value < 52u ? 'a' - 26u + value : value < 62u ? '0' - 52u + value
-                     : value == 62u ? '+' : value == PAD ? '=' : '/');
+    return value < 26u ? 'A' + value : value < 52u ? 'a' - 26u + value : value < 62u ? '0' - 52u + value
+           : value == 62u ? '+' : value == PAD ? '=' : '/';
 }
 
 /* Take one character of base64; false: this cannot become a frame. */
 static bool character(uint8_t c)
 {
-    uint32_t value = 0, behind = in.characters % 4u;
+    uint32_t value = 0, behind = in.characters % 4u, at = in.characters * 3u / 4u;
     while (value <= PAD && letter(value) != c) {
         value++;
     }
     in.characters++;
-    if (value >= PAD) {
-        in.padded = true;
-        return value == PAD && behind >= 2u;
+    if (value == PAD) {
+        in.padding++;
+        return behind >= 2u;
     }
-    if (in.padded || (behind > 0u && in.count == sizeof(tn_frame))) {
+    if (value > PAD || in.padding > 0u || at >= TN_SMP_BUFFER_BYTES) {
         return false;
     }
     in.quad = in.quad << 6 | value;
     if (behind > 0u) {
-        tn_frame[in.count++] = (uint8_t)(in.quad >> (6u - 2u * behind));
+        tn_frame[at] = (uint8_t)(in.quad >> (6u - 2u * behind));
     }
     return true;
 }
@@ -53,7 +52,8 @@ static uint32_t length_of(void)
 /* Whether all of the message is there. */
 static bool is_whole(void)
 {
-    return in.characters % 4u == 0u && in.count >= AROUND && in.count == length_of() + 2u;
+    uint32_t count = in.characters / 4u * 3u - in.padding;
+    return in.characters % 4u == 0u && count >= AROUND && count == length_of() + 2u;
 }
 
 /* A line's end leaves whole groups of characters behind, or ends what was broken. */
@@ -73,9 +73,8 @@ uint32_t tn_frame_byte(uint8_t byte)
     if (byte == '\n' || byte == '\r') {
         end_line(last, byte);
     } else if (last == 0x06u && byte == 0x09u) {
-        in.count = 0;
         in.characters = 0;
-        in.padded = false;
+        in.padding = 0;
         in.place = INSIDE;
     } else if (last == 0x04u && byte == 0x14u) {
         in.place = in.place == OUTSIDE ? OUTSIDE : INSIDE;
@@ -92,26 +91,23 @@ uint32_t tn_frame_byte(uint8_t byte)
 
 void tn_frame_send(uint32_t length)
 {
-    uint32_t crc = tn_crc16(0, TN_MESSAGE, length), total = length + AROUND;
+    uint32_t crc = tn_crc16(0, TN_MESSAGE, length), bits = (length + AROUND) * 8u, mark = 0x0609u;
     tn_frame[0] = (uint8_t)((length + 2u) >> 8);
     tn_frame[1] = (uint8_t)(length + 2u);
     TN_MESSAGE[length] = (uint8_t)(crc >> 8);
     TN_MESSAGE[length + 1u] = (uint8_t)crc;
-    for (uint32_t at = 0; at < total;) {
+    TN_MESSAGE[length + 2u] = 0; /* a character is read from two bytes */
+    for (uint32_t bit = 0; bit < bits; mark = 0x0414u) {
         uint8_t line[TN_SMP_LINE_BYTES];
         uint32_t count = 2;
-        line[0] = at == 0u ? 0x06u : 0x04u;
-        line[1] = at == 0u ? 0x09u : 0x14u;
+        line[0] = (uint8_t)(mark >> 8);
+        line[1] = (uint8_t)mark;
         do {
-            uint32_t quad = 0;
-            for (uint32_t i = 0; i < 3u; i++) {
-                quad = quad << 8 | (at + i < total ? tn_frame[at + i] : 0u);
-            }
-            for (uint32_t i = 0; i < 4u; i++) {
-                line[count++] = letter(at + i <= total ? quad >> (18u - 6u * i) & 63u : PAD);
-            }
-            at += 3u;
-        } while (at < total && count < TN_SMP_LINE_BYTES - 4u);
+            const uint8_t *at = tn_frame + bit / 8u;
+            uint32_t value = (uint32_t)(at[0] << 8 | at[1]) >> (10u - bit % 8u) & 63u;
+            line[count++] = (uint8_t)letter(bit < bits ? value : PAD);
+            bit += 6u;
+        } while (bit % 24u != 0u || (bit < bits && count < TN_SMP_LINE_BYTES - 1u));
         line[count++] = '\n';
         port_uart_write(line, count);
     }

@@ -16,7 +16,7 @@
 #include "smp.h"
 
 #define MAGIC 0x544E4652u
-#define RESTART 0x52535421u
+#define RESTART 2u
 #define TICKS_PER_MS (BOARD_HZ / 1000u)
 #define WAKE_MS 5u
 #define COLUMNS 128u
@@ -24,26 +24,30 @@
 
 typedef volatile struct {
     uint32_t magic;   /* PSRAM was made flash */
-    uint32_t restart; /* port_reset() was called */
+    uint32_t restart; /* RESTART: port_reset() was called; half of it: so this start came about */
     uint64_t start;   /* PSRAM_START when `utc` was written */
     uint64_t utc;     /* the latest that was read; 0: nobody said what time it is */
 } board_words;
 
 #define WORDS ((board_words *)PSRAM_WORDS)
 
-static bool reset_before;
 static uint32_t ms;     /* since power-on */
-static uint32_t value;  /* of the timer at that time: it counts down */
+static uint32_t value;  /* of the timer at that time: it counts down, from 0 on */
 static uint32_t utc_ms; /* how late it was when WORDS->utc was written */
 
 /* -- uart -- */
 
+static void send(board_uart *uart, uint32_t byte)
+{
+    while ((uart->state & UART_SENDING) != 0u) {
+    }
+    uart->data = byte;
+}
+
 void board_send(board_uart *uart, const uint8_t *bytes, uint32_t count)
 {
     while (count-- > 0u) {
-        while ((uart->state & UART_SENDING) != 0u) {
-        }
-        uart->data = *bytes++;
+        send(uart, *bytes++);
     }
 }
 
@@ -115,18 +119,16 @@ uint64_t port_time_utc(void)
     uint32_t more = (port_time_ms() - utc_ms) / 1000u;
     uint64_t utc = WORDS->utc;
     utc_ms += more * 1000u;
-    if (utc != 0u) {
-        utc += more;
-        WORDS->utc = utc;
-    }
+    utc += utc != 0u ? more : 0u;
+    WORDS->utc = utc;
     return utc;
 }
 
 /* -- display -- */
 
-static void draw(char letter)
+static void draw(uint32_t letter)
 {
-    board_send(UART_1, (const uint8_t *)&letter, 1);
+    send(UART_1, letter);
 }
 
 bool port_display_page(const uint8_t *dots)
@@ -145,9 +147,9 @@ bool port_display_page(const uint8_t *dots)
 bool port_display_line(uint32_t number, const char *text, uint32_t length)
 {
     if (number >= 10u) {
-        draw((char)('0' + number / 10u % 10u));
+        draw('0' + number / 10u % 10u);
     }
-    draw((char)('0' + number % 10u));
+    draw('0' + number % 10u);
     draw(' ');
     board_send(UART_1, (const uint8_t *)text, length);
     draw('\n');
@@ -177,7 +179,7 @@ void port_reset(void)
 
 bool port_was_reset(void)
 {
-    return reset_before;
+    return WORDS->restart != 0u;
 }
 
 #ifdef TN_TEST_BUILD
@@ -218,12 +220,10 @@ void board_open(void)
     UART_1->divider = 16;
     UART_1->control = UART_SENDS | UART_RECEIVES;
     TIMER_0->reload = 0xFFFFFFFFu;
-    TIMER_0->value = 0xFFFFFFFFu;
     TIMER_0->control = TIMER_RUNS;
     TIMER_1->reload = WAKE_MS * TICKS_PER_MS;
     TIMER_1->control = TIMER_RUNS | TIMER_INTERRUPTS;
     NVIC_ENABLE = 1u << INTERRUPT_UART_0 | 1u << INTERRUPT_TIMER_1;
-    value = 0xFFFFFFFFu;
 }
 
 static void psram_open(void)
@@ -231,10 +231,10 @@ static void psram_open(void)
     uint64_t start = *(volatile uint64_t *)PSRAM_START;
     if (WORDS->magic != MAGIC) {
         erase(0, TN_FLASH_BYTES);
+        WORDS->restart = 0;
         WORDS->magic = MAGIC;
     }
-    reset_before = WORDS->restart == RESTART;
-    WORDS->restart = 0;
+    WORDS->restart >>= 1;
     if (WORDS->start != start) {
         WORDS->start = start;
         WORDS->utc = start;

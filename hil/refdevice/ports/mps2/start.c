@@ -1,9 +1,9 @@
-/* From reset to board_main(): vectors, memory, a painted stack; and what a compiler may call of a C library. */
+/* From reset to board_main(): vectors, memory; and what a compiler may call of a C library. */
 #include <stddef.h>
 
 #include "board.h"
 
-extern uint32_t board_bss[], board_bss_end[], board_stack[], board_stack_top[];
+extern uint32_t board_bss[], board_bss_end[], board_stack_top[];
 
 /* The linker's optimiser does not see that it will call them itself. */
 #define USED __attribute__((used))
@@ -15,7 +15,6 @@ int memcmp(const void *one, const void *other, size_t count);
 _Noreturn void board_start(void);
 _Noreturn void board_fault(void);
 
-#define PAINT 0xA5A5A5A5u
 #define EXIT_FAULT 71u
 
 USED void *memcpy(void *to, const void *from, size_t count)
@@ -63,10 +62,6 @@ USED int memcmp(const void *one, const void *other, size_t count)
 
 void board_start(void)
 {
-    register uint32_t *top __asm__("sp");
-    for (uint32_t *word = board_stack; word < top; word++) {
-        *word = PAINT;
-    }
     for (uint32_t *word = board_bss; word < board_bss_end;) {
         *word++ = 0;
     }
