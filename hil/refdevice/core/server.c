@@ -1,7 +1,7 @@
 /* The SMP server: one request at a time, held against the table of commands before it is carried out. Its answer takes
  * its place in memory. */
+#include "notice.h"
 #include "port.h"
-#include "rooms.h"
 #include "smp.h"
 
 #define ROOM (TN_SMP_BUFFER_BYTES - 4u - TN_HEAD_BYTES)
@@ -54,35 +54,20 @@ uint32_t tn_number_of(tn_item item)
     return number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
 }
 
-/* Read a body: whether it is a map and its keys are texts, whatever lies under them. */
-static bool read_body(tn_source body, const field *fields)
+/* Read a body: whether it is a map whose keys are texts, and what a command asks for is there and of its kind. What
+ * else there is is passed over. */
+static bool read_body(tn_item body, uint32_t length, const field *fields)
 {
     static const uint8_t shape[] = {TN_FIELDS, KEYS_MAX, TN_OF(TN_TEXT, KEYS_MAX, TN_ANY)};
-    tn_item key;
-    if (body.length == 0u) {
-        return true;
-    }
-    if (!tn_fits(body, shape, NULL)) {
+    if (length == 0u) {
+        body = NULL;
+    } else if (!tn_fits(tn_in_memory(body, length), shape, NULL)) {
         return false;
     }
-    for (uint32_t i = 0; (key = tn_nth(body.bytes, i)) != NULL; i += 2u) {
-        uint32_t place = 0;
-        while (fields[place].name != TN_NAME_NONE && !tn_is(key, tn_name(fields[place].name))) {
-            place++;
-        }
-        request.fields[place] = tn_behind(key); /* the last place is for what is passed over */
-    }
-    return true;
-}
-
-/* Whether what a command asks for is there and of its kind. */
-static bool fits(const field *fields)
-{
-    request.key = NULL;
     for (tn_item *item = request.fields; fields->name != TN_NAME_NONE; item++, fields++) {
         uint32_t kind = fields->kind & ~(uint32_t)OPTIONAL;
-        if (*item == NULL ? kind == fields->kind
-                          : **item >> 5 != kind || (kind == KIND_BOOL && **item == TN_CBOR_NULL)) {
+        *item = tn_under(body, tn_name(fields->name));
+        if (*item == NULL ? kind == fields->kind : tn_kind(*item) != kind || **item == TN_CBOR_NULL) {
             return false;
         }
         if (fields->name == TN_NAME_key) {
@@ -95,18 +80,17 @@ static bool fits(const field *fields)
 /* Carry a request out; one with a key only once, and whether it was is known by its key. */
 static int call_once(uint32_t number)
 {
-    uint32_t key = (uint32_t)tn_value(request.key), place = 0;
-    while (place < DONE_MAX && (done[place].key != key || done[place].command != number + 1u)) {
-        place++;
-    }
-    if (request.key != NULL && place < DONE_MAX) {
-        request.again = true;
-        request.verdict = done[place].verdict;
+    uint32_t key = (uint32_t)tn_value(request.key);
+    for (uint32_t place = 0; place < DONE_MAX; place++) {
+        if (done[place].key == key && done[place].command == number + 1u) {
+            request.again = true; /* a command without a key is never kept */
+            request.verdict = done[place].verdict;
+        }
     }
     tn_answer();
     int rc = handlers[number](&request);
     if (rc == TOCSIN_SMP_RC_OK && request.key != NULL && !request.again) {
-        place = done_count++ % DONE_MAX;
+        uint32_t place = done_count++ % DONE_MAX;
         done[place].key = key;
         done[place].command = (uint8_t)(number + 1u);
         done[place].verdict = (uint8_t)request.verdict;
@@ -132,7 +116,7 @@ static int call(const uint8_t *head, uint32_t length, uint32_t operation, uint32
         }
     }
     if (length != TN_HEAD_BYTES + ((uint32_t)head[2] << 8 | head[3]) ||
-        !read_body(tn_in_memory(head + TN_HEAD_BYTES, length - TN_HEAD_BYTES), fields) || !fits(fields)) {
+        !read_body(head + TN_HEAD_BYTES, length - TN_HEAD_BYTES, fields)) {
         return TOCSIN_SMP_RC_EINVAL;
     }
     return call_once(number);
@@ -157,7 +141,7 @@ void tn_serve(uint32_t length)
         tn_answer();
         if (version > 0u && group == TOCSIN_SMP_GROUP_NOTIFIER) {
             tn_put_name(TN_NAME_err);
-            tn_put_map(2);
+            tn_put_byte(TN_CBOR_MAP << 5 | 2u);
             tn_put_named(TN_NAME_group, group);
         }
         tn_put_named(TN_NAME_rc, (uint32_t)rc);

@@ -27,12 +27,12 @@ void tn_console(const char *line);
 
 /* -- server.c -- */
 
-#define TN_FIELDS_MAX 6u
+#define TN_FIELDS_MAX 4u
 
 typedef struct {
     /* What a row of advisories/smp.toml names, at its place in the row (TOCSIN_SMP_..._AT_...), and of the kind that it
      * says; NULL: it was left out. It is gone as soon as something is written to the answer. */
-    tn_item fields[TN_FIELDS_MAX + 1u];
+    tn_item fields[TN_FIELDS_MAX];
     tn_item key;
     bool again;       /* a request with a key that was carried out already: only its answer is asked for */
     bool restarts;    /* set: the board is reset once the answer has been sent */
