@@ -19,11 +19,11 @@ static bool is_root_over(void)
     return tn_is_past(tn_trust_root()->expires);
 }
 
-static tn_reason take_root(tn_source data)
+static tn_reason take_root(const tn_arrival *document)
 {
-    uint64_t before = tn_trust_root()->version;
-    tn_reason reason = tn_trust_update(data);
-    if (reason == TN_OK && tn_trust_root()->version != before) {
+    uint8_t before = tn_stored.root_page;
+    tn_reason reason = tn_trust_update(document->data);
+    if (tn_stored.root_page != before) {
         char words[TN_COUNTED_ROOM];
         tn_record(TN_SAYS(TN_TRACK_DEVICE, 0, 0, TN_OK), tn_counted(words, "root ", tn_trust_root()->version), NULL);
         agent.probing = false;
@@ -33,7 +33,7 @@ static tn_reason take_root(tn_source data)
 }
 
 /* Documents of which the newest version counts: accepted when they are genuine, then each taken by its room. */
-static tn_reason accept(const tn_topic *topic, tn_source data)
+static tn_reason accept(const tn_arrival *document)
 {
     static const tn_expected sorts[] = { /* in the order of their topics, without texts */
         {"timestamp", TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product, tn_maker.product,
@@ -47,19 +47,19 @@ static tn_reason accept(const tn_topic *topic, tn_source data)
         {"answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
          tn_answer_own, TN_FLOOR_ANSWER, true},
     };
-    const tn_expected *expected = &sorts[topic->kind > TN_TOPIC_TEXT ? topic->kind - 1u : topic->kind];
+    const tn_expected *expected = &sorts[document->topic.kind > TN_TOPIC_TEXT ? document->topic.kind - 1u : document->topic.kind];
     const char *name = expected->subject;
     tn_notice_track *track = NULL;
     tn_document found;
-    if (topic->kind == TN_TOPIC_NOTICE) {
-        name = topic->name;
+    if (document->topic.kind == TN_TOPIC_NOTICE) {
+        name = document->topic.name;
         track = tn_notice_place(name);
         if (track == NULL) {
             return TN_LIMIT_REACHED;
         }
     }
-    tn_reason reason = tn_trust_accept(data, expected, name, &found);
-    if (topic->kind == TN_TOPIC_ANSWER && (reason == TN_REPLAYED || reason == TN_EQUIVOCATION)) {
+    tn_reason reason = tn_trust_accept(document->data, expected, name, &found);
+    if (document->topic.kind == TN_TOPIC_ANSWER && (reason == TN_REPLAYED || reason == TN_EQUIVOCATION)) {
         /* It is genuine, and has been read. A gateway that was restarted may count from its clock again; that an
          * answer is fresh is told by its nonce. */
         reason = TN_OK;
@@ -68,7 +68,7 @@ static tn_reason accept(const tn_topic *topic, tn_source data)
         return reason;
     }
     tn_item body = found.body.bytes;
-    switch (topic->kind) {
+    switch (document->topic.kind) {
     case TN_TOPIC_TIMESTAMP:
         tn_timestamp_take(body);
         break;
@@ -88,54 +88,56 @@ static tn_reason accept(const tn_topic *topic, tn_source data)
     return reason;
 }
 
-static tn_reason dispatch(const tn_topic *topic, tn_source data)
+static tn_reason dispatch(const tn_arrival *document)
 {
-    switch (topic->kind) {
+    switch (document->topic.kind) {
     case TN_TOPIC_ROOT:
-        return take_root(data);
+        return take_root(document);
     case TN_TOPIC_TEXT:
-        return tn_text_take(data, topic->language, topic->name);
+        return tn_text_take(document);
     case TN_TOPIC_PAGES:
-        return tn_pages_take(data, topic->language, topic->name);
+        return tn_pages_take(document);
     case TN_TOPIC_PATCH:
-        return tn_patch_take(data);
+        return tn_patch_take(document);
     default:
-        return accept(topic, data);
+        return accept(document);
     }
 }
 
-static void turn_away(const tn_topic *topic, tn_source data, tn_reason reason)
+static void turn_away(const tn_arrival *document, tn_reason reason)
 {
+    const tn_topic *topic = &document->topic;
     uint8_t digest[TN_HASH];
     uint32_t bit = (uint32_t)reason - TN_UNSUPPORTED;
     bool curable = reason == TN_EXPIRED ? is_root_over() : bit < 32u && (CURABLE >> bit & 1u) != 0u;
     if (curable && tn_pause_over(&agent.probed)) {
         agent.probing = true;
     }
-    tn_sha256_of(data.bytes, data.length, digest);
+    tn_sha256_of(document->data.bytes, document->data.length, digest);
     tn_refuse(topic->kind == TN_TOPIC_NOTICE ? topic->name : NULL, tn_topic_word(topic->kind), reason, digest);
 }
 
 static void receive(tn_source name, tn_source data)
 {
-    tn_topic topic;
+    tn_arrival arrival;
     tn_reason reason = TN_TOO_BIG;
+    arrival.data = data;
     if (data.length == 0u) {
         return;
     }
-    if (!tn_topic_read(name, &topic)) {
+    if (!tn_topic_read(name, &arrival.topic)) {
         tn_log(TN_WRONG_TYPE, "not for this device");
-    } else if (topic.kind == TN_TOPIC_BLOCK) { /* anyone may send nonsense: it is logged and not journaled */
+    } else if (arrival.topic.kind == TN_TOPIC_BLOCK) { /* anyone may send nonsense: it is logged and not journaled */
         reason = tn_block_take(data);
         if (reason != TN_OK) {
             tn_log(reason, "block");
         }
     } else {
         if (data.length <= TN_DOCUMENT_BYTES_MAX) {
-            reason = dispatch(&topic, data);
+            reason = dispatch(&arrival);
         }
         if (reason != TN_OK) {
-            turn_away(&topic, data, reason);
+            turn_away(&arrival, reason);
         }
     }
 }

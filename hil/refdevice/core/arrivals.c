@@ -1,17 +1,20 @@
 /* Headers, texts and drawn pages as they arrive, in any order (device_sim.core.notices). */
 #include "notices.h"
 
-/* A place for one more: an empty one, else the oldest that ended, else the oldest that never applied; NULL: none. */
+#define END (tn_stored.notices + TN_NOTICES_MAX)
+#define REPLACEABLE (TN_SET_NOTICE_DONE | 1u << TN_NOTICE_QUEUED | 1u << TN_NOTICE_NOT_APPLICABLE)
+
+/* A place for one more: an empty one, whose time is 0, else the oldest that ended, else the oldest that never applied;
+ * NULL: none. */
 static tn_notice_track *room(void)
 {
-    static const uint16_t sets[] = {1u << TN_NOTICE_QUEUED, TN_SET_NOTICE_DONE, 1u << TN_NOTICE_NOT_APPLICABLE};
     tn_notice_track *found = NULL;
-    for (uint32_t set = 0; set < 3u && found == NULL; set++) {
-        for (uint32_t i = 0; i < TN_NOTICES_MAX; i++) {
-            tn_notice_track *track = &tn_stored.notices[i];
-            if (TN_IN(sets[set], track->state) && (found == NULL || track->time < found->time)) {
-                found = track;
-            }
+    uint64_t least = UINT64_MAX;
+    for (tn_notice_track *track = tn_stored.notices; track < END; track++) {
+        uint64_t rank = track->time | (track->state == TN_NOTICE_NOT_APPLICABLE ? 1ull << 63 : 0u);
+        if (TN_IN(REPLACEABLE, track->state) && rank < least) {
+            found = track;
+            least = rank;
         }
     }
     return found;
@@ -21,12 +24,12 @@ static tn_notice_track *room(void)
 static uint32_t free_area(void)
 {
     uint32_t area = TN_AT_NOTICES;
-    for (uint32_t i = 0; i < TN_NOTICES_MAX;) {
-        if (tn_stored.notices[i].area == area) { /* all of them are asked once more about the next one */
+    for (const tn_notice_track *track = tn_stored.notices; track < END;) {
+        if (track->area == area) { /* all of them are asked once more about the next one */
             area += TN_NOTICE_AREA;
-            i = 0;
+            track = tn_stored.notices;
         } else {
-            i++;
+            track++;
         }
     }
     return area;
@@ -118,30 +121,24 @@ void tn_notice_take(tn_notice_track *track, const tn_document *found, const char
     tn_track_begin(track, carried);
 }
 
-static bool is_of(tn_source data, tn_item digest)
+tn_reason tn_text_take(const tn_arrival *text)
 {
-    uint8_t found[TN_HASH];
-    tn_sha256_of(data.bytes, data.length, found);
-    return tn_is_hash(digest, found);
-}
-
-tn_reason tn_text_take(tn_source data, const char *language, const char *advisory)
-{
-    tn_notice_track *track = tn_track_find(advisory);
-    if (data.length > TN_TEXT_BYTES_MAX) {
+    const char *language = text->topic.language;
+    tn_notice_track *track = tn_track_find(text->topic.name);
+    if (text->data.length > TN_TEXT_BYTES_MAX) {
         return TN_TOO_BIG;
     }
     if (track == NULL || track->text || !tn_track_due(track)) {
         return TN_OK; /* there is no room to keep what no header names yet: it is asked for when one does */
     }
     tn_item tag = tn_track_tag(track);
-    if (!tn_is(tag, language) || !is_of(data, tn_behind(tag))) {
+    if (!tn_is(tag, language) || !tn_hashes_to(text->data.bytes, text->data.length, tn_first(tn_behind(tag)))) {
         return TN_OK;
     }
-    if (!tn_fits(data, tn_text_shape, NULL) || !tn_is(tn_at(data.bytes, TN_TEXT_LANGUAGE), language)) {
+    if (!tn_fits(text->data, tn_text_shape, NULL) || !tn_is(tn_at(text->data.bytes, TN_TEXT_LANGUAGE), language)) {
         return TN_MALFORMED;
     }
-    tn_flash_copy(TN_PIECE_AT(track->area, TN_PIECE_TEXT), data);
+    tn_flash_copy(TN_PIECE_AT(track->area, TN_PIECE_TEXT), text->data);
     track->text = true;
     track->pages = false;
     tn_put_words(track->language, language);
@@ -150,23 +147,23 @@ tn_reason tn_text_take(tn_source data, const char *language, const char *advisor
     return TN_OK;
 }
 
-tn_reason tn_pages_take(tn_source data, const char *language, const char *advisory)
+tn_reason tn_pages_take(const tn_arrival *drawn)
 {
-    tn_notice_track *track = tn_track_find(advisory);
+    tn_notice_track *track = tn_track_find(drawn->topic.name);
     tn_item pages = track != NULL ? tn_track_waits_for(track) : NULL;
-    if (pages == NULL || !tn_is_same(language, track->language)) {
+    if (pages == NULL || !tn_is_same(drawn->topic.language, track->language)) {
         return TN_OK;
     }
     uint32_t count = (uint32_t)tn_value(pages);
-    if (data.length != count * TN_PAGE_BYTES) {
+    if (drawn->data.length != count * TN_PAGE_BYTES) {
         return TN_DIGEST_MISMATCH; /* more than any text names would be no document (TN_DOCUMENT_BYTES_MAX) */
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_of(tn_in_memory(data.bytes + i * TN_PAGE_BYTES, TN_PAGE_BYTES), tn_nth(pages, i))) {
+        if (!tn_hashes_to(drawn->data.bytes + i * TN_PAGE_BYTES, TN_PAGE_BYTES, tn_first(tn_nth(pages, i)))) {
             return TN_DIGEST_MISMATCH;
         }
     }
-    tn_flash_copy(TN_PIECE_AT(track->area, TN_PIECE_PAGES), data);
+    tn_flash_copy(TN_PIECE_AT(track->area, TN_PIECE_PAGES), drawn->data);
     track->pages = true;
     tn_track_changed();
     tn_track_present(track);

@@ -65,7 +65,7 @@ static void ask(const tn_patch_track *track)
     tn_pause_begin(&blocks.pause, blocks.stalled);
     if (blocks.next < blocks.end) {
         if (!blocks.mending || blocks.asked == blocks.next) {
-            blocks.stalled = tn_longer(blocks.stalled, PAUSE_MS, PAUSE_MS_MAX);
+            blocks.stalled = tn_longer(blocks.stalled, 0, PAUSE_MS_MAX);
         }
         blocks.mending = true;
     } else {
@@ -117,8 +117,8 @@ static void checkpoint(tn_patch_track *track)
 
 tn_reason tn_block_take(tn_source data)
 {
-    tn_patch_track *track = tn_patch_active();
-    if (track == NULL || track->state != TN_PATCH_DOWNLOADING) {
+    tn_patch_track *track = tn_patch_in(1u << TN_PATCH_DOWNLOADING);
+    if (track == NULL) {
         return TN_OK;
     }
     if (data.length > TN_WIRE_BLOCK_BYTES_MAX + 64u) {

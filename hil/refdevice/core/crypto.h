@@ -12,6 +12,7 @@
  * be where they lie. */
 void tn_sha(uint32_t size, const tn_source *parts, uint32_t count, uint8_t *digest);
 void tn_sha256_of(const void *bytes, uint32_t length, uint8_t digest[TN_HASH]);
+bool tn_hashes_to(const void *bytes, uint32_t length, const uint8_t digest[TN_HASH]);
 
 /* What is signed is the parts one after the other, from parts[2] on: the first two are of use here only. `count` is of
  * all. */

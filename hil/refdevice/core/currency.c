@@ -35,8 +35,8 @@ void tn_timestamp_take(tn_item body)
     tn_stored.stamp_root = tn_value_at(body, STAMP_ROOT);
     tn_stored.stamp_catalogue = tn_value_at(body, STAMP_CATALOGUE);
     tn_stored.stamp_expires = tn_value_at(body, TN_EXPIRES);
-    tn_copy(tn_stored.stamp_catalogue_digest, tn_first(tn_at(body, STAMP_DIGEST)), TN_HASH);
-    tn_copy(tn_stored.stamp_audit_head, tn_first(tn_at(body, STAMP_HEAD)), TN_HASH);
+    tn_copy(tn_stored.stamp_catalogue_digest, tn_first_at(body, STAMP_DIGEST), TN_HASH);
+    tn_copy(tn_stored.stamp_audit_head, tn_first_at(body, STAMP_HEAD), TN_HASH);
 }
 
 /* The newest catalogue's body. */
@@ -74,11 +74,6 @@ static uint32_t believed(void)
 bool tn_is_current(void)
 {
     return (believed() & CURRENT) != 0u;
-}
-
-uint64_t tn_currency_version(void)
-{
-    return tn_is_current() ? tn_stored.stamp_catalogue : 0u;
 }
 
 /* Whether the current catalogue has this row: it ends with a number and a digest. */

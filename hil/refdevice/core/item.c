@@ -88,6 +88,11 @@ tn_item tn_at(tn_item map, uint32_t key)
     return NULL;
 }
 
+tn_item tn_first_at(tn_item map, uint32_t key)
+{
+    return tn_first(tn_at(map, key));
+}
+
 uint64_t tn_value_at(tn_item map, uint32_t key)
 {
     return tn_value(tn_at(map, key));

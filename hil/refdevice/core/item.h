@@ -67,6 +67,7 @@ tn_item tn_behind(tn_item item);       /* right behind the whole of it; NULL: of
 tn_source tn_whole(tn_item item);      /* its encoding */
 /* The value under a key of one byte: a number below 24, or 0x20 for -1, and so on; NULL: there is none. */
 tn_item tn_at(tn_item map, uint32_t key);
+tn_item tn_first_at(tn_item map, uint32_t key); /* tn_first() of what stands there */
 uint64_t tn_value_at(tn_item map, uint32_t key); /* of what stands there; 0: nothing does */
 uint32_t tn_kind(tn_item item);           /* tn_cbor_kind */
 tn_item tn_nth(tn_item array, uint32_t number); /* NULL behind the last; of a map: keys and values in turn */

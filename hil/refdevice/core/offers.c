@@ -35,14 +35,14 @@ tn_reason tn_offer_take(tn_item body)
     uint64_t last = sooner(sooner(tn_value_at(body, DEADLINE), tn_at(body, TN_EXPIRES)), tn_nth(hours, 1));
     uint64_t issued = tn_value_at(body, TN_ISSUED);
     uint64_t quarter = (last - issued) >> 2; /* one that ends before it was issued is over, whatever this is */
+    offer->last = last;
+    offer->final = last - (quarter < FINAL_SECONDS ? quarter : FINAL_SECONDS);
     offer->here = true;
     offer->cancel = tn_is_true(tn_at(body, CANCEL));
     offer->sequence = tn_value_at(body, SEQUENCE);
     offer->catalogue_version = tn_value_at(body, CATALOGUE_VERSION);
     offer->from = tn_value(tn_nth(hours, 0));
-    offer->last = last;
-    offer->final = last - (quarter < FINAL_SECONDS ? quarter : FINAL_SECONDS);
-    tn_copy(offer->digest, tn_first(tn_at(body, DIGEST)), TN_HASH);
+    tn_copy(offer->digest, tn_first_at(body, DIGEST), TN_HASH);
     return TN_OK;
 }
 
@@ -56,22 +56,42 @@ void tn_offers_begin_again(tn_patch_track *track, tn_reason reason)
     }
 }
 
+/* What an offer is worth now: DEADLINE_PASSED, NOT_IN_CATALOGUE, or STALE: that cannot be told. */
+static tn_reason judge(const tn_offer *offer, uint64_t sequence)
+{
+    if (tn_is_past(offer->last)) {
+        return TN_DEADLINE_PASSED;
+    }
+    if (!tn_is_current()) {
+        return TN_STALE;
+    }
+    return tn_currency_has_patch(sequence, offer->digest) ? TN_OK : TN_NOT_IN_CATALOGUE;
+}
+
+/* Where it takes the track. */
+static void follow(tn_patch_track *track, tn_reason reason)
+{
+    uint32_t ended = reason == TN_DEADLINE_PASSED ? TN_PATCH_TIMED_OUT : TN_PATCH_REJECTED;
+    tn_patch_move(track, reason == TN_OK ? (uint32_t)TN_PATCH_OFFERED : ended, reason);
+}
+
 /* Begin, renew or change the track of the newest offer; NULL: it has none. Of what it has been through before, state
  * and deferrals stay. */
-static void open(tn_patch_track *track, uint32_t state, tn_reason reason)
+static void open(tn_patch_track *track, tn_reason reason)
 {
-    tn_patch_track *active = tn_patch_active(), *other = tn_stored.patches;
+    tn_patch_track *active = tn_patch_active();
     bool anew = true;
     if (active != NULL && active != track) {
         tn_patch_move(active, TN_PATCH_SUPERSEDED, TN_SUPERSEDED);
     }
     if (track == NULL) { /* both are free, or have ended: the one that was touched longest ago goes */
+        tn_patch_track *other = tn_stored.patches;
         track = other[1].touched < other[0].touched ? &other[1] : &other[0];
         track->state = TN_PATCH_QUEUED;
         track->deferrals = 0;
     } else if (!TN_IN(TN_SET_PATCH_ENDED, track->state)) {
         anew = false;
-    } else if (!TN_IN(RENEWABLE, track->state) || state != (uint32_t)TN_PATCH_OFFERED) {
+    } else if (!TN_IN(RENEWABLE, track->state) || reason != TN_OK) {
         tn_log(TN_SUPERSEDED, "offer");
         return;
     }
@@ -82,7 +102,7 @@ static void open(tn_patch_track *track, uint32_t state, tn_reason reason)
     tn_copy(&track->offer, &tn_stored.offer, sizeof(track->offer));
     tn_patch_changed(track);
     if (anew) {
-        tn_patch_move(track, state, reason);
+        follow(track, reason);
     }
 }
 
@@ -112,42 +132,32 @@ static tn_patch_track *find(void)
 void tn_offers_settle(void)
 {
     tn_offer *offer = &tn_stored.offer;
-    tn_patch_track *active = tn_patch_active(), *track = find();
-    uint32_t state = TN_PATCH_TIMED_OUT;
-    tn_reason reason = TN_DEADLINE_PASSED;
-    if (!offer->here || (!offer->cancel && active != NULL && TN_IN(TN_SET_NO_RETURN, active->state))) {
+    if (!offer->here) {
         return;
     }
-    if (!offer->cancel && !tn_is_past(offer->last)) {
-        if (!tn_is_current() || tn_currency_version() < offer->catalogue_version) {
+    tn_patch_track *track = find();
+    if (!offer->cancel) {
+        tn_reason reason = judge(offer, offer->sequence);
+        if (reason == TN_STALE || tn_patch_in(TN_SET_NO_RETURN) != NULL ||
+            (reason != TN_DEADLINE_PASSED && tn_stored.stamp_catalogue < offer->catalogue_version)) {
             return; /* stale metadata blocks installing; the missing pieces are being asked for */
         }
-        bool named = tn_currency_has_patch(offer->sequence, offer->digest);
-        state = named ? TN_PATCH_OFFERED : TN_PATCH_REJECTED;
-        reason = named ? TN_OK : TN_NOT_IN_CATALOGUE;
-    }
-    offer->here = false;
-    if (!offer->cancel) {
-        open(track, state, reason);
+        open(track, reason);
     } else if (track != NULL) {
         cancel(track);
     }
+    offer->here = false; /* its track has it as it was: it may be taken up again */
 }
 
 bool tn_offers_end(tn_patch_track *track)
 {
-    tn_reason reason = TN_OK;
-    uint32_t state = TN_PATCH_REJECTED;
-    if (tn_is_past(track->offer.last)) {
-        state = TN_PATCH_TIMED_OUT;
-        reason = TN_DEADLINE_PASSED;
-    } else if (tn_is_current() && !tn_currency_has_patch(track->sequence, track->offer.digest)) {
-        reason = TN_NOT_IN_CATALOGUE;
-    } else if (track->image_size != 0u && tn_patch_is_signed(track) != TN_OK) {
+    tn_reason reason = judge(&track->offer, track->sequence);
+    if (reason == TN_OK || reason == TN_STALE) {
+        if (track->image_size == 0u || tn_patch_is_signed(track) == TN_OK) {
+            return false;
+        }
         reason = TN_THRESHOLD_NOT_MET;
-    } else {
-        return false;
     }
-    tn_patch_move(track, state, reason);
+    follow(track, reason);
     return true;
 }

@@ -15,16 +15,20 @@ static struct {
     tn_pause held;         /* since the reason for holding up changed last */
 } patches;
 
-tn_patch_track *tn_patch_active(void)
+tn_patch_track *tn_patch_in(uint32_t states)
 {
-    const uint32_t idle = TN_SET_PATCH_ENDED | 1u << TN_PATCH_QUEUED; /* as a free one is */
     tn_patch_track *track = &tn_stored.patches[TN_PATCHES_MAX];
     while (track-- > tn_stored.patches) {
-        if (!TN_IN(idle, track->state)) {
+        if (TN_IN(states, track->state)) {
             return track;
         }
     }
     return NULL;
+}
+
+tn_patch_track *tn_patch_active(void)
+{
+    return tn_patch_in(~(TN_SET_PATCH_ENDED | 1u << TN_PATCH_QUEUED)); /* as a free one is */
 }
 
 void tn_patch_changed(tn_patch_track *track)
@@ -99,14 +103,14 @@ static tn_reason judge(const tn_patch_track *track, const tn_manifest *manifest)
     return tn_compare(track->offer.digest, tn_stored.patch_floor_digest, TN_HASH) == 0 ? TN_OK : TN_EQUIVOCATION;
 }
 
-tn_reason tn_patch_take(tn_source data)
+tn_reason tn_patch_take(const tn_arrival *envelope)
 {
     tn_manifest manifest;
-    tn_patch_track *track = tn_patch_active();
-    if (track == NULL || track->state != TN_PATCH_OFFERED || track->image_size != 0u) {
+    tn_patch_track *track = tn_patch_in(1u << TN_PATCH_OFFERED);
+    if (track == NULL || track->image_size != 0u) {
         return TN_OK;
     }
-    tn_reason reason = open_for(track, data, &manifest);
+    tn_reason reason = open_for(track, envelope->data, &manifest);
     if (reason != TN_OK) {
         return reason;
     }
@@ -115,8 +119,8 @@ tn_reason tn_patch_take(tn_source data)
         tn_patch_move(track, reason == TN_WRONG_MODEL ? TN_PATCH_NOT_APPLICABLE : TN_PATCH_REJECTED, reason);
         return TN_OK;
     }
-    tn_flash_copy(envelope_at(track), data);
-    track->envelope_length = (uint16_t)data.length;
+    tn_flash_copy(envelope_at(track), envelope->data);
+    track->envelope_length = (uint16_t)envelope->data.length;
     tn_copy(track->image_digest, manifest.image_digest, TN_HASH);
     tn_copy(track->version, manifest.version, sizeof(track->version));
     track->image_size = manifest.image_size;
@@ -190,7 +194,8 @@ static void begin_install(tn_patch_track *track)
 
 static void step(tn_patch_track *track)
 {
-    switch (track->state) {
+    /* What was canceled too late goes on as before. */
+    switch (track->state == TN_PATCH_CANCEL_REJECTED ? (uint32_t)TN_PATCH_INSTALLING : track->state) {
     case TN_PATCH_OFFERED:
         consider(track);
         break;
@@ -214,7 +219,6 @@ static void step(tn_patch_track *track)
         break;
     case TN_PATCH_INSTALLING:
     case TN_PATCH_INSTALLED:
-    case TN_PATCH_CANCEL_REJECTED:
         tn_slots_install(track);
         break;
     default: /* it restarts, or the owner is asked */
@@ -262,14 +266,13 @@ void tn_patches_connected(void)
 
 const tn_patch_track *tn_patches_asking(void)
 {
-    const tn_patch_track *track = tn_patch_active();
-    return track != NULL && track->state == TN_PATCH_WAITING_FOR_CONFIRMATION ? track : NULL;
+    return tn_patch_in(1u << TN_PATCH_WAITING_FOR_CONFIRMATION);
 }
 
 tn_reason tn_patches_consent(const char *answer)
 {
-    tn_patch_track *track = tn_patch_active();
-    if (track == NULL || track->state != TN_PATCH_WAITING_FOR_CONFIRMATION) {
+    tn_patch_track *track = tn_patch_in(1u << TN_PATCH_WAITING_FOR_CONFIRMATION);
+    if (track == NULL) {
         return TN_BUSY;
     }
     if (tn_consent_answer(track, answer)) {
@@ -280,6 +283,5 @@ tn_reason tn_patches_consent(const char *answer)
 
 bool tn_patches_busy(void)
 {
-    const tn_patch_track *track = tn_patch_active();
-    return track != NULL && TN_IN(USES_SPARE, track->state);
+    return tn_patch_in(USES_SPARE) != NULL;
 }

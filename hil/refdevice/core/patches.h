@@ -10,6 +10,8 @@
     (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED | 1u << TN_PATCH_CANCEL_REJECTED | \
      1u << TN_PATCH_REBOOTING | 1u << TN_PATCH_TESTING | 1u << TN_PATCH_CANCELING)
 
+/* The one patch in one of these states; NULL: none is. */
+tn_patch_track *tn_patch_in(uint32_t states);
 tn_patch_track *tn_patch_active(void);                          /* the one patch under way; NULL: none is */
 void tn_patch_changed(tn_patch_track *track);                   /* something that is no transition */
 void tn_patch_move(tn_patch_track *track, uint32_t state, tn_reason reason); /* one transition, journaled */

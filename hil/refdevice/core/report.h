@@ -11,7 +11,7 @@ typedef struct {
     uint64_t issued;
     uint32_t sequence;
     uint8_t nonce[16], asked[16];
-    bool has_asked;
+    bool has_asked; /* the gateway asked for a nonce: that one */
     uint32_t first, entries; /* of the journal's entries that it carries, and how many */
     /* tn_report_make() finds what follows. */
     const char *type;

@@ -1,18 +1,18 @@
 /* Tells the gateway: the present states and the journal, again and again until a receipt comes
  * (device_sim.core.reporter). */
 #include "report.h"
+#include "smp.h"
 
 #define REPORT_MS_MIN 200u
 #define RECEIPT_MS_MIN 5000u
 #define RECEIPT_MS_MAX 300000u
 
 static struct {
-    uint32_t sequence;
-    bool pending, has_asked; /* a report waits for its receipt; the gateway asked for the nonce below */
-    tn_pause sent;           /* until the next report may follow; of no length: none was sent since it is connected */
-    uint32_t pause;          /* until a report without a receipt is repeated */
+    bool pending;             /* a report waits for its receipt */
+    tn_pause sent;            /* until the next report may follow; of no length: none was sent since it is connected */
+    uint32_t pause;           /* until a report without a receipt is repeated */
     uint32_t made[TN_LEAVES]; /* nonces of each leaf in this boot */
-    uint8_t asked[16];
+    tn_report report;         /* the newest */
 } reporter;
 
 /* Keys of an answer behind the common ones. */
@@ -55,33 +55,34 @@ static bool is_ours(const uint8_t nonce[TN_NONCE])
 
 void tn_answer_take(tn_item body)
 {
-    tn_item newest_sent = tn_at(body, RECEIPT);
-    uint64_t epoch = tn_value(tn_nth(newest_sent, 0)), count = tn_value_at(body, COUNT);
-    if (!is_ours(tn_first(tn_at(body, NONCE)))) {
+    tn_item receipt = tn_at(body, RECEIPT); /* of none both numbers are 0, and no boot has that */
+    uint32_t epoch = tn_number_of(tn_nth(receipt, 0)), sequence = tn_number_of(tn_nth(receipt, 1));
+    uint32_t covered = tn_number_of(tn_at(body, COUNT));
+    if (!is_ours(tn_first_at(body, NONCE))) {
         tn_log(TN_WRONG_NONCE, "an answer to none of the last nonces");
         return;
     }
-    reporter.has_asked = true;
-    tn_copy(reporter.asked, tn_first(tn_at(body, NEXT)), TN_NONCE);
-    uint32_t covered = count < tn_stored.journal_count ? (uint32_t)count : tn_stored.journal_count;
+    reporter.report.has_asked = true;
+    tn_copy(reporter.report.asked, tn_first_at(body, NEXT), TN_NONCE);
+    covered = covered < tn_stored.journal_count ? covered : tn_stored.journal_count;
     bool trimmed = covered > tn_stored.journal_first;
     if (trimmed) {
         tn_stored.journal_first = covered;
     }
-    bool newest = epoch > tn_stored.boot_epoch ||
-                  (epoch == tn_stored.boot_epoch && tn_value(tn_nth(newest_sent, 1)) >= reporter.sequence);
-    if (newest_sent != NULL && newest) {
+    if (((uint64_t)epoch << 32 | sequence) >= ((uint64_t)tn_stored.boot_epoch << 32 | reporter.report.sequence)) {
         reporter.pending = false;
         reporter.sent.ms = REPORT_MS_MIN;
         reporter.pause = RECEIPT_MS_MIN;
-        /* The next entries follow at once, but only to a gateway that took some. */
-        tn_now.news = tn_now.news || (trimmed && covered < tn_stored.journal_count);
+        if (trimmed && covered < tn_stored.journal_count) {
+            tn_now.news = true; /* the next entries follow at once, but only to a gateway that took some */
+        }
     }
 }
 
 void tn_reporter_connected(void)
 {
     tn_now.news = true;
+    reporter.pending = false;
     reporter.sent.ms = 0;
     reporter.pause = RECEIPT_MS_MIN;
 }
@@ -89,36 +90,31 @@ void tn_reporter_connected(void)
 /* The oldest entries that are kept, up to the first gap. */
 static void choose_entries(tn_report *report)
 {
-    uint32_t index = tn_stored.journal_first;
-    while (index < tn_stored.journal_count && tn_journal_read(index).length == 0u) {
-        index++;
+    uint32_t index = tn_stored.journal_first, entries = 0;
+    for (; entries < TN_JOURNAL_REPORT_MAX && index < tn_stored.journal_count; index++) {
+        if (tn_journal_read(index).length != 0u) {
+            entries++;
+        } else if (entries != 0u) {
+            break;
+        }
     }
-    report->first = index;
-    while (report->entries < TN_JOURNAL_REPORT_MAX && index < tn_stored.journal_count &&
-           tn_journal_read(index).length != 0u) {
-        report->entries++;
-        index++;
-    }
+    report->first = index - entries;
+    report->entries = entries;
 }
 
-static void send(void)
+static void send(tn_report *report)
 {
-    tn_report report;
     uint8_t jitter;
-    tn_fill(&report, 0, sizeof(report));
     tn_now.news = false;
     reporter.pending = true;
     (void)tn_random(&jitter, 1);
     tn_pause_begin(&reporter.sent, reporter.pause / 4u * 3u + reporter.pause * jitter / 512u);
-    reporter.sequence++;
-    report.sequence = reporter.sequence;
-    report.issued = tn_time();
-    tn_nonce(TN_LEAF_REPORT, report.nonce);
-    report.has_asked = reporter.has_asked;
-    tn_copy(report.asked, reporter.asked, 16);
-    choose_entries(&report);
+    report->sequence++;
+    report->issued = tn_time();
+    tn_nonce(TN_LEAF_REPORT, report->nonce);
+    choose_entries(report);
     tn_save();
-    tn_report_make(&report);
+    tn_report_make(report);
 }
 
 void tn_reporter_step(void)
@@ -130,8 +126,8 @@ void tn_reporter_step(void)
     if (!tn_pause_over(&reporter.sent)) {
         return;
     }
-    if (reporter.pending && reporter.sent.ms != 0u) {
-        reporter.pause = tn_longer(reporter.pause, RECEIPT_MS_MIN, RECEIPT_MS_MAX);
+    if (reporter.pending) {
+        reporter.pause = tn_longer(reporter.pause, 0, RECEIPT_MS_MAX);
     }
-    send();
+    send(&reporter.report);
 }

@@ -114,6 +114,12 @@ typedef struct {
     char name[TN_NAME_BYTES_MAX + 1];         /* an advisory, or the number of a root or patch */
 } tn_topic;
 
+/* What has come. */
+typedef struct {
+    tn_topic topic;
+    tn_source data;
+} tn_arrival;
+
 const char *tn_topic_word(uint32_t kind);
 /* Write a topic as a text, with the prefix or (`whole` false) below it. A language or name that it has not may be
  * anything. */
@@ -183,7 +189,6 @@ void tn_timestamp_take(tn_item body);
 bool tn_is_current(void);                             /* currency.current() is not None */
 bool tn_currency_names(const tn_notice_track *track); /* the current catalogue has this very header */
 bool tn_currency_has_patch(uint64_t sequence, const uint8_t digest[TN_HASH]);
-uint64_t tn_currency_version(void);                   /* of the current catalogue; 0: none is */
 void tn_currency_step(void);                          /* wakes, and what is missing */
 
 /* -- notices.c, notice.c (the header), words.c (texts), screen.c (lines and pages) -- */
@@ -191,8 +196,8 @@ void tn_currency_step(void);                          /* wakes, and what is miss
 /* A notice's track: its own, or one that may make room; NULL: there is none. */
 tn_notice_track *tn_notice_place(const char *advisory);
 void tn_notice_take(tn_notice_track *track, const tn_document *found, const char *advisory);
-tn_reason tn_text_take(tn_source data, const char *language, const char *advisory);
-tn_reason tn_pages_take(tn_source data, const char *language, const char *advisory);
+tn_reason tn_text_take(const tn_arrival *text);
+tn_reason tn_pages_take(const tn_arrival *drawn);
 void tn_notices_booted(void);
 void tn_notices_installed(void);                      /* another version runs, confirmed */
 void tn_notices_acknowledge(void);
@@ -215,7 +220,7 @@ uint32_t tn_screen_line(uint32_t number, char *line, uint32_t room);
 
 extern const uint8_t tn_offer_own[];
 tn_reason tn_offer_take(tn_item body);
-tn_reason tn_patch_take(tn_source data);
+tn_reason tn_patch_take(const tn_arrival *envelope);
 tn_reason tn_block_take(tn_source data);              /* a block of what is being brought; others are left aside */
 bool tn_patches_booted(void);                         /* true: one is on trial, notices wait */
 void tn_patches_connected(void);

@@ -175,3 +175,10 @@ void tn_sha256_of(const void *bytes, uint32_t length, uint8_t digest[TN_HASH])
     tn_source from = tn_in_memory(bytes, length);
     tn_sha(TN_HASH, &from, 1, digest);
 }
+
+bool tn_hashes_to(const void *bytes, uint32_t length, const uint8_t digest[TN_HASH])
+{
+    uint8_t found[TN_HASH];
+    tn_sha256_of(bytes, length, found);
+    return tn_compare(found, digest, TN_HASH) == 0;
+}

@@ -149,10 +149,9 @@ void tn_slots_test(tn_patch_track *track)
         return;
     }
     save_boot(track->slot, false);
-    for (uint32_t i = 0; i < TN_PATCHES_MAX; i++) { /* what was installed before is no more */
-        if (tn_stored.patches[i].state == TN_PATCH_SUCCEEDED) {
-            tn_patch_move(&tn_stored.patches[i], TN_PATCH_REMOVED, TN_OK);
-        }
+    tn_patch_track *before = tn_patch_in(1u << TN_PATCH_SUCCEEDED);
+    if (before != NULL) { /* what was installed before is no more */
+        tn_patch_move(before, TN_PATCH_REMOVED, TN_OK);
     }
     tn_patch_move(track, TN_PATCH_SUCCEEDED, TN_OK);
     tn_stored.has_patch_floor = true;

@@ -42,15 +42,13 @@ static int begin(tn_item sha, uint32_t length, uint32_t count)
 /* Add what comes next. */
 static int add(tn_source data)
 {
-    uint8_t digest[TN_HASH];
     if (data.length > staging.length - here()) {
         return TOCSIN_SMP_RC_EINVAL;
     }
     tn_flash_add(&staging.to, data.bytes, data.length);
     if (here() == staging.length) {
         tn_flash_end(&staging.to);
-        tn_sha256_of(tn_in_flash(TN_AT_STAGING, 0).bytes, staging.length, digest);
-        if (tn_compare(digest, staging.sha, TN_HASH) != 0) {
+        if (!tn_hashes_to(tn_in_flash(TN_AT_STAGING, 0).bytes, staging.length, staging.sha)) {
             staging.length = 0;
             return TOCSIN_SMP_RC_EINVAL;
         }

@@ -14,9 +14,7 @@ static const uint8_t digest_shape[] = {TN_SUIT_DIGEST};
 
 bool tn_suit_names(tn_item digest, tn_item member)
 {
-    uint8_t found[TN_HASH];
-    tn_sha256_of(member, (uint32_t)(tn_behind(member) - member), found);
-    return tn_compare(digest + TN_SUIT_DIGEST_HEAD, found, TN_HASH) == 0;
+    return tn_hashes_to(member, (uint32_t)(tn_behind(member) - member), digest + TN_SUIT_DIGEST_HEAD);
 }
 
 tn_reason tn_suit_fits(tn_source bytes, tn_shape shape, tn_shape own)
@@ -74,7 +72,7 @@ tn_reason tn_suit_open(tn_source data, tn_manifest *manifest)
     if (reason != TN_OK) {
         return reason;
     }
-    tn_item members = tn_first(data.bytes), blocks = tn_first(tn_at(members, TN_SUIT_AUTHENTICATION));
+    tn_item members = tn_first(data.bytes), blocks = tn_first_at(members, TN_SUIT_AUTHENTICATION);
     tn_source stated = tn_string(tn_first(blocks)); /* its bytes are what was signed */
     reason = tn_suit_fits(stated, digest_shape, NULL);
     if (reason == TN_OK) {

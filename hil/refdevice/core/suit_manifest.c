@@ -154,9 +154,9 @@ static tn_reason run(tn_item steps, bool invoking, course *now)
 static tn_reason run_all(tn_item manifest, course *now)
 {
     static const uint8_t order[] = {INSTALL, VALIDATE, INVOKE};
-    tn_reason reason = run(tn_first(tn_at(tn_first(tn_at(manifest, COMMON)), SHARED)), false, now);
+    tn_reason reason = run(tn_first_at(tn_first_at(manifest, COMMON), SHARED), false, now);
     for (uint32_t i = 0; i < sizeof(order) && reason == TN_OK; i++) {
-        reason = run(tn_first(tn_at(manifest, order[i])), order[i] == INVOKE, now);
+        reason = run(tn_first_at(manifest, order[i]), order[i] == INVOKE, now);
     }
     if (reason == TN_OK && (now->done & DONE(C_MATCH)) == 0u) { /* it brings nothing, or does not compare it */
         reason = (now->done & DONE(C_FETCH)) != 0u ? TN_MALFORMED : TN_UNSUPPORTED;
@@ -189,7 +189,7 @@ tn_reason tn_suit_manifest(tn_item members, tn_manifest *manifest)
     if (reason != TN_OK) {
         return reason;
     }
-    tn_item version = tn_at(bytes.bytes, VERSION), parts = tn_at(tn_first(tn_at(bytes.bytes, COMMON)), COMPONENTS);
+    tn_item version = tn_at(bytes.bytes, VERSION), parts = tn_at(tn_first_at(bytes.bytes, COMMON), COMPONENTS);
     if (version == NULL || *version != 1u || tn_compare(parts, components, sizeof(components)) != 0) {
         return TN_UNSUPPORTED;
     }
