@@ -3,6 +3,7 @@
  * which asks, and the answer none of these changes, so nothing is compared (tests/hil/refdevice/test_consent.py). */
 #include "notice.h"
 #include "patches.h"
+#include "record.h"
 
 #define DEFERRALS_MAX 3u
 #define DEFER_SECONDS 86400u
@@ -47,44 +48,46 @@ static const tn_notice_track *about(const uint8_t digest[TN_HASH])
 
 /* -- the question -- */
 
-static void put_digest(const uint8_t *digest)
-{
-    if (digest != NULL) {
-        tn_put_bytes(digest, TN_HASH);
-    } else {
-        tn_put_null();
-    }
-}
+typedef struct {
+    const uint8_t *patch, *notice, *words;
+    const char *language;
+} question;
+
+static const tn_row rows[] = {
+    TN_ROW_BYTE_IS(0, TN_CBOR_ARRAY << 5 | 4u),
+    TN_ROW(0, TN_POINTED, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_BYTES_32, question, patch)),
+    TN_ROW(0, TN_POINTED, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_BYTES_32, question, notice)),
+    TN_ROW(0, TN_POINTED, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_BYTES_32, question, words)),
+    TN_ROW(0, TN_POINTED, TN_OF_ARGUMENT, TN_ROW_AS(TN_ROW_TEXT, question, language)),
+    TN_ROW_END,
+};
 
 /* Store what a consent is bound to (advisories.report.question). */
 static void agree(tn_patch_track *track)
 {
     uint8_t bytes[144], words[TN_HASH]; /* at most 1 + 3 * 34 + 37 */
     const tn_notice_track *notice = about(track->offer.digest);
-    tn_source text = notice != NULL ? tn_notice_words(notice) : tn_in_memory(NULL, 0);
-    bool seen = text.length != 0u && TN_IN(SEEN, notice->state);
     char *language = track->consent_language;
-    tn_sha256_of(text.bytes, text.length, words);
-    if (language[0] == '\0' && seen) {
-        tn_copy(language, notice->language, sizeof(track->consent_language));
+    question asked = {track->offer.digest, NULL, NULL, NULL};
+    if (notice != NULL) {
+        tn_source text = tn_notice_words(notice);
+        track->consent_has_notice = true;
+        tn_copy(track->consent_notice, notice->digest, TN_HASH);
+        asked.notice = notice->digest;
+        if (text.length != 0u && TN_IN(SEEN, notice->state)) {
+            tn_sha256_of(text.bytes, text.length, words);
+            asked.words = words;
+            if (language[0] == '\0') {
+                tn_copy(language, notice->language, sizeof(track->consent_language));
+            }
+        }
     }
+    asked.language = language[0] != '\0' ? language : NULL;
     tn_write_to(bytes, sizeof(bytes));
-    tn_put_array(4);
-    put_digest(track->offer.digest);
-    put_digest(notice != NULL ? notice->digest : NULL);
-    put_digest(seen ? words : NULL);
-    if (language[0] != '\0') {
-        tn_put_text(language);
-    } else {
-        tn_put_null();
-    }
+    (void)tn_put_rows(rows, &asked);
     tn_sha256_of(bytes, tn_written.length, track->consent_question);
     track->consent = true;
     track->consent_time = tn_time();
-    track->consent_has_notice = notice != NULL;
-    if (notice != NULL) {
-        tn_copy(track->consent_notice, notice->digest, TN_HASH);
-    }
 }
 
 bool tn_consent_answer(tn_patch_track *track, const char *answer)

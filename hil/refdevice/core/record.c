@@ -83,7 +83,7 @@ static const tn_row *next_of(const tn_row *row, const void *argument, const void
         *at = value_of(row, argument);
         if (kind_of(row) == TN_ROW_IF) {
             row += *(const uint8_t *)*at == 0u ? row->key : 0u;
-        } else if (*at != NULL) {
+        } else if (*at != NULL || row->key == 0u) {
             return row;
         }
     }
@@ -142,7 +142,9 @@ const tn_row *tn_put_rows(const tn_row *row, const void *argument)
         if (kind == TN_ROW_STOP) {
             return row + 1;
         }
-        if (kind == TN_ROW_MAP) {
+        if (at == NULL) {
+            tn_put_null();
+        } else if (kind == TN_ROW_MAP) {
             tn_put_map(count_of(row + 1, row->at, argument));
         } else {
             put_value(kind, at);

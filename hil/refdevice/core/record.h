@@ -52,7 +52,7 @@ typedef enum {
 typedef enum {
     TN_ALWAYS,
     TN_UNLESS_EMPTY, /* left out where the number is 0, or the text is empty */
-    TN_POINTED,      /* a pointer to the value lies there; NULL: left out */
+    TN_POINTED,      /* a pointer to the value lies there; NULL: left out, or null where there is no key */
     TN_ITSELF        /* `at` is no place, but the number */
 } tn_row_way;
 
