@@ -106,7 +106,7 @@ static void checkpoint(tn_patch_track *track)
     if (here <= track->offset) {
         return;
     }
-    if (done != track->done && tn_pause_over(&blocks.told)) {
+    if (tn_pause_over(&blocks.told)) {
         tn_pause_begin(&blocks.told, PROGRESS_MS);
         tn_now.news = true;
     }

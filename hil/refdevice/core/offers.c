@@ -3,7 +3,6 @@
 #include "patches.h"
 
 #define RENEWABLE (TN_SET_PATCH_ENDED & ~(1u << TN_PATCH_SUCCEEDED | 1u << TN_PATCH_REMOVED))
-#define ON_TRIAL (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED)
 #define FINAL_SECONDS 21600u /* so long before its end, or in its last quarter, it cannot be put off any more */
 
 /* Keys of an offer behind the common ones. */
@@ -106,17 +105,6 @@ static void open(tn_patch_track *track, tn_reason reason)
     }
 }
 
-static void cancel(tn_patch_track *track)
-{
-    if (TN_IN(ON_TRIAL, track->state)) {
-        tn_patch_move(track, TN_PATCH_CANCEL_REJECTED, TN_BUSY);
-    } else if (TN_IN(TN_SET_NO_RETURN, track->state)) {
-        tn_record(TN_SAYS(TN_TRACK_REFUSAL, 0, 0, TN_BUSY), "offer", track->offer.digest);
-    } else if (!TN_IN(TN_SET_PATCH_ENDED, track->state)) {
-        tn_patch_move(track, TN_PATCH_CANCELED, TN_CANCELED);
-    }
-}
-
 /* The track of the newest offer's patch; NULL: it has none. */
 static tn_patch_track *find(void)
 {
@@ -132,19 +120,19 @@ static tn_patch_track *find(void)
 void tn_offers_settle(void)
 {
     tn_offer *offer = &tn_stored.offer;
-    if (!offer->here) {
+    if (!offer->here || tn_patch_in(TN_SET_NO_RETURN) != NULL) {
         return;
     }
     tn_patch_track *track = find();
     if (!offer->cancel) {
         tn_reason reason = judge(offer, offer->sequence);
-        if (reason == TN_STALE || tn_patch_in(TN_SET_NO_RETURN) != NULL ||
+        if (reason == TN_STALE ||
             (reason != TN_DEADLINE_PASSED && tn_stored.stamp_catalogue < offer->catalogue_version)) {
             return; /* stale metadata blocks installing; the missing pieces are being asked for */
         }
         open(track, reason);
-    } else if (track != NULL) {
-        cancel(track);
+    } else if (track != NULL && !TN_IN(TN_SET_PATCH_ENDED, track->state)) {
+        tn_patch_move(track, TN_PATCH_CANCELED, TN_CANCELED);
     }
     offer->here = false; /* its track has it as it was: it may be taken up again */
 }

@@ -3,12 +3,9 @@
 #include "patches.h"
 
 #define HOLD_MS 60000u
-#define STEPS_MAX 32u /* of one call; each is a transition, and there are fewer */
 #define OVERTAKEN \
     (1u << TN_PATCH_WAITING_FOR_WINDOW | 1u << TN_PATCH_VERIFIED | 1u << TN_PATCH_WAITING_FOR_CONFIRMATION | \
      1u << TN_PATCH_DEFERRED | 1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED)
-#define USES_SPARE \
-    (TN_SET_NO_RETURN | 1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED | 1u << TN_PATCH_VERIFIED)
 
 static struct {
     uint32_t signed_under; /* low bits of the version of the root that the envelope was verified with in this boot */
@@ -107,7 +104,7 @@ tn_reason tn_patch_take(const tn_arrival *envelope)
 {
     tn_manifest manifest;
     tn_patch_track *track = tn_patch_in(1u << TN_PATCH_OFFERED);
-    if (track == NULL || track->image_size != 0u) {
+    if (track == NULL) {
         return TN_OK;
     }
     tn_reason reason = open_for(track, envelope->data, &manifest);
@@ -218,7 +215,6 @@ static void step(tn_patch_track *track)
         tn_slots_test(track);
         break;
     case TN_PATCH_INSTALLING:
-    case TN_PATCH_INSTALLED:
         tn_slots_install(track);
         break;
     default: /* it restarts, or the owner is asked */
@@ -226,21 +222,24 @@ static void step(tn_patch_track *track)
     }
 }
 
+/* Make one transition; false: there is none to make now. */
+static bool advance(void)
+{
+    tn_offers_settle();
+    tn_patch_track *track = tn_patch_active();
+    if (track == NULL) {
+        return false;
+    }
+    uint8_t before = track->state;
+    if (TN_IN(TN_SET_NO_RETURN, before) || !tn_offers_end(track)) {
+        step(track);
+    }
+    return track->state != before;
+}
+
 void tn_patches_step(void)
 {
-    for (uint32_t i = 0; i < STEPS_MAX; i++) {
-        tn_offers_settle();
-        tn_patch_track *track = tn_patch_active();
-        if (track == NULL) {
-            return;
-        }
-        uint8_t before = track->state;
-        if (TN_IN(TN_SET_NO_RETURN, before) || !tn_offers_end(track)) {
-            step(track);
-            if (track->state == before) {
-                return;
-            }
-        }
+    while (advance()) { /* it ends: a state that was left in this step only a later one comes back to */
     }
 }
 
@@ -279,9 +278,4 @@ tn_reason tn_patches_consent(const char *answer)
         bring(track);
     }
     return TN_OK;
-}
-
-bool tn_patches_busy(void)
-{
-    return tn_patch_in(USES_SPARE) != NULL;
 }

@@ -4,11 +4,10 @@
 
 #include "rooms.h"
 
-/* From here on the new image boots, or is reverted, before anything else happens
- * (device_sim.core.patchbook.NO_RETURN). */
+/* From here on the new image boots, or is reverted, before anything else happens: from INSTALLING to the restart is one
+ * step, in which nothing can be taken back (device_sim.core.patchbook.NO_RETURN). */
 #define TN_SET_NO_RETURN \
-    (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED | 1u << TN_PATCH_CANCEL_REJECTED | \
-     1u << TN_PATCH_REBOOTING | 1u << TN_PATCH_TESTING | 1u << TN_PATCH_CANCELING)
+    (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED | 1u << TN_PATCH_REBOOTING | 1u << TN_PATCH_TESTING)
 
 /* The one patch in one of these states; NULL: none is. */
 tn_patch_track *tn_patch_in(uint32_t states);

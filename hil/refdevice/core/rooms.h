@@ -227,7 +227,6 @@ void tn_patches_connected(void);
 void tn_patches_step(void);
 tn_reason tn_patches_consent(const char *answer);
 const tn_patch_track *tn_patches_asking(void);        /* waits for the owner's consent; NULL: none does */
-bool tn_patches_busy(void);                           /* the spare slot belongs to a patch */
 
 /* "1.2.3", and the separator and the fourth number where that is not 0. */
 char *tn_version(char to[TN_VERSION_ROOM], const tn_version_part version[4], char separator);

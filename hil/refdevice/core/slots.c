@@ -4,10 +4,7 @@
 #include "patches.h"
 
 #define ATTEMPTS_MAX 3u
-#define UNTRIED (1u << TN_PATCH_INSTALLING | 1u << TN_PATCH_INSTALLED | 1u << TN_PATCH_CANCEL_REJECTED)
 #define WRITTEN (1u << TN_PATCH_DOWNLOADING | 1u << TN_PATCH_DOWNLOADED | 1u << TN_PATCH_VERIFIED)
-
-static bool over; /* the trial has failed: the restart is all that is left to do */
 
 static void save_boot(uint32_t active, bool trial)
 {
@@ -81,9 +78,7 @@ void tn_slots_install(tn_patch_track *track)
         return;
     }
     save_boot(tn_now.slot, true);
-    if (track->state != TN_PATCH_INSTALLED) {
-        tn_patch_move(track, TN_PATCH_INSTALLED, TN_OK);
-    }
+    tn_patch_move(track, TN_PATCH_INSTALLED, TN_OK);
     tn_patch_move(track, TN_PATCH_REBOOTING, TN_OK);
     tn_now.rebooting = true;
 }
@@ -93,7 +88,6 @@ void tn_slots_install(tn_patch_track *track)
 /* The boot loader goes back by itself; said aloud for the case that it was confirmed before. */
 static void go_back(tn_patch_track *track, tn_reason reason)
 {
-    over = true;
     track->reason = (uint8_t)reason;
     tn_patch_changed(track);
     save_boot(1u - track->slot, false);
@@ -140,9 +134,6 @@ static void raise_counter(uint32_t counter)
 
 void tn_slots_test(tn_patch_track *track)
 {
-    if (over) {
-        return;
-    }
     tn_reason reason = fault_of(track);
     if (reason != TN_OK) {
         go_back(track, reason);
@@ -166,17 +157,12 @@ void tn_slots_test(tn_patch_track *track)
 static bool resume(tn_patch_track *track)
 {
     if (track->slot == tn_now.slot) {
-        for (uint32_t state = TN_PATCH_INSTALLED; state <= (uint32_t)TN_PATCH_TESTING; state++) {
-            if (state > track->state || track->state == TN_PATCH_CANCEL_REJECTED) {
-                tn_patch_move(track, state, TN_OK);
-            }
-        }
-        if (!tn_now.measured) {
-            go_back(track, TN_BOOT_NOT_CONFIRMED);
+        while (track->state < TN_PATCH_TESTING) {
+            tn_patch_move(track, track->state + 1u, TN_OK);
         }
         return true;
     }
-    if (!TN_IN(UNTRIED, track->state)) {
+    if (track->state != TN_PATCH_INSTALLING) { /* else it was not tried */
         tn_patch_move(track, TN_PATCH_ROLLED_BACK,
                       track->reason != TN_OK ? (tn_reason)track->reason : TN_BOOT_NOT_CONFIRMED);
     }

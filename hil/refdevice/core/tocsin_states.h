@@ -69,7 +69,7 @@ typedef enum {
 /* Whether one state may follow another; unused, they cost nothing. */
 static inline bool tn_notice_may(uint32_t from, uint32_t to)
 {
-    static const uint32_t next[11] = {
+    static const uint32_t next[32] = {
         0x000003C6u, /* QUEUED */
         0x000003C4u, /* SENT */
         0x000007C8u, /* DELIVERED */
@@ -82,12 +82,12 @@ static inline bool tn_notice_may(uint32_t from, uint32_t to)
         0x00000000u, /* WITHDRAWN */
         0x00000388u, /* NOT_APPLICABLE */
     };
-    return from < 11u && to < 11u && ((next[from] >> to) & 1u) != 0u;
+    return TN_IN(next[from % 32u], to % 32u);
 }
 
 static inline bool tn_patch_may(uint32_t from, uint32_t to)
 {
-    static const uint32_t next[25] = {
+    static const uint32_t next[32] = {
         0x008F4002u, /* QUEUED */
         0x00EF4034u, /* OFFERED */
         0x008FC038u, /* WAITING_FOR_CONFIRMATION */
@@ -114,7 +114,7 @@ static inline bool tn_patch_may(uint32_t from, uint32_t to)
         0x00000002u, /* SUPERSEDED */
         0x00000000u, /* REMOVED */
     };
-    return from < 25u && to < 25u && ((next[from] >> to) & 1u) != 0u;
+    return TN_IN(next[from % 32u], to % 32u);
 }
 
 /* Where a factory reset takes a notice in this state; 0xff: it stays. By state. */
