@@ -8,7 +8,7 @@
 
 typedef enum { OUTSIDE, INSIDE, BETWEEN } place; /* of a frame: before any, in a line of it, behind one of its lines */
 
-uint8_t tn_frame[TN_SMP_BUFFER_BYTES + 1u];
+uint8_t tn_frame[TN_SMP_BUFFER_BYTES + 3u];
 
 static struct {
     uint32_t quad, characters, padding; /* of the characters so many fill up */

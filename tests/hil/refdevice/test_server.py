@@ -205,6 +205,15 @@ def test_an_answer_that_does_not_fit_is_said_to_be_too_large(device: Device) -> 
     assert asked(device, OS, 0, {"d": "x" * 600}, op=WRITE)["rc"] in {Rc.OK, Rc.EMSGSIZE}
 
 
+def test_the_longest_answers_go_out_whole(device: Device) -> None:
+    """Whatever is left over for the last four characters, nothing behind the frame's memory is read for them."""
+    most = device.core.constants["TN_SMP_BUFFER_BYTES"] - 4 - 8 - 7
+    for length in range(most - 6, most + 1):
+        words = "x" * length
+        assert asked(device, OS, 0, {"d": words}, op=WRITE)["r"] == words
+    assert asked(device, OS, 0, {"d": "x" * (most + 1)}, op=WRITE)["rc"] == Rc.EMSGSIZE
+
+
 @pytest.mark.parametrize("op", [1, 3, 4, 7])
 def test_an_answer_is_never_answered(device: Device, op: int) -> None:
     assert told(device, encode(message(OS, 0, {"d": "x"}, op=op))) == []
