@@ -65,7 +65,7 @@ def patch(image: bytes, version: Version = NEW, *, sequence: int = SEQUENCE, **c
                 (suit.File(hashlib.sha256(image).digest(), len(image), "artefact/x"),), version=version
             ),
         ),
-        texts={"en": "Closes a hole."},
+        texts=changes.pop("texts", {"en": "Closes a hole."}),
     )
     data = suit.compose(plan)
     for signer in FLEET.signers("release", "security"):

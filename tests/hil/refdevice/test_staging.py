@@ -9,10 +9,10 @@ import pytest
 
 from advisories.smp import Rc
 from keys.reasons import Reason
-from tests.helpers import PRODUCT
+from tests.helpers import PRODUCT, catalogue
 
 from .build import Core
-from .device_of_c import FLEET, PREFIX, Device, catalogue
+from .device_of_c import FLEET, PREFIX, Device
 from .test_server import OURS, WRITE, asked
 
 PUT, SUBMIT = 1, 2
