@@ -209,8 +209,8 @@ int tn_on_report(tn_request *request)
     (void)tn_put_rows(rows_of_out, head);
     tn_put_topic(head->topic, tn_out_topic()->language, tn_out_topic()->name, true);
     tn_put_name(TN_NAME_data);
-    uint32_t left = head->data.length - off, used = tn_written.length + LENGTH_BYTES;
-    uint32_t room = tn_written.room > used ? tn_written.room - used : 0u;
+    uint32_t left = head->data.length - off;
+    uint32_t room = tn_written.room - tn_written.length - LENGTH_BYTES; /* the longest topic leaves much of it */
     tn_put_bytes(head->data.bytes + off, left < room ? left : room);
     return TOCSIN_SMP_RC_OK;
 }

@@ -48,18 +48,14 @@ void tn_out_publish(const void *head, uint32_t count)
     uint8_t bytes[TN_OUT_HEAD_BYTES];
     uint32_t at = leaf_at();
     tn_flash_end(&box.to);
-    if (count > 0u) {
-        tn_fill(bytes, 0xFF, sizeof(bytes));
-        tn_copy(bytes + sizeof(bytes) - count, head, count);
-        tn_flash_write(at, bytes, sizeof(bytes));
-    }
+    tn_fill(bytes, 0xFF, sizeof(bytes));
+    tn_copy(bytes + sizeof(bytes) - count, head, count);
+    tn_flash_write(at, bytes, sizeof(bytes));
     at += TN_OUT_HEAD_BYTES - count;
     tn_out *item = &box.items[box.leaf];
     item->topic = (uint8_t)(TN_TOPIC_REPORT + box.leaf);
     item->data = tn_in_flash(at, box.to.at - at);
-    if (tn_now.connected) { /* while nobody listens, nothing that is published is kept */
-        say(item);
-    }
+    say(item);
 }
 
 bool tn_out_subscribe(uint32_t kind, const char *language, const char *name)

@@ -125,7 +125,7 @@ const char *tn_topic_word(uint32_t kind);
  * anything. */
 void tn_put_topic(uint32_t kind, const char *language, const char *name, bool whole);
 bool tn_topic_read(tn_source topic, tn_topic *found); /* false: nothing that this device takes */
-bool tn_is_id(const char *words);                     /* may be one level of a topic */
+bool tn_is_id(const char *words);                     /* may be one level of a topic; TN_NAME_BYTES_MAX at most */
 bool tn_is_same(const char *one, const char *other);
 void tn_put_words(char *to, const char *words); /* with the 0 behind them */
 /* A number in decimal, at the end of its room, and the same behind words of up to 12 bytes; return where it begins. */
@@ -165,7 +165,8 @@ void tn_out_begin(tn_leaf leaf);
 void tn_out_add(const void *bytes, uint32_t count);
 /* What was added: what lies in flash already, and what still waits in memory for a whole unit. */
 void tn_out_added(tn_source parts[2]);
-void tn_out_publish(const void *head, uint32_t count); /* it stands at the end; an older one of the same leaf goes */
+/* While somebody listens. The head stands at the end of its room; an older one of the same leaf goes. */
+void tn_out_publish(const void *head, uint32_t count);
 bool tn_out_subscribe(uint32_t kind, const char *language, const char *name); /* false: not yet */
 void tn_out_unsubscribe(void);
 const tn_topic *tn_out_topic(void);       /* that was subscribed to last */

@@ -83,7 +83,7 @@ uint32_t tn_random(void *bytes, uint32_t count)
 
 void tn_log(tn_reason reason, const char *words)
 {
-    if (reason != TN_OK && reason != TN_SUCCESS && tn_now.heard == TN_OK) {
+    if (reason != TN_OK && tn_now.heard == TN_OK) {
         tn_now.heard = reason;
         tn_put_words(tn_now.words, words);
     }
@@ -155,7 +155,7 @@ void tn_put_words(char *to, const char *words)
 
 bool tn_is_id(const char *words)
 {
-    return words[0] != '\0' && tn_length(words) <= TN_NAME_BYTES_MAX && tn_is_text(tn_bytes_of(words), TN_IDENT);
+    return words[0] != '\0' && tn_is_text(tn_bytes_of(words), TN_IDENT);
 }
 
 bool tn_is_same(const char *one, const char *other)

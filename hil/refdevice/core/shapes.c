@@ -6,7 +6,7 @@
 
 tn_source tn_bytes_of(const char *text)
 {
-    return tn_in_memory(text, text != NULL ? tn_length(text) : 0u);
+    return tn_in_memory(text, tn_length(text));
 }
 
 /* Kinds of characters; any other is PLAIN. */
