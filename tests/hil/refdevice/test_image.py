@@ -88,6 +88,17 @@ IMAGES: dict[str, bytes] = {
     "one vendor twice": built(COUNTER, record(0x74, bytes(16)), record(0x80, bytes(16))),
     "a class of 17 bytes": built(COUNTER, record(0x81, bytes(17))),
     "a dependency": built(COUNTER, record(0x40, bytes(12))),
+    "two dependencies": built(COUNTER, record(0x40, bytes(12)), record(0x40, b"\1" * 12)),
+    "two classes": built(COUNTER, record(0x75, bytes(16)), record(0x81, b"\1" * 16)),
+    "one class twice": built(COUNTER, record(0x75, bytes(16)), record(0x81, bytes(16))),
+    "a vendor and no counter": built(record(0x74, bytes(16))),
+    "no records at all": built()[: 32 + len(BODY)],
+    "three bytes behind the body": built()[: 32 + len(BODY) + 3],
+    "protected records that are missing": built(COUNTER)[: 32 + len(BODY) + 3],
+    "a header of 31 bytes": packed()[:8] + b"\x1f\0" + packed()[10:],
+    "a header that is longer than all": packed()[:8] + b"\xff\xff" + packed()[10:],
+    "a body to the last byte": packed()[:12] + struct.pack("<I", len(packed()) - 32) + packed()[16:],
+    "a body beyond the last byte": packed()[:12] + struct.pack("<I", len(packed()) - 31) + packed()[16:],
     "a dependency of 11 bytes": built(COUNTER, record(0x40, bytes(11))),
 }
 

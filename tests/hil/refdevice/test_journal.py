@@ -103,6 +103,45 @@ def test_places_are_used_again_after_receipts_and_none_that_is_needed_goes(core:
     assert entries(device)[-1][1] == "entry 0"
 
 
+def torn(device: Device, at: int) -> None:
+    """Let a write of an entry to a place have been torn: something is there, and nothing whole."""
+    device.core.flash_load(device.core.constants["TN_AT_JOURNAL"] + 256 * at, b"\0" * 8)
+
+
+def test_where_writes_are_torn_again_and_again_nothing_that_waits_is_erased(core: Core) -> None:
+    """Of each page one place is good: the ring has come around long before as many entries wait as are kept."""
+    device = Device(core)
+    first = len(kept(device))
+    for place in range(first, 128):
+        if place % 16:
+            torn(device, place)
+    say(device, 20)
+    held = kept(device)
+    assert held == list(range(first + 7))
+    assert first + 7 < KEPT
+    device.boot()
+    assert kept(device) == held
+    told = received(device)
+    assert [entry.index for one in told for entry in one.journal][: len(held)] == held
+    assert told[0].journal_count > len(held)
+    say(device, 2)
+    names = [name for _, name in entries(device)]
+    assert names[-2:] == ["entry 0", "entry 1"]
+    assert any(name.startswith("journal gap ") for name in names)
+
+
+def test_a_page_is_erased_once_nothing_in_it_waits(core: Core) -> None:
+    device = Device(core)
+    first = core.constants["TN_AT_JOURNAL"] // core.constants["TN_FLASH_PAGE"]
+    say(device, 16 - len(kept(device)))
+    for place in range(16, 128):
+        torn(device, place)
+    received(device)
+    say(device, 1)
+    assert [core.lib.test_erases(first + page) for page in range(8)] == [0, 1, 0, 0, 0, 0, 0, 0]
+    assert entries(device)[-1][1] == "entry 0"
+
+
 @pytest.mark.parametrize(("there", "pending"), [(True, "1.4.2"), (False, "none")])
 def test_an_image_that_waits_for_its_restart_is_pending(core: Core, *, there: bool, pending: str) -> None:
     device = Device(core)

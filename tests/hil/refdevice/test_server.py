@@ -254,6 +254,8 @@ LONG = message(OS, 0, {"d": "x" * 200}, op=WRITE)
         (encode(LONG).replace(b"\n\x04", b"\n\r\x04"), 1),
         (encode(LONG).replace(b"\n\x04\x14", b"\nnoise\x04\x14"), 1),
         (ECHO[:9] + b"\x06" + ECHO[9:], 1),
+        (ECHO[:9] + b"\x04" + ECHO[9:], 1),
+        (b"\x06\x09" + base64.b64encode(b"\0\x0a" + LONG[:8] + b"\0\1") + b"\n", 0),
     ],
 )
 def test_only_whole_frames_are_answered(device: Device, data: bytes, answers: int) -> None:

@@ -115,6 +115,11 @@ MANIFESTS: dict[str, tuple[bytes, Reason]] = {
     "a version of others": (craft(**text_of({"en": {2: "x", (b"\0",): {6: "v7"}}})), Reason.OK),
     "a version of another component": (craft(**text_of({"en": {2: "x", (b"\1",): {6: "1.0.0"}}})), Reason.OK),
     "a component whose name is a number": (craft(**text_of({"en": {(5,): {6: "1.0.0"}}})), Reason.MALFORMED),
+    "a text that nothing names": (craft(severed={23: encode(encode({"en": {2: "x"}}))}), Reason.MALFORMED),
+    "a text of another digest": (
+        craft(extra={23: [-16, bytes(32)]}, severed={23: encode({"en": {2: "x"}})}),
+        Reason.DIGEST_MISMATCH,
+    ),
     "texts out of order": (craft(**severed(b"\xa1\x62en\xa2\x02\x61x\x01\x61x")), Reason.MALFORMED),
     "parameters out of order": (
         craft(sections={20: b"\x82\x14\xa2\x15\x61x\x0e\x01"}),
