@@ -28,7 +28,7 @@ from tests.helpers import DAY, DEVICE, HOUR, NOW, PRODUCT, notice, text, timesta
 from .build import Core
 from .device_of_c import FLEET, OLD, PREFIX, SEQUENCE, Device, firmware
 
-ID, OTHER = "EX-2026-0001", "EX-2026-0002"
+FIRST, ID, OTHER = "EX-2026-0000", "EX-2026-0001", "EX-2026-0002"
 OF_DEVICE = f"device/{DEVICE}/"
 KEY = from_seed(bytes(32)).public
 """Of the C device, whose maker wrote no seed."""
@@ -37,8 +37,8 @@ KEY = from_seed(bytes(32)).public
 class Both:
     """The C device and the Python device, to which the same happens at the same time; their owners are asked."""
 
-    def __init__(self, core: Core) -> None:
-        self.c = Device(core)
+    def __init__(self, core: Core, **changes: Any) -> None:
+        self.c = Device(core, **changes)
         self.patch = self.c.digest
         self.now = NOW + 60
         self.py = World(auto_consent=AutoConsent.NEVER, slot_bytes=core.constants["TN_SLOT_BYTES"])
@@ -164,6 +164,11 @@ EVENTS: dict[str, Callable[[Both], object]] = {
     "nothing": lambda both: both.later(1),
     "a notice that names the patch": lambda both: both.told(id=OTHER, issued=NOW + 1),
     "a graver notice": lambda both: both.told(id=OTHER, severity=4),
+    "a notice as grave and as new": lambda both: both.told(id=OTHER),
+    "one whose name comes first": lambda both: both.told(id=FIRST),
+    "a notice that names two patches": lambda both: both.told(
+        id=OTHER, severity=4, patches={PRODUCT: (bytes(32), both.patch)}
+    ),
     "a milder notice": lambda both: both.told(id=OTHER, severity=0),
     "a notice that names other patches": lambda both: both.told(id=OTHER, severity=4, patches={}),
     "a notice for other versions": lambda both: both.told(id=OTHER, severity=4, affected={}),
@@ -197,6 +202,8 @@ EVENTS: dict[str, Callable[[Both], object]] = {
 """Everything that can come between a question and its answer."""
 CHANGING = {
     "a notice that names the patch",
+    "a notice as grave and as new",
+    "a notice that names two patches",
     "another notice, shown",
     "a graver notice",
     "a revision",
@@ -254,6 +261,42 @@ def test_an_answer_is_for_what_stood_there_when_the_last_step_ended(
     both = Both(core)
     EVENTS[last](both)
     is_bound(both, seconds)
+
+
+@pytest.mark.parametrize("last", ["nothing", "a blind display", "the end of the notice", "a restart"])
+def test_a_patch_without_words_speaks_the_language_of_what_was_read(core: Core, last: str) -> None:
+    """Where nothing was shown either, nothing is what the owner agreed to read."""
+    both = Both(core, texts={})
+    asked = question(both.patch, both.py.notice_track(ID).digest, text().digest(), "en")
+    assert both.asked == asked
+    EVENTS[last](both)
+    is_bound(both, 0)
+
+
+def test_a_question_of_no_words_at_all_has_no_language(core: Core) -> None:
+    both = Both(core, texts={})
+    both.told(revision=4, version=NOW + 4, phase=Phase.CORRECTION)
+    assert both.asked == question(both.patch, both.py.notice_track(ID).digest, None, None)
+    is_bound(both, 0)
+    both = Both(core, texts={})
+    both.told(revision=4, version=NOW + 4, patches={})
+    assert both.asked == question(both.patch, None, None, None)
+    is_bound(both, 0)
+
+
+def test_it_is_put_off_three_times_and_no_more(core: Core) -> None:
+    both = Both(core)
+    both.offered(version=NOW + 1, deadline=NOW + 9 * DAY, expires=NOW + 9 * DAY)
+    for _ in range(3):
+        assert both.asked is not None
+        both.answers("defer")
+        assert both.asked is None
+        both.later(DAY)
+        both.is_current()
+    assert both.asked is not None
+    both.answers("defer")
+    assert both.asked is not None
+    is_bound(both, 0)
 
 
 @pytest.mark.slow
