@@ -145,6 +145,8 @@ def asked(device: Device, group: int, number: int, body: Any, **how: Any) -> dic
                 ("language", b"", Rc.EINVAL),
                 ("language", b"de", Rc.OK),
                 ("language", b"l" * 36, Rc.EINVAL),
+                ("language", b"l" * 65, Rc.EINVAL),
+                ("language", b"d\x00e", Rc.EINVAL),
                 ("topics", b"", Rc.EINVAL),
                 ("topics", b"t", Rc.OK),
                 ("topics", b"t" * 65, Rc.EINVAL),
