@@ -27,6 +27,7 @@ from keys.errors import RefusedError
 from keys.reasons import Reason
 from keys.root import Root, checked
 from keys.trusted import TrustedSet
+from tests import arguments
 from tests.fuzz import devices
 from tests.fuzz.mutate import mutated
 from tests.fuzz.seeds import seeds
@@ -177,16 +178,18 @@ def ask(core: build.Core, name: str, data: bytes) -> tuple[str | None, str]:
     return PAIRS[name].ask(core, data)
 
 
-def main(arguments: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Compare, print what was compared, and return 1 if anything differed."""
     parser = argparse.ArgumentParser(
         prog="differential", description=__doc__.splitlines()[0] if __doc__ else ""
     )
-    parser.add_argument("--documents", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=math.inf, help="after which no more are compared")
+    parser.add_argument("--documents", type=arguments.whole(1), default=100_000)
+    parser.add_argument(
+        "--seconds", type=arguments.seconds, default=math.inf, help="after which no more are compared"
+    )
     parser.add_argument("--seed", type=int, default=None, help="of the mutations; another one at every run")
     parser.add_argument("--found", type=Path, default=Path("build/refdevice/fuzz/found"))
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     seed = options.seed if options.seed is not None else int(time.time())
     print(f"differential: {options.documents} documents, seed {seed}")
     verdicts: Counter[tuple[str, str]] = Counter()

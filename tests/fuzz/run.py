@@ -22,6 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests import arguments
 from tests.fuzz.seeds import seeds as known
 from tests.fuzz.seeds import write
 
@@ -90,7 +91,9 @@ def in_python(seconds: float) -> list[str]:
     folder = OUT / "python"
     folder.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", "tests.fuzz.watched", str(folder)]
-    code, told = said([*words, f"-max_total_time={round(seconds)}", "-timeout=20", "-print_final_stats=1"])
+    code, told = said(
+        [*words, f"-max_total_time={max(1, round(seconds))}", "-timeout=20", "-print_final_stats=1"]
+    )
     _report("python", code, told)
     for path in (folder / "found").iterdir():
         path.rename(FOUND / path.name)
@@ -146,18 +149,20 @@ def shared(within: float, steps: int, jobs: int) -> float:
 def main() -> int:
     """Do what was asked; return the exit code."""
     parser = argparse.ArgumentParser(prog="run", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--seconds", type=arguments.seconds, default=60)
+    parser.add_argument("--documents", type=arguments.whole(1), default=100_000)
     parser.add_argument(
         "--seed", type=int, help="of the documents that are compared; another one at every run"
     )
     parser.add_argument(
         "--only", nargs="+", choices=("c", "python", "differential"), default=("c", "python", "differential")
     )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--within", type=float, help="seconds for all steps together, in place of --seconds")
+    parser.add_argument("--jobs", type=arguments.whole(1), default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--within", type=arguments.seconds, help="seconds for all steps together, in place of --seconds"
+    )
     options = parser.parse_args()
-    jobs = max(1, min(options.jobs, 2))
+    jobs = min(options.jobs, 2)
     each = shared(options.within, len(options.only), jobs) if options.within else None
     seconds = options.seconds if each is None else each
     FOUND.mkdir(parents=True, exist_ok=True)

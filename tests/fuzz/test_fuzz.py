@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.fuzz import differential, parsers
+from tests.fuzz import differential, parsers, run
 from tests.fuzz.mutate import mutated
 from tests.fuzz.run import shared
 from tests.fuzz.seeds import seeds
@@ -69,3 +70,40 @@ def test_a_comparison_ends_when_it_is_told_to(core: Core) -> None:
     over = iter((False, False, False, True))
     assert not list(differential.differences(core, 1_000, random.Random(1), verdicts, lambda: next(over)))
     assert verdicts.total() == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--seconds", "nan"), "'nan' is no number of seconds above 0"),
+        (("--seconds", "-1"), "'-1' is no number of seconds above 0"),
+        (("--seconds", "soon"), "'soon' is no number of seconds above 0"),
+        (("--within", "0"), "'0' is no number of seconds above 0"),
+        (("--within", "inf"), "'inf' is no number of seconds above 0"),
+        (("--documents", "-5"), "'-5' is no whole number from 1 on"),
+        (("--jobs", "0"), "'0' is no whole number from 1 on"),
+    ],
+)
+def test_an_option_that_means_nothing_is_told_before_anything_is_built(
+    words: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run", *words])
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_less_than_a_second_is_one_and_not_for_ever(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """To libFuzzer, on which atheris stands, no time at all is all the time there is."""
+    asked: list[list[str]] = []
+
+    def said(words: list[str]) -> tuple[int, str]:
+        asked.append(words)
+        return 0, ""
+
+    monkeypatch.setattr(run, "said", said)
+    monkeypatch.setattr(run, "OUT", tmp_path)
+    (tmp_path / "python" / "found").mkdir(parents=True)
+    assert run.in_python(0.4) == []
+    assert "-max_total_time=1" in asked[0]

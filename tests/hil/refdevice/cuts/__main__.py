@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.arguments import file, whole
 from tests.hil.refdevice import build
 
 from . import table
@@ -25,22 +26,25 @@ SHOWN_MAX = 20
 
 def _words() -> argparse.Namespace:
     words = argparse.ArgumentParser(prog="python -m tests.hil.refdevice.cuts", description=__doc__)
-    words.add_argument("--flow", action="append", help="only this one; repeat it")
-    words.add_argument("--one-in", type=int, default=1, help="cut at one change of flash in so many")
-    words.add_argument("--twice", type=int, default=600, help="and one in so many with a second cut; 0: none")
+    names = [flow.name for flow in FLOWS]
+    words.add_argument("--flow", action="append", choices=names, help="only this one; repeat it")
+    words.add_argument("--one-in", type=whole(1), default=1, help="cut at one change of flash in so many")
+    words.add_argument(
+        "--twice", type=whole(0), default=600, help="and one in so many with a second cut; 0: none"
+    )
     words.add_argument("--no-host", action="store_true", help="leave out the core on this machine")
     words.add_argument(
-        "--frames", type=int, default=1, help="kill QEMU at each n-th boundary of frames; 0: never"
+        "--frames", type=whole(0), default=1, help="kill QEMU at each n-th boundary of frames; 0: never"
     )
-    words.add_argument("--moments", type=int, default=500, help="and at so many moments")
+    words.add_argument("--moments", type=whole(0), default=500, help="and at so many moments")
     words.add_argument(
-        "--faults", type=int, default=100, help="and at so many changes of flash of the program itself"
+        "--faults", type=whole(0), default=100, help="and at so many changes of flash of the program itself"
     )
     words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--jobs", type=int, default=2)
-    words.add_argument("--library", type=Path, help="the core, built by make library")
-    words.add_argument("--program", type=Path, help="the device for this machine, built by make sanitized")
-    words.add_argument("--elf", type=Path, help="the device, built by make qemu")
+    words.add_argument("--jobs", type=whole(1), default=2)
+    words.add_argument("--library", type=file, help="the core, built by make library")
+    words.add_argument("--program", type=file, help="the device for this machine, built by make sanitized")
+    words.add_argument("--elf", type=file, help="the device, built by make qemu")
     words.add_argument("--out", type=Path, default=build.OUT / "cuts.json")
     return words.parse_args()
 
@@ -105,7 +109,7 @@ def _all(words: argparse.Namespace) -> Iterator[Explored]:
 
 
 def main() -> int:
-    """Run it; exit status 1 where something was violated."""
+    """Run it; exit status 1 where something was violated, or no power was cut at all."""
     words = _words()
     explored: list[Explored] = []
     began = last = time.monotonic()
@@ -122,7 +126,10 @@ def main() -> int:
     for one in wrong[:SHOWN_MAX]:
         print(f"{one['point']} ({one['step']}): {one['why']}")
     print(f"{len(wrong)} violations; {seconds} s; {words.out}")
-    return 1 if wrong or not explored else 0
+    if not any(found.outcomes for found in explored):
+        print("No power was cut: nothing was chosen, or one point in too many.", file=sys.stderr)
+        return 1
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

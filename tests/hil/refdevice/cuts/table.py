@@ -73,7 +73,7 @@ def row(explored: Explored) -> Row:
 
 
 def lines(rows: Iterable[Row]) -> list[str]:
-    """Return the table's lines, as Markdown; zeros are blank but in the last column."""
+    """Return the table's lines, as Markdown, and their sums where there are several."""
     listed = list(rows)
     numbers = [[int(value) for value in list(asdict(one).values())[1:]] for one in listed]
     cells = [[one.flow, *map(str, counts)] for one, counts in zip(listed, numbers, strict=True)]

@@ -12,6 +12,7 @@ import pytest
 
 from tests.hil.refdevice import build
 
+from . import __main__ as program
 from .flows import FLOWS
 
 ONE_IN = 90
@@ -39,6 +40,39 @@ def cuts(out: Path, *words: str) -> tuple[dict[str, Any], str]:
 def library(core: build.Core) -> tuple[str, str]:
     """The library that the fixture has built: it is not made anew meanwhile."""
     return ("--library", core.lib._name)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--flow", "nothing"), "invalid choice: 'nothing' (choose from "),
+        (("--one-in", "0"), "'0' is no whole number from 1 on"),
+        (("--twice", "-1"), "'-1' is no whole number from 0 on"),
+        (("--frames", "-1"), "'-1' is no whole number from 0 on"),
+        (("--moments", "some"), "'some' is no whole number from 0 on"),
+        (("--faults", "1.5"), "'1.5' is no whole number from 0 on"),
+        (("--jobs", "0"), "'0' is no whole number from 1 on"),
+        (("--library", "away"), "there is no file away"),
+        (("--program", "away"), "there is no file away"),
+        (("--elf", "."), "there is no file ."),
+    ],
+)
+def test_an_option_that_means_nothing_is_told_before_anything_is_walked(
+    words: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cuts", *words])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_run_that_cuts_nothing_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cuts", "--no-host", *HERE, "--out", str(tmp_path / "cuts.json")])
+    assert program.main() == 1
+    assert "No power was cut" in capsys.readouterr().err
 
 
 @pytest.mark.slow
