@@ -156,3 +156,31 @@ def test_room_is_made_by_what_was_over_first_and_by_nothing_else(
     # Somebody's time of issue counts as time: of a warning, not of metadata.
     assert say(most, version=NOW + 2, issued=NOW + 60) is Reason.OK
     assert say(most + 2, now=0) is Reason.OK
+
+
+@pytest.mark.parametrize("ends", [(30, 20, 10), (10, 20, 30), (20, 10, 30), (20, 20, 30)])
+def test_in_whatever_order_they_came_the_one_goes_that_was_over_first(
+    twin: Twin, monkeypatch: pytest.MonkeyPatch, ends: tuple[int, ...]
+) -> None:
+    most = twin.core.constants["TN_FLOORS_MAX"]
+    monkeypatch.setattr(module, "FLOORS_MAX", most)
+    names = [f"A-{n}" for n in range(most)]
+    lasts: list[int | None] = [NOW + end for end in ends] + [None] * (most - len(ends))
+    for name, last in zip(names, lasts, strict=True):
+        assert warn(twin, slip(id=name, expires=last), name=name) is Reason.OK
+    late = seal(slip(id="late"), list(map(key, ("engineering-1", "legal-1", "communications-1"))))
+    first = NOW + min(ends)
+    for now, reason in ((first - 1, Reason.LIMIT_REACHED), (NOW + 30, Reason.OK)):
+        assert twin.accept(late, Slip, "late", subject=PRODUCT, now=now) is reason
+    gone = [name for name in names if twin.c.floor("notice", name) is None]
+    assert gone == [names[ends.index(min(ends))]]
+
+
+def test_what_is_about_nothing_in_particular_is_counted_under_any_name(twin: Twin) -> None:
+    document = FLEET.seal(catalogue(FLEET, subject=()))
+    assert twin.accept(document, Catalogue, PRODUCT, subject=PRODUCT, now=NOW) is Reason.WRONG_SUBJECT
+    assert twin.accept(document, Catalogue, PRODUCT, now=NOW) is Reason.OK
+    assert twin.accept(document, Catalogue, "another", now=NOW) is Reason.OK
+    floor = twin.c.floor("catalogue", "another")
+    assert floor is not None
+    assert floor.version == catalogue(FLEET).version

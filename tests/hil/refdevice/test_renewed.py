@@ -8,11 +8,14 @@ import pytest
 
 from advisories import suit
 from advisories.states import PatchState
+from keys.cbor import encode
 from keys.reasons import Reason
+from tests.advisories.suit_case import CLASS, VENDOR, craft
 from tests.helpers import DAY, HOUR, NOW, PRODUCT, catalogue, timestamp
 
 from .build import Core
 from .device_of_c import FLEET, NEW, SEQUENCE, Device, firmware, patch
+from .suit_of_c import sealed
 from .test_patches import asking
 
 P = PatchState
@@ -174,3 +177,27 @@ def test_an_envelope_that_nobody_waits_for_is_passed_over(core: Core) -> None:
     told = device.story()
     assert device.takes() is OK
     assert device.story() == told
+
+
+@pytest.mark.parametrize(
+    ("size", "state", "reason"),
+    [
+        (0, P.REJECTED, Reason.MALFORMED),
+        (1, P.WAITING_FOR_CONFIRMATION, OK),
+        (262_144, P.WAITING_FOR_CONFIRMATION, OK),
+        (262_145, P.REJECTED, Reason.NO_SPACE),
+    ],
+)
+def test_an_image_has_bytes_and_no_more_than_a_slot(
+    core: Core, size: int, state: PatchState, reason: Reason
+) -> None:
+    assert core.constants["TN_SLOT_BYTES"] == 262_144
+    device = Device(core)
+    held = {1: VENDOR, 2: CLASS, 3: encode([-16, bytes(32)]), 14: size}
+    device.envelope = sealed(craft([20, held, 1, 15, 2, 15]))
+    device.digest = suit.manifest_digest(device.envelope)
+    device.catalogue = catalogue(FLEET, patches=((SEQUENCE, device.digest),))
+    device.is_current()
+    assert device.offered() is OK
+    assert device.takes() is reason
+    assert device.story()[-1] == (state, reason)

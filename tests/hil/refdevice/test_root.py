@@ -335,6 +335,7 @@ OTHER = entry("other", ("legal", "root", "engineering"), "root-1")
 FAULTS: list[tuple[dict[str, Any], Reason]] = [
     ({}, Reason.OK),
     ({"keys": (*root_keys(), _ONE_MORE)}, Reason.BAD_ROOT),
+    ({"keys": (*root_keys(), _ONE_MORE, _ONE_MORE)}, Reason.BAD_ROOT),
     ({"keys": (*root_keys(), OTHER)}, Reason.OK),
     ({"expires": None}, Reason.BAD_ROOT),
     ({"expires": 0, "issued": 0}, Reason.BAD_ROOT),
