@@ -82,6 +82,19 @@ def test_the_newest_state_is_read_again(core: Core) -> None:
         assert filled(core) == value
 
 
+def test_what_has_not_changed_wears_no_flash(core: Core) -> None:
+    core.lib.tn_store_load()
+    assert writes_of(core, core.lib.tn_save) == 3, "a new device has nothing that it could be compared with"
+    assert writes_of(core, core.lib.tn_save) == 0
+    start(core)
+    assert writes_of(core, core.lib.tn_save) == 0
+    fill(core, 1)
+    assert writes_of(core, core.lib.tn_save) == 3
+    fill(core, 2)
+    fill(core, 1)
+    assert writes_of(core, core.lib.tn_save) == 0
+
+
 @pytest.mark.parametrize("before", [0, 1, 5, 8, 9])
 def test_a_cut_leaves_the_old_state_or_the_new_one(core: Core, before: int) -> None:
     def prepared() -> None:
