@@ -35,19 +35,19 @@ static tn_reason take_root(const tn_arrival *document)
 /* Documents of which the newest version counts: accepted when they are genuine, then each taken by its room. */
 static tn_reason accept(const tn_arrival *document)
 {
-    static const tn_expected sorts[] = { /* in the order of their topics, without texts */
-        {"timestamp", TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product, tn_maker.product,
-         tn_timestamp_own, TN_FLOOR_TIMESTAMP, true},
-        {"catalogue", TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product, tn_maker.product,
-         tn_catalogue_own, TN_FLOOR_CATALOGUE, true},
-        {"notice", TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, tn_maker.product, tn_maker.product,
-         tn_notice_own, TN_FLOOR_NOTICE, false},
-        {"offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-         tn_offer_own, TN_FLOOR_OFFER, true},
-        {"answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
-         tn_answer_own, TN_FLOOR_ANSWER, true},
+    static const tn_expected sorts[] = {
+        [TN_TOPIC_TIMESTAMP] = {"timestamp", TN_WIRE_TIMESTAMP_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product,
+                                tn_maker.product, tn_timestamp_own, TN_FLOOR_TIMESTAMP, true},
+        [TN_TOPIC_CATALOGUE] = {"catalogue", TN_WIRE_CATALOGUE_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.product,
+                                tn_maker.product, tn_catalogue_own, TN_FLOOR_CATALOGUE, true},
+        [TN_TOPIC_NOTICE] = {"notice", TN_WIRE_NOTICE_BYTES_MAX, TN_NOTICE_BYTES_MAX, tn_maker.product,
+                             tn_maker.product, tn_notice_own, TN_FLOOR_NOTICE, false},
+        [TN_TOPIC_OFFER] = {"offer", TN_WIRE_OFFER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id, tn_maker.product,
+                            tn_offer_own, TN_FLOOR_OFFER, true},
+        [TN_TOPIC_ANSWER] = {"answer", TN_WIRE_ANSWER_BYTES_MAX, TN_DOCUMENT_BYTES_MAX, tn_maker.id,
+                             tn_maker.product, tn_answer_own, TN_FLOOR_ANSWER, true},
     };
-    const tn_expected *expected = &sorts[document->topic.kind > TN_TOPIC_TEXT ? document->topic.kind - 1u : document->topic.kind];
+    const tn_expected *expected = &sorts[document->topic.kind];
     const char *name = expected->subject;
     tn_notice_track *track = NULL;
     tn_document found;

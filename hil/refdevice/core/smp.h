@@ -9,8 +9,8 @@
 
 /* -- frames.c -- */
 
-/* One frame, without its base64: length, message, CRC, and behind it the bytes that tn_frame_send() reads where it fills
- * up. A request lies there until its answer takes its place. */
+/* One frame, without its base64: length, message, CRC, and behind it the bytes that tn_frame_send() reads where it
+ * fills up. A request lies there until its answer takes its place. */
 extern uint8_t tn_frame[TN_SMP_BUFFER_BYTES + 3u];
 #define TN_MESSAGE (tn_frame + 2)
 #define TN_HEAD_BYTES 8u /* of a message; its body follows */
