@@ -52,6 +52,17 @@ def test_an_image_that_fails_its_self_test_goes_back(core: Core) -> None:
     assert (device.installed, device.session.slot) == (OLD, 0)
 
 
+def test_what_somebody_else_has_brought_meanwhile_is_not_installed_again(core: Core) -> None:
+    """The patch ends, and its offer is taken up anew: all is decided once more."""
+    device = asking(core)
+    core.flash_load("TN_AT_SLOTS", firmware())
+    device.boot()
+    assert device.installed == NEW
+    assert device.story() == [*ASKED, (P.CANCELED, Reason.SUPERSEDED), (P.OFFERED, OK)]
+    assert device.takes() is OK
+    assert device.story()[-1] == (P.ALREADY_INSTALLED, OK)
+
+
 @pytest.mark.parametrize(
     ("image", "changes", "reason"),
     [
