@@ -12,7 +12,7 @@ from advisories.versions import (
     parse_range,
     parse_version,
 )
-from tests.advisories.wire import ranges, versions
+from tests.advisories.wire_strategies import ranges, versions
 
 
 @given(versions)

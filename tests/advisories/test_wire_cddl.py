@@ -17,7 +17,8 @@ from keys import cose
 from keys.cbor import decode, encode
 from keys.codec import dump, load, pack
 from keys.errors import RefusedError
-from tests.advisories.wire import BODIES, CLASSES, INSTANCES, RECORDS, documents, keys_of
+from tests.advisories.wire import BODIES, CLASSES, RECORDS, documents, keys_of
+from tests.advisories.wire_strategies import INSTANCES
 
 CDDL = (Path(__file__).parents[2] / "docs" / "protocol" / "documents.cddl").read_text(encoding="utf-8")
 

@@ -25,7 +25,8 @@ from tests.helpers import NOW, PRODUCT, key, make_fleet, policy, root_keys
 from .build import Core
 from .papers import Slip, slip
 from .shape_of_c import END, Row, laid, taken
-from .trust_of_c import Document, Trust, changed, envelope, fits
+from .structs_of_c import Document
+from .trust_of_c import Trust, changed, envelope, fits
 
 PQ = RootKey(key=key("pq", Algorithm.ESP256).public, roles=("legal",), holder="legal-pq")
 ROWS = policy({"root": {"root": 2}, "notice": {"engineering": 1, "legal": 1}})
