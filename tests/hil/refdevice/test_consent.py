@@ -299,6 +299,17 @@ def test_it_is_put_off_three_times_and_no_more(core: Core) -> None:
     is_bound(both, 0)
 
 
+@pytest.mark.parametrize(("seconds", "is_late"), [(-1, False), (0, True), (1, True)])
+def test_in_its_last_quarter_it_is_put_off_no_more(core: Core, seconds: int, *, is_late: bool) -> None:
+    both = Both(core)
+    both.offered(version=NOW + 1, deadline=NOW + 4 * HOUR)
+    both.later(3 * HOUR - 60 + seconds)
+    both.answers("defer")
+    assert (both.asked is not None) is is_late
+    if is_late:
+        is_bound(both, 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", sorted(BEFORE))
 def test_it_is_so_after_everything_that_came_before(core: Core, first: str) -> None:

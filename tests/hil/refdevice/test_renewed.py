@@ -201,3 +201,14 @@ def test_an_image_has_bytes_and_no_more_than_a_slot(
     assert device.offered() is OK
     assert device.takes() is reason
     assert device.story()[-1] == (state, reason)
+
+
+def test_a_genuine_patch_that_is_not_the_one_that_was_offered_is_not_taken(core: Core) -> None:
+    device = Device(core)
+    device.is_current()
+    device.offered()
+    other = patch(firmware(LATER), LATER)
+    assert device.put(f"patch/{PRODUCT}/{SEQUENCE}", other) is Reason.DIGEST_MISMATCH
+    assert device.story() == [(P.OFFERED, OK)]
+    assert device.takes() is OK
+    assert device.state is P.WAITING_FOR_CONFIRMATION

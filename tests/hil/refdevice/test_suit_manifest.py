@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from advisories import suit
@@ -218,6 +218,9 @@ def test_any_signed_nonsense_is_refused_by_both(core_library: Core, extra: Any, 
 
 
 @given(st.text(max_size=64).filter(lambda name: "\0" not in name and len(name.encode()) <= 64))
+@example("n" * 39)  # with the name space, as much as one block of SHA-1 bears
+@example("n" * 40)
+@example("n" * 64)
 @settings(max_examples=60, deadline=None)
 def test_vendor_and_class_are_uuids_of_names(core_library: Core, name: str) -> None:
     found = ctypes.create_string_buffer(16)
