@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 
+import cbor2
 import pytest
 
 from advisories.smp import Rc
 from advisories.states import NoticeState
+from hil.smp.frames import encode
 from tests.helpers import HOLDERS, PRODUCT, make_fleet, root_keys
 
 from .build import Core
 from .device_of_c import FLEET, Device
 from .notice_of_c import moves, shown
-from .test_server import OS, OURS, WRITE, asked
+from .test_server import OS, OURS, WRITE, asked, message, told
 
-PUT, PRESS, STATE, PROVISION = 1, 5, 6, 9
+INFO, PUT, PRESS, STATE, PROVISION = 0, 1, 5, 6, 9
 PART = 400
 OTHER = make_fleet(keys=root_keys({**HOLDERS, "legal": (*HOLDERS["legal"], "legal-3")}))
 
@@ -116,3 +118,20 @@ def test_info_says_what_runs_where_that_can_be_told_and_what_is_listened_to(devi
     assert found["fw"] == "none"
     assert found["filters"][7:] == ["tocsin/v1/root/2"]
     assert PRODUCT in found["filters"][0]
+
+
+@pytest.mark.parametrize(("id_bytes", "fits"), [(36, True), (64, False)])
+def test_who_it_is_fits_a_message_with_names_as_long_as_the_porting_guide_says(
+    device: Device, id_bytes: int, fits: bool
+) -> None:
+    """With one more topic that it listens to for a while, the longest one there is."""
+    assert provisioned(device, "id", b"d" * id_bytes) == Rc.OK
+    restarted(device)
+    (answer,) = told(device, encode(message(OURS, INFO, {})))
+    said = cbor2.loads(answer[8:])
+    if not fits:
+        assert said == {"rc": Rc.EMSGSIZE}
+        return
+    assert (said["id"], said["class"]) == ("d" * 36, "thermostat")
+    longest = 2 + len("tocsin/v1/pages/thermostat/en/") + 64
+    assert len(answer) + longest <= device.core.constants["TN_SMP_BUFFER_BYTES"] - 4
