@@ -60,6 +60,14 @@ def test_what_is_listened_to_is_wanted_after_a_moment_and_then_ever_more_rarely(
     assert found[2] == ([], STANDING)
 
 
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_a_moment_is_two_seconds(device: Device, over: int) -> None:
+    said(device)
+    device.core.set_ms(2_000 + over)
+    device.tick()
+    assert bool(said(device)[1]) == (over >= 0)
+
+
 def test_a_topic_on_which_nothing_comes_is_left_and_wanted_by_name(device: Device) -> None:
     puts(device, header(FRENCH))
     assert said(device)[0] == [(SUBSCRIBE, "text")]
