@@ -86,8 +86,13 @@ static bool take_root(tn_source document)
 
 static bool take_version(tn_source text)
 {
-    next.version = tn_version_read(text, next.number);
-    return next.version;
+    tn_version_part number[4];
+    if (!tn_version_read(text, number)) {
+        return false;
+    }
+    tn_copy(next.number, number, sizeof(number));
+    next.version = true;
+    return true;
 }
 
 typedef enum { ERASE, ROOT, KEY, VERSION, ID, PRODUCT, LANGUAGE, TOPICS, THINGS } thing;
@@ -104,8 +109,9 @@ static bool change(uint32_t what, tn_item said)
     case ROOT:
         return take_root(tn_staged(said));
     case KEY:
-        tn_read(value, 0, next.factory.seed, TN_PUBLIC);
-        return value.length == TN_PUBLIC;
+        text = value.length == TN_PUBLIC;
+        tn_copy(next.factory.seed, value.bytes, text ? TN_PUBLIC : 0u);
+        return text;
     case VERSION:
         return take_version(value);
     case LANGUAGE:
@@ -156,7 +162,10 @@ void tn_provision_apply(void)
     if (!next.changed) {
         return;
     }
+    /* What rests on another root, or is another device's, goes with it. */
+    next.erase = next.erase || !tn_is_same(next.factory.id, tn_maker.id);
     if (tn_compare(next.factory.root_1, tn_maker.root_1, TN_HASH) != 0) {
+        next.erase = true;
         tn_flash_copy(TN_AT_ROOTS, tn_in_flash(TN_AT_NEXT_ROOT, next.factory.root_1_length));
     }
     next.factory.provisioned = next.factory.root_1_length != 0u;

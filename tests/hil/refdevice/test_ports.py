@@ -295,9 +295,59 @@ def test_a_terminal_stays_while_clients_come_and_go(host_program: Path, tmp_path
             process.kill()
 
 
-@pytest.mark.parametrize("words", [[], ["flash"], ["flash", "tcp:x"], ["flash", "usb"], ["flash", "pty", "--loud", "1"], ["flash", "pty:"],
-                                   ["flash", "pty", "--utc"], ["/nowhere/flash", "pty"]])  # fmt: skip
-def test_what_it_cannot_do_is_said(host_program: Path, tmp_path: Path, words: list[str]) -> None:
-    done = subprocess.run([host_program, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "tocsin-device FLASH PORT"),
+        (["flash"], "tocsin-device FLASH PORT"),
+        (["flash", "tcp:x"], "tcp:x: Invalid argument"),
+        (["flash", "tcp:65536"], "tcp:65536: Invalid argument"),
+        (["flash", "usb"], "usb: Invalid argument"),
+        (["flash", "pty:"], "pty:: Invalid argument"),
+        (["flash", "pty", "--loud", "1"], "tocsin-device FLASH PORT"),
+        (["flash", "pty", "--display", "/nowhere/lines"], "/nowhere/lines: No such file or directory"),
+        (["flash", "pty", "--utc"], "tocsin-device FLASH PORT"),
+        (["flash", "pty", "--utc", "noon"], "tocsin-device FLASH PORT"),
+        (["flash", "pty", "--utc", "-9223372036854775808"], "tocsin-device FLASH PORT"),
+        (["flash", "pty", "--utc", "9223372036854775807"], "tocsin-device FLASH PORT"),
+        (["/nowhere/flash", "pty"], "/nowhere/flash: No such file or directory"),
+    ],
+)
+def test_what_it_cannot_do_is_said(host_program: Path, tmp_path: Path, words: list[str], told: str) -> None:
+    done = subprocess.run(
+        [host_program, *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=DEADLINE_S
+    )
     assert done.returncode == 2
-    assert done.stderr
+    assert done.stderr.startswith(told)
+
+
+@pytest.mark.parametrize("name", ["flash", "notes", "folder"])
+def test_a_terminal_takes_the_place_of_nothing_but_a_link(
+    host_program: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "notes").write_text("kept", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    done = subprocess.run(
+        [host_program, "flash", f"pty:{name}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"pty:{name}: File exists\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flash", "folder", "notes"]
+    assert (tmp_path / "notes").read_text(encoding="utf-8") == "kept"
+
+
+def test_a_flash_file_is_one_device_s_alone(host_program: Path, tmp_path: Path) -> None:
+    host = Host(tmp_path, host_program)
+    with host.on() as (wire, _):
+        assert wire.line() == "boot 0"
+        assert wire.told("z", 1) == ["boot 1"]  # it keeps it through a reset
+        done = subprocess.run(
+            host.command(0, "pty"), capture_output=True, text=True, check=False, timeout=DEADLINE_S
+        )
+        assert done.returncode == 2
+        assert done.stderr == f"{host.flash}: Device or resource busy\n"

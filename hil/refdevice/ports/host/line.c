@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -30,10 +31,35 @@ static int line = -1;     /* the client, or the terminal's own end */
 static int far_end = -1;  /* of the terminal: kept open, so that a client may come and go */
 static bool deaf;         /* nobody reads: what is sent is lost, as on a wire */
 
+/* Let a name stand for the terminal. What is there already and is no link is somebody's file: it stays. */
+static bool put_link(const char *link, const char *name)
+{
+    char draft[4096];
+    struct stat found;
+    int length = snprintf(draft, sizeof(draft), "%s.%ld", link, (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof(draft)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    if (lstat(link, &found) == 0 && !S_ISLNK(found.st_mode)) {
+        errno = EEXIST;
+        return false;
+    }
+    if (symlink(name, draft) != 0) {
+        return false;
+    }
+    if (rename(draft, link) != 0) {
+        int why = errno;
+        unlink(draft);
+        errno = why;
+        return false;
+    }
+    return true;
+}
+
 static bool open_pty(const char *link)
 {
     struct termios how;
-    char draft[4096];
     const char *name;
     line = posix_openpt(O_RDWR | O_NOCTTY);
     if (line < 0 || grantpt(line) != 0 || unlockpt(line) != 0 || (name = ptsname(line)) == NULL) {
@@ -47,11 +73,8 @@ static bool open_pty(const char *link)
     if (tcsetattr(far_end, TCSANOW, &how) != 0 || fcntl(line, F_SETFL, O_NONBLOCK) != 0) {
         return false;
     }
-    if (link[0] != 0) {
-        int length = snprintf(draft, sizeof(draft), "%s.%ld", link, (long)getpid());
-        if (length < 0 || (size_t)length >= sizeof(draft) || symlink(name, draft) != 0 || rename(draft, link) != 0) {
-            return false;
-        }
+    if (link[0] != 0 && !put_link(link, name)) {
+        return false;
     }
     printf("%s\n", link[0] != 0 ? link : name);
     return true;
@@ -105,6 +128,7 @@ static bool open_tcp(const char *number)
 bool line_open(const char *port)
 {
     bool there = false;
+    errno = EINVAL; /* a port of no such kind, or number */
     if (strcmp(port, "pty") == 0) {
         there = open_pty("");
     } else if (strncmp(port, "pty:", 4) == 0 && port[4] != 0) {

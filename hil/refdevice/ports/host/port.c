@@ -5,9 +5,11 @@
  * PORT is pty, pty:LINK or tcp:PORT; where the line is found is printed. With --utc the clock starts there.
  * A reset starts the program anew, on the same line. A power cut ends it with 9; what was written stays. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -21,6 +23,7 @@
 #define EXIT_POWER 9
 #define EXIT_FLASH 70 /* flash was written in a way that no flash bears */
 #define COLUMNS 128u
+#define YEAR_10000 253402300800ll
 
 FILE *display_file;
 
@@ -46,6 +49,10 @@ static void flash_open(const char *path)
     if (file < 0 || fstat(file, &found) != 0) {
         fail(path);
     }
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        errno = EBUSY; /* of another device: two would write over each other */
+        fail(path);
+    }
     memset(erased, 0xFF, sizeof(erased));
     for (off_t at = found.st_size; at < (off_t)TN_FLASH_BYTES; at += (off_t)TN_FLASH_PAGE) {
         if (pwrite(file, erased, sizeof(erased), at) != (ssize_t)sizeof(erased)) {
@@ -56,8 +63,7 @@ static void flash_open(const char *path)
     if (mapped == MAP_FAILED) {
         fail(path);
     }
-    flash = mapped;
-    close(file);
+    flash = mapped; /* the file stays open: that keeps it this program's alone */
 }
 
 static void check(bool holds, const char *what, uint32_t at)
@@ -174,16 +180,21 @@ void port_power_off(void)
 }
 #endif
 
-/* The clock is as far ahead after a reset as before. */
-static void set_clock(const char *utc)
+/* The clock is as far ahead after a reset as before. False: this is no time. */
+static bool set_clock(const char *utc)
 {
     const char *before = getenv("TOCSIN_DEVICE_AHEAD");
-    char text[32];
-    ahead = before != NULL ? strtoll(before, NULL, 10) : strtoll(utc, NULL, 10) - (int64_t)time(NULL);
+    char text[32], *end;
+    long long seconds = strtoll(utc, &end, 10);
+    if (*utc == 0 || *end != 0 || seconds < 0 || seconds >= YEAR_10000) {
+        return false;
+    }
+    ahead = before != NULL ? strtoll(before, NULL, 10) : seconds - (int64_t)time(NULL);
     snprintf(text, sizeof(text), "%lld", (long long)ahead);
     if (setenv("TOCSIN_DEVICE_AHEAD", text, 1) != 0) {
         fail("environment");
     }
+    return true;
 }
 
 int main(int count, char **words)
@@ -194,13 +205,14 @@ int main(int count, char **words)
     for (int i = 3; i < count; i += 2) {
         if (i + 1 < count && strcmp(words[i], "--display") == 0) {
             display_file = fopen(words[i + 1], descriptors == NULL ? "we" : "ae");
-        } else if (i + 1 < count && strcmp(words[i], "--utc") == 0) {
-            set_clock(words[i + 1]);
-        } else {
+            if (display_file == NULL) {
+                fail(words[i + 1]);
+            }
+        } else if (i + 1 == count || strcmp(words[i], "--utc") != 0 || !set_clock(words[i + 1])) {
             count = 0;
         }
     }
-    if (count < 3 || display_file == NULL) {
+    if (count < 3) {
         fprintf(stderr, "tocsin-device FLASH PORT [--display FILE] [--utc SECONDS]\n"
                         "PORT is pty, pty:LINK or tcp:PORT\n");
         return 2;
