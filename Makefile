@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format lock wheel clean system help bench mutate chaos cuts fuzz soak examples
+.PHONY: demo test check format lock wheel clean system help bench mutate chaos cuts fuzz soak examples branches
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -53,6 +53,12 @@ chaos: system $(VENV)/dev ## Hunt for an hour: kills, power cuts, orders of even
 
 fuzz: system $(VENV)/dev ## Hunt for ten minutes each in the C and the Python parsers, and compare 100,000 verdicts
 	hil/refdevice/fuzz/run --seconds 600 --documents 100000 $(ARGS)
+
+branches: system $(VENV)/dev ## Count the branches of the C core that tests and table take; fail below 95 in 100
+	@$(BIN)/python .ci/c-coverage --clear
+	TN_COVERAGE=1 $(BIN)/pytest -n 2 --dist worksteal tests/hil/refdevice tests/hil/conformance/test_boards.py \
+		--ignore tests/hil/refdevice/cuts -k "refdevice or coverage" $(ARGS)
+	@$(BIN)/python .ci/c-coverage
 
 cuts: system $(VENV)/dev ## Let the power go at every change of the C device's flash, and kill QEMU in a download
 	@$(BIN)/python -m tests.hil.refdevice.cuts $(ARGS)

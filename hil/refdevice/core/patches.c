@@ -191,8 +191,7 @@ static void begin_install(tn_patch_track *track)
 
 static void step(tn_patch_track *track)
 {
-    /* What was canceled too late goes on as before. */
-    switch (track->state == TN_PATCH_CANCEL_REJECTED ? (uint32_t)TN_PATCH_INSTALLING : track->state) {
+    switch (track->state) {
     case TN_PATCH_OFFERED:
         consider(track);
         break;

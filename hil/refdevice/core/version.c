@@ -21,12 +21,13 @@ bool tn_version_read(tn_source words, tn_version_part version[4])
 {
     static const char between[] = "..+";
     static const uint32_t most[4] = {0xFFu, 0xFFu, 0xFFFFu, 0xFFFFFFFFu};
+    static const uint8_t digits[4] = {3, 3, 5, 10}; /* as many as the largest has: zeros before it count */
     uint32_t at = 0, digit;
     tn_fill(version, 0, 4u * sizeof(version[0]));
     for (uint32_t i = 0; i < 4u; i++, at++) {
         uint32_t from = at, number = 0;
         for (; at < words.length && (digit = (uint32_t)words.bytes[at] - '0') <= 9u; at++) {
-            if (number > (most[i] - digit) / 10u) {
+            if (at - from >= digits[i] || number > (most[i] - digit) / 10u) {
                 return false;
             }
             number = number * 10u + digit;

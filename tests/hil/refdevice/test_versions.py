@@ -13,7 +13,9 @@ from advisories.versions import Version, format_version, parse_version
 from .build import Core, Source
 
 PARTS = tuple(st.integers(0, 2**bits - 1) for bits in (8, 8, 16, 32))
-NUMBERS = st.one_of(st.just(""), st.integers(0, 2**33).map(str), st.text("0123456789", max_size=3))
+NUMBERS = st.one_of(
+    st.just(""), st.integers(0, 2**33).map(str), st.text("0123456789", max_size=3), st.text("01", max_size=11)
+)
 
 
 def read(core: Core, words: str) -> Version | None:
@@ -50,6 +52,10 @@ def parsed(words: str) -> Version | None:
         ("0.0.0+4294967296", None),
         ("99999999999.0.0", None),
         ("001.002.00003+0000000004", (1, 2, 3, 4)),
+        ("0001.2.3", None),
+        ("1.0002.3", None),
+        ("1.2.000003", None),
+        ("1.2.3+00000000004", None),
         ("", None),
         ("1", None),
         ("1.2", None),
