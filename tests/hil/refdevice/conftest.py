@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from . import build
+from .device_of_c import Device
 
 
 def _needed(program: str, package: str) -> None:
@@ -57,3 +58,13 @@ def core(core_library: build.Core) -> Iterator[build.Core]:
     core_library.new()
     yield core_library
     assert core_library.wrong == ""
+
+
+@pytest.fixture
+def device(core: build.Core) -> Device:
+    """A device that listens to its line, and to which nothing was brought."""
+    found = Device(core)
+    core.lib.tn_provision_apply()
+    core.lib.tn_start()
+    core.sent()
+    return found

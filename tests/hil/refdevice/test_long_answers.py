@@ -28,13 +28,11 @@ ROOM = 621
 
 
 @pytest.fixture
-def device(core: Core) -> Device:
-    found = Device(core)
-    core.lib.tn_provision_apply()
-    core.lib.tn_start()
+def device(device: Device, core: Core) -> Device:
+    """One whose way to the gateway is open."""
     core.lib.tn_agent_connected(True)
     core.sent()
-    return found
+    return device
 
 
 def lists(device: Device) -> tuple[list[bytes], list[str], list[int]]:

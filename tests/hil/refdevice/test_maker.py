@@ -12,7 +12,6 @@ from advisories.states import NoticeState
 from hil.smp.frames import encode
 from tests.helpers import HOLDERS, PRODUCT, make_fleet, root_keys
 
-from .build import Core
 from .device_of_c import FLEET, Device
 from .notice_of_c import moves, shown
 from .test_server import OS, OURS, WRITE, asked, message, told
@@ -20,15 +19,6 @@ from .test_server import OS, OURS, WRITE, asked, message, told
 INFO, PUT, PRESS, STATE, PROVISION = 0, 1, 5, 6, 9
 PART = 400
 OTHER = make_fleet(keys=root_keys({**HOLDERS, "legal": (*HOLDERS["legal"], "legal-3")}))
-
-
-@pytest.fixture
-def device(core: Core) -> Device:
-    found = Device(core)
-    core.lib.tn_provision_apply()
-    core.lib.tn_start()
-    core.sent()
-    return found
 
 
 def staged(device: Device, data: bytes) -> bytes:

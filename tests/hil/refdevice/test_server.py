@@ -16,22 +16,12 @@ from hil.wire.record import Kind
 from keys.reasons import Reason
 from tests.helpers import NOW
 
-from .build import Core
 from .device_of_c import Device
 
 OS, IMG, OURS = 0, 1, 400
 READ, WRITE = 0, 2
 ROUNDS = 64
 BIG = 1 << 33
-
-
-@pytest.fixture
-def device(core: Core) -> Device:
-    found = Device(core)
-    core.lib.tn_provision_apply()
-    core.lib.tn_start()
-    core.sent()
-    return found
 
 
 def message(

@@ -11,7 +11,6 @@ from advisories.smp import Rc
 from keys.reasons import Reason
 from tests.helpers import PRODUCT, catalogue
 
-from .build import Core
 from .device_of_c import FLEET, PREFIX, Device
 from .test_server import OURS, WRITE, asked
 
@@ -21,16 +20,6 @@ SHA = hashlib.sha256(DATA).digest()
 OTHER = b"another message"
 SHA_OF_OTHER = hashlib.sha256(OTHER).digest()
 MOST = 4_160
-
-
-@pytest.fixture
-def device(core: Core) -> Device:
-    """A device that listens to its line, and to which nothing was brought."""
-    found = Device(core)
-    core.lib.tn_provision_apply()
-    core.lib.tn_start()
-    core.sent()
-    return found
 
 
 def put(
