@@ -1,5 +1,6 @@
 /* COSE_Sign and COSE_Sign1 (RFC 9052, section 4): structure and signature checks, no policy (keys/cose.py). */
 #include "trust.h"
+#include "tocsin_states.h"
 
 #include <stddef.h>
 
@@ -12,6 +13,7 @@ static const uint8_t nothing[] = {0x40}; /* an empty byte string */
 
 /* Header labels (RFC 9052; RFC 9596), each a byte as it is encoded. */
 enum { ALG = 1, CRIT = 2, KID = 4, TYP = 16 };
+#define LABELS (1u << TN_CBOR_UINT | 1u << TN_CBOR_NINT | 1u << TN_CBOR_TEXT)
 
 #define HEADERS TN_UP_TO, TN_ALL, TN_MAP, TN_ALL, TN_OF(TN_ANY, TN_ANY) /* protected ones, and those that are not */
 #define PAYLOAD TN_UP_TO | TN_OR_NULL, TN_ALL
@@ -58,7 +60,7 @@ static tn_reason check_header(tn_item header)
         return TN_MALFORMED;
     }
     for (uint32_t i = 0; (label = tn_nth(map.bytes, i)) != NULL; i += 2u) {
-        if (tn_kind(label) == TN_CBOR_BYTES) {
+        if (!TN_IN(LABELS, tn_kind(label))) {
             return TN_MALFORMED;
         }
     }
