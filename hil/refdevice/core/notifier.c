@@ -211,7 +211,7 @@ int tn_on_report(tn_request *request)
     tn_put_name(TN_NAME_data);
     uint32_t left = head->data.length - off;
     uint32_t room = tn_written.room - tn_written.length - LENGTH_BYTES; /* the longest topic leaves much of it */
-    tn_put_bytes(head->data.bytes + off, left < room ? left : room);
+    tn_put_bytes(left > 0u ? head->data.bytes + off : NULL, left < room ? left : room); /* a subscription has none */
     return TOCSIN_SMP_RC_OK;
 }
 
