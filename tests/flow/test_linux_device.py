@@ -213,8 +213,9 @@ def test_a_real_device_shows_asks_installs_restarts_and_reports(
         assert ran("device", "acknowledge", "--home", home)["acknowledged"] == [ADVISORY]
         offer(tocsin, scene.workspace, tmp_path)
         device.until_told("[asked] 1.4.2")
+        # It is drawn once the device has also kept and reported that it asks.
+        device.until(lambda: "Install version 1.4.2 now?" in (home / "console.txt").read_text())
         screen = (home / "console.txt").read_text()
-        assert "Install version 1.4.2 now?" in screen
         assert "It closes the weakness." in screen
         assert ADVISORY in screen
         wrong = ran("device", "answer", "yes", "--question", "00" * 32, "--home", home)
