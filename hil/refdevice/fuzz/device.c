@@ -120,9 +120,11 @@ static uint8_t next(input *from)
     return *from->data++;
 }
 
-/* A message: its topic's number, its length in two bytes, its bytes. */
+/* A message: its topic's number, its length in two bytes, its bytes. It comes as if it had been put, and a `put` that is
+ * under way goes on behind it: only `put` itself writes where messages are staged. */
 static void message(input *from)
 {
+    static uint8_t under_way[TN_STAGING_BYTES];
     static const char *const topics[] = {
         "root/2", "timestamp/thermostat", "catalogue/thermostat", "notice/thermostat/EX-2026-0001",
         "text/thermostat/en/EX-2026-0001", "pages/thermostat/en/EX-2026-0001", "patch/thermostat/7",
@@ -137,7 +139,9 @@ static void message(input *from)
     }
     snprintf(topic, sizeof topic, "tocsin/v1/%s", leaf);
     tn_source where = tn_in_memory(topic, (uint32_t)strlen(topic));
+    memcpy(under_way, fuzz_flash + TN_AT_STAGING, sizeof under_way);
     (void)tn_agent_receive(where, fuzz_staged(from->data, length));
+    memcpy(fuzz_flash + TN_AT_STAGING, under_way, sizeof under_way);
     from->data += length;
     from->left -= length;
 }
