@@ -73,7 +73,7 @@ async def _ours(folder: Path, url: str, devices: int, rounds: int) -> Rounds:
         return clock
 
     gateway = Gateway(
-        store, folder, TOPICS, fleet.id, fleet.root, fleet.signers("gateway")[0], clock=now, share=True
+        store, folder, TOPICS, fleet.id, fleet.root, fleet.signers("gateway")[0], clock=now, standing=True
     )
     stop = asyncio.Event()
     running = asyncio.create_task(gateway.run(url, stop))

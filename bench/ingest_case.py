@@ -46,7 +46,7 @@ async def _drained(load: Load, folder: Path, url: str) -> float:
     signer = fleet.signers("gateway")[0]
     try:
         gateway = Gateway(
-            store, folder, TOPICS, fleet.id, fleet.root, signer, clock=lambda: float(fleet.now), share=True
+            store, folder, TOPICS, fleet.id, fleet.root, signer, clock=lambda: float(fleet.now), standing=True
         )
         await keep_for(url, gateway.client_id, gateway.filters)
         await send(url, load)

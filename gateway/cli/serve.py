@@ -223,7 +223,7 @@ async def _serve(
         trusted,
         signer,
         worker=way.worker,
-        share=way.kind != IN_PROCESS,
+        standing=way.kind != IN_PROCESS,
         payload_rate=workspace.settings.mqtt_payload_rate,
         report_rate=workspace.settings.report_rate,
         chores=_chores(workspace, store),

@@ -74,10 +74,11 @@ class Gateway:
         root: the newest root; only to see that ``signer`` may act for the gateway.
         signer: the gateway's key.
         worker: name of this process among those on the same store; each has its own.
-        share: several gateways share the reports by ``$share`` filters, and the broker forgets by itself
-            what has expired. Off unless asked for: iotcore's router ends for good when a client with
-            shared filters leaves with messages in hand, and takes a retained message's age off its time
-            anew for each subscriber, so that a fleet that starts makes it forget a timestamp.
+        standing: the broker stands on its own feet and outlives this process: several gateways share the
+            reports by ``$share`` filters, and it forgets by itself what has expired. Off unless asked for:
+            the router of iotcore, the broker inside this process, ends for good when a client with shared
+            filters leaves with messages in hand, and takes a retained message's age off its time anew for
+            each subscriber, so that a fleet that starts makes it forget a timestamp.
         chores: what else the worker that leads has to do.
         payload_rate: bytes of payloads a second that all devices together are sent over MQTT.
         report_rate: reports a minute that one device may send, so many at once.
@@ -98,7 +99,7 @@ class Gateway:
         signer: Signer,
         *,
         worker: str = WORKER,
-        share: bool = False,
+        standing: bool = False,
         chores: Sequence[Chore] = (),
         payload_rate: int = MQTT_BYTES_PER_SECOND,
         report_rate: int = REPORTS_PER_MINUTE,
@@ -135,7 +136,7 @@ class Gateway:
             self._ingest.idle,
             self._in_store,
             clock,
-            timed=share,
+            timed=standing,
         )
         self._arrivals = Arrivals(
             store,
@@ -148,7 +149,7 @@ class Gateway:
             Rates(report_rate, report_rate / 60),
             entropy,
         )
-        self._secret = (found_secret(store) or new_secret(entropy)) if share else None
+        self._secret = (found_secret(store) or new_secret(entropy)) if standing else None
         self._thumbprint = signer.public.thumbprint.hex()[:16]
         self._session_seconds = SESSION_SECONDS if worker == WORKER else WORKER_SESSION_SECONDS
         self._link: Link | None = None

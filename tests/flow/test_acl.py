@@ -282,7 +282,7 @@ def test_a_gateway_is_found_by_nothing_that_is_public(stage: Stage) -> None:
         trusted = workspace.trusted()
         signer = workspace.signer("gateway", no_passphrase)
         gateway = Gateway(
-            store, workspace.artefacts, workspace.topics, trusted.fleet, trusted, signer, share=True
+            store, workspace.artefacts, workspace.topics, trusted.fleet, trusted, signer, standing=True
         )
         assert broker_secret(store) == secret
         assert secret in gateway.client_id

@@ -94,7 +94,7 @@ async def run_until(
         trusted = workspace.trusted()
         signer = workspace.signer("gateway", no_passphrase)
         gateway = Gateway(
-            store, workspace.artefacts, workspace.topics, trusted.fleet, trusted, signer, share=True
+            store, workspace.artefacts, workspace.topics, trusted.fleet, trusted, signer, standing=True
         )
         stop = asyncio.Event()
         serving = asyncio.create_task(gateway.run(url, stop, gateway_tls.context_for(workspace, url)))

@@ -81,8 +81,8 @@ def demo(
             for sentence in _remarks(stage, lacks):
                 screen.say(sentence)
             wired = stack.enter_context(_wired(stage, url, elf)) if hil else ()
-            shared = broker is not None
-            run(lambda stop: _play(stage, screen, url, stop, played, shared=shared, wired=wired))
+            standing = broker is not None
+            run(lambda stop: _play(stage, screen, url, stop, played, standing=standing, wired=wired))
         if not played:  # asked to end (SIGTERM): not finished, so that the next run goes on
             raise KeyboardInterrupt
         return _close(stage, screen, played[0], started, wired=wired, lacks=lacks, as_json=as_json)
@@ -150,7 +150,7 @@ async def _play(
     stop: asyncio.Event,
     played: list[Measured],
     *,
-    shared: bool,
+    standing: bool,
     wired: Sequence[Wired],
 ) -> None:
     """Run gateway and fleet beside the scenario until it has been played, or ``stop`` is set."""
@@ -159,7 +159,7 @@ async def _play(
         for board in wired:
             board.start()
         measured = await together(
-            gateway_of(stage, store, shared=shared),
+            gateway_of(stage, store, standing=standing),
             scenario.fleet,
             url,
             scenario.play,

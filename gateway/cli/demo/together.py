@@ -14,8 +14,8 @@ from gateway.store.engine import Store
 T = TypeVar("T")
 
 
-def gateway_of(stage: Stage, store: Store, *, shared: bool) -> Gateway:
-    """Return the gateway of a stage; ``shared`` on a broker that others use too."""
+def gateway_of(stage: Stage, store: Store, *, standing: bool) -> Gateway:
+    """Return the gateway of a stage; ``standing`` on a broker that others use too."""
     trusted = stage.workspace.trusted()
     return Gateway(
         store,
@@ -24,7 +24,7 @@ def gateway_of(stage: Stage, store: Store, *, shared: bool) -> Gateway:
         trusted.fleet,
         trusted,
         stage.signer("gateway"),
-        share=shared,
+        standing=standing,
     )
 
 

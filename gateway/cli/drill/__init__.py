@@ -85,7 +85,7 @@ async def _play(
 ) -> None:
     with stage.workspace.store() as store:
         play = Play(stage, store, screen, url, people=people)
-        done = await together(gateway_of(stage, store, shared=False), play.fleet, url, play.play, stop)
+        done = await together(gateway_of(stage, store, standing=False), play.fleet, url, play.play, stop)
         if done is not None:
             played.append(done)
 

@@ -48,7 +48,7 @@ async def serving(
     store: Store, fleet: Fleet, folder: Path, url: str, **options: Any
 ) -> AsyncIterator[Gateway]:
     signer = fleet.signer("gateway")
-    gateway = Gateway(store, folder, TOPICS, fleet.id, fleet.root, signer, share=True, **options)
+    gateway = Gateway(store, folder, TOPICS, fleet.id, fleet.root, signer, standing=True, **options)
     stop = asyncio.Event()
     task = asyncio.ensure_future(gateway.run(url, stop))
     try:
@@ -165,7 +165,7 @@ async def test_of_two_workers_that_are_the_first_both_take_the_same_secret(tmp_p
     store = Store.create(tmp_path / "store.sqlite")
     fleet = filled(store)
     make = partial(
-        Gateway, store, tmp_path, TOPICS, fleet.id, fleet.root, fleet.signer("gateway"), share=True
+        Gateway, store, tmp_path, TOPICS, fleet.id, fleet.root, fleet.signer("gateway"), standing=True
     )
     one, other = make(worker="one"), make(worker="other")
     assert one.filters != other.filters
@@ -196,7 +196,7 @@ async def test_a_broker_that_is_gone_is_said_by_the_status_and_comes_back(tmp_pa
     with mosquitto(tmp_path) as url:
         stop = asyncio.Event()
         signer = fleet.signer("gateway")
-        gateway = Gateway(store, tmp_path, TOPICS, fleet.id, fleet.root, signer, share=True, worker="a")
+        gateway = Gateway(store, tmp_path, TOPICS, fleet.id, fleet.root, signer, standing=True, worker="a")
         task = asyncio.ensure_future(gateway.run(url, stop))
         async with asyncio.timeout(20):
             await gateway.ready.wait()

@@ -43,7 +43,7 @@ async def test_a_full_queue_costs_the_connection_and_no_report(
     store, _ = make_store(tmp_path, fleet, tuple(device_record(fleet, id_) for id_ in ids))
     monkeypatch.setattr(ingest, limit, 4 if limit == "QUEUE_MAX" else 1_200)
     with mosquitto(tmp_path) as url:
-        async with serving(store, fleet, tmp_path, url, share=True) as gateway:
+        async with serving(store, fleet, tmp_path, url, standing=True) as gateway:
             peers = [await Peer(fleet, id_).connect(url) for id_ in ids]
             async with asyncio.timeout(60):
                 await asyncio.gather(*(insist(peer, peer.sign()) for peer in peers))

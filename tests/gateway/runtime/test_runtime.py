@@ -155,11 +155,11 @@ async def test_only_a_broker_that_counts_right_is_told_how_long_to_retain(
     """iotcore takes a message's age off anew for each subscriber: a fleet that starts made it forget."""
     store, fleet = scene(tmp_path)
     publish(store, fleet, header(fleet), now=time.time())
-    share = "mosquitto" in request.node.name
-    async with serving(store, fleet, tmp_path, url, share=share):
+    standing = "mosquitto" in request.node.name
+    async with serving(store, fleet, tmp_path, url, standing=standing):
         said = await asyncio.to_thread(lifetime, url, TOPICS.timestamp(PRODUCT))
     assert said is None or 0 < said <= 21_600
-    assert (said is not None) is share
+    assert (said is not None) is standing
     store.close()
 
 
@@ -253,8 +253,8 @@ async def test_a_stopped_and_restarted_gateway_loses_no_receipted_report(
 
     work = asyncio.gather(*(live(peer) for peer in peers))
     for turn in range(4):
-        share = {"share": "mosquitto" in request.node.name}
-        gateway = Gateway(store, tmp_path, TOPICS, fleet.id, fleet.root, fleet.signer("gateway"), **share)
+        standing = {"standing": "mosquitto" in request.node.name}
+        gateway = Gateway(store, tmp_path, TOPICS, fleet.id, fleet.root, fleet.signer("gateway"), **standing)
         task = asyncio.ensure_future(gateway.run(url, asyncio.Event()))
         if turn == 3:
             async with asyncio.timeout(60):

@@ -26,7 +26,7 @@ async def main(name: str, place: str, url: str, seed: str) -> None:
     with store.read() as session:
         trusted = load_trusted(session, store.where)
     signer = from_seed(bytes.fromhex(seed))
-    gateway = Gateway(store, ROOT, Topics(), trusted.fleet, trusted, signer, worker=name, share=True)
+    gateway = Gateway(store, ROOT, Topics(), trusted.fleet, trusted, signer, worker=name, standing=True)
     settle()
     await gateway.run(url, asyncio.Event())
 
