@@ -120,8 +120,8 @@ static uint8_t next(input *from)
     return *from->data++;
 }
 
-/* A message: its topic's number, its length in two bytes, its bytes. It comes as if it had been put, and a `put` that is
- * under way goes on behind it: only `put` itself writes where messages are staged. */
+/* A message: its topic's number, its length in two bytes, its bytes. It comes as if it had been put; a `put` that is
+ * under way goes on behind it, for only `put` itself writes where messages are staged. */
 static void message(input *from)
 {
     static uint8_t under_way[TN_STAGING_BYTES];
