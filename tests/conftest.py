@@ -42,6 +42,7 @@ UNTRACED = (
     "tests/advisories/test_wire_cddl.py",
     "tests/device_sim/serial/",
     "tests/device_sim/test_",
+    "tests/fuzz/",
     "tests/gateway/api/test_schemathesis.py",
     "tests/gateway/funnel/test_cells.py",
     "tests/gateway/inventory/",
@@ -52,6 +53,9 @@ UNTRACED = (
     "tests/gateway/runtime/test_killed.py",
     "tests/gateway/runtime/test_runtime.py",
     "tests/gateway/signals/test_deliveries.py",
+    "tests/hil/conformance/",
+    "tests/hil/plugin/",
+    "tests/hil/refdevice/",
     "tests/keys/model/",
     "tests/keys/threats/",
 )
