@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def gateway_of(stage: Stage, store: Store, *, standing: bool) -> Gateway:
-    """Return the gateway of a stage; ``standing`` on a broker that others use too."""
+    """Return the gateway of a stage; ``standing`` on a broker that stands by itself."""
     trusted = stage.workspace.trusted()
     return Gateway(
         store,
