@@ -3,7 +3,6 @@
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,12 +132,3 @@ def broker(request: pytest.FixtureRequest) -> Iterator[RunningBroker]:
 def iotcore_broker() -> Iterator[RunningBroker]:
     """The broker of the demo, fresh for the test."""
     yield from _run("iotcore")
-
-
-@pytest.fixture
-def untraced() -> Iterator[None]:
-    """No coverage for what lives through thousands of lives: the lines have tests of their own, and it takes half as long."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracer)

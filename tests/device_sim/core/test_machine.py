@@ -31,7 +31,6 @@ from keys.root import Root
 from keys.trusted import TrustedSet
 from tests.device_sim.core.life import Life
 
-pytestmark = pytest.mark.usefixtures("untraced")
 START = int(os.environ.get("TOCSIN_SEED", "20261122"))
 LIVES = int(os.environ.get("TOCSIN_LIVES", "240"))
 BATCH = 20

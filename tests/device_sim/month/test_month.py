@@ -12,7 +12,6 @@ import pytest
 
 from tests.device_sim.month.month import Month, Outcome
 
-pytestmark = pytest.mark.usefixtures("untraced")
 ROOT = Path(__file__).parents[3]
 SEED = int(os.environ.get("TOCSIN_SEED", "20261122"))
 

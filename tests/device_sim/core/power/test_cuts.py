@@ -12,8 +12,6 @@ from tests.device_sim.core.power.acts import Story
 from tests.device_sim.core.power.plant import Copy, Plant
 from tests.device_sim.core.power.table import STORIES
 
-pytestmark = pytest.mark.usefixtures("untraced")
-
 
 def judge(story: Story, w: Plant, *cuts: Copy) -> None:
     end = w.end()
