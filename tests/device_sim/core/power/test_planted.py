@@ -18,7 +18,6 @@ from tests.device_sim.core.power.plant import Plant
 from tests.device_sim.core.power.table import STORIES
 from tests.device_sim.core.power.test_cuts import judge
 
-
 Real = Callable[..., Any]
 
 
