@@ -16,6 +16,7 @@ from gateway.store import schema
 from gateway.store.engine import Session
 
 _TAKEN_BACK: Final = {(int(old), int(new)) for old, new in NOTICE_RESETS.items()}
+_STEPS: Final = sorted({int(NoticeState.SHOWN), *(new for _, new in _TAKEN_BACK)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _shown(session: Session, advisory: str) -> dict[str, float]:
     n, j = schema.notice_states, schema.journal
     steps = (
         sa.select(j.c.device, j.c.old, j.c.new, sa.func.coalesce(j.c.received, j.c.time))
-        .where(j.c.track == int(Track.NOTICE), j.c.name == advisory)
+        .where(j.c.track == int(Track.NOTICE), j.c.name == advisory, j.c.new.in_(_STEPS))
         .order_by(j.c.device, j.c.life, j.c.index)
     )
     found: dict[str, float] = {}
