@@ -21,6 +21,7 @@ from tests.gateway.peer import Peer, entry, status, walked
 from tests.gateway.scene import header, make_store, publish
 from tests.helpers import PRODUCT, device_record, devices, make_fleet
 
+pytestmark = pytest.mark.usefixtures("both_engines")
 N = NoticeState
 SEEN = (N.DELIVERED, N.VERIFIED, N.SHOWN)
 ID = "EX-2026-0001"
