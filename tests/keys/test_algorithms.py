@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from typing import Any
 
 import pytest
@@ -25,6 +26,18 @@ def test_a_key_survives_its_cose_form(algorithm: Algorithm) -> None:
     assert PublicKey.from_cose(public.to_cose()) == public
     assert public.thumbprint == hashlib.sha256(encode(public.to_cose())).digest()
     assert public.algorithm is algorithm
+
+
+@pytest.mark.parametrize("algorithm", sorted(EMITTED))
+def test_a_key_that_was_used_is_copied_as_the_key_alone(algorithm: Algorithm) -> None:
+    signer = key("x", algorithm)
+    fresh = pickle.dumps(PublicKey.from_cose(signer.public.to_cose()))
+    signature = signer.sign(b"data")
+    assert signer.public.verify(signature, b"data")
+    assert signer.public.thumbprint
+    copied = pickle.dumps(signer.public)
+    assert copied == fresh
+    assert pickle.loads(copied).verify(signature, b"data")
 
 
 @pytest.mark.parametrize("algorithm", sorted(EMITTED))
